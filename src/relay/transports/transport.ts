@@ -1,0 +1,51 @@
+/**
+ * The port of everything that carries mail out. A transport answers with a value for every remote outcome; it throws
+ * only for its own faults. One recipient per delivery: the return path is signed per recipient.
+ */
+
+/** One recipient's mail, ready for the wire. */
+export type Delivery = {
+  /** Envelope sender (RFC 5321 reverse-path), without angle brackets; empty for the null sender. */
+  from: string;
+  /** Envelope recipient (forward-path), without angle brackets. */
+  to: string;
+  /** The whole message, CRLF line ends, no bare CR or LF, not dot-stuffed, ends in CRLF. */
+  content: Uint8Array;
+  /**
+   * Called once, when everything but the final dot is on its way: checks that the claim still holds and marks durably
+   * that the dot is about to be sent. False: the dot must not be sent.
+   */
+  beforeDot: () => Promise<boolean>;
+};
+
+/** The reply that decided an outcome. */
+export type RemoteReply = {
+  /** Three-digit reply code, or null where the peer said nothing. */
+  code: number | null;
+  /** Enhanced status code (RFC 3463), for example "5.1.1", or null. */
+  enhanced: string | null;
+  /** The text, lines joined by a blank, control characters removed, at most 2,000 characters. */
+  text: string;
+};
+
+export type DeliveryResult =
+  /** The next hop took it: a positive reply to the final dot. */
+  | { outcome: 'taken'; reply: RemoteReply }
+  /** A definite temporary "no" from the next hop (4yz): the recipient may be tried again. */
+  | { outcome: 'deferred'; stage: Stage; reply: RemoteReply }
+  /** A definite permanent "no" from the next hop (5yz). */
+  | { outcome: 'refused'; stage: Stage; reply: RemoteReply }
+  /** It surely did not leave us: no connection, TLS or AUTH failed, or the link broke before the dot. */
+  | { outcome: 'not_taken'; stage: Stage; reply: RemoteReply }
+  /** The look before the dot said no (claim lost, cancelled, suppressed): nothing was sent. */
+  | { outcome: 'stopped' }
+  /** The dot was sent and no whole answer came: nobody knows. */
+  | { outcome: 'uncertain'; reply: RemoteReply };
+
+export type Stage = 'connect' | 'banner' | 'ehlo' | 'tls' | 'auth' | 'mail' | 'rcpt' | 'data' | 'body' | 'dot';
+
+export interface Transport {
+  deliver(delivery: Delivery): Promise<DeliveryResult>;
+  /** Waits for answers to dots that are out for at most `graceMs`, then closes every connection. */
+  close(graceMs: number): Promise<void>;
+}
