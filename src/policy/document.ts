@@ -1,0 +1,165 @@
+/**
+ * The policy document: what an operator and a tenant may set, what is in force when several documents meet, and in which
+ * direction each field is stricter. Reading a document answers with every fault at once; nothing here throws.
+ *
+ * In force is: the default, the plan's limits, the operator's document for the tenant (each replaces what it names), then the
+ * tenant's own, which is added and can only tighten.
+ */
+import type { ReasonCode } from '../core/reasons.ts';
+import { parseWindow, type Window } from './windows.ts';
+
+export const LIMIT_SCOPES = [
+  'tenant',
+  'app',
+  'installation',
+  'identity',
+  'mailbox',
+  'provider',
+  'agent',
+  'recipient',
+  'recipient_domain',
+] as const;
+export type LimitScope = (typeof LIMIT_SCOPES)[number];
+export type LimitUnit = 'message' | 'recipient';
+
+/** A limit as written in a document. */
+export type LimitDocument = {
+  name: string;
+  scope: LimitScope;
+  window: string;
+  per?: 'second' | 'minute';
+  unit?: LimitUnit;
+  max: number;
+  burst?: number;
+  reset_on_reply?: boolean;
+};
+
+export type PolicyDocument = {
+  limits?: LimitDocument[];
+  request_rate?: LimitDocument[];
+  cooldown?: { per?: 'recipient' | 'recipient_and_template'; seconds?: number };
+  templates?: { require_approval?: boolean; lint?: Record<string, 'off' | 'warn' | 'error'> };
+  consent?: { marketing?: 'off' | 'recorded' | 'required' };
+  role_accounts?: 'allow' | 'marketing' | 'block';
+  opportunity?: { block?: boolean };
+  leases?: { enforce?: boolean };
+  approvals?: { mode?: 'none' | 'first_contact' | 'all'; expires_after?: string };
+  risk_budget?: {
+    window?: string;
+    min_sample?: number;
+    max_bounce_rate?: number;
+    max_complaint_rate?: number;
+  };
+  negative_signals?: { window?: string; max?: number };
+  quarantine?: {
+    mode?: 'off' | 'warn' | 'enforce';
+    warn_at?: number;
+    threshold?: number;
+    release_after?: string | null;
+    signals?: Record<string, unknown>;
+  };
+  senders?: { require_verified_domain?: 'never' | 'auto' | 'always' };
+  uncertain?: { transactional?: 'resend' | 'hold'; marketing?: 'resend' | 'hold' };
+  disengaged?: { after_sends?: number | null; days?: number };
+  tracking?: { open?: boolean; click?: boolean };
+  notify?: string[];
+  content?: { canaries?: string[]; review?: 'never' | 'suspicious' | 'always' };
+  warmup?: Record<string, unknown>;
+  retention?: Record<string, unknown>;
+};
+
+export const POLICY_DEFAULTS = {
+  limits: [],
+  request_rate: [],
+  cooldown: { per: 'recipient', seconds: 0 },
+  templates: { require_approval: false, lint: { spam_phrase: 'warn' } },
+  consent: { marketing: 'recorded' },
+  role_accounts: 'allow',
+  opportunity: { block: true },
+  leases: { enforce: true },
+  approvals: { mode: 'none', expires_after: 'PT24H' },
+  risk_budget: { window: 'rolling_24h', min_sample: 50, max_bounce_rate: 0.08, max_complaint_rate: 0.003 },
+  negative_signals: { window: 'rolling_24h', max: 50 },
+  quarantine: { mode: 'enforce', warn_at: 60, threshold: 100, release_after: null, signals: {} },
+  senders: { require_verified_domain: 'auto' },
+  uncertain: { transactional: 'resend', marketing: 'hold' },
+  disengaged: { after_sends: null, days: 180 },
+  tracking: { open: false, click: false },
+  notify: [],
+  content: { canaries: [], review: 'never' },
+  warmup: {},
+  retention: {},
+} satisfies PolicyDocument;
+
+/** The whole document with nothing left out: what is in force. */
+export type EffectiveDocument = Required<{ [K in keyof typeof POLICY_DEFAULTS]: NonNullable<PolicyDocument[K]> }>;
+
+/** A limit ready for deciding. */
+export type Limit = {
+  name: string;
+  scope: LimitScope;
+  window: Window;
+  /** As written: `rolling_24h`, `calendar_day`, `rate`. */
+  windowName: string;
+  unit: LimitUnit;
+  max: number;
+  burst: number;
+  resetOnReply: boolean;
+  reason: ReasonCode;
+};
+
+/** A policy in force: its document, its number (which verdicts keep), and its limits in reading form. */
+export type Policy = {
+  version: number;
+  document: EffectiveDocument;
+  /** Limits of scopes that the whole message has: tenant, app, installation, identity, agent. */
+  messageLimits: readonly Limit[];
+  /** Limits of a recipient or its domain. */
+  recipientLimits: readonly Limit[];
+  cooldownSeconds: number;
+};
+
+/** The reason a full limit gives follows from its scope, then its window. */
+export function reasonOfLimit(scope: LimitScope, window: Window): ReasonCode {
+  if (scope === 'recipient') return 'recipient_frequency_exceeded';
+  if (scope === 'recipient_domain') return 'recipient_domain_throttled';
+  if (scope === 'identity') return 'identity_cap_exceeded';
+  if (scope === 'mailbox' || scope === 'provider') return 'mailboxes_exhausted';
+  if (window.kind === 'rate') return 'send_rate_exceeded';
+  if (window.kind === 'calendar') {
+    if (window.period === 'month') return 'monthly_quota_exceeded';
+    return window.period === 'hour' ? 'hourly_quota_exceeded' : 'daily_quota_exceeded';
+  }
+  return window.seconds <= 3600 ? 'hourly_quota_exceeded' : 'daily_quota_exceeded';
+}
+
+export function compileLimit(document: LimitDocument): Limit {
+  const window = parseWindow(document.window, document.per);
+  if (window === null) throw new Error(`limit ${document.name} was stored with an unreadable window`);
+  return {
+    name: document.name,
+    scope: document.scope,
+    window,
+    windowName: document.window,
+    unit: document.unit ?? 'recipient',
+    max: document.max,
+    burst: document.burst ?? document.max,
+    resetOnReply: document.reset_on_reply ?? false,
+    reason: reasonOfLimit(document.scope, window),
+  };
+}
+
+const RECIPIENT_SCOPES: readonly LimitScope[] = ['recipient', 'recipient_domain'];
+const ROUTED_SCOPES: readonly LimitScope[] = ['mailbox', 'provider'];
+
+/** Makes a document in force ready for deciding. */
+export function compilePolicy(version: number, document: EffectiveDocument): Policy {
+  const limits = document.limits.map(compileLimit).filter((limit) => !ROUTED_SCOPES.includes(limit.scope));
+  return {
+    version,
+    document,
+    messageLimits: limits.filter((limit) => !RECIPIENT_SCOPES.includes(limit.scope)),
+    recipientLimits: limits.filter((limit) => RECIPIENT_SCOPES.includes(limit.scope)),
+    cooldownSeconds: document.cooldown.seconds ?? 0,
+  };
+}

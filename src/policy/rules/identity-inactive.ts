@@ -1,0 +1,16 @@
+/** The sending identity is switched off or still being set up. */
+import { PASS, type Rule } from './rule.ts';
+
+export const identityInactive: Rule = (send, _recipient, facts) => {
+  const state = facts.identityState;
+  if (state !== 'inactive' && state !== 'provisioning') return PASS;
+  return [
+    {
+      outcome: 'block',
+      code: 'identity_inactive',
+      scope: { kind: 'identity', id: send.scopes.identity ?? '' },
+      clearsAt: null,
+      evidence: { state },
+    },
+  ];
+};

@@ -1,0 +1,52 @@
+/**
+ * The rules in the order in which they are asked. Blocking ones stand in the catalogue's order of precedence, so the
+ * first that blocks is the primary reason. All of them run, and all that they find is kept.
+ */
+import { accountPaused } from './account-paused.ts';
+import { accountSuspended } from './account-suspended.ts';
+import { cooldown } from './cooldown.ts';
+import { dailyQuotaExceeded } from './daily-quota-exceeded.ts';
+import { doNotContact } from './do-not-contact.ts';
+import { duplicate } from './duplicate.ts';
+import { hourlyQuotaExceeded } from './hourly-quota-exceeded.ts';
+import { identityCapExceeded } from './identity-cap-exceeded.ts';
+import { identityInactive } from './identity-inactive.ts';
+import { identitySuspended } from './identity-suspended.ts';
+import { insufficientCredits } from './insufficient-credits.ts';
+import { invalidRecipient } from './invalid-recipient.ts';
+import { limitApproaching } from './limit-approaching.ts';
+import { monthlyQuotaExceeded } from './monthly-quota-exceeded.ts';
+import { recipientDomainThrottled } from './recipient-domain-throttled.ts';
+import { recipientFrequencyExceeded } from './recipient-frequency-exceeded.ts';
+import type { Rule } from './rule.ts';
+import { sendRateExceeded } from './send-rate-exceeded.ts';
+import { storageLimitExceeded } from './storage-limit-exceeded.ts';
+import { subscriptionExpired } from './subscription-expired.ts';
+import { suppressed } from './suppressed.ts';
+import { trialExpired } from './trial-expired.ts';
+import { trialNotActivated } from './trial-not-activated.ts';
+
+export const RULES: readonly (readonly [name: string, rule: Rule])[] = [
+  ['account_suspended', accountSuspended],
+  ['account_paused', accountPaused],
+  ['trial_not_activated', trialNotActivated],
+  ['trial_expired', trialExpired],
+  ['subscription_expired', subscriptionExpired],
+  ['insufficient_credits', insufficientCredits],
+  ['storage_limit_exceeded', storageLimitExceeded],
+  ['identity_inactive', identityInactive],
+  ['identity_suspended', identitySuspended],
+  ['invalid_recipient', invalidRecipient],
+  ['do_not_contact', doNotContact],
+  ['suppressed', suppressed],
+  ['duplicate', duplicate],
+  ['cooldown', cooldown],
+  ['recipient_frequency_exceeded', recipientFrequencyExceeded],
+  ['send_rate_exceeded', sendRateExceeded],
+  ['hourly_quota_exceeded', hourlyQuotaExceeded],
+  ['daily_quota_exceeded', dailyQuotaExceeded],
+  ['monthly_quota_exceeded', monthlyQuotaExceeded],
+  ['identity_cap_exceeded', identityCapExceeded],
+  ['recipient_domain_throttled', recipientDomainThrottled],
+  ['limit_approaching', limitApproaching],
+];

@@ -1,0 +1,33 @@
+/** A warning before a block: a limit that this send brings to four fifths or more. */
+
+import type { Finding } from '../verdict.ts';
+import { limitScope } from './limit-finding.ts';
+import { PASS, type Rule } from './rule.ts';
+
+export const limitApproaching: Rule = (send, recipient, facts, policy) => {
+  let findings: Finding[] | null = null;
+  const split = policy.messageLimits.length;
+  for (let i = 0; i < facts.limits.length; i += 1) {
+    const fact = facts.limits[i]!;
+    const limit = i < split ? policy.messageLimits[i]! : policy.recipientLimits[i - split]!;
+    if (fact.freeAt !== 0 || fact.units === 0 || limit.window.kind === 'rate') continue;
+    const used = fact.used + fact.units;
+    if (used * 5 < limit.max * 4) continue;
+    findings ??= [];
+    findings.push({
+      outcome: 'warn',
+      code: 'limit_approaching',
+      scope: limitScope(limit, send, recipient),
+      evidence: {
+        limit_name: limit.name,
+        unit: limit.unit,
+        window: limit.windowName,
+        limit: limit.max,
+        used,
+        remaining: limit.max - used,
+        resets_at: fact.resetsAt === null ? null : fact.resetsAt * 1000,
+      },
+    });
+  }
+  return findings ?? PASS;
+};

@@ -1,0 +1,16 @@
+/** Stored content would pass the plan's limit. */
+import { PASS, type Rule } from './rule.ts';
+
+export const storageLimitExceeded: Rule = (send, _recipient, facts) => {
+  const { storageUsed, storageLimit, storageFreesAt } = facts.account;
+  if (storageLimit === null || storageUsed + facts.contentSize <= storageLimit) return PASS;
+  return [
+    {
+      outcome: 'block',
+      code: 'storage_limit_exceeded',
+      scope: { kind: 'tenant', id: send.scopes.tenant },
+      clearsAt: storageFreesAt,
+      evidence: { used_bytes: storageUsed, requested_bytes: facts.contentSize, limit_bytes: storageLimit },
+    },
+  ];
+};

@@ -1,0 +1,29 @@
+/** What a decision knows of a message and of one recipient, beside the facts. Plain data; stored with the message. */
+import type { MessageKind } from '../core/message.ts';
+
+export type Send = {
+  kind: MessageKind;
+  onLimit: 'reject' | 'defer';
+  /** The departure asked for, in milliseconds, or null for now. */
+  sendAt: number | null;
+  /** Ids of the scopes that the whole message has; null where it has none. */
+  scopes: {
+    tenant: string;
+    app: string;
+    installation: string;
+    identity: string | null;
+    agent: string | null;
+  };
+  /** Octets of content that are stored when the message is accepted. */
+  contentSize: number;
+};
+
+export type SendRecipient = {
+  /** The key of its address (`Address.key`). */
+  key: string;
+  domain: string;
+  /** Why no mail can reach it whatever the ledger says, or null. */
+  undeliverable: string | null;
+  /** The reason that a simulator address asks for, or null. */
+  simulated: string | null;
+};
