@@ -6,7 +6,7 @@
  * tenant's own, which is added and can only tighten.
  */
 import type { ReasonCode } from '../core/reasons.ts';
-import { parseWindow, type Window } from './windows.ts';
+import { parseWindow, type Window, windowSpan } from './windows.ts';
 
 export const LIMIT_SCOPES = [
   'tenant',
@@ -117,7 +117,13 @@ export type Policy = {
   /** Limits of a recipient or its domain. */
   recipientLimits: readonly Limit[];
   cooldownSeconds: number;
+  /** The series that windowed limits read, each with the longest span any of them needs. */
+  tracks: readonly Track[];
+  rates: readonly Limit[];
 };
+
+/** Departures of one scope in one unit, kept for `horizonSeconds`. */
+export type Track = { scope: LimitScope; unit: LimitUnit; horizonSeconds: number };
 
 /** The reason a full limit gives follows from its scope, then its window. */
 export function reasonOfLimit(scope: LimitScope, window: Window): ReasonCode {
@@ -155,11 +161,27 @@ const ROUTED_SCOPES: readonly LimitScope[] = ['mailbox', 'provider'];
 /** Makes a document in force ready for deciding. */
 export function compilePolicy(version: number, document: EffectiveDocument): Policy {
   const limits = document.limits.map(compileLimit).filter((limit) => !ROUTED_SCOPES.includes(limit.scope));
+  const cooldownSeconds = document.cooldown.seconds ?? 0;
   return {
     version,
     document,
     messageLimits: limits.filter((limit) => !RECIPIENT_SCOPES.includes(limit.scope)),
     recipientLimits: limits.filter((limit) => RECIPIENT_SCOPES.includes(limit.scope)),
-    cooldownSeconds: document.cooldown.seconds ?? 0,
+    cooldownSeconds,
+    tracks: tracksOf(limits, cooldownSeconds),
+    rates: limits.filter((limit) => limit.window.kind === 'rate'),
   };
+}
+
+/** Departures to a contact are always kept, since cooldowns and returns ask for the last one. */
+function tracksOf(limits: readonly Limit[], cooldownSeconds: number): Track[] {
+  const tracks: Track[] = [{ scope: 'recipient', unit: 'recipient', horizonSeconds: cooldownSeconds }];
+  for (const { scope, unit, window } of limits) {
+    // A rate in the unit `message` needs its series too: it says whether the message counts already.
+    if (window.kind === 'rate' && unit === 'recipient') continue;
+    const known = tracks.find((track) => track.scope === scope && track.unit === unit);
+    if (known === undefined) tracks.push({ scope, unit, horizonSeconds: windowSpan(window) });
+    else known.horizonSeconds = Math.max(known.horizonSeconds, windowSpan(window));
+  }
+  return tracks;
 }

@@ -3,18 +3,18 @@
  * that the same code serves the stores (rows and their cache), `check`, simulations and the model the stores are tested against.
  */
 
-import type { Limit, LimitScope, Policy } from './document.ts';
+import type { LimitScope, LimitUnit, Policy } from './document.ts';
 import type { AccountFacts, IdentityState, SuppressionFact } from './facts.ts';
 import type { Send, SendRecipient } from './send.ts';
 import { addUnits, emptySeries, prune, type Series } from './series.ts';
-import { emissionMicros, nextTat, windowSpan } from './windows.ts';
+import { emissionMicros, nextTat } from './windows.ts';
 
-/** Counters of one scope: what departed, by unit, and the state of its `rate` limits. */
+/** Counters of one scope: what departed, by unit, and the state of its `rate` limits. Null: nothing counted yet. */
 export type ScopeState = {
-  recipient: Series;
-  message: Series;
+  recipient: Series | null;
+  message: Series | null;
   /** Theoretical arrival time in microseconds by limit name. */
-  tats: Map<string, number>;
+  tats: Map<string, number> | null;
 };
 
 /** What a tenant knows of one address, or of one domain. */
@@ -32,20 +32,23 @@ export interface LedgerView {
   domain(domain: string): ContactState;
 }
 
-export function emptyScope(): ScopeState {
-  return { recipient: emptySeries(), message: emptySeries(), tats: new Map() };
-}
-
 export function emptyContact(): ContactState {
-  return { ...emptyScope(), suppressions: [], doNotContact: null, lastReplyAt: null };
+  return { recipient: null, message: null, tats: null, suppressions: [], doNotContact: null, lastReplyAt: null };
 }
 
-/** The states a limit of this recipient and message counts in; null where the message lacks the scope. */
-export function stateOf(view: LedgerView, limit: Limit, send: Send, recipient: SendRecipient): ScopeState | null {
-  if (limit.scope === 'recipient') return view.contact(recipient.key);
-  if (limit.scope === 'recipient_domain') return view.domain(recipient.domain);
-  const id = scopeId(limit.scope, send);
-  return id === null ? null : view.scope(limit.scope, id);
+/** Never changed: stands for a series in which nothing was counted. */
+const NO_SERIES: Series = emptySeries();
+
+export function seriesIn(state: ScopeState, unit: LimitUnit): Series {
+  return state[unit] ?? NO_SERIES;
+}
+
+/** The state that a scope of this recipient and message counts in; null where the message lacks the scope. */
+export function stateOf(view: LedgerView, scope: LimitScope, send: Send, recipient: SendRecipient): ScopeState | null {
+  if (scope === 'recipient') return view.contact(recipient.key);
+  if (scope === 'recipient_domain') return view.domain(recipient.domain);
+  const id = scopeId(scope, send);
+  return id === null ? null : view.scope(scope, id);
 }
 
 export function scopeId(scope: LimitScope, send: Send): string | null {
@@ -59,18 +62,24 @@ export function scopeId(scope: LimitScope, send: Send): string | null {
 
 /** One change of a counter, as the stores log it. */
 export type Change =
-  | { kind: 'units'; state: ScopeState; unit: 'message' | 'recipient'; second: number; units: number; horizon: number }
+  | { kind: 'units'; state: ScopeState; unit: LimitUnit; second: number; units: number; horizonSeconds: number }
   | { kind: 'tat'; state: ScopeState; name: string; tat: number };
 
 /** Applies a change: the only way counters move. */
 export function applyChange(change: Change, nowSecond: number): void {
+  const { state } = change;
   if (change.kind === 'tat') {
-    change.state.tats.set(change.name, change.tat);
+    state.tats ??= new Map();
+    state.tats.set(change.name, change.tat);
     return;
   }
-  const series = change.state[change.unit];
+  let series = state[change.unit];
+  if (series === null) {
+    series = emptySeries();
+    state[change.unit] = series;
+  }
   addUnits(series, change.second, change.units);
-  if (series.at.length > 1) prune(series, nowSecond, change.horizon);
+  if (series.at.length > 1) prune(series, nowSecond, change.horizonSeconds);
 }
 
 /**
@@ -88,36 +97,34 @@ export function countDeparture(
 ): Change[] {
   const changes: Change[] = [];
   const second = Math.floor(departAt / 1000);
-  const contact = view.contact(recipient.key);
-  const horizons = new Map<Series, Change & { kind: 'units' }>();
-  const count = (state: ScopeState, unit: 'message' | 'recipient', horizon: number): void => {
-    const known = horizons.get(state[unit]);
-    if (known !== undefined) {
-      known.horizon = Math.max(known.horizon, horizon);
-      return;
-    }
-    const change: Change & { kind: 'units' } = { kind: 'units', state, unit, second, units: 1, horizon };
-    horizons.set(state[unit], change);
-    changes.push(change);
-  };
-  count(contact, 'recipient', policy.cooldownSeconds);
-  for (const limits of [policy.messageLimits, policy.recipientLimits]) {
-    for (const limit of limits) {
-      const state = stateOf(view, limit, send, recipient);
-      if (state === null) continue;
-      if (limit.unit === 'message' && counted.has(state)) continue;
-      if (limit.window.kind === 'rate') {
-        if (departAt <= now) changes.push(rateChange(limit, limit.window.perSeconds, state, now));
-      } else count(state, limit.unit, windowSpan(limit.window));
-    }
+  for (const { scope, unit, horizonSeconds } of policy.tracks) {
+    const state = stateOf(view, scope, send, recipient);
+    if (state === null || (unit === 'message' && counted.has(state))) continue;
+    changes.push({ kind: 'units', state, unit, second, units: 1, horizonSeconds });
   }
+  if (departAt <= now) changes.push(...countRates(view, policy, send, recipient, now, counted));
   for (const change of changes) if (change.kind === 'units' && change.unit === 'message') counted.add(change.state);
   return changes;
 }
 
-function rateChange(limit: Limit, perSeconds: number, state: ScopeState, now: number): Change {
-  const interval = emissionMicros(perSeconds, limit.max);
-  return { kind: 'tat', state, name: limit.name, tat: nextTat(state.tats.get(limit.name) ?? 0, interval, 1, now) };
+/** What a departure at `now` takes from the `rate` limits. */
+export function countRates(
+  view: LedgerView,
+  policy: Policy,
+  send: Send,
+  recipient: SendRecipient,
+  now: number,
+  counted: ReadonlySet<ScopeState>,
+): Change[] {
+  const changes: Change[] = [];
+  for (const limit of policy.rates) {
+    const state = stateOf(view, limit.scope, send, recipient);
+    if (state === null || limit.window.kind !== 'rate' || (limit.unit === 'message' && counted.has(state))) continue;
+    const interval = emissionMicros(limit.window.perSeconds, limit.max);
+    const tat = nextTat(state.tats?.get(limit.name) ?? 0, interval, 1, now);
+    changes.push({ kind: 'tat', state, name: limit.name, tat });
+  }
+  return changes;
 }
 
 /** The changes by which a recipient that will not depart gives its places back. `message`: nothing of its message departs. */
@@ -131,17 +138,10 @@ export function giveBack(
 ): Change[] {
   const second = Math.floor(departAt / 1000);
   const changes: Change[] = [];
-  const seen = new Set<Series>();
-  const give = (state: ScopeState, unit: 'message' | 'recipient'): void => {
-    if (seen.has(state[unit])) return;
-    seen.add(state[unit]);
-    changes.push({ kind: 'units', state, unit, second, units: -1, horizon: 0 });
-  };
-  give(view.contact(recipient.key), 'recipient');
-  for (const limit of [...policy.messageLimits, ...policy.recipientLimits]) {
-    const state = stateOf(view, limit, send, recipient);
-    if (state === null || limit.window.kind === 'rate') continue;
-    if (limit.unit === 'recipient' || message) give(state, limit.unit);
+  for (const { scope, unit, horizonSeconds } of policy.tracks) {
+    const state = stateOf(view, scope, send, recipient);
+    if (state === null || (unit === 'message' && !message)) continue;
+    changes.push({ kind: 'units', state, unit, second, units: -1, horizonSeconds });
   }
   return changes;
 }

@@ -1,7 +1,7 @@
 /** `look`: takes from the ledger every number that the rules need for one recipient, and nothing else. */
 import type { Limit, Policy } from './document.ts';
 import type { Facts, LimitFact } from './facts.ts';
-import { type ContactState, type LedgerView, type ScopeState, stateOf } from './ledger.ts';
+import { type ContactState, type LedgerView, type ScopeState, seriesIn, stateOf } from './ledger.ts';
 import type { Send, SendRecipient } from './send.ts';
 import { countAt, latestUpTo } from './series.ts';
 import { earliestPlace, emissionMicros, rateFreeAt, rateResetsAt, rateUsed, resetsAt, usedAt } from './windows.ts';
@@ -35,7 +35,7 @@ export function look(input: LookInput): Facts {
       limits.push(fact);
     }
   }
-  const lastSent = latestUpTo(contact.recipient, Math.floor(departAt / 1000));
+  const lastSent = latestUpTo(seriesIn(contact, 'recipient'), Math.floor(departAt / 1000));
   return {
     engine: ENGINE,
     now,
@@ -69,12 +69,12 @@ function sinceReply(limit: Limit, contact: ContactState): number {
 }
 
 function limitFact(limit: Limit, input: LookInput, contact: ContactState, departAt: number): LimitFact {
-  const state = stateOf(input.view, limit, input.send, input.recipient);
+  const state = stateOf(input.view, limit.scope, input.send, input.recipient);
   if (state === null) return ABSENT;
   const units = limit.unit === 'message' && input.counted.has(state) ? 0 : 1;
   if (limit.window.kind === 'rate') return rateFact(limit, limit.window.perSeconds, state, units, input.now, departAt);
   const second = Math.floor(departAt / 1000);
-  const series = state[limit.unit];
+  const series = seriesIn(state, limit.unit);
   const since = sinceReply(limit, contact);
   const freeAt = units === 0 ? second : earliestPlace(series, limit.window, limit.max, units, second, since);
   return {
@@ -94,7 +94,7 @@ function rateFact(
   departAt: number,
 ): LimitFact {
   const interval = emissionMicros(perSeconds, limit.max);
-  const tat = state.tats.get(limit.name) ?? 0;
+  const tat = state.tats?.get(limit.name) ?? 0;
   const freeAt = units === 0 || departAt > now ? now : rateFreeAt(tat, interval, limit.burst, units, now);
   return {
     used: rateUsed(tat, interval, limit.burst, now),
@@ -116,12 +116,12 @@ function jointPlace(input: LookInput, departAt: number): number | null {
   for (let moved = true; moved; ) {
     moved = false;
     for (const limit of [...policy.messageLimits, ...policy.recipientLimits]) {
-      const state = stateOf(view, limit, send, recipient);
+      const state = stateOf(view, limit.scope, send, recipient);
       if (state === null || (limit.unit === 'message' && input.counted.has(state))) continue;
       const place =
         limit.window.kind === 'rate'
-          ? ratePlace(limit, limit.window.perSeconds, state, second, departAt > now ? departAt : now)
-          : earliestPlace(state[limit.unit], limit.window, limit.max, 1, second, sinceReply(limit, contact));
+          ? ratePlace(limit, limit.window.perSeconds, state, second, Math.max(departAt, now))
+          : earliestPlace(seriesIn(state, limit.unit), limit.window, limit.max, 1, second, sinceReply(limit, contact));
       if (place === null) return null;
       if (place > second) {
         second = place;
@@ -131,15 +131,16 @@ function jointPlace(input: LookInput, departAt: number): number | null {
   }
   let taken = 0;
   for (const limit of [...policy.messageLimits, ...policy.recipientLimits]) {
-    const state = stateOf(view, limit, send, recipient);
-    if (state !== null && limit.window.kind !== 'rate') taken = Math.max(taken, countAt(state[limit.unit], second));
+    const state = stateOf(view, limit.scope, send, recipient);
+    if (state !== null && limit.window.kind !== 'rate')
+      taken = Math.max(taken, countAt(seriesIn(state, limit.unit), second));
   }
   return second * 1000 + (taken % 1000);
 }
 
 function ratePlace(limit: Limit, perSeconds: number, state: ScopeState, second: number, nowMs: number): number | null {
   const free = rateFreeAt(
-    state.tats.get(limit.name) ?? 0,
+    state.tats?.get(limit.name) ?? 0,
     emissionMicros(perSeconds, limit.max),
     limit.burst,
     1,

@@ -95,13 +95,14 @@ const FOLD_AT_LEAST = 4096;
 
 /**
  * Forgets what departed `horizonSeconds` or more before `now`, and folds seconds older than a day into minutes.
- * Cheap to call often: it works only when the series has grown past a bound or its oldest half is forgettable.
+ * The newest entry always stays, since cooldowns ask for it. Cheap to call often: it works only when the series has
+ * grown past a bound or its oldest half is forgettable.
  */
 export function prune(series: Series, now: number, horizonSeconds: number): void {
   const oldest = now - horizonSeconds - 60;
   const { at } = series;
   if (at.length === 0 || (at[0]! > oldest && at.length < FOLD_AT_LEAST)) return;
-  const drop = indexAfter(series, oldest);
+  const drop = Math.min(indexAfter(series, oldest), at.length - 1);
   const foldUntil = now - DAY_SECONDS - 60;
   const foldable = indexAfter(series, foldUntil) - drop;
   if (drop * 2 < at.length && drop < FOLD_AT_LEAST && foldable < FOLD_AT_LEAST) return;

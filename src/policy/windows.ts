@@ -63,14 +63,14 @@ export function usedAt(series: Series, window: Counted, second: number, since = 
   const after =
     window.kind === 'rolling' ? rollingEdge(window.seconds, second) : periodStart(window.period, second) - 1;
   const until = window.kind === 'rolling' ? second : periodStart(window.period, second, 1) - 1;
-  return countBetween(series, since > after ? since : after, until);
+  return countBetween(series, Math.max(since, after), until);
 }
 
 /** The next second at which `remaining` grows, or null when nothing is used. */
 export function resetsAt(series: Series, window: Counted, second: number, since = 0): number | null {
   if (window.kind === 'calendar') return periodStart(window.period, second, 1);
   const edge = rollingEdge(window.seconds, second);
-  const oldest = nthAfter(series, since > edge ? since : edge, 1);
+  const oldest = nthAfter(series, Math.max(since, edge), 1);
   return oldest === null || oldest > second ? null : leavesAt(window.seconds, oldest);
 }
 

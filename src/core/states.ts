@@ -1,0 +1,61 @@
+/**
+ * States of a recipient and the transitions between them. Every stored change goes through `canMove`.
+ */
+
+export const RECIPIENT_STATES = [
+  'accepted',
+  'scheduled',
+  'held',
+  'blocked',
+  'sending',
+  'sent',
+  'delivered',
+  'deferred',
+  'bounced',
+  'failed',
+  'cancelled',
+  'expired',
+  'uncertain',
+] as const;
+export type RecipientState = (typeof RECIPIENT_STATES)[number];
+
+/** No further change but what comes back later (a late bounce, a complaint, a reply). */
+export const CLOSING: ReadonlySet<RecipientState> = new Set([
+  'delivered',
+  'bounced',
+  'failed',
+  'cancelled',
+  'expired',
+  'blocked',
+]);
+
+const MOVES: Record<RecipientState, readonly RecipientState[]> = {
+  accepted: ['sending', 'cancelled', 'expired', 'blocked', 'held', 'scheduled', 'failed'],
+  scheduled: ['sending', 'cancelled', 'expired', 'blocked', 'held', 'scheduled', 'failed'],
+  held: ['accepted', 'scheduled', 'cancelled', 'blocked', 'expired'],
+  blocked: [],
+  sending: ['sent', 'delivered', 'deferred', 'bounced', 'failed', 'uncertain', 'blocked', 'cancelled', 'expired', 'held'],
+  sent: ['delivered', 'bounced'],
+  delivered: ['bounced'],
+  deferred: ['sending', 'cancelled', 'expired', 'blocked', 'held', 'failed'],
+  bounced: [],
+  failed: [],
+  cancelled: [],
+  expired: [],
+  uncertain: ['sending', 'delivered', 'bounced', 'failed', 'cancelled', 'expired', 'blocked'],
+};
+
+export function canMove(from: RecipientState, to: RecipientState): boolean {
+  return MOVES[from].includes(to);
+}
+
+/** Recipients in these states have not left: they can be cancelled or moved to another time. */
+export const NOT_LEFT: ReadonlySet<RecipientState> = new Set(['accepted', 'scheduled', 'held', 'deferred']);
+
+export const stateNumber = (state: RecipientState): number => RECIPIENT_STATES.indexOf(state);
+
+/** The one word for a message whose recipients may differ. */
+export function messageStatus(states: readonly RecipientState[]): RecipientState | 'partial' {
+  const first = states[0] ?? 'blocked';
+  return states.every((state) => state === first) ? first : 'partial';
+}

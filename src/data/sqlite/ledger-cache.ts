@@ -1,0 +1,444 @@
+/**
+ * The ledger in the writer's memory, with the journal that makes it durable.
+ *
+ * An entry is a contact, a domain, the counters of one scope, or one hour's tallies. Decisions read and change entries in
+ * memory; each group of transactions writes what it changed as one journal row, in its own transaction. Rows of the `ledger`
+ * table lag behind and are rewritten in slices, sorted by key so that neighbours share a page: measured, writing each
+ * entry in its own transaction cost half of an accept.
+ *
+ * Invariants: a row holds every change up to its `lsn`, the journal every later one, so replay is exact however often it
+ * runs; an entry with changes not yet in its row is never evicted; after a failed commit everything is read anew.
+ */
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { PackReader, PackWriter } from '../../core/pack.ts';
+import type { SuppressionFact } from '../../policy/facts.ts';
+import { applyChange, type Change, type ContactState } from '../../policy/ledger.ts';
+import { entriesOf, type Series, seriesOf } from '../../policy/series.ts';
+
+export type Entry = ContactState & {
+  hash: number;
+  space: number;
+  key: string;
+  /** Last group that used it. */
+  usedIn: number;
+  /** Whether changes are missing from its row. */
+  dirty: boolean;
+  /** Whether a row exists. */
+  stored: boolean;
+  lsn: number;
+  /** Plain running numbers: credits, stored octets, tallies. */
+  gauges: Map<string, number> | null;
+};
+
+const MAX_ENTRIES = 60_000;
+const CYCLE_DIRTY = 16_384;
+const SLICE = 192;
+
+const DEFINE = 0;
+const UNITS_RECIPIENT = 1;
+const UNITS_MESSAGE = 2;
+const TAT = 3;
+const CONTACT = 4;
+const GAUGE = 5;
+
+/** 53 bits of a key within a space. */
+export function hashKey(space: number, key: string): number {
+  let a = 0xdeadbeef ^ space;
+  let b = 0x41c6ce57 ^ (space * 31);
+  for (let i = 0; i < key.length; i += 1) {
+    const code = key.charCodeAt(i);
+    a = Math.imul(a ^ code, 0x9e3779b1);
+    b = Math.imul(b ^ code, 0x5f356495);
+  }
+  a = Math.imul(a ^ (a >>> 16), 0x85ebca6b) ^ Math.imul(b ^ (b >>> 13), 0xc2b2ae35);
+  b = Math.imul(b ^ (b >>> 16), 0x85ebca6b) ^ Math.imul(a ^ (a >>> 13), 0xc2b2ae35);
+  return 4_294_967_296 * (b & 0x1fffff) + (a >>> 0);
+}
+
+export const HOUR_PREFIX = '#hour:';
+
+export class LedgerCache {
+  private readonly entries = new Map<number, Entry>();
+  private readonly db: DatabaseSync;
+  private readonly journal = new PackWriter();
+  private readonly packer = new PackWriter();
+  private readonly defined = new Set<number>();
+  private readonly selectOne: StatementSync;
+  private readonly selectMany: StatementSync;
+  private readonly replaceRow: StatementSync;
+  private readonly insertJournal: StatementSync;
+  private readonly trimJournal: StatementSync;
+  private readonly replaceTally: StatementSync;
+  private lsn = 0;
+  private dirtyCount = 0;
+  private cycle: Entry[] = [];
+  private cycleLsn = 0;
+
+  constructor(db: DatabaseSync) {
+    this.db = db;
+    this.selectOne = db.prepare('SELECT hash, space, key, lsn, state FROM ledger WHERE hash = ?');
+    this.selectMany = db.prepare(
+      'SELECT hash, space, key, lsn, state FROM ledger WHERE hash IN (SELECT value FROM json_each(?))',
+    );
+    this.replaceRow = db.prepare('INSERT OR REPLACE INTO ledger (hash, space, key, lsn, state) VALUES (?, ?, ?, ?, ?)');
+    this.insertJournal = db.prepare('INSERT INTO journal (lsn, changes) VALUES (?, ?)');
+    this.trimJournal = db.prepare('DELETE FROM journal WHERE lsn <= ?');
+    this.replaceTally = db.prepare('INSERT OR REPLACE INTO tally (space, hour, code, n) VALUES (?, ?, ?, ?)');
+    this.recover();
+  }
+
+  /** Forgets all and rebuilds from rows and journal: at the start, and after a commit that failed. */
+  recover(): void {
+    this.entries.clear();
+    this.journal.restart();
+    this.defined.clear();
+    this.cycle = [];
+    this.dirtyCount = 0;
+    const newest = this.db.prepare('SELECT max(lsn) AS lsn FROM journal').get() as { lsn: number | null };
+    const flushed = this.db.prepare("SELECT value FROM setting WHERE name = 'lsn'").get() as { value: string } | undefined;
+    this.lsn = Math.max(newest.lsn ?? 0, Number(flushed?.value ?? 0));
+    const rows = this.db.prepare('SELECT lsn, changes FROM journal ORDER BY lsn').iterate() as IterableIterator<{
+      lsn: number;
+      changes: Uint8Array;
+    }>;
+    for (const row of rows) this.replay(row.lsn, new PackReader(row.changes));
+  }
+
+  /** Loads what a group will need in one statement. */
+  prefetch(keys: readonly (readonly [space: number, key: string])[]): void {
+    const missing: number[] = [];
+    for (const [space, key] of keys) {
+      const hash = hashKey(space, key);
+      if (!this.entries.has(hash)) missing.push(hash);
+    }
+    if (missing.length === 0) return;
+    for (const row of this.selectMany.all(JSON.stringify(missing)) as unknown as LedgerRow[]) this.load(row);
+    for (const [space, key] of keys) {
+      const hash = hashKey(space, key);
+      if (!this.entries.has(hash)) this.entries.set(hash, emptyEntry(hash, space, key));
+    }
+  }
+
+  /** The entry of a key. Two keys of one hash take neighbouring numbers. */
+  entry(space: number, key: string): Entry {
+    for (let hash = hashKey(space, key); ; hash += 1) {
+      let entry = this.entries.get(hash);
+      if (entry === undefined) {
+        const row = this.selectOne.get(hash) as unknown as LedgerRow | undefined;
+        if (row === undefined) {
+          entry = emptyEntry(hash, space, key);
+          this.entries.set(hash, entry);
+        } else entry = this.load(row);
+      }
+      if (entry.space === space && entry.key === key) {
+        entry.usedIn = this.lsn;
+        return entry;
+      }
+    }
+  }
+
+  private load(row: LedgerRow): Entry {
+    const entry = unpackEntry(row);
+    this.entries.set(row.hash, entry);
+    return entry;
+  }
+
+  /** Applies and logs one change of a counter. */
+  apply(change: Change, nowSecond: number): void {
+    const entry = change.state as Entry;
+    this.touch(entry);
+    const journal = this.journal;
+    if (change.kind === 'tat') {
+      journal.byte(TAT);
+      journal.uint(entry.hash);
+      journal.text(change.name);
+      journal.uint(change.tat);
+    } else {
+      journal.byte(change.unit === 'recipient' ? UNITS_RECIPIENT : UNITS_MESSAGE);
+      journal.uint(entry.hash);
+      journal.uint(change.second);
+      journal.int(change.units);
+    }
+    applyChange(change, nowSecond);
+  }
+
+  addGauge(entry: Entry, name: string, delta: number): void {
+    if (delta === 0) return;
+    this.touch(entry);
+    this.journal.byte(GAUGE);
+    this.journal.uint(entry.hash);
+    this.journal.text(name);
+    this.journal.int(delta);
+    addTo(entry, name, delta);
+  }
+
+  /** Logs what is known of a contact after a change to its suppressions, do-not-contact or replies. */
+  contactChanged(entry: Entry): void {
+    this.touch(entry);
+    this.journal.byte(CONTACT);
+    this.journal.uint(entry.hash);
+    this.journal.text(contactText(entry));
+  }
+
+  private touch(entry: Entry): void {
+    if (!entry.stored && !this.defined.has(entry.hash)) {
+      this.defined.add(entry.hash);
+      this.journal.byte(DEFINE);
+      this.journal.uint(entry.hash);
+      this.journal.uint(entry.space);
+      this.journal.text(entry.key);
+    }
+    if (!entry.dirty) {
+      entry.dirty = true;
+      this.dirtyCount += 1;
+    }
+  }
+
+  /** Only a group that changed something takes a number, so no row can claim changes that the journal lacks. */
+  private writeJournal(): void {
+    if (this.journal.size === 0) return;
+    this.lsn += 1;
+    this.insertJournal.run(this.lsn, this.journal.bytes());
+    this.journal.restart();
+    this.defined.clear();
+  }
+
+  /** Ends a group inside its transaction: one journal row, and a slice of the rows that lag behind. */
+  endGroup(): void {
+    this.writeJournal();
+    if (this.cycle.length > 0) this.flushSlice(SLICE);
+    else if (this.dirtyCount >= CYCLE_DIRTY) this.startCycle();
+  }
+
+  /** After a commit: keeps memory bounded. Only entries whose row is current leave. */
+  evict(): void {
+    if (this.entries.size <= MAX_ENTRIES) return;
+    let looked = 0;
+    for (const [hash, entry] of this.entries) {
+      if (this.entries.size <= MAX_ENTRIES - 1000 || looked > 4000) return;
+      looked += 1;
+      this.entries.delete(hash);
+      if (entry.dirty || this.lsn - entry.usedIn < 8) this.entries.set(hash, entry);
+    }
+    if (this.cycle.length === 0) this.startCycle();
+  }
+
+  private startCycle(): void {
+    this.cycleLsn = this.lsn;
+    this.cycle = [...this.entries.values()].filter((entry) => entry.dirty).sort((a, b) => b.hash - a.hash);
+  }
+
+  private flushSlice(most: number): void {
+    for (let n = Math.min(most, this.cycle.length); n > 0; n -= 1) this.flushEntry(this.cycle.pop()!);
+    if (this.cycle.length === 0) {
+      this.trimJournal.run(this.cycleLsn);
+      this.saveLsn();
+    }
+  }
+
+  private saveLsn(): void {
+    this.db.prepare("INSERT OR REPLACE INTO setting (name, value) VALUES ('lsn', ?)").run(String(this.lsn));
+  }
+
+  private flushEntry(entry: Entry): void {
+    if (!entry.dirty) return;
+    entry.dirty = false;
+    this.dirtyCount -= 1;
+    entry.stored = true;
+    entry.lsn = this.lsn;
+    this.replaceRow.run(entry.hash, entry.space, entry.key, entry.lsn, packEntry(entry, this.packer));
+    if (entry.gauges !== null && entry.key.startsWith(HOUR_PREFIX)) {
+      const hour = Number(entry.key.slice(HOUR_PREFIX.length));
+      for (const [code, n] of entry.gauges) this.replaceTally.run(entry.space, hour, code, n);
+    }
+  }
+
+  /** Writes every row that lags behind, inside the caller's transaction: when idle, before closing, before a reader lists. */
+  flushAll(): void {
+    this.writeJournal();
+    if (this.dirtyCount === 0 && this.cycle.length === 0) return;
+    this.startCycle();
+    this.flushSlice(this.cycle.length);
+  }
+
+  get dirtyEntries(): number {
+    return this.dirtyCount;
+  }
+
+  get size(): number {
+    return this.entries.size;
+  }
+
+  /** Drops one space's entries from memory and rows, inside the caller's transaction (test data being emptied). */
+  forgetSpace(space: number): void {
+    this.flushAll();
+    this.trimJournal.run(this.lsn);
+    this.saveLsn();
+    for (const [hash, entry] of this.entries) if (entry.space === space) this.entries.delete(hash);
+    this.db.prepare('DELETE FROM ledger WHERE space = ?').run(space);
+  }
+
+  private replay(lsn: number, reader: PackReader): void {
+    while (!reader.done) {
+      const kind = reader.byte();
+      const hash = reader.uint();
+      if (kind === DEFINE) {
+        const space = reader.uint();
+        const key = reader.text();
+        if (this.byHash(hash) === undefined) this.entries.set(hash, emptyEntry(hash, space, key));
+        continue;
+      }
+      const entry = this.byHash(hash);
+      const skip = entry === undefined || entry.lsn >= lsn;
+      const change = readChange(kind, reader);
+      if (skip) continue;
+      if (!entry.dirty) {
+        entry.dirty = true;
+        this.dirtyCount += 1;
+      }
+      change(entry);
+    }
+  }
+
+  private byHash(hash: number): Entry | undefined {
+    const known = this.entries.get(hash);
+    if (known !== undefined) return known;
+    const row = this.selectOne.get(hash) as unknown as LedgerRow | undefined;
+    return row === undefined ? undefined : this.load(row);
+  }
+}
+
+type LedgerRow = { hash: number; space: number; key: string; lsn: number; state: Uint8Array };
+
+const KEPT_FOR_SECONDS = 400 * 86_400;
+
+function readChange(kind: number, reader: PackReader): (entry: Entry) => void {
+  if (kind === TAT) {
+    const name = reader.text();
+    const tat = reader.uint();
+    return (entry) => applyChange({ kind: 'tat', state: entry, name, tat }, 0);
+  }
+  if (kind === CONTACT) {
+    const text = reader.text();
+    return (entry) => readContact(entry, text);
+  }
+  if (kind === GAUGE) {
+    const name = reader.text();
+    const delta = reader.int();
+    return (entry) => addTo(entry, name, delta);
+  }
+  const second = reader.uint();
+  const units = reader.int();
+  const unit = kind === UNITS_RECIPIENT ? 'recipient' : 'message';
+  return (entry) =>
+    applyChange({ kind: 'units', state: entry, unit, second, units, horizonSeconds: KEPT_FOR_SECONDS }, second);
+}
+
+function addTo(entry: Entry, name: string, delta: number): void {
+  entry.gauges ??= new Map();
+  entry.gauges.set(name, (entry.gauges.get(name) ?? 0) + delta);
+}
+
+function emptyEntry(hash: number, space: number, key: string): Entry {
+  return {
+    recipient: null,
+    message: null,
+    tats: null,
+    suppressions: [],
+    doNotContact: null,
+    lastReplyAt: null,
+    hash,
+    space,
+    key,
+    usedIn: 0,
+    dirty: false,
+    stored: false,
+    lsn: 0,
+    gauges: null,
+  };
+}
+
+type ContactText = { s: SuppressionFact[]; d: { since: number; note: string | null } | null; r: number | null };
+
+function contactText(entry: Entry): string {
+  if (entry.suppressions.length === 0 && entry.doNotContact === null && entry.lastReplyAt === null) return '';
+  const text: ContactText = { s: entry.suppressions, d: entry.doNotContact, r: entry.lastReplyAt };
+  return JSON.stringify(text);
+}
+
+function readContact(entry: Entry, text: string): void {
+  const read: ContactText = text === '' ? { s: [], d: null, r: null } : (JSON.parse(text) as ContactText);
+  entry.suppressions = read.s;
+  entry.doNotContact = read.d;
+  entry.lastReplyAt = read.r;
+}
+
+const ENTRY_LAYOUT = 1;
+
+function packEntry(entry: Entry, writer: PackWriter): Uint8Array {
+  const w = writer.restart();
+  w.byte(ENTRY_LAYOUT);
+  packSeries(entry.recipient, w);
+  packSeries(entry.message, w);
+  packMap(entry.tats, w);
+  packMap(entry.gauges, w);
+  w.text(contactText(entry));
+  return w.bytes();
+}
+
+function unpackEntry(row: LedgerRow): Entry {
+  const entry = emptyEntry(row.hash, row.space, row.key);
+  const r = new PackReader(row.state);
+  const layout = r.byte();
+  if (layout !== ENTRY_LAYOUT) throw new Error(`a ledger row has layout ${layout}, this version reads ${ENTRY_LAYOUT}`);
+  entry.recipient = unpackSeries(r);
+  entry.message = unpackSeries(r);
+  entry.tats = unpackMap(r);
+  entry.gauges = unpackMap(r);
+  readContact(entry, r.text());
+  entry.stored = true;
+  entry.lsn = row.lsn;
+  return entry;
+}
+
+function packSeries(series: Series | null, w: PackWriter): void {
+  if (series === null) {
+    w.uint(0);
+    return;
+  }
+  w.uint(series.at.length);
+  let last = 0;
+  for (const [second, units] of entriesOf(series)) {
+    w.uint(second - last);
+    w.uint(units);
+    last = second;
+  }
+}
+
+function unpackSeries(r: PackReader): Series | null {
+  const length = r.uint();
+  if (length === 0) return null;
+  const entries: [number, number][] = [];
+  let last = 0;
+  for (let i = 0; i < length; i += 1) {
+    last += r.uint();
+    entries.push([last, r.uint()]);
+  }
+  return seriesOf(entries);
+}
+
+function packMap(map: Map<string, number> | null, w: PackWriter): void {
+  w.uint(map?.size ?? 0);
+  for (const [name, value] of map ?? []) {
+    w.text(name);
+    w.int(value);
+  }
+}
+
+function unpackMap(r: PackReader): Map<string, number> | null {
+  const size = r.uint();
+  if (size === 0) return null;
+  const map = new Map<string, number>();
+  for (let i = 0; i < size; i += 1) map.set(r.text(), r.int());
+  return map;
+}

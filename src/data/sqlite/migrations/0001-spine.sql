@@ -1,0 +1,285 @@
+-- A "space" is one tenant in one mode: 2 x tenant number, plus 1 for test. Times are Unix milliseconds.
+-- Hot tables are rowid tables in order of arrival, with only the indexes a statement needs.
+
+CREATE TABLE setting (
+  name TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+);
+
+CREATE TABLE tenant (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  name TEXT NOT NULL,
+  standing TEXT NOT NULL,
+  standing_by TEXT NOT NULL,
+  standing_since INTEGER NOT NULL,
+  standing_note TEXT,
+  trial_ends_at INTEGER,
+  plan TEXT,
+  billing TEXT NOT NULL DEFAULT 'none',
+  trust TEXT NOT NULL DEFAULT 'new',
+  locale TEXT,
+  notify TEXT NOT NULL DEFAULT '[]',
+  created_at INTEGER NOT NULL
+);
+
+CREATE TABLE app (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  name TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+);
+
+CREATE TABLE installation (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  tenant INTEGER NOT NULL,
+  app INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  default_from TEXT,
+  created_at INTEGER NOT NULL,
+  UNIQUE (tenant, app)
+);
+
+CREATE TABLE api_key (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  tenant INTEGER,
+  mode TEXT NOT NULL,
+  prefix TEXT NOT NULL UNIQUE,
+  hash BLOB NOT NULL,
+  scopes TEXT NOT NULL,
+  name TEXT,
+  installation INTEGER,
+  expires_at INTEGER,
+  allow_ips TEXT,
+  identities TEXT,
+  agent TEXT,
+  created_at INTEGER NOT NULL,
+  last_used_at INTEGER,
+  revoked_at INTEGER
+);
+CREATE INDEX api_key_tenant ON api_key (tenant);
+
+CREATE TABLE plan (
+  name TEXT PRIMARY KEY,
+  document TEXT NOT NULL,
+  updated_at INTEGER NOT NULL
+);
+
+-- Policy documents as written: owner 'default', 'operator' (for a tenant) or 'tenant' (its own), newest version in force.
+CREATE TABLE policy_document (
+  no INTEGER PRIMARY KEY,
+  owner TEXT NOT NULL,
+  space INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  document TEXT NOT NULL,
+  author TEXT NOT NULL,
+  note TEXT,
+  created_at INTEGER NOT NULL,
+  UNIQUE (owner, space, version)
+);
+
+-- What was in force: verdicts name it by its number. Equal documents share one.
+CREATE TABLE effective_policy (
+  no INTEGER PRIMARY KEY,
+  sha256 TEXT NOT NULL UNIQUE,
+  document TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+);
+
+CREATE TABLE identity (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  handle TEXT NOT NULL,
+  from_email TEXT NOT NULL,
+  from_name TEXT,
+  tier TEXT,
+  daily_cap INTEGER,
+  state TEXT NOT NULL,
+  state_note TEXT,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  UNIQUE (space, handle)
+);
+
+CREATE TABLE suppression (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  key TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  expires_at INTEGER,
+  note TEXT,
+  source TEXT NOT NULL,
+  message TEXT
+);
+CREATE UNIQUE INDEX suppression_key ON suppression (space, key, kind, reason);
+
+-- One row an entry of the ledger: a contact, a domain, or the counters of a scope. `hash` is 53 bits of (space, key).
+-- Rows lag behind: the journal below holds what is newer than `lsn`.
+CREATE TABLE ledger (
+  hash INTEGER PRIMARY KEY,
+  space INTEGER NOT NULL,
+  key TEXT NOT NULL,
+  lsn INTEGER NOT NULL,
+  state BLOB NOT NULL
+);
+
+-- What each group of transactions changed in the ledger: replayed onto `ledger` after a crash.
+CREATE TABLE journal (
+  lsn INTEGER PRIMARY KEY,
+  changes BLOB NOT NULL
+);
+
+CREATE TABLE tally (
+  space INTEGER NOT NULL,
+  hour INTEGER NOT NULL,
+  code TEXT NOT NULL,
+  n INTEGER NOT NULL,
+  PRIMARY KEY (space, hour, code)
+) WITHOUT ROWID;
+
+-- The row number is the time of arrival: (ms since 2025) x 4096 + a counter; a public id is made of it and `nonce`.
+CREATE TABLE message (
+  id INTEGER PRIMARY KEY,
+  nonce INTEGER NOT NULL,
+  space INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  installation INTEGER NOT NULL,
+  identity INTEGER,
+  policy INTEGER NOT NULL,
+  flags INTEGER NOT NULL,
+  send_at INTEGER,
+  expires_at INTEGER NOT NULL,
+  agent TEXT,
+  from_email TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  meta TEXT,
+  request_id TEXT NOT NULL,
+  content_hash TEXT,
+  size INTEGER NOT NULL,
+  repeats INTEGER NOT NULL DEFAULT 0,
+  body_form INTEGER NOT NULL,
+  body BLOB
+);
+
+-- The recipient row is the queue entry: a state and a due time. Its number is its message's, plus its place.
+CREATE TABLE recipient (
+  id INTEGER PRIMARY KEY,
+  message INTEGER NOT NULL,
+  space INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  email TEXT NOT NULL,
+  key TEXT,
+  name TEXT,
+  state INTEGER NOT NULL,
+  due INTEGER,
+  depart_at INTEGER NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  claim INTEGER NOT NULL DEFAULT 0,
+  dot INTEGER NOT NULL DEFAULT 0,
+  possible_duplicate INTEGER NOT NULL DEFAULT 0,
+  closed_at INTEGER,
+  facts BLOB,
+  verdict TEXT
+);
+CREATE INDEX recipient_due ON recipient (space, due) WHERE due IS NOT NULL;
+
+CREATE TABLE event (
+  id INTEGER PRIMARY KEY,
+  space INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  type INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  recipient INTEGER,
+  data TEXT
+);
+CREATE UNIQUE INDEX event_seq ON event (space, seq);
+-- Only what happens after acceptance: the acceptance itself stands in the message's own rows.
+CREATE INDEX event_recipient ON event (recipient) WHERE recipient IS NOT NULL AND type > 3;
+
+-- Idempotency and dedupe keys in order of use; an index in memory answers for recent ones, `key_run` for the rest.
+CREATE TABLE used_key (
+  id INTEGER PRIMARY KEY,
+  hash INTEGER NOT NULL,
+  space INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  scope TEXT NOT NULL,
+  fingerprint TEXT NOT NULL,
+  message INTEGER NOT NULL,
+  used_at INTEGER NOT NULL,
+  until INTEGER NOT NULL
+);
+
+CREATE TABLE key_run (
+  run INTEGER NOT NULL,
+  hash INTEGER NOT NULL,
+  id INTEGER NOT NULL,
+  PRIMARY KEY (run, hash, id)
+) WITHOUT ROWID;
+
+CREATE TABLE attachment (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  sha256 TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  filename TEXT,
+  content_type TEXT,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL
+);
+
+-- Which stored messages hold which blobs, so that a sweep removes a blob with its last message.
+CREATE TABLE blob_use (
+  sha256 TEXT NOT NULL,
+  message INTEGER NOT NULL,
+  PRIMARY KEY (sha256, message)
+) WITHOUT ROWID;
+
+CREATE TABLE capture (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  recipient INTEGER NOT NULL,
+  mail_from TEXT NOT NULL,
+  rcpt_to TEXT NOT NULL,
+  rcpt_key TEXT NOT NULL,
+  received_at INTEGER NOT NULL,
+  raw BLOB NOT NULL
+);
+CREATE INDEX capture_space ON capture (space, no);
+
+CREATE TABLE test_clock (
+  space INTEGER PRIMARY KEY,
+  now INTEGER NOT NULL
+);
+
+CREATE TABLE audit (
+  no INTEGER PRIMARY KEY,
+  tenant INTEGER,
+  mode TEXT,
+  at INTEGER NOT NULL,
+  actor TEXT NOT NULL,
+  action TEXT NOT NULL,
+  target TEXT,
+  note TEXT,
+  before TEXT,
+  after TEXT
+);
+CREATE INDEX audit_tenant ON audit (tenant, no);
+
+CREATE TABLE archive (
+  week TEXT PRIMARY KEY,
+  file TEXT NOT NULL,
+  first_message INTEGER NOT NULL,
+  last_message INTEGER NOT NULL,
+  created_at INTEGER NOT NULL
+);
+
+-- Numbers of the built-in defaults: one app everybody has.
+INSERT INTO app (no, id, name, created_at) VALUES (1, 'app_00000000000000000000000001', 'default', 0);
