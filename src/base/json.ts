@@ -36,12 +36,13 @@ export type JsonLimits = {
 };
 
 const noFlaws: readonly JsonFlaw[] = Object.freeze([]);
+const defaultMaxDepth = 32;
 const maxFlaws = 100;
 const maxShownKey = 64;
 
 /** Reads one JSON text. Never throws on input; U+0000 and lone surrogates can only come from escapes, so they are looked for only then. */
 export function parseJson(bytes: Uint8Array, limits: JsonLimits = {}): JsonReading {
-  const maxDepth = limits.maxDepth ?? 32;
+  const maxDepth = limits.maxDepth ?? defaultMaxDepth;
   if (!isUtf8(bytes)) return malformed('The body is not valid UTF-8.');
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
     return malformed('The body begins with a byte order mark; leave it out.', 0);
@@ -65,11 +66,11 @@ export function parseJson(bytes: Uint8Array, limits: JsonLimits = {}): JsonReadi
 
 /**
  * The flaws of a value that did not come through `parseJson`, or of a part of one: at most 100, in order of appearance.
- * `param` is where the value itself stands.
+ * `param` is where the value itself stands. Nesting beyond 32 levels is one too.
  */
 export function findFlaws(value: unknown, param = ''): JsonFlaw[] {
   const flaws: JsonFlaw[] = [];
-  collect(value, param, flaws);
+  collect(value, param, flaws, 0);
   return flaws;
 }
 
@@ -180,8 +181,12 @@ function duplicateMessage(text: string): string {
   return 'A key stands twice in one object.';
 }
 
-function collect(value: unknown, param: string, flaws: JsonFlaw[]): void {
+function collect(value: unknown, param: string, flaws: JsonFlaw[], depth: number): void {
   if (flaws.length >= maxFlaws) return;
+  if (depth > defaultMaxDepth) {
+    flaws.push({ param, message: `It nests deeper than ${defaultMaxDepth} levels.` });
+    return;
+  }
   if (typeof value === 'string') {
     const trouble = textTrouble(value);
     if (trouble !== null) flaws.push({ param, message: `It holds ${trouble}.` });
@@ -189,14 +194,14 @@ function collect(value: unknown, param: string, flaws: JsonFlaw[]): void {
     if (!isExact(value)) flaws.push({ param, message: 'The number is too large to be kept exactly.' });
   } else if (Array.isArray(value)) {
     value.forEach((element, index) => {
-      collect(element, `${param}[${index}]`, flaws);
+      collect(element, `${param}[${index}]`, flaws, depth + 1);
     });
   } else if (typeof value === 'object' && value !== null) {
     for (const [key, member] of Object.entries(value)) {
       const place = param === '' ? showKey(key) : `${param}.${showKey(key)}`;
       const trouble = textTrouble(key);
       if (trouble !== null) flaws.push({ param: place, message: `Its key holds ${trouble}.` });
-      collect(member, place, flaws);
+      collect(member, place, flaws, depth + 1);
     }
   }
 }

@@ -51,7 +51,8 @@ function digits(text: string, at: number, count: number): number {
 function dateMs(year: number, month: number, day: number): number | null {
   if (year < 0 || month < 1 || month > 12 || day < 1) return null;
   const isLeap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
-  const inMonth = month === 2 ? (isLeap ? 29 : 28) : month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
+  const inMonth =
+    month === 2 ? (isLeap ? 29 : 28) : month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
   if (day > inMonth) return null;
   const before = year - 1;
   const leapDays = Math.floor(before / 4) - Math.floor(before / 100) + Math.floor(before / 400);
