@@ -17,6 +17,8 @@ export type Address = {
   key: string;
   /** The domain as lower-case A-label (RFC 5890 §2.3.2.1). */
   domain: string;
+  /** Present where a label of the domain mixes scripts beyond "highly restrictive" (UTS 39 §5.2): no recipient for us. */
+  isMixedScript?: true;
 };
 
 /** An attachment whose bytes already lie in the blob store. */

@@ -1,0 +1,129 @@
+/**
+ * Holds and slots: the message is accepted (202, SMTP 250) and waits. Order is precedence.
+ *
+ * Invariant: none has an HTTP status, since none is ever an error; none is retryable, since sending again would send
+ * twice.
+ */
+
+import { DAY, exampleId, HOUR, MINUTE, type ReasonEntry } from './entry.ts';
+
+export const HOLD = {
+  approval_required: {
+    code: 'approval_required',
+    title: 'Approval required',
+    category: 'hold',
+    http: null,
+    smtp: { reply: 250, enhanced: '2.0.0' },
+    retryable: false,
+    clearsBy: ['tenant'],
+    clearsAt: 'The deadline of the approval; then the message is rejected.',
+    fault: 'tenant',
+    detail:
+      'The message waits for the approval of a person[ ({approval_id})][; without one it is rejected at {clears_at}].',
+    fix: 'Have a person approve or reject it with a key that has `approve`; do not send it again.',
+    explanation:
+      'The policy wants a person to look at this message before it leaves. The message is stored and held. The approval is bound to exactly this content: a change needs a new approval. If nobody decides before the deadline, it is rejected and its places in the limits are given back.',
+    customerMessage: 'The message is waiting for approval[ until {time}] and will be sent once it is approved.',
+    evidence: {
+      approval_id: 'the approval to decide',
+      requested_at: 'when it was asked for',
+      expires_at: 'the deadline',
+    },
+    example: ({ now, tenant }) => ({
+      scope: tenant,
+      clearsAt: now + DAY,
+      evidence: { approval_id: exampleId('apr'), requested_at: now, expires_at: now + DAY },
+    }),
+  },
+  content_review_required: {
+    code: 'content_review_required',
+    title: 'Content review required',
+    category: 'hold',
+    http: null,
+    smtp: { reply: 250, enhanced: '2.0.0' },
+    retryable: false,
+    clearsBy: ['tenant'],
+    clearsAt: 'The deadline of the review; then the message is rejected.',
+    fault: 'tenant',
+    detail:
+      'A person must review the content[ because of {found}][ ({approval_id})][; without a decision it is rejected at {clears_at}].',
+    fix: 'Have a person review the content and approve or reject it; do not send it again.',
+    explanation:
+      'Something in the content is doubtful but not bad enough to be refused, and the policy wants a person to look at it. The message is stored and held. If nobody decides before the deadline, it is rejected.',
+    customerMessage:
+      'The message is waiting for a review of its content[ until {time}] and will be sent once it is approved.',
+    evidence: {
+      approval_id: 'the review to decide',
+      found: 'what was found in the content',
+      requested_at: 'when it was asked for',
+      expires_at: 'the deadline',
+    },
+    example: ({ now, tenant }) => ({
+      scope: tenant,
+      clearsAt: now + DAY,
+      evidence: {
+        approval_id: exampleId('apr'),
+        found: ['link_shortener'],
+        requested_at: now,
+        expires_at: now + DAY,
+      },
+    }),
+  },
+  waiting_for_slot: {
+    code: 'waiting_for_slot',
+    title: 'Waiting for its slot',
+    category: 'hold',
+    http: null,
+    smtp: { reply: 250, enhanced: '2.0.0' },
+    retryable: false,
+    clearsBy: ['time'],
+    clearsAt: 'The slot at which the message leaves.',
+    fault: 'caller',
+    detail: 'The message is scheduled[ for {clears_at}][: {cause}][ ("{limit_name}")].',
+    fix: 'Wait; the message leaves by itself, so do not send it again.',
+    explanation:
+      'The message is accepted and leaves at a later time: the `send_at` you gave, the next place in the warm-up, the next working hours, or the earliest place that a limit frees when you asked to wait. Its place is reserved. It can be moved or cancelled until it leaves.',
+    customerMessage: 'The message is scheduled and will be sent [at {time}|later].',
+    words: {
+      cause: {
+        send_at: 'the time that was asked for',
+        warmup: 'the next place in the warm-up',
+        working_hours: 'the next working hours',
+        quota: 'the earliest place that a limit frees',
+      },
+    },
+    evidence: {
+      cause: '`send_at`, `warmup`, `working_hours` or `quota`',
+      departs_at: 'the slot',
+      limit_name: 'the limit that sets the slot',
+    },
+    example: ({ now, tenant }) => ({
+      scope: tenant,
+      clearsAt: now + 47 * MINUTE,
+      evidence: { cause: 'quota', departs_at: now + 47 * MINUTE, limit_name: 'daily' },
+    }),
+  },
+  quarantine_hold: {
+    code: 'quarantine_hold',
+    title: 'Held by the quarantine',
+    category: 'hold',
+    http: null,
+    smtp: { reply: 250, enhanced: '2.0.0' },
+    retryable: false,
+    clearsBy: ['operator'],
+    clearsAt: 'No time, unless the quarantine has a set release time.',
+    fault: 'tenant',
+    detail:
+      'The account came into quarantine[ at {since}] before this message[, accepted at {accepted_at},] could leave.',
+    fix: 'Ask the operator to review the quarantine; do not send the message again.',
+    explanation:
+      'The message was accepted before the account came into quarantine and had not left yet. It is kept. On release the operator decides whether held messages are sent or dropped, and each is then closed with an event.',
+    customerMessage: 'The message is held while we review recent activity of your account.',
+    evidence: { since: 'when the quarantine began', accepted_at: 'when the message was accepted' },
+    example: ({ now, tenant }) => ({
+      scope: tenant,
+      clearsAt: null,
+      evidence: { since: now - HOUR, accepted_at: now - 2 * HOUR },
+    }),
+  },
+} as const satisfies Record<string, ReasonEntry>;

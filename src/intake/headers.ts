@@ -1,0 +1,65 @@
+/** Custom headers: which names a caller may set, and what a value may hold. */
+import { type FieldErrors, isFields, within } from './field-errors.ts';
+import { isStorable, isWithinOctets } from './text.ts';
+
+const maxHeaders = 50;
+const maxNameLength = 76;
+const maxValueOctets = 998;
+
+/** Written by Postern, or by the relays on the way, in lower case; a caller's own would contradict them. */
+const owned: ReadonlySet<string> = new Set(
+  (
+    'from sender reply-to to cc bcc apparently-to subject date message-id in-reply-to references return-path received ' +
+    'delivered-to mime-version dkim-signature domainkey-signature authentication-results received-spf feedback-id ' +
+    'list-unsubscribe list-unsubscribe-post'
+  ).split(' '),
+);
+const ownedPrefixes = ['content-', 'x-postern-', 'resent-', 'arc-', 'list-unsubscribe-'];
+
+/** Visible ASCII but the colon (RFC 5322 §3.6.8, field-name). */
+const fieldName = /^[!-9;-~]+$/;
+/** Controls but the tab; what lies beyond ASCII is encoded on the wire. */
+const valueControls = /[\u0000-\u0008\u000a-\u001f\u007f]/;
+
+/** Reads {"X-Name": "value"} into pairs in the order given. */
+export function readHeaders(value: unknown, errors: FieldErrors): [name: string, value: string][] {
+  const headers: [string, string][] = [];
+  if (value === undefined || value === null) return headers;
+  if (!isFields(value)) {
+    errors.invalid('headers', 'It must be an object of header names and values.');
+    return headers;
+  }
+  const seen = new Set<string>();
+  for (const name in value) {
+    if (seen.size >= maxHeaders) {
+      errors.invalid('headers', `It has at most ${maxHeaders} headers.`);
+      return headers;
+    }
+    const text = value[name];
+    const trouble = nameTrouble(name, seen) ?? valueTrouble(text);
+    if (trouble !== null) errors.invalid(within('headers', name), trouble);
+    else headers.push([name, text as string]);
+    seen.add(name.toLowerCase());
+  }
+  return headers;
+}
+
+function nameTrouble(name: string, seen: ReadonlySet<string>): string | null {
+  if (name.length > maxNameLength || !fieldName.test(name)) {
+    return `A header name is 1 to ${maxNameLength} visible ASCII characters without a colon (RFC 5322).`;
+  }
+  const lower = name.toLowerCase();
+  if (owned.has(lower) || ownedPrefixes.some((prefix) => lower.startsWith(prefix))) {
+    return 'This header is written by Postern; where it may be set, it has a field of its own.';
+  }
+  return seen.has(lower) ? 'The same header stands twice, in another letter case.' : null;
+}
+
+function valueTrouble(value: unknown): string | null {
+  if (typeof value !== 'string') return 'A header value must be a string.';
+  if (!isWithinOctets(value, maxValueOctets)) return `A header value has at most ${maxValueOctets} octets.`;
+  if (!isStorable(value) || valueControls.test(value)) {
+    return 'A header value holds no line ends, no control characters and no lone surrogates.';
+  }
+  return null;
+}
