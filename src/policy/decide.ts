@@ -2,7 +2,7 @@
 
 import type { ReasonCode } from '../core/reasons.ts';
 import { simulatedReason } from '../core/simulator.ts';
-import type { Policy } from './document.ts';
+import { type Policy, withIdentityCap } from './document.ts';
 import type { Facts } from './facts.ts';
 import { RULES } from './rules/index.ts';
 import type { Send, SendRecipient } from './send.ts';
@@ -11,8 +11,9 @@ import type { DecidedReason, DecidedWarning, Evidence, Finding, Verdict } from '
 const NO_REASONS: readonly DecidedReason[] = [];
 const NO_WARNINGS: readonly DecidedWarning[] = [];
 
-export function decide(send: Send, recipient: SendRecipient, facts: Facts, policy: Policy): Verdict {
+export function decide(send: Send, recipient: SendRecipient, facts: Facts, base: Policy): Verdict {
   if (facts.simulated !== null) return simulatedVerdict(facts.simulated as ReasonCode, facts);
+  const policy = withIdentityCap(base, facts.identityCap);
   let blocks: DecidedReason[] | null = null;
   let warnings: DecidedWarning[] | null = null;
   for (const [, rule] of RULES) {
@@ -93,7 +94,8 @@ export type TraceLine = {
 };
 
 /** Every rule with what it found, in order: for a check and for a stored verdict that is looked at again. */
-export function trace(send: Send, recipient: SendRecipient, facts: Facts, policy: Policy): TraceLine[] {
+export function trace(send: Send, recipient: SendRecipient, facts: Facts, base: Policy): TraceLine[] {
+  const policy = withIdentityCap(base, facts.identityCap);
   return RULES.flatMap(([name, rule]): TraceLine[] => {
     const findings = rule(send, recipient, facts, policy);
     if (findings.length === 0) return [{ rule: name, outcome: 'pass', code: null, evidence: {} }];

@@ -185,3 +185,28 @@ function tracksOf(limits: readonly Limit[], cooldownSeconds: number): Track[] {
   }
   return tracks;
 }
+
+const capped = new WeakMap<Policy, Map<number, Policy>>();
+
+/** The policy with an identity's own daily cap as one more limit. The cap is a fact, so verdicts stay reproducible. */
+export function withIdentityCap(policy: Policy, cap: number | null): Policy {
+  if (cap === null) return policy;
+  let known = capped.get(policy);
+  if (known === undefined) {
+    known = new Map();
+    capped.set(policy, known);
+  }
+  let made = known.get(cap);
+  if (made === undefined) {
+    made = capPolicy(policy, cap);
+    known.set(cap, made);
+  }
+  return made;
+}
+
+function capPolicy(policy: Policy, cap: number): Policy {
+  const limit = compileLimit({ name: 'identity_cap', scope: 'identity', window: 'calendar_day', max: cap });
+  const messageLimits = [...policy.messageLimits, limit];
+  const tracks = tracksOf([...messageLimits, ...policy.recipientLimits], policy.cooldownSeconds);
+  return { ...policy, messageLimits, tracks };
+}

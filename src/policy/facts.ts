@@ -79,6 +79,8 @@ export type Facts = {
   account: AccountFacts;
   /** State of the sending identity, or null where none is named. */
   identityState: IdentityState | null;
+  /** Recipients a UTC day that the identity may mail, or null: one more limit beside the policy's. */
+  identityCap: number | null;
   /** Octets of content this message adds to what the account stores. */
   contentSize: number;
   doNotContactSince: number | null;
@@ -114,6 +116,7 @@ export function packFacts(facts: Facts, writer: PackWriter): Uint8Array {
   w.optional(account.storageLimit);
   w.optional(account.storageFreesAt);
   w.byte(facts.identityState === null ? 255 : IDENTITY_STATES.indexOf(facts.identityState));
+  w.optional(facts.identityCap);
   w.uint(facts.contentSize);
   w.optional(facts.doNotContactSince);
   w.uint(facts.suppressions.length);
@@ -163,6 +166,7 @@ export function unpackFacts(bytes: Uint8Array): Facts {
     storageFreesAt: r.optional(),
   };
   const identity = r.byte();
+  const identityCap = r.optional();
   const contentSize = r.uint();
   const doNotContactSince = r.optional();
   const suppressions: SuppressionFact[] = [];
@@ -191,6 +195,7 @@ export function unpackFacts(bytes: Uint8Array): Facts {
     departAt,
     account,
     identityState: identity === 255 ? null : IDENTITY_STATES[identity]!,
+    identityCap,
     contentSize,
     doNotContactSince,
     suppressions,

@@ -27,6 +27,7 @@ export type ContactState = ScopeState & {
 export interface LedgerView {
   account: AccountFacts;
   identityState: IdentityState | null;
+  identityCap: number | null;
   scope(kind: LimitScope, id: string): ScopeState;
   contact(key: string): ContactState;
   domain(domain: string): ContactState;

@@ -1,5 +1,5 @@
 /** `look`: takes from the ledger every number that the rules need for one recipient, and nothing else. */
-import type { Limit, Policy } from './document.ts';
+import { type Limit, type Policy, withIdentityCap } from './document.ts';
 import type { Facts, LimitFact } from './facts.ts';
 import { type ContactState, type LedgerView, type ScopeState, seriesIn, stateOf } from './ledger.ts';
 import type { Send, SendRecipient } from './send.ts';
@@ -22,7 +22,8 @@ export type LookInput = {
 };
 
 export function look(input: LookInput): Facts {
-  const { view, policy, send, recipient, now } = input;
+  const { view, send, recipient, now } = input;
+  const policy = withIdentityCap(input.policy, send.scopes.identity === null ? null : view.identityCap);
   const departAt = send.sendAt !== null && send.sendAt > now ? send.sendAt : now;
   const contact = view.contact(recipient.key);
   const domain = view.domain(recipient.domain);
@@ -42,6 +43,7 @@ export function look(input: LookInput): Facts {
     departAt,
     account: view.account,
     identityState: send.scopes.identity === null ? null : view.identityState,
+    identityCap: send.scopes.identity === null ? null : view.identityCap,
     contentSize: send.contentSize,
     doNotContactSince: contact.doNotContact?.since ?? null,
     suppressions: activeSuppressions(contact, domain, now),
@@ -50,7 +52,7 @@ export function look(input: LookInput): Facts {
     undeliverable: recipient.undeliverable,
     simulated: recipient.simulated,
     limits,
-    place: full && send.onLimit === 'defer' ? jointPlace(input, departAt) : null,
+    place: full && send.onLimit === 'defer' ? jointPlace(input, policy, departAt) : null,
   };
 }
 
@@ -109,8 +111,8 @@ function rateFact(
  * reserved ahead: only the time at which they would first be free counts. Places in one second take its milliseconds in
  * turn, so that no two share a departure time.
  */
-function jointPlace(input: LookInput, departAt: number): number | null {
-  const { policy, view, send, recipient, now } = input;
+function jointPlace(input: LookInput, policy: Policy, departAt: number): number | null {
+  const { view, send, recipient, now } = input;
   const contact = view.contact(recipient.key);
   let second = Math.floor(departAt / 1000);
   for (let moved = true; moved; ) {

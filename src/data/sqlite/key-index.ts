@@ -103,9 +103,13 @@ export class KeyIndex {
     this.generations = [new Generation()];
     this.runs = [];
     this.spill = null;
-    const whole = this.db.prepare("SELECT value FROM setting WHERE name = 'key_run'").get() as { value: string } | undefined;
+    const whole = this.db.prepare("SELECT value FROM setting WHERE name = 'key_run'").get() as
+      | { value: string }
+      | undefined;
     const after = Number(whole?.value ?? 0);
-    const bounds = this.db.prepare('SELECT run, count(*) AS n FROM key_run WHERE run <= ? GROUP BY run ORDER BY run').all(after);
+    const bounds = this.db
+      .prepare('SELECT run, count(*) AS n FROM key_run WHERE run <= ? GROUP BY run ORDER BY run')
+      .all(after);
     for (const { run, n } of bounds as { run: number; n: number }[]) {
       const bloom = new Bloom(n);
       const rows = this.db.prepare('SELECT hash FROM key_run WHERE run = ?').iterate(run);
@@ -147,7 +151,12 @@ export class KeyIndex {
       if (this.generations.length <= GENERATIONS_IN_MEMORY) return;
       const generation = this.generations.shift()!;
       // The run's number is its newest row, so that a start knows from which row on memory must be filled.
-      this.spill = { run: generation.lastId, generation, rest: generation.sorted(), bloom: new Bloom(generation.count) };
+      this.spill = {
+        run: generation.lastId,
+        generation,
+        rest: generation.sorted(),
+        bloom: new Bloom(generation.count),
+      };
     }
     const { run, rest, bloom } = this.spill;
     for (const [hash, id] of rest.splice(0, SPILL_SLICE)) {

@@ -95,7 +95,9 @@ export class LedgerCache {
     this.cycle = [];
     this.dirtyCount = 0;
     const newest = this.db.prepare('SELECT max(lsn) AS lsn FROM journal').get() as { lsn: number | null };
-    const flushed = this.db.prepare("SELECT value FROM setting WHERE name = 'lsn'").get() as { value: string } | undefined;
+    const flushed = this.db.prepare("SELECT value FROM setting WHERE name = 'lsn'").get() as
+      | { value: string }
+      | undefined;
     this.lsn = Math.max(newest.lsn ?? 0, Number(flushed?.value ?? 0));
     const rows = this.db.prepare('SELECT lsn, changes FROM journal ORDER BY lsn').iterate() as IterableIterator<{
       lsn: number;

@@ -157,6 +157,7 @@ CREATE TABLE message (
   expires_at INTEGER NOT NULL,
   agent TEXT,
   from_email TEXT NOT NULL,
+  from_name TEXT,
   subject TEXT NOT NULL,
   meta TEXT,
   request_id TEXT NOT NULL,

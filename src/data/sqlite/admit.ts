@@ -1,0 +1,433 @@
+/**
+ * Admission: one submission decided and stored, inside a group's transaction.
+ *
+ * Submissions of a group are decided one after another on the same ledger, so the second sees the first. Rows are gathered and
+ * inserted at the group's end in a bounded number of statements. Nothing here waits; a throw is a fault and undoes the
+ * whole group.
+ */
+import { createHash } from 'node:crypto';
+import { eventNumber } from '../../core/events.ts';
+import { stateNumber } from '../../core/states.ts';
+import { decide, trace } from '../../policy/decide.ts';
+import { type Limit, type Policy, withIdentityCap } from '../../policy/document.ts';
+import { type Facts, packFacts } from '../../policy/facts.ts';
+import { countDeparture, type ScopeState } from '../../policy/ledger.ts';
+import { ENGINE, look } from '../../policy/look.ts';
+import { limitScope } from '../../policy/rules/limit-finding.ts';
+import type { Send, SendRecipient } from '../../policy/send.ts';
+import type { Verdict } from '../../policy/verdict.ts';
+import type { Admission, AdmitAnswer, AdmitRequest, CheckAnswer, IdentityRow, RecipientVerdict } from '../store.ts';
+import { newNonce, publicId } from './row-id.ts';
+import { CREDITS, type Space, STORAGE, spaceOf } from './spaces.ts';
+import { readAdmission } from './stored.ts';
+import { KEY_DEDUPE, KEY_IDEMPOTENCY, type UsedKey } from './used-keys.ts';
+import { HOUR_MS, type WriterState } from './writer-state.ts';
+
+export const FLAG_MARKETING = 1;
+export const FLAG_DEFER = 2;
+export const BODY_NONE = 0;
+export const BODY_JSON = 1;
+export const BODY_ZSTD = 2;
+export const BODY_BLOB = 3;
+export const RECIPIENT_KINDS = ['to', 'cc', 'bcc'] as const;
+
+const DEFAULT_EXPIRY_MS = 3 * 86_400_000;
+const DEDUPE_RETENTION_MS = 30 * 86_400_000;
+const REFUSAL_FOLD_MS = 60_000;
+
+type Decided = { recipient: SendRecipient; facts: Facts; verdict: Verdict };
+
+export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
+  const space = state.spaces.get(spaceOf(request.principal.tenantNo, request.principal.mode));
+  const now = space.now(state.realNow);
+  const used = state.keys.use(space, now, request.principal.installationId, request.idempotency);
+  if (used !== null) return answerUsed(state, used, request, now, 'idempotency');
+  const deduped = state.keys.find(
+    space,
+    now,
+    KEY_DEDUPE,
+    request.principal.installationId,
+    request.dedupe?.key ?? null,
+  );
+  if (deduped !== null && request.dedupe?.block !== true && deduped.fingerprint === request.dedupe?.fingerprint) {
+    return answerUsed(state, deduped, request, now, 'dedupe');
+  }
+  const sender = resolveSender(state, space, request);
+  if ('message' in sender) return { outcome: 'invalid', ...sender };
+  const send = sendOf(space, request, sender.identity);
+  const duplicate = deduped === null ? null : duplicateFact(state, deduped);
+  const decided = decideAll(state, space, send, request, now, duplicate, true);
+  const accepted = decided.filter(({ verdict }) => verdict.verdict !== 'block').length;
+  const scopes = send.scopes;
+  const admission = (row: number, nonce: number): Admission => ({
+    messageId: publicId('msg', row, nonce),
+    createdAt: now,
+    requestId: request.requestId,
+    policyVersion: space.policy.version,
+    engine: ENGINE,
+    scopes,
+    recipients: decided.map((one, i) =>
+      recipientVerdict(one, request.recipients[i]!.email, publicId('rcp', row + i, nonce)),
+    ),
+  });
+  if (accepted === 0) {
+    const folded = foldRefusal(state, space, request, now);
+    if (folded !== null) return { outcome: 'refused', ...admission(folded.row, folded.nonce) };
+  }
+  const row = state.takeRows(request.recipients.length);
+  const nonce = newNonce();
+  storeMessage(state, space, request, send, sender, row, nonce, now, accepted > 0);
+  storeRecipients(state, space, request, decided, row, now);
+  if (accepted === 0) {
+    state.refusals.set(refusalKey(request), { row, nonce, at: now });
+    return { outcome: 'refused', ...admission(row, nonce) };
+  }
+  if (request.idempotency !== null) {
+    state.keys.add(
+      space,
+      KEY_IDEMPOTENCY,
+      request.principal.installationId,
+      request.idempotency,
+      row,
+      now,
+      idempotencyUntil(space, now),
+    );
+  }
+  if (request.dedupe !== null) {
+    state.keys.add(
+      space,
+      KEY_DEDUPE,
+      request.principal.installationId,
+      request.dedupe,
+      row,
+      now,
+      now + DEDUPE_RETENTION_MS,
+    );
+  }
+  return { outcome: 'admitted', ...admission(row, nonce) };
+}
+
+/** The whole verdict with every rule's answer; changes nothing. */
+export function check(state: WriterState, request: AdmitRequest): CheckAnswer {
+  const space = state.spaces.get(spaceOf(request.principal.tenantNo, request.principal.mode));
+  const now = space.now(state.realNow);
+  const sender = resolveSender(state, space, request);
+  if ('message' in sender) return { outcome: 'invalid', ...sender };
+  const deduped = state.keys.find(
+    space,
+    now,
+    KEY_DEDUPE,
+    request.principal.installationId,
+    request.dedupe?.key ?? null,
+  );
+  const blocks =
+    deduped !== null && (request.dedupe?.block === true || deduped.fingerprint !== request.dedupe?.fingerprint);
+  const send = sendOf(space, request, sender.identity);
+  const decided = decideAll(state, space, send, request, now, blocks ? duplicateFact(state, deduped) : null, false);
+  return {
+    outcome: 'checked',
+    messageId: '',
+    createdAt: now,
+    requestId: request.requestId,
+    policyVersion: space.policy.version,
+    engine: ENGINE,
+    scopes: send.scopes,
+    recipients: decided.map((one, i) => recipientVerdict(one, request.recipients[i]!.email, null)),
+    traces: decided.map(({ recipient, facts }) => trace(send, recipient, facts, space.policy)),
+  };
+}
+
+function recipientVerdict(one: Decided, email: string, id: string | null): RecipientVerdict {
+  const { verdict, facts } = one;
+  return { id, email, ...verdict, limits: facts.limits };
+}
+
+function idempotencyUntil(space: Space, now: number): number {
+  const retention = space.policy.document.retention as { idempotency_seconds?: number };
+  return now + (retention.idempotency_seconds ?? 86_400) * 1000;
+}
+
+function answerUsed(
+  state: WriterState,
+  used: UsedKey,
+  request: AdmitRequest,
+  now: number,
+  by: 'idempotency' | 'dedupe',
+): AdmitAnswer {
+  state.flushRows();
+  const fingerprint = by === 'idempotency' ? request.idempotency?.fingerprint : request.dedupe?.fingerprint;
+  const admission = readAdmission(state.db, used.message);
+  if (used.fingerprint !== fingerprint || admission === null) {
+    return {
+      outcome: 'key_reused',
+      firstUsedAt: used.usedAt,
+      until: Math.max(used.until, now),
+      messageId: admission?.messageId ?? '',
+    };
+  }
+  return { outcome: 'replayed', by, ...admission };
+}
+
+function duplicateFact(state: WriterState, used: UsedKey): Facts['duplicate'] {
+  state.flushRows();
+  const row = state.db.prepare('SELECT nonce FROM message WHERE id = ?').get(used.message) as
+    | { nonce: number }
+    | undefined;
+  const messageId = row === undefined ? '' : publicId('msg', used.message, row.nonce);
+  return { messageId, at: used.usedAt, until: used.until };
+}
+
+type Sender = { identity: IdentityRow | null; from: { email: string; name: string | null } };
+
+function resolveSender(
+  state: WriterState,
+  space: Space,
+  request: AdmitRequest,
+): Sender | { param: string; message: string } {
+  let identity: IdentityRow | null = null;
+  if (request.identity !== null) {
+    identity = space.identities.get(request.identity) ?? null;
+    if (identity === null) {
+      return {
+        param: 'identity',
+        message: `No identity has the handle "${request.identity}": create it first, or leave the field out.`,
+      };
+    }
+  } else if (request.from === null) identity = onlyActive(space);
+  else identity = byAddress(space, request.from.email);
+  const from =
+    request.from ??
+    (identity === null
+      ? { email: state.defaultSender(space.tenant.id, request.principal.installationNo), name: null }
+      : { email: identity.fromEmail, name: identity.fromName });
+  return { identity, from };
+}
+
+function byAddress(space: Space, email: string): IdentityRow | null {
+  for (const identity of space.identities.values()) if (identity.fromEmail === email) return identity;
+  return null;
+}
+
+function onlyActive(space: Space): IdentityRow | null {
+  let found: IdentityRow | null = null;
+  for (const identity of space.identities.values()) {
+    if (identity.state !== 'active' || identity === found) continue;
+    if (found !== null) return null;
+    found = identity;
+  }
+  return found;
+}
+
+function sendOf(space: Space, request: AdmitRequest, identity: IdentityRow | null): Send {
+  space.identity = identity;
+  return {
+    kind: request.kind,
+    onLimit: request.onLimit,
+    sendAt: request.sendAt,
+    scopes: {
+      tenant: request.principal.tenantId,
+      app: request.principal.appId,
+      installation: request.principal.installationId,
+      identity: identity?.id ?? null,
+      agent: request.agent,
+    },
+    contentSize: contentSize(request),
+  };
+}
+
+function contentSize(request: AdmitRequest): number {
+  let size = request.bodyBlob?.size ?? request.body.length;
+  for (const blob of request.blobs) size += blob.size;
+  return size;
+}
+
+function decideAll(
+  state: WriterState,
+  space: Space,
+  send: Send,
+  request: AdmitRequest,
+  now: number,
+  duplicate: Facts['duplicate'],
+  consume: boolean,
+): Decided[] {
+  const { policy } = space;
+  const counted = new Set<ScopeState>();
+  const decided: Decided[] = [];
+  let stored = false;
+  for (const recipient of request.recipients) {
+    const facts = look({ view: space, policy, send, recipient, now, counted, duplicate });
+    const verdict = decide(send, recipient, facts, policy);
+    decided.push({ recipient, facts, verdict });
+    if (!consume || verdict.verdict === 'block') continue;
+    count(state, space, send, recipient, facts, verdict, counted);
+    if (!stored) state.ledger.addGauge(space.tenantEntry(), STORAGE, send.contentSize);
+    stored = true;
+  }
+  return decided;
+}
+
+function count(
+  state: WriterState,
+  space: Space,
+  send: Send,
+  recipient: SendRecipient,
+  facts: Facts,
+  verdict: Verdict,
+  counted: Set<ScopeState>,
+): void {
+  const nowSecond = Math.floor(facts.now / 1000);
+  const policy = withIdentityCap(space.policy, facts.identityCap);
+  for (const change of countDeparture(space, policy, send, recipient, verdict.departAt, facts.now, counted)) {
+    state.ledger.apply(change, nowSecond);
+  }
+  if (facts.account.credits !== null) state.ledger.addGauge(space.tenantEntry(), CREDITS, -1);
+  const split = policy.messageLimits.length;
+  for (let i = 0; i < facts.limits.length; i += 1) {
+    const limit = i < split ? policy.messageLimits[i]! : policy.recipientLimits[i - split]!;
+    const fact = facts.limits[i]!;
+    if (fact.units > 0 && limit.window.kind !== 'rate')
+      announce(state, space, limit, policy, send, recipient, facts, fact.used);
+  }
+}
+
+/** Events when a limit crosses four fifths and when it is full. */
+function announce(
+  state: WriterState,
+  space: Space,
+  limit: Limit,
+  policy: Policy,
+  send: Send,
+  recipient: SendRecipient,
+  facts: Facts,
+  before: number,
+): void {
+  const used = before + 1;
+  const approaching = before * 5 < limit.max * 4 && used * 5 >= limit.max * 4;
+  if (!approaching && used !== limit.max) return;
+  const data = {
+    name: limit.name,
+    scope: limitScope(limit, send, recipient),
+    unit: limit.unit,
+    window: limit.windowName,
+    limit: limit.max,
+    used,
+    policy_version: policy.version,
+  };
+  if (approaching) state.emit(space, 'limit.approaching', facts.now, null, data);
+  if (used === limit.max) state.emit(space, 'limit.reached', facts.now, null, data);
+}
+
+function contentHash(request: AdmitRequest): string {
+  if (request.contentHash === null) {
+    const hash = createHash('sha256').update(request.bodyBlob?.sha256 ?? request.body);
+    for (const recipient of request.recipients) hash.update(`\0${recipient.key}`);
+    request.contentHash = hash.digest('hex');
+  }
+  return request.contentHash;
+}
+
+function refusalKey(request: AdmitRequest): string {
+  return `${request.principal.keyNo}.${contentHash(request)}`;
+}
+
+function foldRefusal(
+  state: WriterState,
+  space: Space,
+  request: AdmitRequest,
+  now: number,
+): { row: number; nonce: number } | null {
+  const key = refusalKey(request);
+  const known = state.refusals.get(key);
+  if (known === undefined || now - known.at >= REFUSAL_FOLD_MS || now < known.at) return null;
+  state.flushRows();
+  state.foldRefusal.run(known.row);
+  state.tally(space, 'refusal_repeated', now, 1);
+  return known;
+}
+
+function storeMessage(
+  state: WriterState,
+  space: Space,
+  request: AdmitRequest,
+  send: Send,
+  sender: Sender,
+  row: number,
+  nonce: number,
+  now: number,
+  keep: boolean,
+): void {
+  const departAt = request.sendAt !== null && request.sendAt > now ? request.sendAt : now;
+  if (keep) for (const blob of request.blobs) state.useBlob(blob.sha256, row);
+  if (keep && request.bodyBlob !== null) state.useBlob(request.bodyBlob.sha256, row);
+  const bodyForm = !keep ? BODY_NONE : request.bodyBlob !== null ? BODY_BLOB : BODY_JSON;
+  state.messages.add(
+    row,
+    nonce,
+    space.no,
+    now,
+    request.principal.installationNo,
+    sender.identity?.no ?? null,
+    space.policy.version,
+    (request.kind === 'marketing' ? FLAG_MARKETING : 0) | (request.onLimit === 'defer' ? FLAG_DEFER : 0),
+    request.sendAt,
+    request.expiresAt ?? departAt + DEFAULT_EXPIRY_MS,
+    request.agent,
+    sender.from.email,
+    sender.from.name,
+    request.subject,
+    request.meta,
+    request.requestId,
+    keep ? request.contentHash : contentHash(request),
+    send.contentSize,
+    bodyForm,
+    bodyForm === BODY_JSON ? request.body : bodyForm === BODY_BLOB ? (request.bodyBlob?.sha256 ?? null) : null,
+  );
+}
+
+const ACCEPTED = stateNumber('accepted');
+const SCHEDULED = stateNumber('scheduled');
+const BLOCKED = stateNumber('blocked');
+const EVENT_ACCEPTED = eventNumber('message.accepted');
+const EVENT_SCHEDULED = eventNumber('message.scheduled');
+const EVENT_BLOCKED = eventNumber('message.blocked');
+
+function storeRecipients(
+  state: WriterState,
+  space: Space,
+  request: AdmitRequest,
+  decided: readonly Decided[],
+  row: number,
+  now: number,
+): void {
+  const hour = Math.floor(now / HOUR_MS);
+  decided.forEach(({ facts, verdict }, i) => {
+    const recipient = request.recipients[i]!;
+    const blocked = verdict.verdict === 'block';
+    const scheduled = verdict.verdict === 'schedule';
+    const due = blocked ? null : verdict.departAt;
+    state.recipients.add(
+      row + i,
+      row,
+      space.no,
+      RECIPIENT_KINDS.indexOf(recipient.kind),
+      recipient.email,
+      recipient.key === recipient.email ? null : recipient.key,
+      recipient.name,
+      blocked ? BLOCKED : scheduled ? SCHEDULED : ACCEPTED,
+      due,
+      verdict.departAt,
+      blocked ? now : null,
+      packFacts(facts, state.packer),
+      storedVerdict(verdict),
+    );
+    if (due !== null && due < space.nextDue) space.nextDue = due;
+    state.emitNumber(space, blocked ? EVENT_BLOCKED : scheduled ? EVENT_SCHEDULED : EVENT_ACCEPTED, now, row + i, null);
+    state.tallyHour(space, hour, blocked ? (verdict.reasons[0]?.code ?? 'blocked') : 'accepted', 1);
+  });
+}
+
+/** Nothing for a plain accept: it follows from the facts. Else what a later engine still has to show. */
+export function storedVerdict(verdict: Verdict): string | null {
+  if (verdict.verdict === 'accept' && verdict.warnings.length === 0) return null;
+  return JSON.stringify({ v: verdict.verdict, d: verdict.departAt, r: verdict.reasons, w: verdict.warnings });
+}

@@ -1,0 +1,32 @@
+/** The audit log: who changed what, in the same transaction as the change. */
+import type { Mode } from '../../core/message.ts';
+import type { WriterState } from './writer-state.ts';
+
+export type AuditInput = {
+  tenantNo: number | null;
+  mode: Mode | null;
+  actor: string;
+  action: string;
+  target?: string | null;
+  note?: string | null;
+  before?: unknown;
+  after?: unknown;
+};
+
+export function audit(state: WriterState, input: AuditInput): void {
+  state.db
+    .prepare(
+      'INSERT INTO audit (tenant, mode, at, actor, action, target, note, before, after) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    )
+    .run(
+      input.tenantNo,
+      input.mode,
+      state.realNow,
+      input.actor,
+      input.action,
+      input.target ?? null,
+      input.note ?? null,
+      input.before === undefined ? null : JSON.stringify(input.before),
+      input.after === undefined ? null : JSON.stringify(input.after),
+    );
+}

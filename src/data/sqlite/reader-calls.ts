@@ -1,0 +1,43 @@
+/** Every read of the port by name: on a read-only connection in a thread of its own, so that no page stalls an accept. */
+import type { DatabaseSync } from 'node:sqlite';
+import type { EffectiveDocument } from '../../policy/document.ts';
+import type { StoreReads } from '../store.ts';
+import { parsePublicId } from './row-id.ts';
+import { keyOf, tenantOf } from './rows.ts';
+import { spaceOf } from './spaces.ts';
+import { messageRow, readStored } from './stored.ts';
+import { KEY_SELECT } from './tenants.ts';
+
+type Calls = {
+  [Name in keyof StoreReads]: (
+    db: DatabaseSync,
+    input: Parameters<StoreReads[Name]>[0],
+  ) => Awaited<ReturnType<StoreReads[Name]>>;
+};
+
+export const READER_CALLS: Calls = {
+  keyByPrefix(db, { prefix }) {
+    const row = db.prepare(`${KEY_SELECT} WHERE k.prefix = ?`).get(prefix);
+    return row === undefined ? null : keyOf(row);
+  },
+  tenantById(db, { id }) {
+    const row = db.prepare('SELECT * FROM tenant WHERE id = ?').get(id);
+    return row === undefined ? null : tenantOf(row);
+  },
+  policyVersion(db, { version }) {
+    const row = db.prepare('SELECT document FROM effective_policy WHERE no = ?').get(version) as
+      | { document: string }
+      | undefined;
+    return row === undefined ? null : { version, document: JSON.parse(row.document) as EffectiveDocument };
+  },
+  message(db, { tenantNo, mode, id }) {
+    const parsed = parsePublicId('msg', id);
+    const row = parsed === null ? null : messageRow(db, parsed.row);
+    if (row === null || row.nonce !== parsed?.nonce || row.space !== spaceOf(tenantNo, mode)) return null;
+    return readStored(db, row);
+  },
+  setting(db, { name }) {
+    const row = db.prepare('SELECT value FROM setting WHERE name = ?').get(name) as { value: string } | undefined;
+    return row?.value ?? null;
+  },
+};

@@ -1,0 +1,256 @@
+/**
+ * The writer's registry of spaces (one tenant in one mode): standing, policy in force, identities, the clock, the next
+ * event number. Small tables, read once and kept; a change of them forgets what it touches.
+ */
+import { createHash } from 'node:crypto';
+import type { DatabaseSync } from 'node:sqlite';
+import type { Mode } from '../../core/message.ts';
+import {
+  compilePolicy,
+  type EffectiveDocument,
+  type LimitScope,
+  POLICY_DEFAULTS,
+  type Policy,
+  type PolicyDocument,
+} from '../../policy/document.ts';
+import type { AccountFacts } from '../../policy/facts.ts';
+import type { ContactState, LedgerView, ScopeState } from '../../policy/ledger.ts';
+import { effectiveDocument } from '../../policy/resolve.ts';
+import type { IdentityRow, TenantRow } from '../store.ts';
+import type { Entry, LedgerCache } from './ledger-cache.ts';
+import { identityOf, tenantOf } from './rows.ts';
+
+export const spaceOf = (tenantNo: number, mode: Mode): number => tenantNo * 2 + (mode === 'test' ? 1 : 0);
+export const modeOf = (space: number): Mode => (space % 2 === 1 ? 'test' : 'live');
+export const tenantNoOf = (space: number): number => Math.floor(space / 2);
+
+export const CREDITS = 'credits';
+export const STORAGE = 'storage';
+const TENANT_KEY = '#tenant';
+
+export class Space implements LedgerView {
+  readonly no: number;
+  readonly tenant: TenantRow;
+  readonly policy: Policy;
+  readonly storageLimit: number | null;
+  readonly identities: Map<string, IdentityRow>;
+  /** The number of the last event. */
+  seq: number;
+  /** Where the test clock stands, or null for real time. */
+  frozenAt: number | null;
+  /** The latest time decided at: a clock stepping back a little is bridged by it. */
+  lastNow = 0;
+  /** When the next recipient is due, as far as known. */
+  nextDue = Number.POSITIVE_INFINITY;
+  /** Set for the decision at hand. */
+  identity: IdentityRow | null = null;
+  private readonly cache: LedgerCache;
+  private readonly held = new Map<string, Entry>();
+
+  constructor(
+    no: number,
+    cache: LedgerCache,
+    parts: {
+      tenant: TenantRow;
+      policy: Policy;
+      storageLimit: number | null;
+      identities: Map<string, IdentityRow>;
+      seq: number;
+      frozenAt: number | null;
+    },
+  ) {
+    this.no = no;
+    this.cache = cache;
+    this.tenant = parts.tenant;
+    this.policy = parts.policy;
+    this.storageLimit = parts.storageLimit;
+    this.identities = parts.identities;
+    this.seq = parts.seq;
+    this.frozenAt = parts.frozenAt;
+  }
+
+  /** Milliseconds on this space's clock, never backwards. */
+  now(realNow: number): number {
+    const now = this.frozenAt ?? realNow;
+    if (now > this.lastNow) this.lastNow = now;
+    return this.lastNow;
+  }
+
+  get account(): AccountFacts {
+    const { tenant } = this;
+    const gauges = this.tenantEntry().gauges;
+    return {
+      standing: tenant.standing,
+      standingBy: tenant.standingBy,
+      standingSince: tenant.standingSince,
+      trialEndsAt: tenant.trialEndsAt,
+      credits: tenant.billing === 'credits' ? Math.max(0, gauges?.get(CREDITS) ?? 0) : null,
+      storageUsed: Math.max(0, gauges?.get(STORAGE) ?? 0),
+      storageLimit: this.storageLimit,
+      storageFreesAt: null,
+    };
+  }
+
+  get identityState(): IdentityRow['state'] | null {
+    return this.identity?.state ?? null;
+  }
+
+  get identityCap(): number | null {
+    return this.identity?.dailyCap ?? null;
+  }
+
+  tenantEntry(): Entry {
+    return this.cached(TENANT_KEY);
+  }
+
+  scope(kind: LimitScope, id: string): ScopeState {
+    return this.cached(kind === 'tenant' ? TENANT_KEY : scopeKey(kind, id));
+  }
+
+  contact(key: string): ContactState {
+    return this.cache.entry(this.no, key);
+  }
+
+  domain(domain: string): ContactState {
+    return this.cached(domainKey(domain));
+  }
+
+  private cached(key: string): Entry {
+    let entry = this.held.get(key);
+    if (entry === undefined) {
+      entry = this.cache.entry(this.no, key);
+      this.held.set(key, entry);
+    }
+    return entry;
+  }
+
+  /** Between groups: entries may be evicted, so none is kept. */
+  release(): void {
+    if (this.held.size > 0) this.held.clear();
+  }
+}
+
+export const domainKey = (domain: string): string => `@${domain}`;
+const scopeKey = (kind: LimitScope, id: string): string => `#${kind}:${id}`;
+
+export class Spaces {
+  private readonly known = new Map<number, Space>();
+  private readonly db: DatabaseSync;
+  private readonly cache: LedgerCache;
+
+  constructor(db: DatabaseSync, cache: LedgerCache) {
+    this.db = db;
+    this.cache = cache;
+  }
+
+  get(no: number): Space {
+    return this.known.get(no) ?? this.load(no);
+  }
+
+  all(): IterableIterator<Space> {
+    return this.known.values();
+  }
+
+  /** Reads a space anew after a change. Rows gathered in this group must have been inserted before. */
+  forget(no: number): void {
+    const space = this.known.get(no);
+    this.known.delete(no);
+    if (space === undefined) return;
+    const fresh = this.load(no);
+    if (space.frozenAt === fresh.frozenAt) fresh.lastNow = space.lastNow;
+  }
+
+  forgetTenant(tenantNo: number): void {
+    this.forget(tenantNo * 2);
+    this.forget(tenantNo * 2 + 1);
+  }
+
+  forgetAll(): void {
+    for (const no of [...this.known.keys()]) this.forget(no);
+  }
+
+  /** After a failed commit: nothing in memory can be trusted. */
+  clear(): void {
+    this.known.clear();
+  }
+
+  release(): void {
+    for (const space of this.known.values()) space.release();
+  }
+
+  private load(no: number): Space {
+    const row = this.db.prepare('SELECT * FROM tenant WHERE no = ?').get(tenantNoOf(no));
+    if (row === undefined) throw new Error(`no tenant has the number ${tenantNoOf(no)}`);
+    const tenant = tenantOf(row);
+    const identities = new Map<string, IdentityRow>();
+    for (const found of this.db.prepare('SELECT * FROM identity WHERE space = ?').all(no)) {
+      const identity = identityOf(found);
+      identities.set(identity.handle, identity);
+      identities.set(identity.id, identity);
+    }
+    const clock = this.db.prepare('SELECT now FROM test_clock WHERE space = ?').get(no) as { now: number } | undefined;
+    const seq = this.db.prepare('SELECT max(seq) AS seq FROM event WHERE space = ?').get(no) as { seq: number | null };
+    const floor = this.db.prepare('SELECT value FROM setting WHERE name = ?').get(`seq:${no}`) as
+      | { value: string }
+      | undefined;
+    const due = this.db
+      .prepare('SELECT min(due) AS due FROM recipient WHERE space = ? AND due IS NOT NULL')
+      .get(no) as {
+      due: number | null;
+    };
+    const plan = this.plan(tenant.plan);
+    const space = new Space(no, this.cache, {
+      tenant,
+      policy: this.policyInForce(no, plan.limits),
+      storageLimit: plan.storageBytes,
+      identities,
+      seq: Math.max(seq.seq ?? 0, Number(floor?.value ?? 0)),
+      frozenAt: clock?.now ?? null,
+    });
+    space.nextDue = due.due ?? Number.POSITIVE_INFINITY;
+    this.known.set(no, space);
+    return space;
+  }
+
+  private plan(name: string | null): { limits: PolicyDocument; storageBytes: number | null } {
+    const row =
+      name === null
+        ? undefined
+        : (this.db.prepare('SELECT document FROM plan WHERE name = ?').get(name) as { document: string } | undefined);
+    if (row === undefined) return { limits: {}, storageBytes: null };
+    const document = JSON.parse(row.document) as { limits?: PolicyDocument['limits']; storage_bytes?: number };
+    return {
+      limits: document.limits === undefined ? {} : { limits: document.limits },
+      storageBytes: document.storage_bytes ?? null,
+    };
+  }
+
+  /** What is in force for a space, stored under its own number so that verdicts can name it. */
+  private policyInForce(no: number, plan: PolicyDocument): Policy {
+    const document = effectiveDocument(
+      POLICY_DEFAULTS as EffectiveDocument,
+      [this.newest('default', 0), plan, this.newest('operator', no)],
+      this.newest('tenant', no),
+    );
+    const text = JSON.stringify(document);
+    const sha256 = createHash('sha256').update(text).digest('hex');
+    const known = this.db.prepare('SELECT no FROM effective_policy WHERE sha256 = ?').get(sha256) as
+      | { no: number }
+      | undefined;
+    const version =
+      known?.no ??
+      Number(
+        this.db
+          .prepare('INSERT INTO effective_policy (sha256, document, created_at) VALUES (?, ?, ?)')
+          .run(sha256, text, Date.now()).lastInsertRowid,
+      );
+    return compilePolicy(version, document);
+  }
+
+  private newest(owner: string, space: number): PolicyDocument {
+    const row = this.db
+      .prepare('SELECT document FROM policy_document WHERE owner = ? AND space = ? ORDER BY version DESC LIMIT 1')
+      .get(owner, space) as { document: string } | undefined;
+    return row === undefined ? {} : (JSON.parse(row.document) as PolicyDocument);
+  }
+}

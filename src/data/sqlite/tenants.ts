@@ -1,0 +1,156 @@
+/** Tenants, keys and policies: the writes of their management. */
+import { newId } from '../../base/ids.ts';
+import type { Mode } from '../../core/message.ts';
+import type { PolicyDocument } from '../../policy/document.ts';
+import type { KeyRow, NewKey, NewTenant, PolicyInForce, PolicyOwner, TenantRow } from '../store.ts';
+import { audit } from './audit.ts';
+import { keyOf, tenantOf } from './rows.ts';
+import { CREDITS, spaceOf } from './spaces.ts';
+import type { WriterState } from './writer-state.ts';
+
+const DEFAULT_APP = 1;
+
+export const KEY_SELECT = `SELECT k.*, t.id AS tenant_id, i.id AS installation_id, a.id AS app_id
+  FROM api_key k LEFT JOIN tenant t ON t.no = k.tenant LEFT JOIN installation i ON i.no = k.installation
+  LEFT JOIN app a ON a.no = i.app`;
+
+export function createTenant(state: WriterState, input: NewTenant): TenantRow {
+  const now = state.realNow;
+  const result = state.db
+    .prepare(
+      `INSERT INTO tenant (id, name, standing, standing_by, standing_since, trial_ends_at, plan, billing, trust, locale, notify, created_at)
+       VALUES (?, ?, ?, 'operator', ?, ?, ?, ?, ?, ?, ?, ?)`,
+    )
+    .run(
+      input.id,
+      input.name,
+      input.standing,
+      now,
+      input.trialEndsAt,
+      input.plan,
+      input.billing,
+      input.trust,
+      input.locale,
+      JSON.stringify(input.notify),
+      now,
+    );
+  const no = Number(result.lastInsertRowid);
+  state.db
+    .prepare('INSERT INTO installation (id, tenant, app, name, created_at) VALUES (?, ?, ?, ?, ?)')
+    .run(input.installationId, no, DEFAULT_APP, 'default', now);
+  if (input.credits !== null) setCredits(state, no, input.credits);
+  audit(state, { tenantNo: no, mode: null, actor: input.actor, action: 'tenant.created', target: input.id });
+  return tenantRow(state, no);
+}
+
+export function tenantRow(state: WriterState, no: number): TenantRow {
+  const row = state.db.prepare('SELECT * FROM tenant WHERE no = ?').get(no);
+  if (row === undefined) throw new Error(`no tenant has the number ${no}`);
+  const credits = state.spaces.get(spaceOf(no, 'live')).account.credits;
+  return { ...tenantOf(row), credits };
+}
+
+/** Both modes get the same number; what test mode uses up harms nobody. */
+export function setCredits(state: WriterState, tenantNo: number, credits: number): void {
+  for (const mode of ['live', 'test'] as const) {
+    const entry = state.spaces.get(spaceOf(tenantNo, mode)).tenantEntry();
+    state.ledger.addGauge(entry, CREDITS, credits - (entry.gauges?.get(CREDITS) ?? 0));
+  }
+}
+
+export function createKey(
+  state: WriterState,
+  input: NewKey,
+): { ok: true; key: KeyRow } | { ok: false; missing: 'tenant' | 'app' } {
+  const tenant = state.db.prepare('SELECT no FROM tenant WHERE id = ?').get(input.tenantId) as
+    | { no: number }
+    | undefined;
+  if (tenant === undefined) return { ok: false, missing: 'tenant' };
+  const installation = installationOf(state, tenant.no, input.appId);
+  if (installation === null) return { ok: false, missing: 'app' };
+  state.db
+    .prepare(
+      `INSERT INTO api_key (id, tenant, mode, prefix, hash, scopes, name, installation, expires_at, allow_ips, identities, agent, created_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    )
+    .run(
+      input.id,
+      tenant.no,
+      input.mode,
+      input.prefix,
+      input.hash,
+      JSON.stringify(input.scopes),
+      input.name,
+      installation,
+      input.expiresAt,
+      JSON.stringify(input.allowIps),
+      JSON.stringify(input.identities),
+      input.agent,
+      state.realNow,
+    );
+  audit(state, { tenantNo: tenant.no, mode: input.mode, actor: input.actor, action: 'key.created', target: input.id });
+  return { ok: true, key: keyOf(state.db.prepare(`${KEY_SELECT} WHERE k.id = ?`).get(input.id)!) };
+}
+
+/** The installation of an app on a tenant, made on first use; null when there is no such app. */
+function installationOf(state: WriterState, tenantNo: number, appId: string | null): number | null {
+  const app =
+    appId === null
+      ? { no: DEFAULT_APP, name: 'default' }
+      : (state.db.prepare('SELECT no, name FROM app WHERE id = ?').get(appId) as
+          | { no: number; name: string }
+          | undefined);
+  if (app === undefined) return null;
+  const known = state.db.prepare('SELECT no FROM installation WHERE tenant = ? AND app = ?').get(tenantNo, app.no) as
+    | { no: number }
+    | undefined;
+  if (known !== undefined) return known.no;
+  const made = state.db
+    .prepare('INSERT INTO installation (id, tenant, app, name, created_at) VALUES (?, ?, ?, ?, ?)')
+    .run(newId('ins'), tenantNo, app.no, app.name, state.realNow);
+  return Number(made.lastInsertRowid);
+}
+
+/** Stores a new version of a policy document; what is in force changes with the same group. */
+export function putPolicy(
+  state: WriterState,
+  input: {
+    owner: PolicyOwner;
+    tenantNo: number;
+    mode: Mode;
+    document: PolicyDocument;
+    author: string;
+    note: string | null;
+  },
+): { version: number; inForce: PolicyInForce } {
+  const space = input.owner === 'default' ? 0 : spaceOf(input.tenantNo, input.mode);
+  const last = state.db
+    .prepare('SELECT max(version) AS version FROM policy_document WHERE owner = ? AND space = ?')
+    .get(input.owner, space) as { version: number | null };
+  const version = (last.version ?? 0) + 1;
+  state.db
+    .prepare(
+      'INSERT INTO policy_document (owner, space, version, document, author, note, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    )
+    .run(input.owner, space, version, JSON.stringify(input.document), input.author, input.note, state.realNow);
+  state.flushRows();
+  if (input.owner === 'default') state.spaces.forgetAll();
+  else state.spaces.forget(space);
+  const read = state.spaces.get(spaceOf(input.tenantNo, input.mode));
+  state.emit(read, 'policy.changed', read.now(state.realNow), null, {
+    owner: input.owner,
+    version,
+    policy_version: read.policy.version,
+    author: input.author,
+    note: input.note,
+  });
+  audit(state, {
+    tenantNo: input.owner === 'default' ? null : input.tenantNo,
+    mode: input.owner === 'default' ? null : input.mode,
+    actor: input.author,
+    action: 'policy.changed',
+    target: `${input.owner}:${version}`,
+    note: input.note,
+  });
+  return { version, inForce: { version: read.policy.version, document: read.policy.document } };
+}

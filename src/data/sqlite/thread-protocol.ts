@@ -1,0 +1,15 @@
+/** What goes over the wire between the main thread and the store's two threads. */
+
+export type Call = [name: string, input: unknown];
+
+export type CallResult = { ok: unknown } | { fault: { kind: string; message: string } };
+
+export type GroupRequest = { calls: Call[] };
+
+export type GroupReply = {
+  results: CallResult[];
+  /** Milliseconds until something is due, or null. */
+  dueIn: number | null;
+  hasEvents: boolean;
+  micros: Record<string, number>;
+};

@@ -1,0 +1,110 @@
+/** Idempotency and dedupe keys: used once, remembered until their retention ends. */
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { BulkInsert } from './database.ts';
+import { KeyIndex } from './key-index.ts';
+import { hashKey } from './ledger-cache.ts';
+import type { Space } from './spaces.ts';
+
+export const KEY_IDEMPOTENCY = 0;
+export const KEY_DEDUPE = 1;
+
+export type UsedKey = { fingerprint: string; message: number; usedAt: number; until: number };
+
+type Row = {
+  space: number;
+  kind: number;
+  scope: string;
+  fingerprint: string;
+  message: number;
+  used_at: number;
+  until: number;
+};
+
+export class UsedKeys {
+  private readonly index: KeyIndex;
+  private readonly insert: BulkInsert;
+  private readonly select: StatementSync;
+  private readonly newest: StatementSync;
+  /** Of this group, not inserted yet. */
+  private readonly pending = new Map<number, Row>();
+  private nextId = 0;
+
+  constructor(db: DatabaseSync) {
+    this.index = new KeyIndex(db);
+    this.insert = new BulkInsert(db, 'used_key', [
+      'id',
+      'hash',
+      'space',
+      'kind',
+      'scope',
+      'fingerprint',
+      'message',
+      'used_at',
+      'until',
+    ]);
+    this.select = db.prepare('SELECT * FROM used_key WHERE id = ?');
+    this.newest = db.prepare('SELECT max(id) AS id FROM used_key');
+    this.recover();
+  }
+
+  recover(): void {
+    this.pending.clear();
+    this.insert.clear();
+    this.index.rebuild();
+    this.nextId = ((this.newest.get() as { id: number | null }).id ?? 0) + 1;
+  }
+
+  use(space: Space, now: number, installation: string, key: { key: string } | null): UsedKey | null {
+    return this.find(space, now, KEY_IDEMPOTENCY, installation, key?.key ?? null);
+  }
+
+  find(space: Space, now: number, kind: number, installation: string, key: string | null): UsedKey | null {
+    if (key === null) return null;
+    const scope = `${installation}\0${key}`;
+    const hash = hashKey(space.no * 2 + kind, scope);
+    const ids = this.index.find(hash);
+    for (let i = ids.length - 1; i >= 0; i -= 1) {
+      const id = ids[i]!;
+      const row = this.pending.get(id) ?? (this.select.get(id) as unknown as Row | undefined);
+      if (row === undefined || row.space !== space.no || row.kind !== kind || row.scope !== scope) continue;
+      if (row.until <= now) return null;
+      return { fingerprint: row.fingerprint, message: row.message, usedAt: row.used_at, until: row.until };
+    }
+    return null;
+  }
+
+  add(
+    space: Space,
+    kind: number,
+    installation: string,
+    key: { key: string; fingerprint: string },
+    message: number,
+    now: number,
+    until: number,
+  ): void {
+    const scope = `${installation}\0${key.key}`;
+    const hash = hashKey(space.no * 2 + kind, scope);
+    const id = this.nextId;
+    this.nextId += 1;
+    this.insert.add(id, hash, space.no, kind, scope, key.fingerprint, message, now, until);
+    this.pending.set(id, {
+      space: space.no,
+      kind,
+      scope,
+      fingerprint: key.fingerprint,
+      message,
+      used_at: now,
+      until,
+    });
+    this.index.add(hash, id);
+  }
+
+  flush(): void {
+    this.insert.flush();
+    this.pending.clear();
+  }
+
+  endGroup(): void {
+    this.index.endGroup();
+  }
+}

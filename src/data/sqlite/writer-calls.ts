@@ -1,0 +1,27 @@
+/** Every write of the port by name. Each runs inside a group's transaction and never waits. */
+import type { StoreWrites } from '../store.ts';
+import { admit, check } from './admit.ts';
+import { claim, dueIn, mark, settle } from './dispatch.ts';
+import { headroom } from './headroom.ts';
+import { createKey, createTenant, putPolicy } from './tenants.ts';
+import type { WriterState } from './writer-state.ts';
+
+type Calls = {
+  [Name in keyof StoreWrites]: (
+    state: WriterState,
+    input: Parameters<StoreWrites[Name]>[0],
+  ) => Awaited<ReturnType<StoreWrites[Name]>>;
+};
+
+export const WRITER_CALLS: Calls = {
+  admit,
+  check,
+  headroom,
+  claim,
+  mark,
+  settle,
+  dueIn,
+  createTenant,
+  createKey,
+  putPolicy,
+};

@@ -1,0 +1,194 @@
+/** What the writer keeps between groups, and the rows a group gathers before they are inserted at its end. */
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { type EventType, eventNumber } from '../../core/events.ts';
+import { PackWriter } from '../../core/pack.ts';
+import { BulkInsert } from './database.ts';
+import { HOUR_PREFIX, LedgerCache } from './ledger-cache.ts';
+import { firstRowOf } from './row-id.ts';
+import { type Space, Spaces } from './spaces.ts';
+import { UsedKeys } from './used-keys.ts';
+
+export const HOUR_MS = 3_600_000;
+
+export type WriterOptions = {
+  directory: string;
+  /** The gateway's own domain: default senders live there. */
+  domain: string;
+};
+
+export class WriterState {
+  readonly db: DatabaseSync;
+  readonly options: WriterOptions;
+  readonly ledger: LedgerCache;
+  readonly spaces: Spaces;
+  readonly keys: UsedKeys;
+  readonly packer = new PackWriter();
+  readonly messages: BulkInsert;
+  readonly recipients: BulkInsert;
+  private readonly events: BulkInsert;
+  private readonly blobUses: BulkInsert;
+  readonly foldRefusal: StatementSync;
+  /** Refusals of the last minute, by installation and content. */
+  readonly refusals = new Map<string, { row: number; nonce: number; at: number }>();
+  private readonly senders = new Map<number, string | null>();
+  /** The store's clock for the group at hand. */
+  realNow = 0;
+  private nextRow = 0;
+  /** Spaces in which something became due in this group. */
+  dueChanged = false;
+  /** Whether events were written in this group. */
+  hasEvents = false;
+
+  constructor(db: DatabaseSync, options: WriterOptions) {
+    this.db = db;
+    this.options = options;
+    this.ledger = new LedgerCache(db);
+    this.spaces = new Spaces(db, this.ledger);
+    this.keys = new UsedKeys(db);
+    this.messages = new BulkInsert(db, 'message', [
+      'id',
+      'nonce',
+      'space',
+      'created_at',
+      'installation',
+      'identity',
+      'policy',
+      'flags',
+      'send_at',
+      'expires_at',
+      'agent',
+      'from_email',
+      'from_name',
+      'subject',
+      'meta',
+      'request_id',
+      'content_hash',
+      'size',
+      'body_form',
+      'body',
+    ]);
+    this.recipients = new BulkInsert(db, 'recipient', [
+      'id',
+      'message',
+      'space',
+      'kind',
+      'email',
+      'key',
+      'name',
+      'state',
+      'due',
+      'depart_at',
+      'closed_at',
+      'facts',
+      'verdict',
+    ]);
+    this.events = new BulkInsert(db, 'event', ['space', 'seq', 'type', 'at', 'recipient', 'data']);
+    this.blobUses = new BulkInsert(db, 'blob_use', ['sha256', 'message']);
+    this.foldRefusal = db.prepare('UPDATE message SET repeats = repeats + 1 WHERE id = ?');
+    this.findNextRow();
+    this.loadDue();
+  }
+
+  /** Spaces in which something waits must be known, since only known ones are asked for what is due. */
+  private loadDue(): void {
+    const waiting = this.db.prepare('SELECT DISTINCT space FROM recipient WHERE due IS NOT NULL').all();
+    for (const { space } of waiting as { space: number }[]) this.spaces.get(space);
+  }
+
+  private findNextRow(): void {
+    const newest = this.db.prepare('SELECT max(id) AS id FROM recipient').get() as { id: number | null };
+    const message = this.db.prepare('SELECT max(id) AS id FROM message').get() as { id: number | null };
+    this.nextRow = Math.max(newest.id ?? 0, message.id ?? 0) + 1;
+  }
+
+  /** Row numbers for a message and its `count` recipients. */
+  takeRows(count: number): number {
+    const row = Math.max(this.nextRow, firstRowOf(this.realNow));
+    this.nextRow = row + count;
+    return row;
+  }
+
+  emit(
+    space: Space,
+    type: EventType,
+    at: number,
+    recipient: number | null,
+    data: Record<string, unknown> | null,
+  ): void {
+    this.emitNumber(space, eventNumber(type), at, recipient, data === null ? null : JSON.stringify(data));
+  }
+
+  emitNumber(space: Space, type: number, at: number, recipient: number | null, data: string | null): void {
+    space.seq += 1;
+    this.events.add(space.no, space.seq, type, at, recipient, data);
+    this.hasEvents = true;
+  }
+
+  tally(space: Space, code: string, now: number, n: number): void {
+    this.tallyHour(space, Math.floor(now / HOUR_MS), code, n);
+  }
+
+  tallyHour(space: Space, hour: number, code: string, n: number): void {
+    this.ledger.addGauge(this.ledger.entry(space.no, HOUR_PREFIX + hour), code, n);
+  }
+
+  useBlob(sha256: string, message: number): void {
+    this.blobUses.add(sha256, message);
+  }
+
+  /** The From address of a send that names neither sender nor identity. */
+  defaultSender(tenantId: string, installationNo: number): string {
+    let known = this.senders.get(installationNo);
+    if (known === undefined) {
+      const row = this.db.prepare('SELECT default_from FROM installation WHERE no = ?').get(installationNo) as
+        | { default_from: string | null }
+        | undefined;
+      known = row?.default_from ?? null;
+      this.senders.set(installationNo, known);
+    }
+    return known ?? `${tenantId}@${this.options.domain}`;
+  }
+
+  forgetSenders(): void {
+    this.senders.clear();
+  }
+
+  /** Inserts what was gathered: nine statements a table at most. */
+  flushRows(): void {
+    this.messages.flush();
+    this.recipients.flush();
+    this.events.flush();
+    this.blobUses.flush();
+    this.keys.flush();
+  }
+
+  startGroup(realNow: number): void {
+    this.realNow = realNow;
+    this.hasEvents = false;
+    this.dueChanged = false;
+    if (this.refusals.size > 10_000) this.refusals.clear();
+  }
+
+  endGroup(): void {
+    this.flushRows();
+    this.ledger.endGroup();
+    this.keys.endGroup();
+  }
+
+  afterCommit(): void {
+    this.spaces.release();
+    this.ledger.evict();
+  }
+
+  /** After a failed commit: what is in memory may be ahead of what is stored, so all of it is read anew. */
+  recover(): void {
+    for (const rows of [this.messages, this.recipients, this.events, this.blobUses]) rows.clear();
+    this.ledger.recover();
+    this.keys.recover();
+    this.spaces.clear();
+    this.senders.clear();
+    this.refusals.clear();
+    this.findNextRow();
+    this.loadDue();
+  }
+}

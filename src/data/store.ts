@@ -1,0 +1,392 @@
+/**
+ * The store: the port behind which all state lies. Each method is a whole promise, one transaction; there is no generic
+ * query and no transaction handle. Every method is asynchronous and may be grouped with others by the implementation.
+ *
+ * A method rejects with a `StoreFault` only when the store itself cannot serve (`full`, `unavailable`, `clock`);
+ * whatever a caller can cause is an answer.
+ */
+import type { EventType } from '../core/events.ts';
+import type { MessageKind, Mode } from '../core/message.ts';
+import type { RecipientState } from '../core/states.ts';
+import type { TraceLine } from '../policy/decide.ts';
+import type { EffectiveDocument, PolicyDocument } from '../policy/document.ts';
+import type { IdentityState, LimitFact, Setter, Standing, SuppressionReason } from '../policy/facts.ts';
+import type { DecidedReason, DecidedWarning, Verdict } from '../policy/verdict.ts';
+
+export class StoreFault extends Error {
+  readonly kind: 'full' | 'unavailable' | 'clock';
+
+  constructor(kind: 'full' | 'unavailable' | 'clock', message: string) {
+    super(message);
+    this.name = 'StoreFault';
+    this.kind = kind;
+  }
+}
+
+/** Who acts, as far as rows are concerned: a tenant in a mode, through an installation. */
+export type Principal = {
+  tenantNo: number;
+  tenantId: string;
+  mode: Mode;
+  installationNo: number;
+  installationId: string;
+  appId: string;
+  /** Number of the API key: identical refusals of one key are folded. */
+  keyNo: number;
+};
+
+export type RecipientKind = 'to' | 'cc' | 'bcc';
+
+export type AdmitRecipient = {
+  kind: RecipientKind;
+  email: string;
+  name: string | null;
+  key: string;
+  domain: string;
+  undeliverable: string | null;
+  simulated: string | null;
+};
+
+/** A submission on its way to a decision. */
+export type AdmitRequest = {
+  principal: Principal;
+  requestId: string;
+  kind: MessageKind;
+  onLimit: 'reject' | 'defer';
+  sendAt: number | null;
+  expiresAt: number | null;
+  agent: string | null;
+  /** Handle or id of the identity asked for, or null. */
+  identity: string | null;
+  /** The From address asked for, or null for the installation's, the identity's or the gateway's default. */
+  from: { email: string; name: string | null } | null;
+  subject: string;
+  /** JSON of tags, metadata and the like, or null. */
+  meta: string | null;
+  recipients: AdmitRecipient[];
+  /** The canonical content: JSON of the submission. Empty where it lies in the blob store. */
+  body: Uint8Array;
+  /** A body too large for a row: its blob, stored already. */
+  bodyBlob: { sha256: string; size: number } | null;
+  /** Attachments: their blobs are stored already. */
+  blobs: { sha256: string; size: number }[];
+  idempotency: { key: string; fingerprint: string } | null;
+  dedupe: { key: string; fingerprint: string; block: boolean } | null;
+  /** SHA-256 of the canonical content: identical refusals are folded by it. Null where nobody has computed it yet. */
+  contentHash: string | null;
+};
+
+export type RecipientVerdict = {
+  id: string | null;
+  email: string;
+  verdict: Verdict['verdict'];
+  departAt: number;
+  reasons: readonly DecidedReason[];
+  warnings: readonly DecidedWarning[];
+  /** Aligned with the policy's message limits, then its recipient limits; as they were before this recipient. */
+  limits: readonly LimitFact[];
+};
+
+/** What was decided and, where something was accepted, stored. */
+export type Admission = {
+  messageId: string;
+  createdAt: number;
+  requestId: string;
+  policyVersion: number;
+  engine: number;
+  scopes: { tenant: string; app: string; installation: string; identity: string | null; agent: string | null };
+  recipients: RecipientVerdict[];
+};
+
+export type AdmitAnswer =
+  | ({ outcome: 'admitted' | 'refused' } & Admission)
+  /** The same key and content came before: what was answered then. */
+  | ({ outcome: 'replayed'; by: 'idempotency' | 'dedupe' } & Admission)
+  | { outcome: 'key_reused'; firstUsedAt: number; until: number; messageId: string }
+  | { outcome: 'invalid'; param: string; message: string };
+
+export type Checked = Admission & { traces: TraceLine[][] };
+
+export type CheckAnswer = ({ outcome: 'checked' } & Checked) | { outcome: 'invalid'; param: string; message: string };
+
+/** Headroom of one limit of one scope. */
+export type LimitState = {
+  name: string;
+  scope: { kind: string; id: string };
+  unit: 'message' | 'recipient';
+  window: string;
+  limit: number;
+  used: number;
+  remaining: number;
+  resetsAt: number | null;
+  /** The window's length in seconds, for RateLimit-Policy. */
+  windowSeconds: number;
+  rate: boolean;
+};
+
+export type PolicyInForce = { version: number; document: EffectiveDocument };
+
+/** One due recipient, claimed for a worker. */
+export type Claimed = {
+  /** Row number of the recipient: opaque outside the store. */
+  recipient: number;
+  recipientId: string;
+  message: number;
+  messageId: string;
+  tenantNo: number;
+  tenantId: string;
+  mode: Mode;
+  /** Fencing token: a later claim has a greater one. */
+  token: number;
+  attempt: number;
+  /** Milliseconds on the recipient's clock. */
+  now: number;
+  createdAt: number;
+  expiresAt: number;
+  kind: MessageKind;
+  email: string;
+  from: { email: string; name: string | null };
+  content: { inline: Uint8Array } | { blob: string } | { gone: true };
+  /** An earlier attempt ended between the dot and its answer. */
+  possibleDuplicate: boolean;
+};
+
+export type AttemptReport = {
+  provider: string;
+  mailbox: string | null;
+  reply: string;
+  class: string | null;
+};
+
+export type Settlement = {
+  recipient: number;
+  token: number;
+  attempt: AttemptReport | null;
+} & (
+  | { outcome: 'sent' }
+  /** The next hop is the last one Postern can see: delivered at the same instant. */
+  | { outcome: 'delivered' }
+  | { outcome: 'deferred'; nextAttemptAt: number }
+  | { outcome: 'bounced'; hard: boolean; suppress: boolean }
+  | { outcome: 'failed' }
+  | { outcome: 'uncertain'; resend: boolean; nextAttemptAt: number | null }
+  /** Given back untried: the worker stops, or the look before the dot said no for a passing cause. */
+  | { outcome: 'released'; at: number }
+);
+
+export type EventRow = {
+  id: string;
+  seq: number;
+  type: EventType;
+  createdAt: number;
+  data: Record<string, unknown>;
+};
+
+export type StoredRecipient = {
+  id: string;
+  email: string;
+  name: string | null;
+  kind: RecipientKind;
+  state: RecipientState;
+  departAt: number;
+  nextAttemptAt: number | null;
+  attempts: number;
+  possibleDuplicate: boolean;
+  closedAt: number | null;
+  verdict: Verdict;
+  limits: readonly LimitFact[];
+};
+
+export type StoredMessage = {
+  id: string;
+  createdAt: number;
+  requestId: string;
+  policyVersion: number;
+  engine: number;
+  kind: MessageKind;
+  from: string;
+  subject: string;
+  meta: Record<string, unknown>;
+  agent: string | null;
+  sendAt: number | null;
+  expiresAt: number;
+  contentHash: string | null;
+  size: number;
+  repeats: number;
+  hasContent: boolean;
+  scopes: Admission['scopes'];
+  recipients: StoredRecipient[];
+};
+
+export type TenantRow = {
+  no: number;
+  id: string;
+  name: string;
+  standing: Standing;
+  standingBy: Setter;
+  standingSince: number;
+  standingNote: string | null;
+  trialEndsAt: number | null;
+  plan: string | null;
+  billing: 'none' | 'credits';
+  credits: number | null;
+  trust: 'new' | 'established';
+  locale: string | null;
+  notify: string[];
+  createdAt: number;
+};
+
+export type NewTenant = {
+  id: string;
+  installationId: string;
+  name: string;
+  standing: Standing;
+  trialEndsAt: number | null;
+  plan: string | null;
+  billing: 'none' | 'credits';
+  credits: number | null;
+  trust: 'new' | 'established';
+  locale: string | null;
+  notify: string[];
+  actor: string;
+};
+
+export type KeyScope = 'send' | 'read' | 'manage' | 'approve' | 'operate';
+
+export type KeyRow = {
+  no: number;
+  id: string;
+  prefix: string;
+  hash: Uint8Array;
+  name: string | null;
+  scopes: KeyScope[];
+  mode: Mode;
+  tenantNo: number | null;
+  tenantId: string | null;
+  installationNo: number | null;
+  installationId: string | null;
+  appId: string | null;
+  expiresAt: number | null;
+  allowIps: string[];
+  identities: string[];
+  agent: string | null;
+  createdAt: number;
+  lastUsedAt: number | null;
+  revokedAt: number | null;
+};
+
+export type NewKey = {
+  id: string;
+  prefix: string;
+  hash: Uint8Array;
+  name: string | null;
+  scopes: KeyScope[];
+  mode: Mode;
+  tenantId: string;
+  /** Null: the tenant's default app. */
+  appId: string | null;
+  expiresAt: number | null;
+  allowIps: string[];
+  identities: string[];
+  agent: string | null;
+  actor: string;
+};
+
+export type IdentityRow = {
+  no: number;
+  id: string;
+  handle: string;
+  fromEmail: string;
+  fromName: string | null;
+  tier: string | null;
+  dailyCap: number | null;
+  state: IdentityState;
+  createdAt: number;
+  updatedAt: number;
+};
+
+export type SuppressionRow = {
+  id: string;
+  kind: 'address' | 'domain';
+  key: string;
+  reason: SuppressionReason;
+  since: number;
+  expiresAt: number | null;
+  note: string | null;
+  source: string;
+};
+
+export type PolicyOwner = 'default' | 'operator' | 'tenant';
+
+export type PolicyVersionRow = {
+  owner: PolicyOwner;
+  version: number;
+  document: PolicyDocument;
+  author: string;
+  note: string | null;
+  createdAt: number;
+};
+
+export type Page<Row> = { rows: Row[]; next: string | null };
+
+export type Space = { tenantNo: number; mode: Mode };
+
+/** What changes state: grouped, each one whole. */
+export interface StoreWrites {
+  admit(request: AdmitRequest): Promise<AdmitAnswer>;
+  /** Decides and changes nothing. */
+  check(request: AdmitRequest): Promise<CheckAnswer>;
+  /** Headroom as it stands, for the scopes given. */
+  headroom(input: {
+    principal: Principal;
+    identity: string | null;
+    recipient: { key: string; domain: string } | null;
+  }): Promise<{ limits: LimitState[]; now: number; locale: string | null }>;
+  claim(input: { most: number; live: boolean }): Promise<Claimed[]>;
+  /** Before the final dot: false when it must not be sent. */
+  mark(input: { recipient: number; token: number }): Promise<boolean>;
+  /** False when the claim was lost. */
+  settle(settlement: Settlement): Promise<boolean>;
+  /** Milliseconds until something is due, 0 for now, null when nothing waits. */
+  dueIn(input: null): Promise<number | null>;
+  createTenant(tenant: NewTenant): Promise<TenantRow>;
+  createKey(key: NewKey): Promise<{ ok: true; key: KeyRow } | { ok: false; missing: 'tenant' | 'app' }>;
+  putPolicy(input: {
+    owner: PolicyOwner;
+    tenantNo: number;
+    mode: Mode;
+    document: PolicyDocument;
+    author: string;
+    note: string | null;
+  }): Promise<{ version: number; inForce: PolicyInForce }>;
+}
+
+/** What only looks; may be a second old where its docstring says so. */
+export interface StoreReads {
+  /** The key with this public part, whatever its state. */
+  keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;
+  tenantById(input: { id: string }): Promise<TenantRow | null>;
+  policyVersion(input: { version: number }): Promise<PolicyInForce | null>;
+  message(input: Space & { id: string }): Promise<StoredMessage | null>;
+  setting(input: { name: string }): Promise<string | null>;
+}
+
+export interface Store extends StoreWrites, StoreReads {
+  /** Calls back whenever something may have become due. */
+  onDue(listener: () => void): void;
+  /** Calls back after events were committed. */
+  onEvents(listener: () => void): void;
+  /** Null when healthy, else the sentence that says why not. */
+  health(): Promise<string | null>;
+  /** Figures of the implementation, for metrics and benches. */
+  figures(): StoreFigures;
+  close(): Promise<void>;
+}
+
+export type StoreFigures = {
+  groups: number;
+  calls: number;
+  largestGroup: number;
+  /** Microseconds spent in the writer, by part. */
+  micros: Record<string, number>;
+};
