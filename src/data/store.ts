@@ -366,6 +366,10 @@ export interface StoreReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;
   tenantById(input: { id: string }): Promise<TenantRow | null>;
+  /** The installation that every tenant is made with. */
+  defaultInstallation(input: {
+    tenantNo: number;
+  }): Promise<{ installationNo: number; installationId: string; appId: string }>;
   policyVersion(input: { version: number }): Promise<PolicyInForce | null>;
   message(input: Space & { id: string }): Promise<StoredMessage | null>;
   setting(input: { name: string }): Promise<string | null>;

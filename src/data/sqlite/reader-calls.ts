@@ -24,6 +24,15 @@ export const READER_CALLS: Calls = {
     const row = db.prepare('SELECT * FROM tenant WHERE id = ?').get(id);
     return row === undefined ? null : tenantOf(row);
   },
+  defaultInstallation(db, { tenantNo }) {
+    const row = db
+      .prepare(
+        `SELECT i.no AS installationNo, i.id AS installationId, a.id AS appId FROM installation i
+         JOIN app a ON a.no = i.app WHERE i.tenant = ? ORDER BY i.no LIMIT 1`,
+      )
+      .get(tenantNo);
+    return { ...(row as { installationNo: number; installationId: string; appId: string }) };
+  },
   policyVersion(db, { version }) {
     const row = db.prepare('SELECT document FROM effective_policy WHERE no = ?').get(version) as
       | { document: string }

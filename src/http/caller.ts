@@ -1,0 +1,29 @@
+/** Who asks: what a key says about its bearer. Every door and every route sees callers only in this shape. */
+import type { KeyScope, Principal } from '../data/store.ts';
+
+export type Caller = {
+  /** `key_…`, or `operator`. */
+  keyId: string;
+  /** As shown in the audit log. */
+  name: string;
+  scopes: ReadonlySet<KeyScope>;
+  operator: boolean;
+  /** The tenant acted for; null for an operator who named none. */
+  principal: Principal | null;
+  locale: string | null;
+  agent: string | null;
+  /** Handles or ids the key may send as; empty: all. */
+  identities: readonly string[];
+};
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    caller: Caller | null;
+  }
+  interface FastifyContextConfig {
+    /** Scopes of which the key must have one; absent: no key needed. */
+    scopes?: readonly KeyScope[];
+    /** The route serves the operator alone and no tenant need be named. */
+    operatorOnly?: boolean;
+  }
+}

@@ -1,0 +1,32 @@
+/** Headroom in headers: `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers), `X-Quota-*`, `X-Risk-Level`. */
+import type { FastifyReply } from 'fastify';
+import { formatTime } from '../core/time.ts';
+import type { LimitState } from '../data/store.ts';
+
+const REQUEST_SCOPES: ReadonlySet<string> = new Set(['tenant', 'app', 'installation', 'agent', 'identity']);
+const QUOTA_SCOPES: ReadonlySet<string> = new Set(['tenant', 'app', 'installation', 'identity']);
+
+export function setHeadroom(reply: FastifyReply, limits: readonly LimitState[], now: number): void {
+  const policies: string[] = [];
+  const states: string[] = [];
+  let tightest: LimitState | null = null;
+  for (const limit of limits) {
+    if (!REQUEST_SCOPES.has(limit.scope.kind)) continue;
+    const seconds = limit.resetsAt === null ? 0 : Math.max(0, Math.ceil((limit.resetsAt - now) / 1000));
+    policies.push(`"${limit.name}";q=${limit.limit};w=${limit.windowSeconds}`);
+    states.push(`"${limit.name}";r=${limit.remaining};t=${seconds}`);
+    if (limit.rate || !QUOTA_SCOPES.has(limit.scope.kind)) continue;
+    if (tightest === null || limit.remaining * tightest.limit < tightest.remaining * limit.limit) tightest = limit;
+  }
+  reply.header('X-Risk-Level', 'normal');
+  if (policies.length > 0) {
+    reply.header('RateLimit-Policy', policies.join(', '));
+    reply.header('RateLimit', states.join(', '));
+  }
+  if (tightest === null) return;
+  reply.header('X-Quota-Limit', tightest.limit);
+  reply.header('X-Quota-Remaining', tightest.remaining);
+  // Whole seconds, rounded up: nobody who waits for it comes too early.
+  const reset = tightest.resetsAt === null ? now : tightest.resetsAt;
+  reply.header('X-Quota-Reset', formatTime(Math.ceil(reset / 1000) * 1000).replace('.000Z', 'Z'));
+}

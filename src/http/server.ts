@@ -1,0 +1,311 @@
+/**
+ * The HTTP server: one for every door and route. Here are the request id, the key check, the reading of JSON, the headroom
+ * headers, and the one place where a thrown fault becomes an answer.
+ *
+ * Routes say in their `config` which scopes they need; a route without scopes needs no key. A route that answers for a
+ * tenant gets that tenant's headroom headers, refusals included; routes that decide set them themselves.
+ */
+
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { newId } from '../base/ids.ts';
+import { findFlaws, parseJson } from '../base/json.ts';
+import type { Settings } from '../config/settings.ts';
+import { type Store, StoreFault } from '../data/store.ts';
+import { Authenticator } from './authenticate.ts';
+import type { Caller } from './caller.ts';
+import { setHeadroom } from './headroom-headers.ts';
+import { Problems } from './problems.ts';
+import { schemaErrors } from './schema-errors.ts';
+
+export type Log = {
+  error(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+};
+
+export type Gate = {
+  server: FastifyInstance;
+  problems: Problems;
+  authenticator: Authenticator;
+};
+
+export const MAX_BODY_BYTES = 25 * 1024 * 1024;
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
+const HEADERS_WITHIN_MS = 10_000;
+const BODY_WITHIN_MS = 15 * 60_000;
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Whether the route has set the headroom headers itself. */
+    headroomSet: boolean;
+  }
+}
+
+export function buildServer(input: {
+  store: Store;
+  settings: Settings;
+  operatorKey: string;
+  publicUrl: () => string;
+  log: Log;
+}): Gate {
+  const { store, settings, log } = input;
+  const tls = settings.tlsCert === null ? {} : { https: tlsOptions(settings) };
+  const server = fastify({
+    ...tls,
+    logger: false,
+    genReqId: requestId,
+    bodyLimit: MAX_BODY_BYTES,
+    requestTimeout: BODY_WITHIN_MS,
+    connectionTimeout: 0,
+    keepAliveTimeout: 72_000,
+    trustProxy: settings.trustProxy.length > 0 ? settings.trustProxy : false,
+    exposeHeadRoutes: false,
+    return503OnClosing: false,
+    http: { headersTimeout: HEADERS_WITHIN_MS, requestTimeout: BODY_WITHIN_MS, connectionsCheckingInterval: 1000 },
+    ajv: { customOptions: { allErrors: true, removeAdditional: false, coerceTypes: false, useDefaults: false } },
+    routerOptions: { maxParamLength: 2000, ignoreTrailingSlash: true },
+    clientErrorHandler(error, socket) {
+      answerBroken(error, socket, problems);
+    },
+  }) as unknown as FastifyInstance;
+  const problems = new Problems({
+    get docsBase() {
+      return `${input.publicUrl()}/docs/reasons/`;
+    },
+  });
+  const authenticator = new Authenticator(store, input.operatorKey);
+  server.decorateRequest('caller', null);
+  server.decorateRequest('headroomSet', false);
+  readBodies(server);
+  server.addHook('onRequest', async (request, reply) => {
+    reply.header('X-Request-Id', request.id);
+    if (request.headers['content-encoding'] !== undefined && request.headers['content-encoding'] !== 'identity') {
+      reply.header('Accept-Encoding', 'identity');
+      return problems.refuse(request, reply, 'unsupported_media_type', {
+        detail: 'The body has a Content-Encoding, and only plain bodies are read.',
+        evidence: { content_encoding: String(request.headers['content-encoding']).slice(0, 100) },
+      });
+    }
+    return checkKey(request, reply, authenticator, problems);
+  });
+  server.addHook('preSerialization', async (request, reply, payload) => {
+    if (request.caller?.principal && !request.headroomSet) await addHeadroom(request, reply, store);
+    return payload;
+  });
+  server.setErrorHandler((error: FastifyError, request, reply) => answerFault(error, request, reply, problems, log));
+  server.setNotFoundHandler((request, reply) => answerNowhere(server, request, reply, problems));
+  return { server, problems, authenticator };
+}
+
+function tlsOptions(settings: Settings): { cert: Buffer; key: Buffer } {
+  return { cert: readFileSync(settings.tlsCert!), key: readFileSync(settings.tlsKey!) };
+}
+
+function requestId(request: { headers: Record<string, string | string[] | undefined> }): string {
+  const given = request.headers['x-request-id'];
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : newId('req');
+}
+
+/** JSON as strict as the API promises; anything else only where a route takes it. */
+function readBodies(server: FastifyInstance): void {
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser(
+    /^application\/(?:[\w.+-]+\+)?json(?:\s*;.*)?$/i,
+    { parseAs: 'buffer' },
+    (request, body, done) => {
+      if (body.length === 0) {
+        done(null, undefined);
+        return;
+      }
+      const read = parseJson(body as Buffer, { maxDepth: 32 });
+      if (!read.ok) {
+        const error = new Error(read.message) as FastifyError;
+        error.code = 'POSTERN_MALFORMED';
+        done(error);
+        return;
+      }
+      const flaws = request.routeOptions.config.flawsRead === true ? [] : findFlaws(read.value);
+      if (flaws.length > 0) {
+        const error = new Error('flawed') as FastifyError & { flaws: unknown };
+        error.code = 'POSTERN_FLAWED';
+        error.flaws = flaws;
+        done(error);
+        return;
+      }
+      done(null, read.value);
+    },
+  );
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route finds lone surrogates, NUL and unsafe numbers itself. */
+    flawsRead?: boolean;
+  }
+}
+
+async function checkKey(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  authenticator: Authenticator,
+  problems: Problems,
+): Promise<FastifyReply | undefined> {
+  const { scopes, operatorOnly } = request.routeOptions.config;
+  if (scopes === undefined) return undefined;
+  const result = await authenticator.authenticate({
+    authorization: request.headers.authorization,
+    tenant: single(request.headers['x-tenant']),
+    mode: single(request.headers['x-mode']),
+    address: request.ip,
+  });
+  if (!result.ok) return refuseKey(result.cause, request, reply, problems);
+  const { caller } = result;
+  request.caller = caller;
+  if (!scopes.some((scope) => caller.scopes.has(scope))) {
+    return problems.refuse(request, reply, 'insufficient_permissions', {
+      evidence: { needed: scopes.join(' or '), granted: [...caller.scopes].join(', ') },
+    });
+  }
+  if (caller.principal === null && operatorOnly !== true) {
+    return problems.invalid(request, reply, [
+      {
+        code: 'missing_parameter',
+        param: 'X-Tenant',
+        message: 'An operator key acts for one tenant: name it in the header X-Tenant.',
+      },
+    ]);
+  }
+  return undefined;
+}
+
+function refuseKey(
+  cause: 'key' | 'tenant' | 'mode',
+  request: FastifyRequest,
+  reply: FastifyReply,
+  problems: Problems,
+): FastifyReply {
+  if (cause === 'key') {
+    reply.header('WWW-Authenticate', 'Bearer');
+    return problems.refuse(request, reply, 'authentication_required');
+  }
+  if (cause === 'tenant') {
+    return problems.refuse(request, reply, 'not_found', {
+      param: 'X-Tenant',
+      detail: 'No tenant has the id in X-Tenant.',
+    });
+  }
+  return problems.invalid(request, reply, [
+    { code: 'invalid_parameter', param: 'X-Mode', message: 'X-Mode must be live or test.' },
+  ]);
+}
+
+function single(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value;
+}
+
+async function addHeadroom(request: FastifyRequest, reply: FastifyReply, store: Store): Promise<void> {
+  const caller = request.caller as Caller;
+  try {
+    const { limits, now } = await store.headroom({ principal: caller.principal!, identity: null, recipient: null });
+    setHeadroom(reply, limits, now);
+  } catch {
+    // The answer itself matters more than its headers; what ails the store shows in /readyz.
+  }
+}
+
+async function answerFault(
+  error: FastifyError & { flaws?: { param: string; message: string }[] },
+  request: FastifyRequest,
+  reply: FastifyReply,
+  problems: Problems,
+  log: Log,
+): Promise<FastifyReply> {
+  if (error.code === 'POSTERN_MALFORMED')
+    return problems.refuse(request, reply, 'malformed_request', { detail: error.message });
+  if (error.code === 'POSTERN_FLAWED') {
+    const errors = (error.flaws ?? []).map((flaw) => ({
+      code: 'invalid_parameter',
+      param: flaw.param,
+      message: flaw.message,
+    }));
+    return problems.invalid(request, reply, errors);
+  }
+  if (error.validation !== undefined) return problems.invalid(request, reply, schemaErrors(error, request.body));
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    reply.header('Connection', 'close');
+    return problems.refuse(request, reply, 'payload_too_large', { evidence: { limit_bytes: MAX_BODY_BYTES } });
+  }
+  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
+    return problems.refuse(request, reply, 'unsupported_media_type', {
+      evidence: { content_type: String(request.headers['content-type'] ?? '').slice(0, 100) },
+    });
+  }
+  if (error.code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH') {
+    return problems.refuse(request, reply, 'malformed_request', {
+      detail: 'The body is not as long as Content-Length says.',
+    });
+  }
+  if (error instanceof StoreFault) {
+    log.error(
+      { request_id: request.id, kind: error.kind, error: error.message },
+      'the store could not serve a request',
+    );
+    return problems.refuse(request, reply, 'service_unavailable', {
+      detail: `Postern cannot store anything now: ${error.message}.`,
+      retryAfterSeconds: 5,
+    });
+  }
+  log.error({ request_id: request.id, error: error.stack ?? String(error) }, 'a request failed');
+  return problems.refuse(request, reply, 'internal_error', { evidence: { reference: request.id } });
+}
+
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+
+async function answerNowhere(
+  server: FastifyInstance,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  problems: Problems,
+): Promise<FastifyReply> {
+  const path = request.url.split('?')[0]!;
+  const allowed = METHODS.filter(
+    (method) => server.findRoute({ method, url: path }) !== null || matches(server, method, path),
+  );
+  if (allowed.length === 0)
+    return problems.refuse(request, reply, 'not_found', { evidence: { path: path.slice(0, 200) } });
+  reply.header('Allow', allowed.join(', '));
+  return problems.refuse(request, reply, 'method_not_allowed', {
+    evidence: { method: request.method, allowed: allowed.join(', ') },
+  });
+}
+
+/** Whether a route with parameters serves the path by this method. */
+function matches(server: FastifyInstance, method: string, path: string): boolean {
+  const router = server as unknown as { routeTable?: [string, RegExp][] };
+  return router.routeTable?.some(([by, pattern]) => by === method && pattern.test(path)) ?? false;
+}
+
+/** Requests so broken that no route is found: answered on the bare socket. */
+function answerBroken(error: Error & { code?: string }, socket: Socket, problems: Problems): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+  const large = error.code === 'HPE_HEADER_OVERFLOW';
+  const status = late ? '408 Request Timeout' : large ? '431 Request Header Fields Too Large' : '400 Bad Request';
+  const code = late ? 'request_timeout' : 'malformed_request';
+  const id = newId('req');
+  const asked = { id, headers: {}, caller: null } as unknown as FastifyRequest;
+  const reason = { code, scope: null, clearsAt: late ? Date.now() + 1000 : null, evidence: {} } as const;
+  const body = JSON.stringify(problems.body(asked, { reasons: [reason], messageId: null }));
+  socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: application/problem+json; charset=utf-8\r\nX-Request-Id: ${id}\r\n` +
+      `${late ? 'Retry-After: 1\r\n' : ''}Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
+
+export { randomUUID };
