@@ -42,7 +42,7 @@ export function evidenceWords(source: Source): WordsFor {
   return (field, noun) => {
     if (field === 'clears_at') return rfc3339(source.clearsAt);
     if (field === 'time') return customerTime(source.clearsAt, source.texts);
-    const value = Object.hasOwn(source.evidence, field) ? source.evidence[field] : undefined;
+    const value = source.evidence[field];
     if (value === undefined || value === null) return null;
     if (noun !== null) return typeof value === 'number' ? counted(value, source.texts.nouns[noun]) : null;
     return typeof value === 'number' ? numberWords(field, value, source.texts) : otherWords(field, value, source);
@@ -142,10 +142,9 @@ function list(values: readonly unknown[]): string | null {
 }
 
 function memberName(value: unknown): string | null {
-  if (typeof value === 'number') return String(value);
-  if (typeof value === 'string') return plain(value);
-  if (typeof value === 'object' && value !== null && 'name' in value) return memberName(value.name);
-  return null;
+  const name = typeof value === 'object' && value !== null && 'name' in value ? value.name : value;
+  if (typeof name === 'number') return Number.isFinite(name) ? String(name) : null;
+  return typeof name === 'string' ? plain(name) : null;
 }
 
 /** C0 and C1 controls, line and paragraph separators, zero-width and bidi controls. */

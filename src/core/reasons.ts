@@ -12,6 +12,7 @@ import { REQUEST } from './reasons/request.ts';
 import { REQUEST_STATE } from './reasons/request-state.ts';
 import { SENDER } from './reasons/sender.ts';
 
+export { CATEGORIES, CLEARERS } from './reasons/categories.ts';
 export type { Category, Clearer, Fault, ReasonEntry, ReasonText, Scope, SmtpReply } from './reasons/entry.ts';
 export { BOUNCE_CLASSES, type BounceClass, OUTCOMES, type OutcomeCode } from './reasons/outcomes.ts';
 export { WARNING_CODES, WARNINGS, type WarningCode, type WarningEntry } from './reasons/warnings.ts';

@@ -3,9 +3,18 @@
  * All of them follow from the catalogue.
  */
 
-import type { DecidedReason } from './explain.ts';
-import { exampleId } from './reasons/entry.ts';
-import { isReasonCode, REASON_CODES, REASONS, type ReasonCode, type ReasonEntry, type Scope } from './reasons.ts';
+import type { DecidedReason, DecidedWarning } from './explain.ts';
+import { type ExampleContext, exampleId } from './reasons/entry.ts';
+import {
+  isReasonCode,
+  REASON_CODES,
+  REASONS,
+  type ReasonCode,
+  type ReasonEntry,
+  type Scope,
+  WARNINGS,
+  type WarningCode,
+} from './reasons.ts';
 
 export const SIMULATOR_DOMAIN = 'simulator.postern.test';
 
@@ -46,6 +55,9 @@ export function parseSimulatorAddress(local: string): SimulatorAddress | null {
   return isReasonCode(code) && REASONS[code].http !== null ? { kind: 'blocked', code } : null;
 }
 
+/** The time at which the examples in documentation play: 2026-04-27T08:12:00Z. */
+export const EXAMPLE_NOW_MS = Date.UTC(2026, 3, 27, 8, 12);
+
 /** Whose example it is; made-up ones where nothing is given. */
 export type SimulatedFor = { tenant?: Scope; recipient?: Scope };
 
@@ -55,7 +67,18 @@ export type SimulatedFor = { tenant?: Scope; recipient?: Scope };
  */
 export function simulatedReason(code: ReasonCode, now: number, about: SimulatedFor = {}): DecidedReason {
   const entry: ReasonEntry = REASONS[code];
-  const tenant = about.tenant ?? { kind: 'tenant', id: exampleId('ten') };
-  const recipient = about.recipient ?? { kind: 'recipient', id: 'bob@example.com' };
-  return { code, ...entry.example({ now, tenant, recipient }) };
+  return { code, ...entry.example(context(now, about)) };
+}
+
+/** A realistic case of a warning at the time `now` (milliseconds). */
+export function simulatedWarning(code: WarningCode, now: number, about: SimulatedFor = {}): DecidedWarning {
+  return { code, ...WARNINGS[code].example(context(now, about)) };
+}
+
+function context(now: number, about: SimulatedFor): ExampleContext {
+  return {
+    now,
+    tenant: about.tenant ?? { kind: 'tenant', id: exampleId('ten') },
+    recipient: about.recipient ?? { kind: 'recipient', id: 'bob@example.com' },
+  };
 }

@@ -100,7 +100,7 @@ export const RECIPIENT = {
         fix: 'Stop writing to this address; only its owner can subscribe again.',
       },
       never: {
-        when: 'of a complaint or a legal request',
+        when: 'the cause is a complaint or a legal request',
         fix: 'Do not write to this address again; take it off your lists.',
       },
     },

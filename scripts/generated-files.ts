@@ -1,0 +1,16 @@
+/** Every file that is made from the code. A new one is a row here and a function that renders it. */
+
+import { reasonsJson } from './render/reasons-json.ts';
+import { reasonsMarkdown } from './render/reasons-markdown.ts';
+
+export type GeneratedFile = {
+  /** From the root of the repository. */
+  path: string;
+  /** The whole content; the same for the same code, whenever and wherever it runs. */
+  render: () => string | Promise<string>;
+};
+
+export const GENERATED_FILES: readonly GeneratedFile[] = [
+  { path: 'docs/reference/reasons.md', render: reasonsMarkdown },
+  { path: 'reasons.json', render: reasonsJson },
+];
