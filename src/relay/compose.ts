@@ -249,6 +249,7 @@ function writePart(octets: Octets, part: Part, base: string, level = 1): void {
 type Octets = { parts: (string | Uint8Array)[]; length: number };
 
 function append(octets: Octets, part: string | Uint8Array): void {
+  if (part.length === 0) return;
   octets.parts.push(part);
   octets.length += typeof part === 'string' ? Buffer.byteLength(part) : part.length;
 }

@@ -6,7 +6,8 @@
  * refused at once; when a thread dies, what was under way in it is rejected and the next message starts another thread, so
  * that nothing restarts in a loop by itself. Octets are moved between threads, not copied.
  *
- * Absent on purpose: trying again. A message that brings a thread down would do so each time; its attempts are counted elsewhere.
+ * Absent on purpose: trying again (a message that brings a thread down would do so each time; its attempts are counted
+ * elsewhere), and a heap limit for the threads: V8 ends the whole process where one is reached in a single step.
  */
 
 import { Worker } from 'node:worker_threads';
@@ -41,8 +42,8 @@ export type ComposerOptions = {
   maxWaiting?: number;
   /** A single message may be larger; it then waits alone. */
   maxWaitingBytes?: number;
-  /** Bound of a thread's JavaScript heap; attachments are outside of it. A thread that reaches it dies, the process does not. */
-  maxHeapMb?: number;
+  /** What the threads run, where it is not compose-worker beside this file. */
+  script?: URL;
 };
 
 export class ComposerBusy extends Error {
@@ -62,8 +63,11 @@ type Waiting = {
 
 type Thread = { worker: Worker | null; waiting: Map<number, Waiting>; outbox: WorkerRequest[] };
 
+/** Beside this file and of the same kind: .ts as it stands in the repository, .js as it is published. */
+const SCRIPT = new URL(import.meta.url.replace(/composer(\.[jt]s)$/, 'compose-worker$1'));
+
 export function startComposer(options: ComposerOptions = {}): Composer {
-  const { threads: count = 1, maxWaiting = 1000, maxWaitingBytes = 64 * 1024 * 1024, maxHeapMb = 256 } = options;
+  const { threads: count = 1, maxWaiting = 1000, maxWaitingBytes = 64 * 1024 * 1024, script = SCRIPT } = options;
   const threads: Thread[] = Array.from({ length: count }, () => ({ worker: null, waiting: new Map(), outbox: [] }));
   let lastId = 0;
   let waitingCount = 0;
@@ -93,9 +97,7 @@ export function startComposer(options: ComposerOptions = {}): Composer {
   }
 
   function startThread(thread: Thread): Worker {
-    const worker = new Worker(new URL('./compose-worker.ts', import.meta.url), {
-      resourceLimits: { maxOldGenerationSizeMb: maxHeapMb },
-    });
+    const worker = new Worker(script);
     let cause: unknown;
     worker.on('message', (answers: WorkerAnswer[]) => {
       for (const answer of answers) take(thread, answer);
