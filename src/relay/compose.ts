@@ -6,9 +6,10 @@
  * octets, 7-bit octets but in addresses that need SMTPUTF8, exactly one From, Date, Message-ID and Subject, CRLF at the end, and
  * the same header names whatever stands in the values. Input that cannot keep this is a ComposeFault.
  *
- * Composing is ours and not nodemailer's MailComposer for two measured reasons: that takes 0.3 to 0.6 ms a message, nearly all
- * in streams and in folding by patterns, where this takes a tenth; and it passes on values that look like encoded words, so
- * that a reader decodes what nobody wrote. RFC 2047 and RFC 2231 encoding are nodemailer's. Tests hold both against each other.
+ * Composing is ours and not nodemailer's MailComposer for two reasons. That takes 0.55 to 0.85 ms for 2 kB of text and HTML, most of
+ * it in streams and in folding by patterns, where this takes 0.04 to 0.07 in the same run; and it passes on text that looks like
+ * an encoded word, so that a reader decodes what nobody wrote. Encoding by RFC 2047 and RFC 2231 is nodemailer's. Tests hold the
+ * two composers against each other.
  *
  * Absent on purpose: Bcc (the envelope knows it), reading files or URLs (attachments are octets), and signing (dkim.ts).
  */

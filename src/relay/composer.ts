@@ -37,7 +37,11 @@ export type Composer = {
 };
 
 export type ComposerOptions = {
-  /** Default 1, which composes some ten thousand short messages a second; signatures use libuv's pool besides. */
+  /**
+   * Default 1. Two cores, 2 kB of text and HTML, 64 under way: 10 k messages a second, 2.8 k with RSA-2048 (two thirds of it in
+   * libuv's pool), 5 k with Ed25519, and the caller's thread 0.1 to 0.2 busy. On the caller's own thread it is 11 to 15 k, 3.3 k and
+   * 6 to 8 k, and that thread does nothing else.
+   */
   threads?: number;
   maxWaiting?: number;
   /** A single message may be larger; it then waits alone. */

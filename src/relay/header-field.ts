@@ -129,7 +129,7 @@ export function needsUtf8(email: string): boolean {
 }
 
 /** Bars what no header can carry, encoded or not. */
-export function checkText(text: string, field: string): void {
+function checkText(text: string, field: string): void {
   if (/[\r\n\0]/.test(text)) throw new ComposeFault(field, 'has a line break or NUL');
   if (!text.isWellFormed()) throw new ComposeFault(field, 'has a lone surrogate');
 }
