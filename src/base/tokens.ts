@@ -1,0 +1,120 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { Secrets } from './secrets.ts';
+
+/** What a token names: 16 bytes of a UUID, and the number of its tenant (0 to 2^32 − 1). */
+export type Named = { id: Uint8Array; tenant: number };
+
+/**
+ * Tokens that come back to us through strangers: in the envelope recipient of a bounce, in the `In-Reply-To` of a reply.
+ * Each is 30 octets in lower-case base32 (RFC 4648 §6; 48 characters, no padding and no unused bits): UUID, tenant number,
+ * and the first 80 bits of an HMAC-SHA-256 under a key of its own purpose, so that neither kind is good for the other.
+ * Letter case is ignored on the way back, since a local part passes through systems that change it.
+ */
+export type Tokens = {
+  /** `b+<token>@<domain>`, 50 octets before the "@" (at most 64: RFC 5321 §4.5.3.1.1). `domain` in ASCII. */
+  makeReturnPath(recipient: Named, domain: string): string;
+  /** Whom a bounce to this address is about; null unless we made the address. The domain is not looked at. */
+  parseReturnPath(address: string): { recipientId: Uint8Array; tenant: number } | null;
+  /** `<<token>@<domain>>`, a msg-id (RFC 5322 §3.6.4). */
+  makeMessageId(message: Named, domain: string): string;
+  /** Which message a msg-id (with or without angle brackets) belongs to; null unless we made it. */
+  parseMessageId(messageId: string): { messageId: Uint8Array; tenant: number } | null;
+};
+
+const MAC_BYTES = 10;
+const TOKEN_BYTES = 16 + 4 + MAC_BYTES;
+const TOKEN_LENGTH = (TOKEN_BYTES * 8) / 5;
+
+export function openTokens(secrets: Secrets): Tokens {
+  const returnPathKeys = secrets.keysFor('return-path');
+  const messageIdKeys = secrets.keysFor('message-id');
+  return {
+    makeReturnPath: (recipient, domain) => `b+${makeToken(returnPathKeys, recipient)}@${checkDomain(domain)}`,
+    parseReturnPath(address) {
+      if (!/^b\+/i.test(address) || address.charCodeAt(2 + TOKEN_LENGTH) !== 0x40) return null;
+      const named = parseToken(returnPathKeys, address.slice(2, 2 + TOKEN_LENGTH));
+      return named && { recipientId: named.id, tenant: named.tenant };
+    },
+    makeMessageId: (message, domain) => `<${makeToken(messageIdKeys, message)}@${checkDomain(domain)}>`,
+    parseMessageId(messageId) {
+      const start = messageId.startsWith('<') ? 1 : 0;
+      if (messageId.charCodeAt(start + TOKEN_LENGTH) !== 0x40) return null;
+      const named = parseToken(messageIdKeys, messageId.slice(start, start + TOKEN_LENGTH));
+      return named && { messageId: named.id, tenant: named.tenant };
+    },
+  };
+}
+
+function checkDomain(domain: string): string {
+  // Both results stand in headers and in SMTP commands as they are.
+  if (!/^[a-z0-9.-]{1,255}$/i.test(domain)) throw new RangeError('the domain of a token is not plain ASCII');
+  return domain;
+}
+
+function macOf(key: Buffer, named: Uint8Array): Buffer {
+  return createHmac('sha256', key).update(named).digest().subarray(0, MAC_BYTES);
+}
+
+function makeToken(keys: readonly Buffer[], { id, tenant }: Named): string {
+  if (id.length !== 16) throw new RangeError('a token names an id of 16 bytes');
+  const token = Buffer.alloc(TOKEN_BYTES);
+  token.set(id, 0);
+  token.writeUInt32BE(tenant, 16);
+  token.set(macOf(keys[0]!, token.subarray(0, 20)), 20);
+  return encodeBase32(token);
+}
+
+function parseToken(keys: readonly Buffer[], text: string): Named | null {
+  const token = decodeBase32(text);
+  if (token === null) return null;
+  const named = token.subarray(0, 20);
+  const mac = token.subarray(20);
+  for (const key of keys) {
+    if (timingSafeEqual(macOf(key, named), mac)) {
+      return { id: new Uint8Array(named.subarray(0, 16)), tenant: named.readUInt32BE(16) };
+    }
+  }
+  return null;
+}
+
+const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
+
+/** Value of each ASCII octet in base32, both cases; −1 for all others. A table, since Unicode case mapping would let "K" (U+212A) in. */
+const BASE32_VALUES = Int8Array.from({ length: 128 }, (_, code) =>
+  BASE32.indexOf(String.fromCharCode(code).toLowerCase()),
+);
+
+/** `bytes` in multiples of 5, so that no bits are left over. */
+function encodeBase32(bytes: Uint8Array): string {
+  let text = '';
+  let bits = 0;
+  let bitCount = 0;
+  for (const byte of bytes) {
+    bits = ((bits << 8) | byte) & 0xfff;
+    bitCount += 8;
+    while (bitCount >= 5) {
+      bitCount -= 5;
+      text += BASE32[(bits >>> bitCount) & 31];
+    }
+  }
+  return text;
+}
+
+function decodeBase32(text: string): Buffer | null {
+  if (text.length !== TOKEN_LENGTH) return null;
+  const bytes = Buffer.alloc(TOKEN_BYTES);
+  let bits = 0;
+  let bitCount = 0;
+  let length = 0;
+  for (let i = 0; i < text.length; i++) {
+    const value = BASE32_VALUES[text.charCodeAt(i)] ?? -1;
+    if (value < 0) return null;
+    bits = ((bits << 5) | value) & 0xfff;
+    bitCount += 5;
+    if (bitCount >= 8) {
+      bitCount -= 8;
+      bytes[length++] = (bits >>> bitCount) & 0xff;
+    }
+  }
+  return bytes;
+}
