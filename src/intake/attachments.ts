@@ -138,7 +138,7 @@ function readName(value: unknown, param: string, errors: FieldErrors): string | 
   return null;
 }
 
-const contentIdForm = /^[!#-'*+\--9=?A-Z^-~]+(?:@[!#-'*+\--9=?A-Z^-~]+)?$/;
+const contentIdForm = /^[!#-'*+\--9=A-Z^-~]+(?:@[!#-'*+\--9=A-Z^-~]+)?$/;
 
 /** A content id with or without angle brackets (RFC 2392 §2, RFC 2045 §7); without them in the submission. */
 function readContentId(value: unknown, param: string, errors: FieldErrors): string | null {
@@ -198,6 +198,7 @@ const notAType = 'It must be a media type such as "application/pdf" (RFC 2045), 
 
 /** The file name has its own field, so that no mail program finds a second one here. */
 function parameterTrouble(value: string, from: number): string | null {
+  if (value.endsWith(';')) return notAType;
   parameter.lastIndex = from;
   while (parameter.lastIndex < value.length) {
     const name = parameter.exec(value)?.[1]?.toLowerCase();

@@ -117,7 +117,11 @@ function stringMap(key: TSchemaOptions, value: TSchemaOptions, maxProperties: nu
   });
 }
 
-const headers = stringMap({ minLength: 1, maxLength: 76, pattern: '^[!-9;-~]+$' }, { maxLength: 998 }, 50);
+const headers = stringMap(
+  { minLength: 1, maxLength: 76, pattern: "^[!#$%&'*+.0-9A-Z^_`a-z|~-]+$" },
+  { maxLength: 998 },
+  50,
+);
 const metadata = stringMap({ maxLength: 64 }, { maxLength: 1000 }, 50);
 
 function label(description: string, example: string, maxLength = 255) {
