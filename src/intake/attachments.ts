@@ -7,7 +7,7 @@
  * archives.
  */
 import type { Attachment } from '../core/message.ts';
-import { type FieldErrors, type Fields, isFields, isGiven } from './field-errors.ts';
+import { type FieldErrors, type Fields, isFields, isGiven, within } from './field-errors.ts';
 import { readLabel } from './fields.ts';
 import { readFilename } from './filename.ts';
 
@@ -30,7 +30,9 @@ const maxAttachments = 10;
 /** Decoded; a request that holds more could not have been read, uploads together could. */
 const maxTotalOctets = 25 * 1024 * 1024;
 
-const known: ReadonlySet<string> = new Set(['filename', 'content', 'content_type', 'content_id', 'attachment_id']);
+const fileFields: ReadonlySet<string> = new Set(['filename', 'content', 'content_type', 'content_id']);
+const uploadFields: ReadonlySet<string> = new Set(['attachment_id', 'filename', 'content_id']);
+const exclusive = ['content', 'content_type'];
 
 /** The upload ids that a body names, so that they can be looked up before it is read. */
 export function attachmentIds(body: unknown): string[] {
@@ -85,9 +87,9 @@ function readEntry(
     errors.invalid(place, 'It must be an object.');
     return null;
   }
-  errors.unknown(entry, known, place);
   const contentId = readContentId(entry['content_id'], `${place}.content_id`, errors);
-  if (isGiven(entry['attachment_id'])) return readUploaded(entry, place, contentId, options, errors);
+  if (entry['attachment_id'] !== undefined) return readUploaded(entry, place, contentId, options, errors);
+  errors.unknown(entry, fileFields, place);
   const filename = readName(entry['filename'], `${place}.filename`, errors);
   const contentType = readContentType(entry['content_type'], `${place}.content_type`, errors);
   const bytes = readContent(entry, place, errors);
@@ -105,11 +107,12 @@ function readUploaded(
   options: AttachmentOptions,
   errors: FieldErrors,
 ): Attachment | null {
-  for (const key of ['content', 'content_type']) {
-    if (isGiven(entry[key])) {
+  for (const key in entry) {
+    if (exclusive.includes(key)) {
       errors.add('mutually_exclusive', `${place}.${key}`, `An attachment has "attachment_id" or "${key}", not both.`);
-    }
+    } else if (!uploadFields.has(key)) errors.add('unknown_parameter', within(place, key), 'There is no such field.');
   }
+  if (entry['attachment_id'] === null) errors.invalid(`${place}.attachment_id`, 'It must be a string.');
   const id = readLabel(entry['attachment_id'], 255, `${place}.attachment_id`, errors);
   const upload = id === null ? undefined : options.uploads?.get(id);
   if (id !== null && upload === undefined) {
@@ -135,7 +138,7 @@ function readName(value: unknown, param: string, errors: FieldErrors): string | 
   return null;
 }
 
-const contentIdForm = /^[!#-'*+\--9=?A-Z^-~]+(?:@[!#-'*+\--9=?A-Z^-~]+)?$/;
+const contentIdForm = /^[!#-'*+\--9=A-Z^-~]+(?:@[!#-'*+\--9=A-Z^-~]+)?$/;
 
 /** A content id with or without angle brackets (RFC 2392 §2, RFC 2045 §7); without them in the submission. */
 function readContentId(value: unknown, param: string, errors: FieldErrors): string | null {
@@ -195,6 +198,7 @@ const notAType = 'It must be a media type such as "application/pdf" (RFC 2045), 
 
 /** The file name has its own field, so that no mail program finds a second one here. */
 function parameterTrouble(value: string, from: number): string | null {
+  if (value.endsWith(';')) return notAType;
   parameter.lastIndex = from;
   while (parameter.lastIndex < value.length) {
     const name = parameter.exec(value)?.[1]?.toLowerCase();

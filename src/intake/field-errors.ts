@@ -33,6 +33,7 @@ export class FieldErrors {
   /** Names every key of `fields` that is not among `known`. */
   unknown(fields: Fields, known: ReadonlySet<string>, parent: string): void {
     for (const key in fields) {
+      if (this.list.length >= maxErrors) return;
       if (!known.has(key)) this.add('unknown_parameter', within(parent, key), 'There is no such field.');
     }
   }

@@ -16,8 +16,8 @@ const owned: ReadonlySet<string> = new Set(
 );
 const ownedPrefixes = ['content-', 'x-postern-', 'resent-', 'arc-', 'list-unsubscribe-'];
 
-/** Visible ASCII but the colon (RFC 5322 §3.6.8, field-name). */
-const fieldName = /^[!-9;-~]+$/;
+/** A field name (RFC 5322 §3.6.8), kept to the characters of a token, so that none looks like an encoded word or an address. */
+const fieldName = /^[!#$%&'*+.0-9A-Z^_`a-z|~-]+$/;
 /** Controls but the tab; what lies beyond ASCII is encoded on the wire. */
 const valueControls = /[\u0000-\u0008\u000a-\u001f\u007f]/;
 
@@ -46,7 +46,7 @@ export function readHeaders(value: unknown, errors: FieldErrors): [name: string,
 
 function nameTrouble(name: string, seen: ReadonlySet<string>): string | null {
   if (name.length > maxNameLength || !fieldName.test(name)) {
-    return `A header name is 1 to ${maxNameLength} visible ASCII characters without a colon (RFC 5322).`;
+    return `A header name is 1 to ${maxNameLength} ASCII letters, digits and hyphens, such as "X-Job".`;
   }
   const lower = name.toLowerCase();
   if (owned.has(lower) || ownedPrefixes.some((prefix) => lower.startsWith(prefix))) {
