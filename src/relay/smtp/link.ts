@@ -1,7 +1,7 @@
 /**
  * One SMTP connection as a conversation: commands out, replies in, in order.
  *
- * Invariants: `owed` is the number of replies the peer still owes, so a reply that nobody asked for is known as such and
+ * Invariants: the number of replies that the peer still owes is known, so a reply that nobody asked for is known as such and
  * never taken for the answer to a later command; replies read before the link broke are still given out; every wait
  * ends, by an answer, the end of the link, or its time limit; nothing said in plain text survives the change to TLS.
  *
@@ -21,8 +21,6 @@ const KEEP_ALIVE_MS = 60_000;
 const describe = (error: Error & { code?: string }): string => error.message || error.code || error.name;
 
 export class Link {
-  /** Replies the peer owes for what has been sent. */
-  owed = 1; // the greeting
   /** True from the write of the final dot until its answer. */
   isDotOut = false;
   /** Called when the link can no longer be used: it broke, or the peer spoke unasked. */
@@ -31,11 +29,13 @@ export class Link {
   onClosed: () => void = () => {};
 
   #socket: Socket;
+  #owed = 1; // the greeting
   #parser = new ReplyParser();
   #replies: Reply[] = [];
   #unasked: Reply | null = null;
   #broken: Broken | null = null;
   #isQuitting = false;
+  #isLastAsked = false;
   #waiter: ((answer: Answer) => void) | null = null;
   #flushWaiter: ((isTaken: boolean) => void) | null = null;
   #timer: NodeJS.Timeout | undefined;
@@ -58,6 +58,11 @@ export class Link {
     return this.#unasked ?? this.#broken;
   }
 
+  /** Replies still to be read, or still to come. */
+  get pending(): number {
+    return this.#owed + this.#replies.length;
+  }
+
   /** Waits until TCP is established; null means it is. */
   connected(timeoutMs: number): Promise<Broken | null> {
     if (this.#socket.destroyed) this.fail('the connection was closed');
@@ -68,7 +73,8 @@ export class Link {
   /** Sends command lines that `replies` replies will answer. */
   send(lines: string, replies: number): void {
     if (this.#broken !== null) return;
-    this.owed += replies;
+    this.#owed += replies;
+    this.#isLastAsked = false;
     this.#socket.write(lines, 'utf8');
   }
 
@@ -90,6 +96,13 @@ export class Link {
     return this.answer(timeoutMs);
   }
 
+  /** As `ask`, but what follows the answer is dropped until the next command: nothing may follow it in good faith. */
+  askLast(line: string, timeoutMs: number): Promise<Answer> {
+    this.send(line, 1);
+    this.#isLastAsked = true;
+    return this.answer(timeoutMs);
+  }
+
   /** Writes octets and waits until the system has taken them; false if the link broke or the peer spoke unasked. */
   flush(bytes: Uint8Array, timeoutMs: number): Promise<boolean> {
     if (this.trouble !== null) return Promise.resolve(false);
@@ -108,8 +121,6 @@ export class Link {
     this.#detach();
     plain.on('error', () => {}); // the TLS socket reports it
     this.#parser = new ReplyParser();
-    this.#replies = [];
-    this.#unasked = null;
     if (this.#broken !== null) return this.#broken;
     const socket = tlsConnect({ ...options, socket: plain });
     this.#socket = socket;
@@ -158,7 +169,8 @@ export class Link {
   }
 
   #onReply(reply: Reply): void {
-    if (this.owed === 0) {
+    if (this.#owed === 0) {
+      if (this.#isLastAsked) return;
       // One is remembered as the reason; a second means a peer that will not stop.
       if (this.#unasked !== null) this.fail('the peer answered out of step');
       this.#unasked ??= reply;
@@ -166,7 +178,7 @@ export class Link {
       this.onTrouble();
       return;
     }
-    this.owed--;
+    this.#owed--;
     const waiter = this.#waiter;
     if (waiter === null) {
       this.#replies.push(reply);

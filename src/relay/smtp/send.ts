@@ -32,7 +32,7 @@ export async function send(session: Session, delivery: Delivery, timeouts: SmtpT
 /** Makes the session ready for another delivery; false where that cannot be. May wait for replies still owed. */
 export async function recover(session: Session, timeouts: SmtpTimeouts): Promise<boolean> {
   const { link } = session;
-  while (link.owed > 0 && link.trouble === null) {
+  while (link.pending > 0 && link.trouble === null) {
     const answer = await link.answer(timeouts.commandMs);
     // DATA was accepted although the recipient was not: a lone dot would hand over an empty message.
     if (answer.code === null || answer.fault !== null || (answer.code >= 300 && answer.code < 400)) return false;

@@ -172,7 +172,7 @@ async function hello(link: Link, settings: SmtpSettings): Promise<Offers | Failu
 async function startTls(link: Link, settings: SmtpSettings, offers: Offers): Promise<Offers | Failure | null> {
   const { timeouts, tlsMode } = settings;
   if (!offers.hasStartTls) return fail('tls', 'TLS is required and the next hop does not offer STARTTLS');
-  const ready = await link.ask('STARTTLS\r\n', timeouts.commandMs);
+  const ready = await link.askLast('STARTTLS\r\n', timeouts.commandMs);
   if (!isPositive(ready)) {
     const mayGoOn = tlsMode === 'opportunistic' && ready.code !== null && ready.code !== 421 && ready.fault === null;
     return mayGoOn ? null : fail('tls', ready);

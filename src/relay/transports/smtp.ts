@@ -142,7 +142,7 @@ class SmtpTransport implements Transport {
 
   #release(session: Session): void {
     const { link } = session;
-    if (link.trouble === null && link.owed === 0 && !session.isDirty) this.#keep(session);
+    if (link.trouble === null && link.pending === 0 && !session.isDirty) this.#keep(session);
     else void this.#mend(session);
   }
 
