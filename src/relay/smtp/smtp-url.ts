@@ -1,4 +1,5 @@
 /** Reads `smtp://` and `smtps://` addresses of a next hop. */
+import { domainToASCII } from 'node:url';
 import { isEhloName, type SmtpOptions } from './settings.ts';
 
 const TLS_MODES = ['required', 'opportunistic', 'never'];
@@ -17,7 +18,7 @@ export function parseSmtpUrl(text: string): SmtpUrl {
   const url = new URL(text);
   const isSecure = url.protocol === 'smtps:';
   if (!isSecure && url.protocol !== 'smtp:') return { error: 'The SMTP address must begin with smtp:// or smtps://.' };
-  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  const host = hostOf(url.hostname);
   if (host === '') return { error: 'The SMTP address names no host.' };
   if (url.pathname.replace('/', '') !== '' || url.hash !== '') {
     return {
@@ -36,6 +37,12 @@ export function parseSmtpUrl(text: string): SmtpUrl {
     if (error !== null) return { error };
   }
   return { options };
+}
+
+/** A bracketed address without its brackets, a name as A-label; empty where it is neither. */
+function hostOf(hostname: string): string {
+  if (hostname.startsWith('[')) return hostname.slice(1, -1);
+  return domainToASCII(decode(hostname) ?? '');
 }
 
 function decode(text: string): string | null {
