@@ -1,0 +1,203 @@
+/**
+ * Brings a connection to the point where mail can be handed over: TCP, TLS, greeting, EHLO, STARTTLS, AUTH.
+ *
+ * Invariant: where TLS is required nothing but EHLO and STARTTLS is said before the handshake has succeeded and the
+ * certificate is verified. What the peer offered in plain text is forgotten at the change to TLS (RFC 3207 §4.2).
+ * All outcomes here are `not_taken`: the next hop has not been asked about any recipient yet.
+ *
+ * Deliberately absent: CHUNKING (BDAT LAST cannot hold back a final dot), CRAM-MD5 (no secret is safer for it under TLS).
+ */
+import { connect, type Socket } from 'node:net';
+import type { DeliveryResult, RemoteReply, Stage } from '../transports/transport.ts';
+import { type Answer, Link } from './link.ts';
+import { cleanText, type Reply, toRemoteReply } from './reply-parser.ts';
+import type { SmtpSettings } from './settings.ts';
+
+/** What the last EHLO offered. */
+export type Offers = {
+  /** RFC 2920. */
+  isPipelining: boolean;
+  /** RFC 6152. */
+  hasEightBitMime: boolean;
+  /** RFC 6531. */
+  hasSmtpUtf8: boolean;
+  /** RFC 3207. */
+  hasStartTls: boolean;
+  /** RFC 1870: null where not offered, 0 where offered without a limit. */
+  maxBytes: number | null;
+  /** RFC 4954, upper case. */
+  authMechanisms: string[];
+};
+
+export type Session = {
+  link: Link;
+  offers: Offers;
+  openedAt: number;
+  /** Deliveries tried on it. */
+  deliveries: number;
+  /** A transaction is open: RSET must come before the next MAIL. */
+  isDirty: boolean;
+};
+
+export type NotTaken = Extract<DeliveryResult, { outcome: 'not_taken' }>;
+
+type Failure = { failed: NotTaken; isHandshake: boolean };
+
+export const isPositive = (answer: Answer): answer is Reply & { fault: null } =>
+  answer.code !== null && answer.fault === null && answer.code >= 200 && answer.code < 300;
+
+const isContinue = (answer: Answer): boolean => answer.code === 334 && answer.fault === null;
+
+/** `what` is the end of the link, a reason of our own, or a reply, which may be the wrong one at this place. */
+export function notTaken(stage: Stage, what: Answer | string): NotTaken {
+  return { outcome: 'not_taken', stage, reply: typeof what === 'string' ? ownWords(what) : replyOf(what) };
+}
+
+const ownWords = (text: string): RemoteReply => ({ code: null, enhanced: null, text: cleanText(text) });
+
+function replyOf(answer: Answer): RemoteReply {
+  if (answer.code === null) return ownWords(answer.why);
+  const reply = toRemoteReply(answer);
+  if (answer.fault === 'malformed') return ownWords(`not an SMTP reply: ${reply.text}`);
+  return answer.code >= 400 ? reply : ownWords(`a reply out of place: ${answer.code} ${reply.text}`);
+}
+
+/** Reads the keywords of an EHLO reply (RFC 5321 §4.1.1.1); the first line is the greeting. */
+export function readOffers(reply: Reply): Offers {
+  const keywords = new Map<string, string>();
+  for (const line of reply.lines.slice(1)) {
+    // "AUTH=PLAIN" is how servers wrote it before RFC 2554.
+    const [keyword = '', ...parameters] = line
+      .toUpperCase()
+      .replace('AUTH=', 'AUTH ')
+      .trim()
+      .split(/[ \t]+/);
+    keywords.set(keyword, `${keywords.get(keyword) ?? ''} ${parameters.join(' ')}`.trim());
+  }
+  const size = keywords.get('SIZE');
+  return {
+    isPipelining: keywords.has('PIPELINING'),
+    hasEightBitMime: keywords.has('8BITMIME'),
+    hasSmtpUtf8: keywords.has('SMTPUTF8'),
+    hasStartTls: keywords.has('STARTTLS'),
+    maxBytes: size === undefined ? null : /^\d{1,15}$/.test(size) ? Number(size) : 0,
+    authMechanisms: keywords.get('AUTH')?.split(' ') ?? [],
+  };
+}
+
+/**
+ * Opens a session. `onLink` hears of every link the moment it exists, so that its owner can end it at any time. Where TLS
+ * is only opportunistic and the handshake fails, one more connection is made in plain text (RFC 7435 §3), unless there is
+ * a password to lose.
+ */
+export async function openSession(settings: SmtpSettings, onLink: (link: Link) => void): Promise<Session | NotTaken> {
+  const first = await attempt(settings, settings.tlsMode !== 'never', onLink);
+  if (!('failed' in first)) return first;
+  const mayGoPlain = first.isHandshake && settings.tlsMode === 'opportunistic' && settings.credentials === null;
+  if (!mayGoPlain) return first.failed;
+  const second = await attempt(settings, false, onLink);
+  return 'failed' in second ? second.failed : second;
+}
+
+async function dial(settings: SmtpSettings): Promise<Socket | string> {
+  const { host, port, connect: dialler, timeouts } = settings;
+  if (dialler === null) return connect({ host, port });
+  let timer: NodeJS.Timeout | undefined;
+  let isLate = false;
+  const late = new Promise<string>((resolve) => {
+    timer = setTimeout(() => {
+      isLate = true;
+      resolve('no connection in time');
+    }, timeouts.connectMs);
+  });
+  const dialled = (async () => {
+    const socket = await dialler(host, port);
+    if (isLate) socket.destroy();
+    return socket;
+  })().catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
+  const result = await Promise.race([dialled, late]);
+  clearTimeout(timer);
+  return result;
+}
+
+async function attempt(
+  settings: SmtpSettings,
+  mayTls: boolean,
+  onLink: (link: Link) => void,
+): Promise<Session | Failure> {
+  const socket = await dial(settings);
+  if (typeof socket === 'string') return { failed: notTaken('connect', socket), isHandshake: false };
+  const link = new Link(socket);
+  onLink(link);
+  const opened = await greet(link, settings, mayTls);
+  if ('failed' in opened) link.fail('the session could not be opened');
+  return opened;
+}
+
+const fail = (stage: Stage, what: Answer | string): Failure => ({ failed: notTaken(stage, what), isHandshake: false });
+
+async function greet(link: Link, settings: SmtpSettings, mayTls: boolean): Promise<Session | Failure> {
+  const { timeouts, tlsMode } = settings;
+  const unconnected = await link.connected(timeouts.connectMs);
+  if (unconnected !== null) return fail('connect', unconnected);
+  if (tlsMode === 'implicit') {
+    const untrusted = await link.secure(settings.tls, timeouts.tlsMs);
+    if (untrusted !== null) return fail('tls', untrusted);
+  }
+  const banner = await link.answer(timeouts.greetingMs);
+  if (!isPositive(banner)) return fail('banner', banner);
+  let offers = await hello(link, settings);
+  if ('failed' in offers) return offers;
+  if (tlsMode === 'required' || (tlsMode === 'opportunistic' && mayTls && offers.hasStartTls)) {
+    const upgraded = await startTls(link, settings, offers);
+    if (upgraded !== null && 'failed' in upgraded) return upgraded;
+    offers = upgraded ?? offers;
+  }
+  const refused = await authenticate(link, settings, offers);
+  if (refused !== null) return refused;
+  return { link, offers, openedAt: performance.now(), deliveries: 0, isDirty: false };
+}
+
+async function hello(link: Link, settings: SmtpSettings): Promise<Offers | Failure> {
+  const { commandMs } = settings.timeouts;
+  const ehlo = await link.ask(`EHLO ${settings.ehloName}\r\n`, commandMs);
+  if (isPositive(ehlo)) return readOffers(ehlo);
+  const knowsNoEhlo = ehlo.code === 500 || ehlo.code === 502; // RFC 5321 §3.2
+  if (!knowsNoEhlo) return fail('ehlo', ehlo);
+  const helo = await link.ask(`HELO ${settings.ehloName}\r\n`, commandMs);
+  return isPositive(helo) ? readOffers({ ...helo, lines: [] }) : fail('ehlo', helo);
+}
+
+/** The offers made under TLS; null to go on in plain text, which only opportunistic TLS does. */
+async function startTls(link: Link, settings: SmtpSettings, offers: Offers): Promise<Offers | Failure | null> {
+  const { timeouts, tlsMode } = settings;
+  if (!offers.hasStartTls) return fail('tls', 'TLS is required and the next hop does not offer STARTTLS');
+  const ready = await link.askLast('STARTTLS\r\n', timeouts.commandMs);
+  if (!isPositive(ready)) {
+    const mayGoOn = tlsMode === 'opportunistic' && ready.code !== null && ready.code !== 421 && ready.fault === null;
+    return mayGoOn ? null : fail('tls', ready);
+  }
+  const untrusted = await link.secure(settings.tls, timeouts.tlsMs);
+  if (untrusted !== null) return { failed: notTaken('tls', untrusted), isHandshake: true };
+  return hello(link, settings);
+}
+
+const base64 = (text: string): string => Buffer.from(text, 'utf8').toString('base64');
+
+async function authenticate(link: Link, settings: SmtpSettings, offers: Offers): Promise<Failure | null> {
+  if (settings.credentials === null) return null;
+  const { user, pass } = settings.credentials;
+  const { commandMs } = settings.timeouts;
+  const isPlain = offers.authMechanisms.includes('PLAIN');
+  if (!isPlain && !offers.authMechanisms.includes('LOGIN')) {
+    return fail('auth', 'the next hop offers neither AUTH PLAIN nor AUTH LOGIN');
+  }
+  // PLAIN (RFC 4616) carries everything in the command; a server that asks all the same gets it then.
+  const secrets = isPlain ? [base64(`\0${user}\0${pass}`)] : [base64(user), base64(pass)];
+  let answer = await link.ask(isPlain ? `AUTH PLAIN ${secrets[0]}\r\n` : 'AUTH LOGIN\r\n', commandMs);
+  for (const secret of secrets) {
+    if (!isContinue(answer)) break;
+    answer = await link.ask(`${secret}\r\n`, commandMs);
+  }
+  return isPositive(answer) ? null : fail('auth', answer);
+}
