@@ -6,7 +6,7 @@
  * whatever a caller can cause is an answer.
  */
 import type { EventType } from '../core/events.ts';
-import type { MessageKind, Mode } from '../core/message.ts';
+import type { Attachment, MessageKind, Mode } from '../core/message.ts';
 import type { RecipientState } from '../core/states.ts';
 import type { TraceLine } from '../policy/decide.ts';
 import type { EffectiveDocument, PolicyDocument } from '../policy/document.ts';
@@ -79,6 +79,8 @@ export type AdmitRequest = {
 export type RecipientVerdict = {
   id: string | null;
   email: string;
+  /** The key of its address, by which it is counted. */
+  key: string;
   verdict: Verdict['verdict'];
   departAt: number;
   reasons: readonly DecidedReason[];
@@ -95,6 +97,8 @@ export type Admission = {
   policyVersion: number;
   engine: number;
   scopes: { tenant: string; app: string; installation: string; identity: string | null; agent: string | null };
+  /** The identity's own daily cap, which counts as one more limit. */
+  identityCap: number | null;
   recipients: RecipientVerdict[];
 };
 
@@ -351,6 +355,7 @@ export interface StoreWrites {
   dueIn(input: null): Promise<number | null>;
   createTenant(tenant: NewTenant): Promise<TenantRow>;
   createKey(key: NewKey): Promise<{ ok: true; key: KeyRow } | { ok: false; missing: 'tenant' | 'app' }>;
+  putSetting(input: { name: string; value: string }): Promise<null>;
   putPolicy(input: {
     owner: PolicyOwner;
     tenantNo: number;
@@ -372,6 +377,8 @@ export interface StoreReads {
   }): Promise<{ installationNo: number; installationId: string; appId: string }>;
   policyVersion(input: { version: number }): Promise<PolicyInForce | null>;
   message(input: Space & { id: string }): Promise<StoredMessage | null>;
+  /** Uploads of this space that still exist, by id. */
+  attachments(input: Space & { ids: string[] }): Promise<Map<string, Attachment>>;
   setting(input: { name: string }): Promise<string | null>;
 }
 

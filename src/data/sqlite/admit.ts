@@ -66,6 +66,7 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
     policyVersion: space.policy.version,
     engine: ENGINE,
     scopes,
+    identityCap: decided[0]?.facts.identityCap ?? null,
     recipients: decided.map((one, i) =>
       recipientVerdict(one, request.recipients[i]!.email, publicId('rcp', row + i, nonce)),
     ),
@@ -132,14 +133,15 @@ export function check(state: WriterState, request: AdmitRequest): CheckAnswer {
     policyVersion: space.policy.version,
     engine: ENGINE,
     scopes: send.scopes,
+    identityCap: decided[0]?.facts.identityCap ?? null,
     recipients: decided.map((one, i) => recipientVerdict(one, request.recipients[i]!.email, null)),
     traces: decided.map(({ recipient, facts }) => trace(send, recipient, facts, space.policy)),
   };
 }
 
 function recipientVerdict(one: Decided, email: string, id: string | null): RecipientVerdict {
-  const { verdict, facts } = one;
-  return { id, email, ...verdict, limits: facts.limits };
+  const { recipient, verdict, facts } = one;
+  return { id, email, key: recipient.key, ...verdict, limits: facts.limits };
 }
 
 function idempotencyUntil(space: Space, now: number): number {

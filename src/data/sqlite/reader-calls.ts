@@ -45,6 +45,32 @@ export const READER_CALLS: Calls = {
     if (row === null || row.nonce !== parsed?.nonce || row.space !== spaceOf(tenantNo, mode)) return null;
     return readStored(db, row);
   },
+  attachments(db, { tenantNo, mode, ids }) {
+    const rows = db
+      .prepare(
+        `SELECT id, sha256, size, filename, content_type FROM attachment
+         WHERE space = ? AND expires_at > ? AND id IN (SELECT value FROM json_each(?))`,
+      )
+      .all(spaceOf(tenantNo, mode), Date.now(), JSON.stringify(ids)) as unknown as {
+      id: string;
+      sha256: string;
+      size: number;
+      filename: string | null;
+      content_type: string | null;
+    }[];
+    return new Map(
+      rows.map((row) => [
+        row.id,
+        {
+          filename: row.filename ?? 'attachment',
+          contentType: row.content_type ?? 'application/octet-stream',
+          contentId: null,
+          sha256: row.sha256,
+          size: row.size,
+        },
+      ]),
+    );
+  },
   setting(db, { name }) {
     const row = db.prepare('SELECT value FROM setting WHERE name = ?').get(name) as { value: string } | undefined;
     return row?.value ?? null;

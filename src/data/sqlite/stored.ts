@@ -109,9 +109,11 @@ export function readAdmission(db: DatabaseSync, row: number): Admission | null {
     policyVersion: message.policy,
     engine: recipients[0] === undefined ? 0 : (factsOf(recipients[0])?.engine ?? 0),
     scopes: scopesOf(db, message),
+    identityCap: recipients[0] === undefined ? null : (factsOf(recipients[0])?.identityCap ?? null),
     recipients: recipients.map((recipient) => ({
       id: publicId('rcp', recipient.id, message.nonce),
       email: recipient.email,
+      key: recipient.key ?? recipient.email,
       ...verdictOf(recipient),
       limits: factsOf(recipient)?.limits ?? [],
     })),

@@ -24,4 +24,8 @@ export const WRITER_CALLS: Calls = {
   createTenant,
   createKey,
   putPolicy,
+  putSetting(state, { name, value }) {
+    state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
+    return null;
+  },
 };

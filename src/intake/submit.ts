@@ -1,0 +1,214 @@
+/**
+ * The road of a submission, whichever door it came through: read, simulator, key, admit. The answer is a value; each
+ * door renders it in its caller's own words.
+ */
+import { createHash } from 'node:crypto';
+import { readDomain } from '../base/domain.ts';
+import type { Submission } from '../core/message.ts';
+import type { ReasonCode } from '../core/reasons.ts';
+import { REASONS } from '../core/reasons.ts';
+import { parseSimulatorAddress, SIMULATOR_DOMAIN } from '../core/simulator.ts';
+import type { Blobs } from '../data/blobs.ts';
+import type { AdmitAnswer, AdmitRecipient, AdmitRequest, CheckAnswer, Principal, Store } from '../data/store.ts';
+import { attachmentIds } from './attachments.ts';
+import type { FieldError } from './field-errors.ts';
+import { fingerprint } from './fingerprint.ts';
+import { readSubmission } from './submission.ts';
+
+/** Bodies beyond this many octets lie in the blob folder. */
+export const INLINE_BYTES = 65_536;
+const WAIT_FOR_FIRST_MS = 2000;
+
+export type SubmitInput = {
+  principal: Principal;
+  requestId: string;
+  /** The agent a key belongs to, or the request's header. */
+  agent: string | null;
+  /** Identities the key may send as; empty: all. */
+  identities: readonly string[];
+  body: unknown;
+  idempotencyKey: string | null;
+};
+
+export type Submitted =
+  | { outcome: 'answer'; answer: AdmitAnswer }
+  | {
+      outcome: 'malformed';
+      reason: 'validation_failed' | 'attachment_rejected' | 'payload_too_large';
+      errors: FieldError[];
+    }
+  | { outcome: 'simulated'; code: ReasonCode }
+  | { outcome: 'forbidden_identity'; identity: string }
+  | { outcome: 'in_progress' };
+
+export type Checked =
+  | { outcome: 'answer'; answer: CheckAnswer }
+  | Exclude<Submitted, { outcome: 'answer' } | { outcome: 'in_progress' }>;
+
+type Reading =
+  | { ok: true; submission: Submission; files: { sha256: string; bytes: Uint8Array }[] }
+  | { ok: false; result: Exclude<Submitted, { outcome: 'answer' }> };
+
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+export class Intake {
+  private readonly store: Store;
+  private readonly blobs: Blobs;
+  /** Keys whose first request is still running. */
+  private readonly running = new Map<string, Promise<void>>();
+
+  constructor(store: Store, blobs: Blobs) {
+    this.store = store;
+    this.blobs = blobs;
+  }
+
+  async submit(input: SubmitInput): Promise<Submitted> {
+    const reading = await this.read(input);
+    if (!reading.ok) return reading.result;
+    if (input.idempotencyKey === null) return this.admit(input, reading);
+    const name = `${input.principal.installationNo}.${input.principal.mode}.${input.idempotencyKey}`;
+    const first = this.running.get(name);
+    if (first !== undefined && !(await within(first, WAIT_FOR_FIRST_MS))) return { outcome: 'in_progress' };
+    const mine = this.admit(input, reading);
+    const done = mine.then(nothing, nothing);
+    this.running.set(name, done);
+    try {
+      return await mine;
+    } finally {
+      if (this.running.get(name) === done) this.running.delete(name);
+    }
+  }
+
+  async check(input: SubmitInput): Promise<Checked> {
+    const reading = await this.read(input);
+    if (!reading.ok) return reading.result as Checked;
+    const request = await this.request(input, reading.submission, false);
+    return { outcome: 'answer', answer: await this.store.check(request) };
+  }
+
+  private async read(input: SubmitInput): Promise<Reading> {
+    const ids = attachmentIds(input.body);
+    const uploads = ids.length === 0 ? new Map() : await this.store.attachments({ ...input.principal, ids });
+    const reading = readSubmission(input.body, { sha256, uploads });
+    if (!reading.ok)
+      return { ok: false, result: { outcome: 'malformed', reason: reading.reason, errors: reading.errors } };
+    const { submission } = reading;
+    if (submission.agent === null) submission.agent = input.agent;
+    if (input.identities.length > 0 && !mayUse(input.identities, submission)) {
+      return {
+        ok: false,
+        result: { outcome: 'forbidden_identity', identity: submission.identity ?? 'the default sender' },
+      };
+    }
+    const simulated = input.principal.mode === 'test' ? simulatedRequest(submission) : null;
+    if (simulated !== null) return { ok: false, result: { outcome: 'simulated', code: simulated } };
+    return { ok: true, submission, files: reading.files };
+  }
+
+  private async admit(input: SubmitInput, reading: Reading & { ok: true }): Promise<Submitted> {
+    for (const { sha256: name, bytes } of reading.files) await this.blobs.put(name, bytes);
+    const request = await this.request(input, reading.submission, true);
+    return { outcome: 'answer', answer: await this.store.admit(request) };
+  }
+
+  private async request(input: SubmitInput, submission: Submission, keep: boolean): Promise<AdmitRequest> {
+    const body = Buffer.from(JSON.stringify(submission));
+    const large = body.length > INLINE_BYTES;
+    const bodyBlob = large ? { sha256: sha256(body), size: body.length } : null;
+    if (bodyBlob !== null && keep) await this.blobs.put(bodyBlob.sha256, body);
+    const keyed = input.idempotencyKey !== null || submission.dedupeKey !== null;
+    const print = keyed ? fingerprint(submission) : '';
+    return {
+      principal: input.principal,
+      requestId: input.requestId,
+      kind: submission.kind,
+      onLimit: submission.onLimit,
+      sendAt: submission.sendAt,
+      expiresAt: submission.expiresAt,
+      agent: submission.agent,
+      identity: submission.identity,
+      from: submission.from === null ? null : { email: submission.from.email, name: submission.from.name },
+      subject: submission.subject,
+      meta: metaOf(submission),
+      recipients: recipientsOf(submission, input.principal.mode),
+      body: large ? NO_BYTES : body,
+      bodyBlob,
+      blobs: submission.attachments.map(({ sha256: name, size }) => ({ sha256: name, size })),
+      idempotency: input.idempotencyKey === null ? null : { key: input.idempotencyKey, fingerprint: print },
+      dedupe:
+        submission.dedupeKey === null
+          ? null
+          : { key: submission.dedupeKey, fingerprint: print, block: submission.onDuplicate === 'block' },
+      contentHash: null,
+    };
+  }
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+function nothing(): void {}
+
+/** Whether a promise settles in time; the timer never outlives it. */
+function within(promise: Promise<void>, waitMs: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), waitMs);
+    promise.then(() => {
+      clearTimeout(timer);
+      resolve(true);
+    });
+  });
+}
+
+function mayUse(identities: readonly string[], submission: Submission): boolean {
+  return submission.identity !== null && identities.includes(submission.identity);
+}
+
+/** Simulated reasons of access and platform are about the whole request, whoever else it goes to. */
+function simulatedRequest(submission: Submission): ReasonCode | null {
+  for (const { key, domain } of [...submission.to, ...submission.cc, ...submission.bcc]) {
+    if (domain !== SIMULATOR_DOMAIN) continue;
+    const meaning = parseSimulatorAddress(key.slice(0, key.lastIndexOf('@')));
+    if (meaning?.kind !== 'blocked') continue;
+    const category = REASONS[meaning.code].category;
+    if (category === 'access' || category === 'platform') return meaning.code;
+  }
+  return null;
+}
+
+function recipientsOf(submission: Submission, mode: Principal['mode']): AdmitRecipient[] {
+  const recipients: AdmitRecipient[] = [];
+  for (const kind of ['to', 'cc', 'bcc'] as const) {
+    for (const { email, name, key, domain } of submission[kind]) {
+      recipients.push({ kind, email, name, key, domain, ...simulation(key, domain, mode) });
+    }
+  }
+  return recipients;
+}
+
+function simulation(
+  key: string,
+  domain: string,
+  mode: Principal['mode'],
+): { undeliverable: string | null; simulated: string | null } {
+  if (domain !== SIMULATOR_DOMAIN) {
+    const read = readDomain(domain);
+    return { undeliverable: read.ok && read.isMixedScript ? 'mixed_script' : null, simulated: null };
+  }
+  if (mode === 'live') return { undeliverable: 'simulator', simulated: null };
+  const meaning = parseSimulatorAddress(key.slice(0, key.lastIndexOf('@')));
+  if (meaning === null) return { undeliverable: 'unknown_simulator_address', simulated: null };
+  return { undeliverable: null, simulated: meaning.kind === 'blocked' ? meaning.code : null };
+}
+
+function metaOf(submission: Submission): string | null {
+  const { tags, metadata, threadId, purpose, dedupeKey } = submission;
+  if (tags.length === 0 && metadata.length === 0 && threadId === null && purpose === null && dedupeKey === null)
+    return null;
+  return JSON.stringify({
+    tags,
+    metadata,
+    thread_id: threadId,
+    purpose,
+    dedupe_key: dedupeKey,
+  });
+}

@@ -1,0 +1,143 @@
+/**
+ * The composition root: configuration → store → stages. The only file that picks implementations.
+ */
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import pino from 'pino';
+import { makeKey, makeOperatorKey } from './base/api-key.ts';
+import { lockData } from './base/data-lock.ts';
+import { newId } from './base/ids.ts';
+import type { Settings } from './config/settings.ts';
+import { fileBlobs } from './data/blobs.ts';
+import { openSqliteStore } from './data/sqlite/store.ts';
+import type { Store } from './data/store.ts';
+import { buildServer } from './http/server.ts';
+import { intakeRoutes } from './intake/http.ts';
+import { Policies } from './intake/policies.ts';
+import { Intake } from './intake/submit.ts';
+
+export type Gateway = {
+  /** The line that says that all ports are open. */
+  listening: { http: string; smtp: string | null; inbound: string | null };
+  /** What people read on the first start, or null. */
+  welcome: string | null;
+  store: Store;
+  stop: () => Promise<void>;
+};
+
+export type StartResult = { ok: true; gateway: Gateway } | { ok: false; message: string };
+
+export async function startGateway(settings: Settings): Promise<StartResult> {
+  const directory = resolve(settings.dataDir);
+  const log = pino({ level: settings.logLevel }, pino.destination({ dest: 2, sync: false }));
+  const locked = await lockData(directory, (socket) => socket.end());
+  if (!locked.ok) return locked;
+  const operatorKey = settings.operatorKey ?? kept(directory, 'operator.key', makeOperatorKey);
+  const secret = settings.secret ?? kept(directory, 'master.secret', () => makeOperatorKey().slice(7));
+  const opened = await openSqliteStore({ directory, domain: settings.domain });
+  if (!opened.ok) {
+    await locked.lock.release();
+    return opened;
+  }
+  const { store } = opened;
+  const blobs = fileBlobs(join(directory, 'blobs'));
+  let publicUrl = settings.publicUrl ?? '';
+  const gate = buildServer({ store, settings, operatorKey, publicUrl: () => publicUrl, log });
+  const intake = new Intake(store, blobs);
+  intakeRoutes(gate.server, { intake, policies: new Policies(store), problems: gate.problems });
+  const keys = await firstStart(store);
+  let address: string;
+  try {
+    address = await gate.server.listen({ port: settings.port, host: settings.host });
+  } catch (error) {
+    await store.close();
+    await locked.lock.release();
+    return {
+      ok: false,
+      message: `POSTERN_PORT ${settings.port} on POSTERN_HOST ${settings.host} cannot be opened: ${(error as Error).message}.`,
+    };
+  }
+  publicUrl = settings.publicUrl ?? address;
+  void secret;
+  return {
+    ok: true,
+    gateway: {
+      listening: { http: address, smtp: null, inbound: null },
+      welcome: keys === null ? null : welcomeText(address, keys),
+      store,
+      async stop() {
+        await gate.server.close();
+        await store.close();
+        await locked.lock.release();
+      },
+    },
+  };
+}
+
+/** A secret of this installation: made once, kept in the data folder for its owner alone. */
+function kept(directory: string, name: string, make: () => string): string {
+  const path = join(directory, name);
+  if (existsSync(path)) return readFileSync(path, 'utf8').trim();
+  mkdirSync(directory, { recursive: true });
+  const made = make();
+  writeFileSync(path, `${made}\n`, { mode: 0o600, flag: 'wx' });
+  chmodSync(path, 0o600);
+  return made;
+}
+
+type FirstKeys = { live: string; test: string };
+
+/** The first start makes the tenant `default` with one key a mode. */
+async function firstStart(store: Store): Promise<FirstKeys | null> {
+  if ((await store.setting({ name: 'first_tenant' })) !== null) return null;
+  const tenant = await store.createTenant({
+    id: newId('ten'),
+    installationId: newId('ins'),
+    name: 'default',
+    standing: 'active',
+    trialEndsAt: null,
+    plan: null,
+    billing: 'none',
+    credits: null,
+    trust: 'new',
+    locale: null,
+    notify: [],
+    actor: 'first start',
+  });
+  const keys = { live: makeKey('live'), test: makeKey('test') };
+  for (const mode of ['live', 'test'] as const) {
+    const { prefix, hash } = keys[mode];
+    await store.createKey({
+      id: newId('key'),
+      prefix,
+      hash,
+      name: `first ${mode} key`,
+      scopes: ['send', 'read', 'manage'],
+      mode,
+      tenantId: tenant.id,
+      appId: null,
+      expiresAt: null,
+      allowIps: [],
+      identities: [],
+      agent: null,
+      actor: 'first start',
+    });
+  }
+  await store.putSetting({ name: 'first_tenant', value: tenant.id });
+  return { live: keys.live.key, test: keys.test.key };
+}
+
+function welcomeText(address: string, keys: FirstKeys): string {
+  return `
+Postern is ready.
+
+  Live key  ${keys.live}
+  Test key  ${keys.test}
+  Page      ${address}/
+
+Keep the keys: they are shown this once. Another: npx postern keys create --mode live
+Send a first message (in test mode nothing leaves this machine):
+
+curl -s ${address}/v1/messages -H 'Authorization: Bearer ${keys.test}' -H 'Content-Type: application/json' -d '{"to":"bob@example.com","subject":"Hello","text":"It works."}'
+`;
+}
