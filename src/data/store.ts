@@ -355,6 +355,7 @@ export interface StoreWrites {
   dueIn(input: null): Promise<number | null>;
   createTenant(tenant: NewTenant): Promise<TenantRow>;
   createKey(key: NewKey): Promise<{ ok: true; key: KeyRow } | { ok: false; missing: 'tenant' | 'app' }>;
+  putIdentity(input: Space & { handle: string; fromEmail: string; fromName: string | null }): Promise<IdentityRow>;
   putSetting(input: { name: string; value: string }): Promise<null>;
   putPolicy(input: {
     owner: PolicyOwner;

@@ -84,9 +84,9 @@ class SqliteThreads {
     this.flying = null;
     this.stats.micros = reply.micros;
     if (this.queue.length > 0) this.takeOff();
-    group.forEach((waiting, i) => answer(waiting, reply.results[i]!));
+    for (let i = 0; i < group.length; i += 1) answer(group[i]!, reply.results[i]!);
     this.watchDue(reply.dueIn);
-    if (reply.hasEvents) for (const listener of this.eventListeners) listener();
+    if (reply.hasEvents) for (const tell of this.eventListeners) tell();
   }
 
   private watchDue(dueInMs: number | null): void {
@@ -101,7 +101,7 @@ class SqliteThreads {
   }
 
   private announceDue(): void {
-    for (const listener of this.dueListeners) listener();
+    for (const tell of this.dueListeners) tell();
   }
 
   onDue(listener: () => void): void {

@@ -3,6 +3,7 @@ import type { StoreWrites } from '../store.ts';
 import { admit, check } from './admit.ts';
 import { claim, dueIn, mark, settle } from './dispatch.ts';
 import { headroom } from './headroom.ts';
+import { putIdentity } from './identities.ts';
 import { createKey, createTenant, putPolicy } from './tenants.ts';
 import type { WriterState } from './writer-state.ts';
 
@@ -24,6 +25,7 @@ export const WRITER_CALLS: Calls = {
   createTenant,
   createKey,
   putPolicy,
+  putIdentity,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
     return null;

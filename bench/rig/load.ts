@@ -1,0 +1,103 @@
+/**
+ * A lean HTTP load generator over bare sockets, in a process of its own: one request in flight a connection, answers counted by
+ * status, latencies kept in a histogram. Run by the benches through `fork`.
+ */
+import { connect } from 'node:net';
+
+export type LoadInput = {
+  port: number;
+  connections: number;
+  seconds: number;
+  /** Whole requests, sent in turn. */
+  requests: string[];
+  /** Where `%%%%%%%%%%%%` stands in a request a running number is put, so that keys differ. */
+  numbered: boolean;
+};
+
+export type LoadResult = {
+  count: number;
+  seconds: number;
+  perSecond: number;
+  p50Ms: number;
+  p99Ms: number;
+  statuses: Record<string, number>;
+  cpuSeconds: number;
+};
+
+const MARK = '%%%%%%%%%%%%';
+
+function run(input: LoadInput): Promise<LoadResult> {
+  const requests = input.requests.map((text) => Buffer.from(text));
+  const marks = input.requests.map((text) => Buffer.from(text).indexOf(MARK));
+  const latencies: number[] = [];
+  const statuses: Record<string, number> = {};
+  let next = 0;
+  let count = 0;
+  const base = Date.now() % 1_000_000_000;
+  const started = performance.now();
+  const until = started + input.seconds * 1000;
+  const cpu = process.cpuUsage();
+  return new Promise((resolve, reject) => {
+    let open = input.connections;
+    for (let i = 0; i < input.connections; i += 1) {
+      const socket = connect(input.port, '127.0.0.1');
+      socket.setNoDelay(true);
+      let sentAt = 0;
+      let pending = '';
+      const send = (): void => {
+        const index = next % requests.length;
+        next += 1;
+        const request = requests[index]!;
+        const at = marks[index]!;
+        if (at >= 0)
+          request.write(
+            String(base * 1000 + next)
+              .padStart(MARK.length, '0')
+              .slice(-MARK.length),
+            at,
+            'latin1',
+          );
+        sentAt = performance.now();
+        socket.write(at >= 0 ? Buffer.from(request) : request);
+      };
+      socket.on('connect', send);
+      socket.on('error', reject);
+      socket.on('data', (chunk: Buffer) => {
+        pending = pending === '' ? chunk.toString('latin1') : pending + chunk.toString('latin1');
+        const head = pending.indexOf('\r\n\r\n');
+        if (head < 0) return;
+        const length = /content-length: (\d+)/i.exec(pending.slice(0, head));
+        if (pending.length < head + 4 + Number(length?.[1] ?? 0)) return;
+        const status = pending.slice(9, 12);
+        statuses[status] = (statuses[status] ?? 0) + 1;
+        pending = '';
+        count += 1;
+        const now = performance.now();
+        latencies.push(now - sentAt);
+        if (now < until) {
+          send();
+          return;
+        }
+        socket.destroy();
+        open -= 1;
+        if (open > 0) return;
+        latencies.sort((a, b) => a - b);
+        const seconds = (now - started) / 1000;
+        const used = process.cpuUsage(cpu);
+        resolve({
+          count,
+          seconds,
+          perSecond: count / seconds,
+          p50Ms: latencies[Math.floor(latencies.length * 0.5)]!,
+          p99Ms: latencies[Math.floor(latencies.length * 0.99)]!,
+          statuses,
+          cpuSeconds: (used.user + used.system) / 1e6,
+        });
+      });
+    }
+  });
+}
+
+process.on('message', (input: LoadInput) => {
+  run(input).then((result) => process.send!(result));
+});
