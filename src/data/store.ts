@@ -12,6 +12,8 @@ import type { TraceLine } from '../policy/decide.ts';
 import type { EffectiveDocument, PolicyDocument } from '../policy/document.ts';
 import type { IdentityState, LimitFact, Setter, Standing, SuppressionReason } from '../policy/facts.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../policy/verdict.ts';
+import type { ManagementReads, ManagementWrites } from './port/management.ts';
+import type { PoliciesReads, PoliciesWrites } from './port/policies.ts';
 
 export class StoreFault extends Error {
   readonly kind: 'full' | 'unavailable' | 'clock';
@@ -252,7 +254,9 @@ export type NewTenant = {
   trust: 'new' | 'established';
   locale: string | null;
   notify: string[];
+  standingNote?: string | null;
   actor: string;
+  actorId?: string;
 };
 
 export type KeyScope = 'send' | 'read' | 'manage' | 'approve' | 'operate';
@@ -294,6 +298,7 @@ export type NewKey = {
   identities: string[];
   agent: string | null;
   actor: string;
+  actorId?: string;
 };
 
 export type IdentityRow = {
@@ -336,7 +341,7 @@ export type Page<Row> = { rows: Row[]; next: string | null };
 export type Space = { tenantNo: number; mode: Mode };
 
 /** What changes state: grouped, each one whole. */
-export interface StoreWrites {
+export interface StoreWrites extends ManagementWrites, PoliciesWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer>;
   /** Decides and changes nothing. */
   check(request: AdmitRequest): Promise<CheckAnswer>;
@@ -360,15 +365,17 @@ export interface StoreWrites {
   putPolicy(input: {
     owner: PolicyOwner;
     tenantNo: number;
-    mode: Mode;
+    /** Null, for the default alone: both. */
+    mode: Mode | null;
     document: PolicyDocument;
     author: string;
+    authorId?: string;
     note: string | null;
   }): Promise<{ version: number; inForce: PolicyInForce }>;
 }
 
 /** What only looks; may be a second old where its docstring says so. */
-export interface StoreReads {
+export interface StoreReads extends ManagementReads, PoliciesReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;
   tenantById(input: { id: string }): Promise<TenantRow | null>;

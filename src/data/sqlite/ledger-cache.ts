@@ -139,6 +139,16 @@ export class LedgerCache {
     }
   }
 
+  /** Tallies of the hours of a space that are in memory: their rows may lag behind. */
+  hours(space: number, since: number, until: number): Map<number, ReadonlyMap<string, number>> {
+    const found = new Map<number, ReadonlyMap<string, number>>();
+    for (let hour = since; hour < until; hour += 1) {
+      const entry = this.entries.get(hashKey(space, HOUR_PREFIX + hour));
+      if (entry?.gauges && entry.space === space) found.set(hour, entry.gauges);
+    }
+    return found;
+  }
+
   private load(row: LedgerRow): Entry {
     const entry = unpackEntry(row);
     this.entries.set(row.hash, entry);

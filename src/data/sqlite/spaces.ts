@@ -26,7 +26,7 @@ export const tenantNoOf = (space: number): number => Math.floor(space / 2);
 
 export const CREDITS = 'credits';
 export const STORAGE = 'storage';
-const TENANT_KEY = '#tenant';
+export const TENANT_KEY = '#tenant';
 
 export class Space implements LedgerView {
   readonly no: number;
@@ -229,7 +229,7 @@ export class Spaces {
   private policyInForce(no: number, plan: PolicyDocument): Policy {
     const document = effectiveDocument(
       POLICY_DEFAULTS as EffectiveDocument,
-      [this.newest('default', 0), plan, this.newest('operator', no)],
+      [this.newest('default', no % 2), plan, this.newest('operator', no)],
       this.newest('tenant', no),
     );
     const text = JSON.stringify(document);
@@ -247,7 +247,8 @@ export class Spaces {
     return compilePolicy(version, document);
   }
 
-  private newest(owner: string, space: number): PolicyDocument {
+  /** The newest document of an owner; defaults stand at 0 and 1, which no tenant has. */
+  newest(owner: string, space: number): PolicyDocument {
     const row = this.db
       .prepare('SELECT document FROM policy_document WHERE owner = ? AND space = ? ORDER BY version DESC LIMIT 1')
       .get(owner, space) as { document: string } | undefined;

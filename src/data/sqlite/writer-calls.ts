@@ -1,10 +1,14 @@
 /** Every write of the port by name. Each runs inside a group's transaction and never waits. */
 import type { StoreWrites } from '../store.ts';
+import { ACCOUNT_WRITES } from './accounts.ts';
 import { admit, check } from './admit.ts';
+import { CATALOG_WRITES } from './catalog.ts';
 import { claim, dueIn, mark, settle } from './dispatch.ts';
 import { headroom } from './headroom.ts';
 import { putIdentity } from './identities.ts';
-import { createKey, createTenant, putPolicy } from './tenants.ts';
+import { KEY_WRITES } from './keys.ts';
+import { POLICY_WRITES, putPolicy } from './policies.ts';
+import { createKey, createTenant } from './tenants.ts';
 import type { WriterState } from './writer-state.ts';
 
 type Calls = {
@@ -26,6 +30,10 @@ export const WRITER_CALLS: Calls = {
   createKey,
   putPolicy,
   putIdentity,
+  ...ACCOUNT_WRITES,
+  ...CATALOG_WRITES,
+  ...KEY_WRITES,
+  ...POLICY_WRITES,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
     return null;
