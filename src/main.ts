@@ -4,6 +4,8 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import pino from 'pino';
+import { watchKeyUse } from './admin/key-use.ts';
+import { adminRoutes } from './admin/routes.ts';
 import { makeKey, makeOperatorKey } from './base/api-key.ts';
 import { lockData } from './base/data-lock.ts';
 import { newId } from './base/ids.ts';
@@ -45,6 +47,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   const gate = buildServer({ store, settings, operatorKey, publicUrl: () => publicUrl, log });
   const intake = new Intake(store, blobs);
   intakeRoutes(gate.server, { intake, policies: new Policies(store), problems: gate.problems });
+  adminRoutes(gate.server, { store, problems: gate.problems, authenticator: gate.authenticator });
   const keys = await firstStart(store);
   let address: string;
   try {
@@ -58,6 +61,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
     };
   }
   publicUrl = settings.publicUrl ?? address;
+  const keyUse = watchKeyUse(store, gate.authenticator);
   void secret;
   return {
     ok: true,
@@ -67,6 +71,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
       store,
       async stop() {
         await gate.server.close();
+        await keyUse.stop();
         await store.close();
         await locked.lock.release();
       },

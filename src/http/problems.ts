@@ -16,10 +16,15 @@ export function languageOf(request: FastifyRequest): string {
 }
 
 export class Problems {
-  readonly docsBase: string;
+  private readonly options: ProblemOptions;
 
   constructor(options: ProblemOptions) {
-    this.docsBase = options.docsBase;
+    this.options = options;
+  }
+
+  /** Known once the server listens. */
+  get docsBase(): string {
+    return this.options.docsBase;
   }
 
   body(request: FastifyRequest, input: Omit<ProblemInput, 'requestId'>) {
