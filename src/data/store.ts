@@ -357,6 +357,8 @@ export interface StoreWrites {
   dueIn(input: null): Promise<number | null>;
   createTenant(tenant: NewTenant): Promise<TenantRow>;
   createKey(key: NewKey): Promise<{ ok: true; key: KeyRow } | { ok: false; missing: 'tenant' | 'app' }>;
+  /** False when no such key is in force. */
+  revokeKey(input: { id: string; actor: string }): Promise<boolean>;
   putIdentity(input: Space & { handle: string; fromEmail: string; fromName: string | null }): Promise<IdentityRow>;
   putSetting(input: { name: string; value: string }): Promise<null>;
   putPolicy(input: {
@@ -373,6 +375,7 @@ export interface StoreWrites {
 export interface StoreReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;
+  keysOfTenant(input: { tenantNo: number }): Promise<KeyRow[]>;
   tenantById(input: { id: string }): Promise<TenantRow | null>;
   /** The installation that every tenant is made with. */
   defaultInstallation(input: {
