@@ -155,14 +155,14 @@ async function sendDot(session: Session, timeouts: SmtpTimeouts): Promise<Delive
   const answer = await answering;
   link.isDotOut = false;
   session.isDirty = false;
-  const isClear = answer.code !== null && answer.fault !== 'malformed' && isFinal(answer.code);
+  const isClear = answer.code !== null && isFinal(answer.code);
   if (!isClear || answer.fault !== null || answer.code === 421) link.fail('the session ended');
   if (!isClear) return { outcome: 'uncertain', reply: remoteOf(answer) };
   if (answer.code < 300) return { outcome: 'taken', reply: toRemoteReply(answer) };
   return { outcome: answer.code < 500 ? 'deferred' : 'refused', stage: 'dot', reply: toRemoteReply(answer) };
 }
 
-/** 1yz does not exist in SMTP and 3yz asks for more: neither says what became of the message. */
+/** 3yz asks for more, and 0 stands for what is no reply: neither says what became of the message. */
 const isFinal = (code: Reply['code']): boolean => (code >= 200 && code < 300) || code >= 400;
 
 function remoteOf(answer: Answer): RemoteReply {
