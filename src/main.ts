@@ -6,7 +6,9 @@ import { join, resolve } from 'node:path';
 import pino from 'pino';
 import { makeKey, makeOperatorKey } from './base/api-key.ts';
 import { lockData } from './base/data-lock.ts';
+import { armFailpoint } from './base/failpoint.ts';
 import { newId } from './base/ids.ts';
+import { openSecrets } from './base/secrets.ts';
 import type { Settings } from './config/settings.ts';
 import { type ControlParts, type ControlReply, type ControlRequest, control, serveControl } from './control.ts';
 import { fileBlobs } from './data/blobs.ts';
@@ -17,6 +19,7 @@ import { buildServer } from './http/server.ts';
 import { intakeRoutes } from './intake/http.ts';
 import { Policies } from './intake/policies.ts';
 import { Intake } from './intake/submit.ts';
+import { openOutbound, startRelay } from './relay/relay.ts';
 
 export type Gateway = {
   /** The line that says that all ports are open. */
@@ -32,12 +35,16 @@ export type StartResult = { ok: true; gateway: Gateway } | { ok: false; message:
 export async function startGateway(settings: Settings): Promise<StartResult> {
   const directory = resolve(settings.dataDir);
   const log = pino({ level: settings.logLevel }, pino.destination({ dest: 2, sync: false }));
+  const unknownPoint = armFailpoint(settings.failpoint);
+  if (unknownPoint !== null) return { ok: false, message: unknownPoint };
+  const next = openOutbound(settings.outbound, settings.domain);
+  if ('error' in next) return { ok: false, message: next.error };
   let controls: ControlParts | null = null;
   const locked = await lockData(directory, (socket) => serveControl(socket, () => controls));
   if (!locked.ok) return locked;
   const operatorKey = settings.operatorKey ?? kept(directory, 'operator.key', makeOperatorKey);
   const secret = settings.secret ?? kept(directory, 'master.secret', () => makeOperatorKey().slice(7));
-  const opened = await openSqliteStore({ directory, domain: settings.domain });
+  const opened = await openSqliteStore({ directory, domain: settings.domain, failpoint: settings.failpoint });
   if (!opened.ok) {
     await locked.lock.release();
     return opened;
@@ -62,7 +69,17 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
     };
   }
   publicUrl = settings.publicUrl ?? address;
-  void secret;
+  const relay =
+    settings.role === 'api'
+      ? null
+      : startRelay({
+          store,
+          blobs,
+          secrets: openSecrets([{ version: 1, secret }]),
+          domain: settings.domain,
+          outbound: next.outbound,
+          log,
+        });
   controls = {
     store,
     intake,
@@ -77,7 +94,8 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
       welcome: keys === null ? null : welcomeText(address, keys),
       store,
       async stop() {
-        await gate.server.close();
+        // What is accepted while the relay stops is durable and goes out after the next start.
+        await Promise.all([gate.server.close(), relay?.stop(settings.graceMs)]);
         await store.close();
         await locked.lock.release();
       },

@@ -12,6 +12,7 @@ import type { TraceLine } from '../policy/decide.ts';
 import type { EffectiveDocument, PolicyDocument } from '../policy/document.ts';
 import type { IdentityState, LimitFact, Setter, Standing, SuppressionReason } from '../policy/facts.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../policy/verdict.ts';
+import type { DeliveryReads, DeliveryWrites } from './port/delivery.ts';
 
 export class StoreFault extends Error {
   readonly kind: 'full' | 'unavailable' | 'clock';
@@ -153,6 +154,8 @@ export type Claimed = {
   email: string;
   from: { email: string; name: string | null };
   content: { inline: Uint8Array } | { blob: string } | { gone: true };
+  /** Octets of the content, its attachments included. */
+  size: number;
   /** An earlier attempt ended between the dot and its answer. */
   possibleDuplicate: boolean;
 };
@@ -175,7 +178,10 @@ export type Settlement = {
   | { outcome: 'deferred'; nextAttemptAt: number }
   | { outcome: 'bounced'; hard: boolean; suppress: boolean }
   | { outcome: 'failed' }
-  | { outcome: 'uncertain'; resend: boolean; nextAttemptAt: number | null }
+  /** The policy says whether it is sent again, at `nextAttemptAt`, or held for a person. */
+  | { outcome: 'uncertain'; nextAttemptAt: number }
+  /** The worker itself failed over it. After three such ends in a row, deaths of the process included, it is set aside. */
+  | { outcome: 'crashed'; nextAttemptAt: number }
   /** Given back untried: the worker stops, or the look before the dot said no for a passing cause. */
   | { outcome: 'released'; at: number }
 );
@@ -338,7 +344,7 @@ export type Page<Row> = { rows: Row[]; next: string | null };
 export type Space = { tenantNo: number; mode: Mode };
 
 /** What changes state: grouped, each one whole. */
-export interface StoreWrites {
+export interface StoreWrites extends DeliveryWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer>;
   /** Decides and changes nothing. */
   check(request: AdmitRequest): Promise<CheckAnswer>;
@@ -348,6 +354,7 @@ export interface StoreWrites {
     identity: string | null;
     recipient: { key: string; domain: string } | null;
   }): Promise<{ limits: LimitState[]; now: number; locale: string | null }>;
+  /** Up to `most` due recipients, in turn from every space that has some. `live` false: of test spaces alone. */
   claim(input: { most: number; live: boolean }): Promise<Claimed[]>;
   /** Before the final dot: false when it must not be sent. */
   mark(input: { recipient: number; token: number }): Promise<boolean>;
@@ -372,7 +379,7 @@ export interface StoreWrites {
 }
 
 /** What only looks; may be a second old where its docstring says so. */
-export interface StoreReads {
+export interface StoreReads extends DeliveryReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;
   keysOfTenant(input: { tenantNo: number }): Promise<KeyRow[]>;

@@ -42,6 +42,8 @@ export class Space implements LedgerView {
   lastNow = 0;
   /** When the next recipient is due, as far as known. */
   nextDue = Number.POSITIVE_INFINITY;
+  /** The claim that last took something from here: who waited longest comes first. */
+  servedIn = 0;
   /** Set for the decision at hand. */
   identity: IdentityRow | null = null;
   private readonly cache: LedgerCache;

@@ -82,19 +82,48 @@ export function messageRow(db: DatabaseSync, row: number): MessageRow | null {
   return (found as unknown as MessageRow | undefined) ?? null;
 }
 
+/** Ids never change, so they are looked up once a connection. */
+type KnownScopes = {
+  installations: Map<number, { tenant: string; installation: string; app: string }>;
+  identities: Map<number, string | null>;
+};
+
+const MOST_KNOWN = 20_000;
+const scopes = new WeakMap<DatabaseSync, KnownScopes>();
+
+function knownScopes(db: DatabaseSync): KnownScopes {
+  let known = scopes.get(db);
+  if (known === undefined || known.installations.size > MOST_KNOWN || known.identities.size > MOST_KNOWN) {
+    known = { installations: new Map(), identities: new Map() };
+    scopes.set(db, known);
+  }
+  return known;
+}
+
 export function scopesOf(db: DatabaseSync, row: MessageRow): Admission['scopes'] {
-  const found = db
-    .prepare(
-      `SELECT t.id AS tenant, i.id AS installation, a.id AS app FROM tenant t, installation i, app a
-       WHERE t.no = ? AND i.no = ? AND a.no = i.app`,
-    )
-    .get(tenantNoOf(row.space), row.installation) as { tenant: string; installation: string; app: string };
-  const identity =
-    row.identity === null
-      ? null
-      : ((db.prepare('SELECT id FROM identity WHERE no = ?').get(row.identity) as { id: string } | undefined)?.id ??
-        null);
-  return { ...found, identity, agent: row.agent };
+  const known = knownScopes(db);
+  let found = known.installations.get(row.installation);
+  if (found === undefined) {
+    found = db
+      .prepare(
+        `SELECT t.id AS tenant, i.id AS installation, a.id AS app FROM tenant t, installation i, app a
+         WHERE t.no = ? AND i.no = ? AND a.no = i.app`,
+      )
+      .get(tenantNoOf(row.space), row.installation) as { tenant: string; installation: string; app: string };
+    known.installations.set(row.installation, found);
+  }
+  return { ...found, identity: identityId(db, known, row.identity), agent: row.agent };
+}
+
+function identityId(db: DatabaseSync, known: KnownScopes, no: number | null): string | null {
+  if (no === null) return null;
+  let id = known.identities.get(no);
+  if (id === undefined) {
+    const row = db.prepare('SELECT id FROM identity WHERE no = ?').get(no) as { id: string } | undefined;
+    id = row?.id ?? null;
+    if (id !== null) known.identities.set(no, id);
+  }
+  return id;
 }
 
 /** What was answered when the message was admitted, or null when its rows are gone. */

@@ -1,9 +1,12 @@
 /** Every write of the port by name. Each runs inside a group's transaction and never waits. */
 import type { StoreWrites } from '../store.ts';
 import { admit, check } from './admit.ts';
-import { claim, dueIn, mark, settle } from './dispatch.ts';
+import { capture } from './captures.ts';
+import { claim, dueIn, mark, renew } from './dispatch.ts';
 import { headroom } from './headroom.ts';
 import { putIdentity } from './identities.ts';
+import { settle } from './settle.ts';
+import { simulateReturn } from './simulated-returns.ts';
 import { createKey, createTenant, putPolicy, revokeKey } from './tenants.ts';
 import type { WriterState } from './writer-state.ts';
 
@@ -19,8 +22,11 @@ export const WRITER_CALLS: Calls = {
   check,
   headroom,
   claim,
+  renew,
   mark,
   settle,
+  capture,
+  simulateReturn,
   dueIn,
   createTenant,
   createKey,

@@ -169,6 +169,7 @@ CREATE TABLE message (
 );
 
 -- The recipient row is the queue entry: a state and a due time. Its number is its message's, plus its place.
+-- `deaths`: how many of its claims in a row ended without a word.
 CREATE TABLE recipient (
   id INTEGER PRIMARY KEY,
   message INTEGER NOT NULL,
@@ -183,6 +184,7 @@ CREATE TABLE recipient (
   attempts INTEGER NOT NULL DEFAULT 0,
   claim INTEGER NOT NULL DEFAULT 0,
   dot INTEGER NOT NULL DEFAULT 0,
+  deaths INTEGER NOT NULL DEFAULT 0,
   possible_duplicate INTEGER NOT NULL DEFAULT 0,
   closed_at INTEGER,
   facts BLOB,
