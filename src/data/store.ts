@@ -11,7 +11,10 @@ import type { RecipientState } from '../core/states.ts';
 import type { TraceLine } from '../policy/decide.ts';
 import type { EffectiveDocument, PolicyDocument } from '../policy/document.ts';
 import type { IdentityState, LimitFact, Setter, Standing, SuppressionReason } from '../policy/facts.ts';
+import type { LimitStanding, LimitState } from '../policy/headroom.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../policy/verdict.ts';
+
+export type { LimitStanding, LimitState } from '../policy/headroom.ts';
 
 export class StoreFault extends Error {
   readonly kind: 'full' | 'unavailable' | 'clock';
@@ -87,6 +90,18 @@ export type RecipientVerdict = {
   warnings: readonly DecidedWarning[];
   /** Aligned with the policy's message limits, then its recipient limits; as they were before this recipient. */
   limits: readonly LimitFact[];
+  /**
+   * Where a departure of the message lies ahead: the same limits as they stand on the clock, the whole message counted (in a
+   * check: nothing of it). Null where all leave at once, since `limits` then tells it.
+   */
+  standing: readonly LimitStanding[] | null;
+};
+
+/** A decision made on a recipient after the first one. */
+export type LaterVerdict = Verdict & {
+  at: number;
+  cause: 'departure' | 'reschedule';
+  policyVersion: number;
 };
 
 /** What was decided and, where something was accepted, stored. */
@@ -112,21 +127,6 @@ export type AdmitAnswer =
 export type Checked = Admission & { traces: TraceLine[][] };
 
 export type CheckAnswer = ({ outcome: 'checked' } & Checked) | { outcome: 'invalid'; param: string; message: string };
-
-/** Headroom of one limit of one scope. */
-export type LimitState = {
-  name: string;
-  scope: { kind: string; id: string };
-  unit: 'message' | 'recipient';
-  window: string;
-  limit: number;
-  used: number;
-  remaining: number;
-  resetsAt: number | null;
-  /** The window's length in seconds, for RateLimit-Policy. */
-  windowSeconds: number;
-  rate: boolean;
-};
 
 export type PolicyInForce = { version: number; document: EffectiveDocument };
 
@@ -197,8 +197,9 @@ export type StoredRecipient = {
   attempts: number;
   possibleDuplicate: boolean;
   closedAt: number | null;
+  /** The decision at acceptance. */
   verdict: Verdict;
-  limits: readonly LimitFact[];
+  later: LaterVerdict | null;
 };
 
 export type StoredMessage = {

@@ -9,28 +9,28 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { EventType } from '../../core/events.ts';
 import { canMove, RECIPIENT_STATES, type RecipientState, stateNumber } from '../../core/states.ts';
 import { decide } from '../../policy/decide.ts';
-import { type Policy, withIdentityCap } from '../../policy/document.ts';
+import type { Policy } from '../../policy/document.ts';
 import type { Facts, SuppressionReason } from '../../policy/facts.ts';
-import { countRates, giveBack } from '../../policy/ledger.ts';
+import { countRates } from '../../policy/ledger.ts';
 import { look } from '../../policy/look.ts';
 import type { Send } from '../../policy/send.ts';
 import type { DecidedReason } from '../../policy/verdict.ts';
 import type { Claimed, Settlement } from '../store.ts';
-import { BODY_BLOB, BODY_JSON, BODY_ZSTD, storedVerdict } from './admit.ts';
+import { BODY_BLOB, BODY_JSON, BODY_ZSTD } from './admit.ts';
 import { unpackBody } from './bodies.ts';
+import { returnPlaces } from './places.ts';
 import { publicId } from './row-id.ts';
 import { modeOf, type Space } from './spaces.ts';
 import {
-  factsOf,
   MESSAGE_COLUMNS,
   type MessageRow,
   RECIPIENT_COLUMNS,
   type RecipientRow,
   scopesOf,
-  sendOfRow,
   sendRecipientOf,
 } from './stored.ts';
 import { addSuppression } from './suppressions.ts';
+import { withLater } from './verdicts.ts';
 import type { WriterState } from './writer-state.ts';
 
 export const CLAIM_MS = 60_000;
@@ -115,6 +115,7 @@ function takeOne(state: WriterState, space: Space, row: QueueRow, message: Messa
     return null;
   }
   if (message.expires_at <= now) {
+    returnPlaces(state, space, row, message);
     closeWith(state, space, row, message, 'expired', now, {});
     return null;
   }
@@ -177,7 +178,8 @@ function maySend(state: WriterState, space: Space, row: QueueRow, message: Messa
   return !first || takeRate(state, space, row, send, now);
 }
 
-function sendAtDeparture(state: WriterState, space: Space, message: MessageRow): Send {
+/** The message as the look at departure sees it; sets the space's identity to the message's. */
+export function sendAtDeparture(state: WriterState, space: Space, message: MessageRow): Send {
   space.identity = null;
   if (message.identity !== null) {
     for (const identity of space.identities.values()) if (identity.no === message.identity) space.identity = identity;
@@ -228,31 +230,15 @@ function blockAtDeparture(
   reasons: readonly DecidedReason[],
   now: number,
 ): void {
-  const verdict = storedVerdict({ verdict: 'block', departAt: row.depart_at, reasons, warnings: [] });
-  state.db.prepare('UPDATE recipient SET verdict = ? WHERE id = ?').run(verdict, row.id);
-  if (row.attempts === 0) returnPlaces(state, space, row, message, false);
+  const blocked = { verdict: 'block', departAt: row.depart_at, reasons, warnings: [] } as const;
+  const later = withLater(row, { ...blocked, at: now, cause: 'departure', policyVersion: space.policy.version });
+  state.db.prepare('UPDATE recipient SET verdict = ? WHERE id = ?').run(later, row.id);
+  returnPlaces(state, space, row, message);
   state.tally(space, reasons[0]?.code ?? 'blocked', now, 1);
   closeWith(state, space, row, message, 'blocked', now, {
     at: 'departure',
     reasons: reasons.map((reason) => reason.code),
   });
-}
-
-/** Gives back the places of a recipient that will not depart. `message`: no recipient of its message departs. */
-export function returnPlaces(
-  state: WriterState,
-  space: Space,
-  row: RecipientRow,
-  message: MessageRow,
-  whole: boolean,
-): void {
-  const send = sendOfRow(state.db, message);
-  const facts = factsOf(row);
-  const policy = withIdentityCap(space.policy, facts?.identityCap ?? null);
-  const recipient = sendRecipientOf(row, facts);
-  for (const change of giveBack(space, policy, send, recipient, row.depart_at, whole)) {
-    state.ledger.apply(change, Math.floor(space.lastNow / 1000));
-  }
 }
 
 function moved(row: QueueRow, to: RecipientState): boolean {
@@ -288,6 +274,7 @@ export function mark(state: WriterState, input: { recipient: number; token: numb
   if (row.due !== null && row.due <= now) return false;
   const message = sql.message.get(row.message) as unknown as MessageRow;
   if (message.expires_at <= now) {
+    returnPlaces(state, space, row, message);
     closeWith(state, space, row, message, 'expired', now, {});
     return false;
   }

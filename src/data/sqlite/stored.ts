@@ -3,10 +3,10 @@ import type { DatabaseSync } from 'node:sqlite';
 import { RECIPIENT_STATES } from '../../core/states.ts';
 import { type Facts, unpackFacts } from '../../policy/facts.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
-import type { DecidedReason, DecidedWarning, Verdict } from '../../policy/verdict.ts';
 import type { Admission, RecipientKind, StoredMessage, StoredRecipient } from '../store.ts';
 import { publicId } from './row-id.ts';
 import { tenantNoOf } from './spaces.ts';
+import { verdictsOf } from './verdicts.ts';
 
 const KINDS: readonly RecipientKind[] = ['to', 'cc', 'bcc'];
 
@@ -56,17 +56,6 @@ export const MESSAGE_COLUMNS =
 export const RECIPIENT_COLUMNS =
   'id, message, space, kind, email, key, name, state, due, depart_at, attempts, possible_duplicate, closed_at, facts, verdict';
 
-export function verdictOf(row: RecipientRow): Verdict {
-  if (row.verdict === null) return { verdict: 'accept', departAt: row.depart_at, reasons: [], warnings: [] };
-  const stored = JSON.parse(row.verdict) as {
-    v: Verdict['verdict'];
-    d: number;
-    r: DecidedReason[];
-    w: DecidedWarning[];
-  };
-  return { verdict: stored.v, departAt: stored.d, reasons: stored.r, warnings: stored.w };
-}
-
 export function factsOf(row: RecipientRow): Facts | null {
   return row.facts === null ? null : unpackFacts(row.facts);
 }
@@ -110,13 +99,12 @@ export function readAdmission(db: DatabaseSync, row: number): Admission | null {
     engine: recipients[0] === undefined ? 0 : (factsOf(recipients[0])?.engine ?? 0),
     scopes: scopesOf(db, message),
     identityCap: recipients[0] === undefined ? null : (factsOf(recipients[0])?.identityCap ?? null),
-    recipients: recipients.map((recipient) => ({
-      id: publicId('rcp', recipient.id, message.nonce),
-      email: recipient.email,
-      key: recipient.key ?? recipient.email,
-      ...verdictOf(recipient),
-      limits: factsOf(recipient)?.limits ?? [],
-    })),
+    recipients: recipients.map((recipient) => {
+      const { first, standing } = verdictsOf(recipient);
+      const id = publicId('rcp', recipient.id, message.nonce);
+      const limits = factsOf(recipient)?.limits ?? [];
+      return { id, email: recipient.email, key: recipient.key ?? recipient.email, ...first, limits, standing };
+    }),
   };
 }
 
@@ -157,9 +145,13 @@ function storedRecipient(row: RecipientRow, nonce: number): StoredRecipient {
     attempts: row.attempts,
     possibleDuplicate: row.possible_duplicate === 1,
     closedAt: row.closed_at,
-    verdict: verdictOf(row),
-    limits: factsOf(row)?.limits ?? [],
+    ...verdictPartsOf(row),
   };
+}
+
+function verdictPartsOf(row: RecipientRow): Pick<StoredRecipient, 'verdict' | 'later'> {
+  const { first, later } = verdictsOf(row);
+  return { verdict: first, later };
 }
 
 /** What the decision was made on beside the facts, read back from the rows. */
