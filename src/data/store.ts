@@ -13,6 +13,8 @@ import type { EffectiveDocument, PolicyDocument } from '../policy/document.ts';
 import type { IdentityState, LimitFact, Setter, Standing, SuppressionReason } from '../policy/facts.ts';
 import type { LimitStanding, LimitState } from '../policy/headroom.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../policy/verdict.ts';
+import type { EventsReads } from './port/events.ts';
+import type { MessagesReads, MessagesWrites } from './port/messages.ts';
 
 export type { LimitStanding, LimitState } from '../policy/headroom.ts';
 
@@ -209,8 +211,11 @@ export type StoredMessage = {
   policyVersion: number;
   engine: number;
   kind: MessageKind;
-  from: string;
+  from: { email: string; name: string | null };
+  /** Handle of the sending identity, or null. */
+  identity: string | null;
   subject: string;
+  /** Tags, metadata and the like, as they were stored. */
   meta: Record<string, unknown>;
   agent: string | null;
   sendAt: number | null;
@@ -337,7 +342,7 @@ export type Page<Row> = { rows: Row[]; next: string | null };
 export type Space = { tenantNo: number; mode: Mode };
 
 /** What changes state: grouped, each one whole. */
-export interface StoreWrites {
+export interface StoreWrites extends MessagesWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer>;
   /** Decides and changes nothing. */
   check(request: AdmitRequest): Promise<CheckAnswer>;
@@ -369,7 +374,7 @@ export interface StoreWrites {
 }
 
 /** What only looks; may be a second old where its docstring says so. */
-export interface StoreReads {
+export interface StoreReads extends MessagesReads, EventsReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;
   tenantById(input: { id: string }): Promise<TenantRow | null>;
@@ -378,7 +383,6 @@ export interface StoreReads {
     tenantNo: number;
   }): Promise<{ installationNo: number; installationId: string; appId: string }>;
   policyVersion(input: { version: number }): Promise<PolicyInForce | null>;
-  message(input: Space & { id: string }): Promise<StoredMessage | null>;
   /** Uploads of this space that still exist, by id. */
   attachments(input: Space & { ids: string[] }): Promise<Map<string, Attachment>>;
   setting(input: { name: string }): Promise<string | null>;

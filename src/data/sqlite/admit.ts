@@ -42,7 +42,7 @@ export const BODY_ZSTD = 2;
 export const BODY_BLOB = 3;
 export const RECIPIENT_KINDS = ['to', 'cc', 'bcc'] as const;
 
-const DEFAULT_EXPIRY_MS = 3 * 86_400_000;
+export const DEFAULT_EXPIRY_MS = 3 * 86_400_000;
 const DEDUPE_RETENTION_MS = 30 * 86_400_000;
 const REFUSAL_FOLD_MS = 60_000;
 

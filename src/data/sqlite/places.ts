@@ -6,8 +6,8 @@
  */
 import { RECIPIENT_STATES } from '../../core/states.ts';
 import { withIdentityCap } from '../../policy/document.ts';
-import { type Change, giveBack, stateOf } from '../../policy/ledger.ts';
-import type { Send, SendRecipient } from '../../policy/send.ts';
+import { type Change, giveBack, type ScopeState, stateOf } from '../../policy/ledger.ts';
+import type { Send } from '../../policy/send.ts';
 import { CREDITS, type Space } from './spaces.ts';
 import { factsOf, type MessageRow, type RecipientRow, recipientRows, sendOfRow, sendRecipientOf } from './stored.ts';
 import { verdictsOf } from './verdicts.ts';
@@ -51,43 +51,32 @@ export function returned(space: Space, send: Send, row: RecipientRow): Change[] 
   return giveBack(space, policy, send, sendRecipientOf(row, facts), row.depart_at, false);
 }
 
-/** The first recipient that was accepted: the unit `message` counts at its departure. */
-export function firstAccepted(rows: readonly RecipientRow[]): RecipientRow | undefined {
-  return rows.find((row) => verdictsOf(row).first.verdict !== 'block');
-}
-
-/** The units `message` of a message where they count now, as changes by `units`. */
+/**
+ * The units `message` of a message where they count now, as changes by `units`: once in each scope that the message has, and
+ * once for each address or domain, at the departure of the first recipient that was accepted there.
+ */
 export function messageUnits(space: Space, send: Send, rows: readonly RecipientRow[], units: 1 | -1): Change[] {
-  const counting = firstAccepted(rows);
-  if (counting === undefined) return [];
-  const at = verdictsOf(rows[0]!).countedAt ?? counting.depart_at;
-  return messageUnitsAt(
-    space,
-    send,
-    sendRecipientOf(counting, null),
-    factsOf(counting)?.identityCap ?? null,
-    at,
-    units,
-  );
+  const accepted = rows.filter((row) => verdictsOf(row).first.verdict !== 'block');
+  const countedAt = rows[0] === undefined ? null : verdictsOf(rows[0]).countedAt;
+  const seen = new Set<ScopeState>();
+  const changes: Change[] = [];
+  for (const row of accepted) {
+    const facts = factsOf(row);
+    const recipient = sendRecipientOf(row, facts);
+    for (const { scope, unit, horizonSeconds } of withIdentityCap(space.policy, facts?.identityCap ?? null).tracks) {
+      const state = unit === 'message' ? stateOf(space, scope, send, recipient) : null;
+      if (state === null || seen.has(state)) continue;
+      seen.add(state);
+      const ofRecipient = scope === 'recipient' || scope === 'recipient_domain';
+      const second = Math.floor((ofRecipient ? row.depart_at : (countedAt ?? row.depart_at)) / 1000);
+      changes.push({ kind: 'units', state, unit, second, units, horizonSeconds });
+    }
+  }
+  return changes;
 }
 
-function messageUnitsAt(
-  space: Space,
-  send: Send,
-  recipient: SendRecipient,
-  identityCap: number | null,
-  at: number,
-  units: 1 | -1,
-): Change[] {
-  const policy = withIdentityCap(space.policy, identityCap);
-  const second = Math.floor(at / 1000);
-  return policy.tracks.flatMap(({ scope, unit, horizonSeconds }): Change[] => {
-    const state = unit === 'message' ? stateOf(space, scope, send, recipient) : null;
-    return state === null ? [] : [{ kind: 'units', state, unit, second, units, horizonSeconds }];
-  });
-}
-
-/** Whether nothing of the message has left, and so its unit `message` moves with it. */
-export function nothingLeft(rows: readonly RecipientRow[]): boolean {
-  return !rows.some(hasLeft);
+/** Whether the unit `message` goes with these recipients: all others have ended unsent, or hold no place. */
+export function moveAlone(rows: readonly RecipientRow[], moving: readonly RecipientRow[]): boolean {
+  const stays = (row: RecipientRow) => departs(row) && RECIPIENT_STATES[row.state] !== 'held';
+  return moving.length > 0 && rows.every((row) => moving.includes(row) || !stays(row));
 }

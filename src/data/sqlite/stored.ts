@@ -4,6 +4,7 @@ import { RECIPIENT_STATES } from '../../core/states.ts';
 import { type Facts, unpackFacts } from '../../policy/facts.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
 import type { Admission, RecipientKind, StoredMessage, StoredRecipient } from '../store.ts';
+import { prepared } from './database.ts';
 import { publicId } from './row-id.ts';
 import { tenantNoOf } from './spaces.ts';
 import { verdictsOf } from './verdicts.ts';
@@ -61,27 +62,25 @@ export function factsOf(row: RecipientRow): Facts | null {
 }
 
 export function recipientRows(db: DatabaseSync, message: number): RecipientRow[] {
-  return db
-    .prepare(`SELECT ${RECIPIENT_COLUMNS} FROM recipient WHERE id >= ? AND id < ? AND message = ? ORDER BY id`)
-    .all(message, message + 128, message) as unknown as RecipientRow[];
+  const sql = `SELECT ${RECIPIENT_COLUMNS} FROM recipient WHERE id >= ? AND id < ? AND message = ? ORDER BY id`;
+  return prepared(db, sql).all(message, message + 128, message) as unknown as RecipientRow[];
 }
 
 export function messageRow(db: DatabaseSync, row: number): MessageRow | null {
-  const found = db.prepare(`SELECT ${MESSAGE_COLUMNS} FROM message WHERE id = ?`).get(row);
+  const found = prepared(db, `SELECT ${MESSAGE_COLUMNS} FROM message WHERE id = ?`).get(row);
   return (found as unknown as MessageRow | undefined) ?? null;
 }
 
 export function scopesOf(db: DatabaseSync, row: MessageRow): Admission['scopes'] {
-  const found = db
-    .prepare(
-      `SELECT t.id AS tenant, i.id AS installation, a.id AS app FROM tenant t, installation i, app a
-       WHERE t.no = ? AND i.no = ? AND a.no = i.app`,
-    )
-    .get(tenantNoOf(row.space), row.installation) as { tenant: string; installation: string; app: string };
+  const found = prepared(
+    db,
+    `SELECT t.id AS tenant, i.id AS installation, a.id AS app FROM tenant t, installation i, app a
+     WHERE t.no = ? AND i.no = ? AND a.no = i.app`,
+  ).get(tenantNoOf(row.space), row.installation) as { tenant: string; installation: string; app: string };
   const identity =
     row.identity === null
       ? null
-      : ((db.prepare('SELECT id FROM identity WHERE no = ?').get(row.identity) as { id: string } | undefined)?.id ??
+      : ((prepared(db, 'SELECT id FROM identity WHERE no = ?').get(row.identity) as { id: string } | undefined)?.id ??
         null);
   return { ...found, identity, agent: row.agent };
 }
@@ -108,6 +107,12 @@ export function readAdmission(db: DatabaseSync, row: number): Admission | null {
   };
 }
 
+function handleOf(db: DatabaseSync, identity: number | null): string | null {
+  if (identity === null) return null;
+  const row = prepared(db, 'SELECT handle FROM identity WHERE no = ?').get(identity) as { handle: string } | undefined;
+  return row?.handle ?? null;
+}
+
 /** The message as it stands now. */
 export function readStored(db: DatabaseSync, message: MessageRow): StoredMessage {
   const rows = recipientRows(db, message.id);
@@ -118,7 +123,8 @@ export function readStored(db: DatabaseSync, message: MessageRow): StoredMessage
     policyVersion: message.policy,
     engine: rows[0] === undefined ? 0 : (factsOf(rows[0])?.engine ?? 0),
     kind: (message.flags & 1) === 1 ? 'marketing' : 'transactional',
-    from: message.from_email,
+    from: { email: message.from_email, name: message.from_name },
+    identity: handleOf(db, message.identity),
     subject: message.subject,
     meta: message.meta === null ? {} : (JSON.parse(message.meta) as Record<string, unknown>),
     agent: message.agent,

@@ -1,6 +1,8 @@
 /** Every write of the port by name. Each runs inside a group's transaction and never waits. */
 import type { StoreWrites } from '../store.ts';
 import { admit, check } from './admit.ts';
+import { putUpload } from './blob-use.ts';
+import { cancelMessage, lookAgain, removeContent, rescheduleMessage } from './changes.ts';
 import { claim, dueIn, mark, settle } from './dispatch.ts';
 import { headroom } from './headroom.ts';
 import { putIdentity } from './identities.ts';
@@ -26,6 +28,11 @@ export const WRITER_CALLS: Calls = {
   createKey,
   putPolicy,
   putIdentity,
+  cancelMessage,
+  rescheduleMessage,
+  removeContent,
+  lookAgain,
+  putUpload,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
     return null;
