@@ -10,11 +10,12 @@ import { countRates } from '../../policy/ledger.ts';
 import { look } from '../../policy/look.ts';
 import type { Send } from '../../policy/send.ts';
 import type { DecidedReason } from '../../policy/verdict.ts';
-import { storedVerdict } from './admit.ts';
-import { closeWith, isLastToLeave, returnPlaces } from './closing.ts';
+import { closeWith } from './closing.ts';
+import { returnPlaces } from './places.ts';
 import { type QueueRow, queueStatements, SENDING } from './queue-rows.ts';
 import type { Space } from './spaces.ts';
 import { type MessageRow, scopesOf, sendRecipientOf } from './stored.ts';
+import { withLater } from './verdicts.ts';
 import type { WriterState } from './writer-state.ts';
 
 const NOBODY: ReadonlySet<never> = new Set();
@@ -39,17 +40,13 @@ export function mayLeave(state: WriterState, space: Space, row: QueueRow, messag
 /** True, and the recipient closed, where its time is over. */
 export function isExpired(state: WriterState, space: Space, row: QueueRow, message: MessageRow, now: number): boolean {
   if (message.expires_at > now) return false;
-  if (attemptsMade(row) === 0) returnPlaces(state, space, row, message, isLastToLeave(state, row));
+  returnPlaces(state, space, row, message);
   closeWith(state, space, row, 'expired', now, {});
   return true;
 }
 
-/** Attempts before the one that a claim counts already. */
-function attemptsMade(row: QueueRow): number {
-  return row.state === SENDING ? row.attempts - 1 : row.attempts;
-}
-
-function sendAtDeparture(state: WriterState, space: Space, message: MessageRow): Send {
+/** The message as the look at departure sees it; sets the space's identity to the message's. */
+export function sendAtDeparture(state: WriterState, space: Space, message: MessageRow): Send {
   space.identity = null;
   if (message.identity !== null) {
     for (const identity of space.identities.values()) if (identity.no === message.identity) space.identity = identity;
@@ -100,9 +97,10 @@ function block(
   reasons: readonly DecidedReason[],
   now: number,
 ): void {
-  const verdict = storedVerdict({ verdict: 'block', departAt: row.depart_at, reasons, warnings: [] });
-  queueStatements(state.db).verdict.run(verdict, row.id);
-  if (attemptsMade(row) === 0) returnPlaces(state, space, row, message, isLastToLeave(state, row));
+  const blocked = { verdict: 'block', departAt: row.depart_at, reasons, warnings: [] } as const;
+  const later = withLater(row, { ...blocked, at: now, cause: 'departure', policyVersion: space.policy.version });
+  queueStatements(state.db).verdict.run(later, row.id);
+  returnPlaces(state, space, row, message);
   state.tally(space, reasons[0]?.code ?? 'blocked', now, 1);
   closeWith(state, space, row, 'blocked', now, {
     at: 'departure',

@@ -29,7 +29,6 @@ export type QueueStatements = {
   crash: StatementSync;
   wait: StatementSync;
   verdict: StatementSync;
-  others: StatementSync;
 };
 
 const known = new WeakMap<DatabaseSync, QueueStatements>();
@@ -60,7 +59,6 @@ function prepare(db: DatabaseSync): QueueStatements {
     crash: update('state = ?, due = ?, dot = 0, deaths = deaths + 1'),
     wait: update('due = ?'),
     verdict: update('verdict = ?'),
-    others: db.prepare('SELECT state, attempts FROM recipient WHERE id >= ? AND id < ? AND message = ? AND id <> ?'),
   };
 }
 

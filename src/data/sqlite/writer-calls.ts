@@ -1,7 +1,9 @@
 /** Every write of the port by name. Each runs inside a group's transaction and never waits. */
 import type { StoreWrites } from '../store.ts';
 import { admit, check } from './admit.ts';
+import { putUpload } from './blob-use.ts';
 import { capture } from './captures.ts';
+import { cancelMessage, lookAgain, removeContent, rescheduleMessage } from './changes.ts';
 import { claim, dueIn, mark, renew } from './dispatch.ts';
 import { headroom } from './headroom.ts';
 import { putIdentity } from './identities.ts';
@@ -33,6 +35,11 @@ export const WRITER_CALLS: Calls = {
   putPolicy,
   putIdentity,
   revokeKey,
+  cancelMessage,
+  rescheduleMessage,
+  removeContent,
+  lookAgain,
+  putUpload,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
     return null;

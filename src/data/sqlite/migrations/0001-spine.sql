@@ -202,8 +202,8 @@ CREATE TABLE event (
   data TEXT
 );
 CREATE UNIQUE INDEX event_seq ON event (space, seq);
--- Only what happens after acceptance: the acceptance itself stands in the message's own rows.
-CREATE INDEX event_recipient ON event (recipient) WHERE recipient IS NOT NULL AND type > 3;
+-- Only what happens after acceptance: the acceptance itself has no data, it stands in the message's own rows.
+CREATE INDEX event_recipient ON event (recipient) WHERE recipient IS NOT NULL AND (type > 3 OR data IS NOT NULL);
 
 -- Idempotency and dedupe keys in order of use; an index in memory answers for recent ones, `key_run` for the rest.
 CREATE TABLE used_key (
@@ -237,12 +237,15 @@ CREATE TABLE attachment (
   expires_at INTEGER NOT NULL
 );
 
+CREATE INDEX attachment_sha256 ON attachment (sha256);
+
 -- Which stored messages hold which blobs, so that a sweep removes a blob with its last message.
 CREATE TABLE blob_use (
   sha256 TEXT NOT NULL,
   message INTEGER NOT NULL,
   PRIMARY KEY (sha256, message)
 ) WITHOUT ROWID;
+CREATE INDEX blob_use_message ON blob_use (message);
 
 CREATE TABLE capture (
   no INTEGER PRIMARY KEY,
