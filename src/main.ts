@@ -4,6 +4,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import pino from 'pino';
+import { testClockRoutes } from './admin/test-clock.ts';
 import { makeKey, makeOperatorKey } from './base/api-key.ts';
 import { lockData } from './base/data-lock.ts';
 import { newId } from './base/ids.ts';
@@ -45,6 +46,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   const gate = buildServer({ store, settings, operatorKey, publicUrl: () => publicUrl, log });
   const intake = new Intake(store, blobs);
   intakeRoutes(gate.server, { intake, policies: new Policies(store), problems: gate.problems });
+  testClockRoutes(gate.server, { store, problems: gate.problems });
   const keys = await firstStart(store);
   let address: string;
   try {

@@ -12,6 +12,7 @@ import type { TraceLine } from '../policy/decide.ts';
 import type { EffectiveDocument, PolicyDocument } from '../policy/document.ts';
 import type { IdentityState, LimitFact, Setter, Standing, SuppressionReason } from '../policy/facts.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../policy/verdict.ts';
+import type { TestClockReads, TestClockWrites } from './port/test-clock.ts';
 
 export class StoreFault extends Error {
   readonly kind: 'full' | 'unavailable' | 'clock';
@@ -336,7 +337,7 @@ export type Page<Row> = { rows: Row[]; next: string | null };
 export type Space = { tenantNo: number; mode: Mode };
 
 /** What changes state: grouped, each one whole. */
-export interface StoreWrites {
+export interface StoreWrites extends TestClockWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer>;
   /** Decides and changes nothing. */
   check(request: AdmitRequest): Promise<CheckAnswer>;
@@ -368,7 +369,7 @@ export interface StoreWrites {
 }
 
 /** What only looks; may be a second old where its docstring says so. */
-export interface StoreReads {
+export interface StoreReads extends TestClockReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;
   tenantById(input: { id: string }): Promise<TenantRow | null>;

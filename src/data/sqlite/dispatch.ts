@@ -19,7 +19,7 @@ import type { Claimed, Settlement } from '../store.ts';
 import { BODY_BLOB, BODY_JSON, BODY_ZSTD, storedVerdict } from './admit.ts';
 import { unpackBody } from './bodies.ts';
 import { publicId } from './row-id.ts';
-import { modeOf, type Space } from './spaces.ts';
+import { modeOf, REAL_TIME, type Space } from './spaces.ts';
 import {
   factsOf,
   MESSAGE_COLUMNS,
@@ -44,6 +44,7 @@ const statements = new WeakMap<DatabaseSync, Statements>();
 type Statements = {
   due: StatementSync;
   nextDue: StatementSync;
+  endClaims: StatementSync;
   one: StatementSync;
   claim: StatementSync;
   mark: StatementSync;
@@ -60,6 +61,7 @@ function prepared(db: DatabaseSync): Statements {
         `SELECT ${RECIPIENT_COLUMNS}, claim, dot FROM recipient WHERE space = ? AND due <= ? AND due IS NOT NULL ORDER BY due LIMIT ?`,
       ),
       nextDue: db.prepare('SELECT min(due) AS due FROM recipient WHERE space = ? AND due IS NOT NULL'),
+      endClaims: db.prepare('UPDATE recipient SET due = 0 WHERE space = ? AND due >= ? AND due <= ?'),
       one: db.prepare(`SELECT ${RECIPIENT_COLUMNS}, claim, dot FROM recipient WHERE id = ?`),
       claim: db.prepare(
         'UPDATE recipient SET state = ?, due = ?, claim = claim + 1, dot = 0, attempts = attempts + 1, possible_duplicate = ? WHERE id = ?',
@@ -74,9 +76,13 @@ function prepared(db: DatabaseSync): Statements {
   return known;
 }
 
-/** A claim's end lies on the recipient's own clock where that stands still: there it ends only with the worker. */
-function claimEnd(space: Space, now: number): number {
-  return space.frozenAt === null ? now + CLAIM_MS : now + 366 * 86_400_000;
+/** Claims end on real time: beside a clock that stands still they would hold for ever, and end at its first move. */
+function claimEnd(state: WriterState, space: Space, now: number): number {
+  return space.frozenAt === null ? now + CLAIM_MS : REAL_TIME + state.realNow + CLAIM_MS;
+}
+
+function hasEnded(state: WriterState, row: QueueRow, now: number): boolean {
+  return row.due !== null && row.due <= (row.due >= REAL_TIME ? REAL_TIME + state.realNow : now);
 }
 
 /**
@@ -86,7 +92,9 @@ function claimEnd(space: Space, now: number): number {
 export function claim(state: WriterState, input: { most: number; live: boolean }): Claimed[] {
   state.flushRows();
   const claimed: Claimed[] = [];
-  const waiting = [...state.spaces.all()].filter((space) => space.nextDue <= space.now(state.realNow));
+  const waiting = [...state.spaces.all()].filter(
+    (space) => space.nextDue <= space.now(state.realNow) || space.nextClaimEnd <= state.realNow,
+  );
   const share = Math.min(MOST_A_SPACE, Math.max(1, Math.ceil(input.most / Math.max(1, waiting.length))));
   for (const space of waiting) {
     if (claimed.length >= input.most) break;
@@ -98,6 +106,7 @@ export function claim(state: WriterState, input: { most: number; live: boolean }
 function claimOf(state: WriterState, space: Space, most: number, claimed: Claimed[]): void {
   const now = space.now(state.realNow);
   const sql = prepared(state.db);
+  if (space.nextClaimEnd <= state.realNow) sql.endClaims.run(space.no, REAL_TIME, REAL_TIME + state.realNow);
   const rows = sql.due.all(space.no, now, most) as unknown as QueueRow[];
   for (const row of rows) {
     const message = sql.message.get(row.message) as unknown as MessageRow;
@@ -106,6 +115,7 @@ function claimOf(state: WriterState, space: Space, most: number, claimed: Claime
   }
   const next = sql.nextDue.get(space.no) as { due: number | null };
   space.nextDue = next.due ?? Number.POSITIVE_INFINITY;
+  if (space.frozenAt !== null) space.nextClaimEnd = state.spaces.claimEnd(space.no);
 }
 
 function takeOne(state: WriterState, space: Space, row: QueueRow, message: MessageRow, now: number): Claimed | null {
@@ -120,7 +130,7 @@ function takeOne(state: WriterState, space: Space, row: QueueRow, message: Messa
   }
   if (!maySend(state, space, row, message, now)) return null;
   const possibleDuplicate = row.possible_duplicate === 1;
-  prepared(state.db).claim.run(SENDING, claimEnd(space, now), possibleDuplicate ? 1 : 0, row.id);
+  prepared(state.db).claim.run(SENDING, claimEnd(state, space, now), possibleDuplicate ? 1 : 0, row.id);
   return {
     recipient: row.id,
     recipientId: publicId('rcp', row.id, message.nonce),
@@ -285,7 +295,7 @@ export function mark(state: WriterState, input: { recipient: number; token: numb
   if (row === undefined || row.claim !== input.token || row.state !== SENDING) return false;
   const space = state.spaces.get(row.space);
   const now = space.now(state.realNow);
-  if (row.due !== null && row.due <= now) return false;
+  if (hasEnded(state, row, now)) return false;
   const message = sql.message.get(row.message) as unknown as MessageRow;
   if (message.expires_at <= now) {
     closeWith(state, space, row, message, 'expired', now, {});
@@ -409,8 +419,9 @@ export function dueIn(state: WriterState): number | null {
   for (const space of state.spaces.all()) {
     const wait = space.nextDue - space.now(state.realNow);
     // A clock that stands still makes nothing due by waiting.
-    if (wait <= 0) return 0;
-    if (space.frozenAt === null && wait < soonest) soonest = wait;
+    const ends = space.nextClaimEnd - state.realNow;
+    if (wait <= 0 || ends <= 0) return 0;
+    soonest = Math.min(soonest, ends, space.frozenAt === null ? wait : ends);
   }
   return Number.isFinite(soonest) ? soonest : null;
 }

@@ -277,7 +277,7 @@ export class LedgerCache {
     this.trimJournal.run(this.lsn);
     this.saveLsn();
     for (const [hash, entry] of this.entries) if (entry.space === space) this.entries.delete(hash);
-    this.db.prepare('DELETE FROM ledger WHERE space = ?').run(space);
+    this.db.prepare('DELETE FROM ledger WHERE space = ? AND space % 2 = 1').run(space);
   }
 
   private replay(lsn: number, reader: PackReader): void {

@@ -7,6 +7,7 @@ import { keyOf, tenantOf } from './rows.ts';
 import { spaceOf } from './spaces.ts';
 import { messageRow, readStored } from './stored.ts';
 import { KEY_SELECT } from './tenants.ts';
+import { testClock } from './test-clock-reads.ts';
 
 type Calls = {
   [Name in keyof StoreReads]: (
@@ -16,6 +17,7 @@ type Calls = {
 };
 
 export const READER_CALLS: Calls = {
+  testClock,
   keyByPrefix(db, { prefix }) {
     const row = db.prepare(`${KEY_SELECT} WHERE k.prefix = ?`).get(prefix);
     return row === undefined ? null : keyOf(row);

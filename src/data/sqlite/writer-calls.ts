@@ -5,6 +5,7 @@ import { claim, dueIn, mark, settle } from './dispatch.ts';
 import { headroom } from './headroom.ts';
 import { putIdentity } from './identities.ts';
 import { createKey, createTenant, putPolicy } from './tenants.ts';
+import { endTestClock, moveTestClock, resetTestData } from './test-clock.ts';
 import type { WriterState } from './writer-state.ts';
 
 type Calls = {
@@ -26,6 +27,9 @@ export const WRITER_CALLS: Calls = {
   createKey,
   putPolicy,
   putIdentity,
+  moveTestClock,
+  endTestClock,
+  resetTestData,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
     return null;
