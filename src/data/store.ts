@@ -66,7 +66,9 @@ export type AdmitRequest = {
   meta: string | null;
   recipients: AdmitRecipient[];
   /** The canonical content: JSON of the submission. Empty where it lies in the blob store. */
-  body: Uint8Array;
+  body: string;
+  /** Octets of the body in UTF-8, wherever it lies. */
+  bodyBytes: number;
   /** A body too large for a row: its blob, stored already. */
   bodyBlob: { sha256: string; size: number } | null;
   /** Attachments: their blobs are stored already. */

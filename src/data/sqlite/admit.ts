@@ -238,7 +238,7 @@ function sendOf(space: Space, request: AdmitRequest, identity: IdentityRow | nul
 }
 
 function contentSize(request: AdmitRequest): number {
-  let size = request.bodyBlob?.size ?? request.body.length;
+  let size = request.bodyBytes;
   for (const blob of request.blobs) size += blob.size;
   return size;
 }

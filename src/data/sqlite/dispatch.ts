@@ -159,7 +159,7 @@ function contentOf(state: WriterState, message: number): Claimed['content'] {
   };
   if (body === null) return { gone: true };
   if (body_form === BODY_BLOB) return { blob: String(body) };
-  if (body_form === BODY_JSON) return { inline: body as Uint8Array };
+  if (body_form === BODY_JSON) return { inline: typeof body === 'string' ? Buffer.from(body) : body };
   if (body_form === BODY_ZSTD) return { inline: unpackBody(body as Uint8Array) };
   return { gone: true };
 }

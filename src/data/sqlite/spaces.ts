@@ -143,6 +143,8 @@ const scopeKey = (kind: LimitScope, id: string): string => `#${kind}:${id}`;
 
 export class Spaces {
   private readonly known = new Map<number, Space>();
+  /** Spaces used in the group at hand. */
+  private readonly touched = new Set<Space>();
   private readonly db: DatabaseSync;
   private readonly cache: LedgerCache;
 
@@ -152,7 +154,9 @@ export class Spaces {
   }
 
   get(no: number): Space {
-    return this.known.get(no) ?? this.load(no);
+    const space = this.known.get(no) ?? this.load(no);
+    this.touched.add(space);
+    return space;
   }
 
   all(): IterableIterator<Space> {
@@ -183,7 +187,8 @@ export class Spaces {
   }
 
   release(): void {
-    for (const space of this.known.values()) space.release();
+    for (const space of this.touched) space.release();
+    this.touched.clear();
   }
 
   private load(no: number): Space {

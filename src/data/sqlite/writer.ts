@@ -6,6 +6,8 @@
  * fails the process ends at once: what the disk holds is then unknown, and only a fresh start finds out.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import type { AdmitAnswer } from '../store.ts';
+import { type Flat, flattenAnswer, readRequest } from './admit-codec.ts';
 import { migrate, openWriter } from './database.ts';
 import { dueIn, releaseDeadClaims } from './dispatch.ts';
 import type { Call, CallResult, GroupReply, GroupRequest } from './thread-protocol.ts';
@@ -76,7 +78,8 @@ function runCalls(calls: readonly Call[]): CallResult[] {
   for (const i of order(calls)) {
     const [name, input] = calls[i]!;
     const call = WRITER_CALLS[name as keyof typeof WRITER_CALLS] as (state: WriterState, input: unknown) => unknown;
-    results[i] = { ok: call(state, input) };
+    const output = call(state, input);
+    results[i] = { ok: name === 'admit' ? flattenAnswer(output as AdmitAnswer) : output };
   }
   return results;
 }
@@ -107,6 +110,11 @@ function faultOf(error: unknown): { kind: string; message: string } {
     process.exit(74);
   }
   return { kind: 'bug', message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+}
+
+/** Admissions travel flat; they are read once, however often their group is run. */
+function unpack(calls: readonly Call[]): Call[] {
+  return calls.map(([name, input]) => (name === 'admit' ? [name, readRequest(input as Flat)] : [name, input]));
 }
 
 function runGroup(calls: Call[]): CallResult[] {
@@ -143,7 +151,7 @@ port.on('message', (request: GroupRequest | 'close' | 'acceptClock') => {
     clockOffset = Date.now() - performance.now();
     return;
   }
-  const results = runGroup(request.calls);
+  const results = runGroup(unpack(request.calls));
   const reply: GroupReply = { results, dueIn: dueIn(state), hasEvents: state.hasEvents, micros };
   port.postMessage(reply);
   state.afterCommit();
