@@ -19,6 +19,8 @@ import type { MessagesReads, MessagesWrites } from './port/messages.ts';
 
 export type { LimitStanding, LimitState } from '../policy/headroom.ts';
 
+import type { TestClockReads, TestClockWrites } from './port/test-clock.ts';
+
 export class StoreFault extends Error {
   readonly kind: 'full' | 'unavailable' | 'clock';
 
@@ -350,7 +352,7 @@ export type Page<Row> = { rows: Row[]; next: string | null };
 export type Space = { tenantNo: number; mode: Mode };
 
 /** What changes state: grouped, each one whole. */
-export interface StoreWrites extends DeliveryWrites, MessagesWrites {
+export interface StoreWrites extends DeliveryWrites, MessagesWrites, TestClockWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer>;
   /** Decides and changes nothing. */
   check(request: AdmitRequest): Promise<CheckAnswer>;
@@ -385,7 +387,7 @@ export interface StoreWrites extends DeliveryWrites, MessagesWrites {
 }
 
 /** What only looks; may be a second old where its docstring says so. */
-export interface StoreReads extends DeliveryReads, MessagesReads, EventsReads {
+export interface StoreReads extends DeliveryReads, MessagesReads, EventsReads, TestClockReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;
   keysOfTenant(input: { tenantNo: number }): Promise<KeyRow[]>;

@@ -17,6 +17,7 @@ const DUE = `space = :space AND due IS NOT NULL AND (deaths < ${SUSPECT_DEATHS} 
 export type QueueStatements = {
   due: StatementSync;
   nextDue: StatementSync;
+  endClaims: StatementSync;
   one: StatementSync;
   message: StatementSync;
   messageWithBody: StatementSync;
@@ -47,6 +48,7 @@ function prepare(db: DatabaseSync): QueueStatements {
   return {
     due: db.prepare(`SELECT ${QUEUE_COLUMNS} FROM recipient WHERE ${DUE} AND due <= :now ORDER BY due LIMIT :most`),
     nextDue: db.prepare(`SELECT min(due) AS due FROM recipient WHERE ${DUE}`),
+    endClaims: db.prepare('UPDATE recipient SET due = 0 WHERE space = ? AND due >= ? AND due <= ?'),
     one: db.prepare(`SELECT ${QUEUE_COLUMNS} FROM recipient WHERE id = ?`),
     message: db.prepare(`SELECT ${MESSAGE_COLUMNS} FROM message WHERE id = ?`),
     messageWithBody: db.prepare(`SELECT ${MESSAGE_COLUMNS}, body FROM message WHERE id = ?`),

@@ -8,6 +8,7 @@ import { MESSAGES_READS } from './messages-reads.ts';
 import { keyOf, tenantOf } from './rows.ts';
 import { spaceOf } from './spaces.ts';
 import { KEY_SELECT } from './tenants.ts';
+import { testClock } from './test-clock-reads.ts';
 
 type Calls = {
   [Name in keyof StoreReads]: (
@@ -20,6 +21,7 @@ export const READER_CALLS: Calls = {
   ...captureReads,
   ...MESSAGES_READS,
   ...EVENTS_READS,
+  testClock,
   keyByPrefix(db, { prefix }) {
     const row = db.prepare(`${KEY_SELECT} WHERE k.prefix = ?`).get(prefix);
     return row === undefined ? null : keyOf(row);

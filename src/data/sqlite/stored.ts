@@ -176,7 +176,8 @@ function storedRecipient(row: RecipientRow, nonce: number): StoredRecipient {
     kind: KINDS[row.kind]!,
     state: RECIPIENT_STATES[row.state]!,
     departAt: row.depart_at,
-    nextAttemptAt: row.due,
+    // While it is being sent, the row holds the end of the claim.
+    nextAttemptAt: RECIPIENT_STATES[row.state] === 'sending' ? null : row.due,
     attempts: row.attempts,
     possibleDuplicate: row.possible_duplicate === 1,
     closedAt: row.closed_at,

@@ -10,6 +10,7 @@ import { putIdentity } from './identities.ts';
 import { settle } from './settle.ts';
 import { simulateReturn } from './simulated-returns.ts';
 import { createKey, createTenant, putPolicy, revokeKey } from './tenants.ts';
+import { endTestClock, moveTestClock, resetTestData } from './test-clock.ts';
 import type { WriterState } from './writer-state.ts';
 
 type Calls = {
@@ -40,6 +41,9 @@ export const WRITER_CALLS: Calls = {
   removeContent,
   lookAgain,
   putUpload,
+  moveTestClock,
+  endTestClock,
+  resetTestData,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
     return null;
