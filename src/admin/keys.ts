@@ -83,7 +83,7 @@ export function keyRoutes(server: FastifyInstance, { store, problems, authentica
     async (request, reply) => {
       const { id } = request.params as Static<typeof ID_PARAMS>;
       const { tenantNo, mode } = principalOf(request);
-      const key = await store.revokeKey({ tenantNo, mode: shownTo(mode), id, actor: actorOf(request) });
+      const key = await store.revokeTenantKey({ tenantNo, mode: shownTo(mode), id, actor: actorOf(request) });
       if (key === null) return notFound(request, reply, problems, 'key', id);
       authenticator.forget();
       return keyBody(key);

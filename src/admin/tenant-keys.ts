@@ -68,7 +68,7 @@ export function tenantKeyRoutes(server: FastifyInstance, { store, problems, auth
       const { id, key: keyId } = request.params as Static<typeof KEY_PARAMS>;
       const tenant = await store.tenantById({ id });
       if (tenant === null) return notFound(request, reply, problems, 'tenant', id);
-      const key = await store.revokeKey({ tenantNo: tenant.no, mode: null, id: keyId, actor: actorOf(request) });
+      const key = await store.revokeTenantKey({ tenantNo: tenant.no, mode: null, id: keyId, actor: actorOf(request) });
       if (key === null) return notFound(request, reply, problems, 'key', keyId);
       authenticator.forget();
       return keyBody(key);

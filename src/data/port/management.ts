@@ -110,7 +110,7 @@ export interface ManagementWrites {
   /** A key made by another key, which can hand on no more than it has. */
   issueKey(input: { key: NewKey; byKeyNo: number }): Promise<IssuedKey>;
   /** `mode` null: keys of both modes. Null: no such key. */
-  revokeKey(input: { tenantNo: number; mode: Mode | null; id: string; actor: Actor }): Promise<KeyRow | null>;
+  revokeTenantKey(input: { tenantNo: number; mode: Mode | null; id: string; actor: Actor }): Promise<KeyRow | null>;
   /** Records when keys were last used. */
   touchKeys(input: { used: [keyNo: number, at: number][] }): Promise<null>;
   createApp(input: { id: string; name: string; actor: Actor }): Promise<AppRow>;

@@ -6,7 +6,7 @@ import { keyOf } from './rows.ts';
 import { createKey, DEFAULT_APP, KEY_SELECT } from './tenants.ts';
 import type { WriterState } from './writer-state.ts';
 
-type KeyCalls = Pick<ManagementWrites, 'issueKey' | 'revokeKey' | 'touchKeys'>;
+type KeyCalls = Pick<ManagementWrites, 'issueKey' | 'revokeTenantKey' | 'touchKeys'>;
 type Calls = {
   [Name in keyof KeyCalls]: (
     state: WriterState,
@@ -65,7 +65,7 @@ function issueKey(state: WriterState, input: { key: NewKey; byKeyNo: number }): 
 export const KEY_WRITES: Calls = {
   issueKey,
 
-  revokeKey(state, { tenantNo, mode, id, actor }) {
+  revokeTenantKey(state, { tenantNo, mode, id, actor }) {
     const find = state.db.prepare(`${KEY_SELECT} WHERE k.id = ? AND k.tenant = ? AND (? IS NULL OR k.mode = ?)`);
     const row = find.get(id, tenantNo, mode, mode);
     if (row === undefined) return null;

@@ -1,5 +1,6 @@
 /** Tenants and keys as they are made. */
 import { newId } from '../../base/ids.ts';
+import type { Mode } from '../../core/message.ts';
 import type { KeyRow, NewKey, NewTenant, TenantRow } from '../store.ts';
 import { audit } from './audit.ts';
 import { keyOf, tenantOf } from './rows.ts';
@@ -124,4 +125,14 @@ function installationOf(state: WriterState, tenantNo: number, appId: string | nu
     .prepare('INSERT INTO installation (id, tenant, app, name, created_at) VALUES (?, ?, ?, ?, ?)')
     .run(newId('ins'), tenantNo, app.no, app.name, state.realNow);
   return Number(made.lastInsertRowid);
+}
+
+export function revokeKey(state: WriterState, input: { id: string; actor: string }): boolean {
+  const row = state.db.prepare('SELECT tenant, mode, revoked_at FROM api_key WHERE id = ?').get(input.id) as
+    | { tenant: number; mode: Mode; revoked_at: number | null }
+    | undefined;
+  if (row === undefined || row.revoked_at !== null) return false;
+  state.db.prepare('UPDATE api_key SET revoked_at = ? WHERE id = ?').run(state.realNow, input.id);
+  audit(state, { tenantNo: row.tenant, mode: row.mode, actor: input.actor, action: 'key.revoked', target: input.id });
+  return true;
 }

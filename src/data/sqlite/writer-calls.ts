@@ -2,13 +2,19 @@
 import type { StoreWrites } from '../store.ts';
 import { ACCOUNT_WRITES } from './accounts.ts';
 import { admit, check } from './admit.ts';
+import { putUpload } from './blob-use.ts';
+import { capture } from './captures.ts';
 import { CATALOG_WRITES } from './catalog.ts';
-import { claim, dueIn, mark, settle } from './dispatch.ts';
+import { cancelMessage, lookAgain, removeContent, rescheduleMessage } from './changes.ts';
+import { claim, dueIn, mark, renew } from './dispatch.ts';
 import { headroom } from './headroom.ts';
 import { putIdentity } from './identities.ts';
 import { KEY_WRITES } from './keys.ts';
 import { POLICY_WRITES, putPolicy } from './policies.ts';
-import { createKey, createTenant } from './tenants.ts';
+import { settle } from './settle.ts';
+import { simulateReturn } from './simulated-returns.ts';
+import { createKey, createTenant, revokeKey } from './tenants.ts';
+import { endTestClock, moveTestClock, resetTestData } from './test-clock.ts';
 import type { WriterState } from './writer-state.ts';
 
 type Calls = {
@@ -23,13 +29,25 @@ export const WRITER_CALLS: Calls = {
   check,
   headroom,
   claim,
+  renew,
   mark,
   settle,
+  capture,
+  simulateReturn,
   dueIn,
   createTenant,
   createKey,
   putPolicy,
   putIdentity,
+  revokeKey,
+  cancelMessage,
+  rescheduleMessage,
+  removeContent,
+  lookAgain,
+  putUpload,
+  moveTestClock,
+  endTestClock,
+  resetTestData,
   ...ACCOUNT_WRITES,
   ...CATALOG_WRITES,
   ...KEY_WRITES,
