@@ -3,13 +3,17 @@ import type { FastifyInstance } from 'fastify';
 import { accountRoutes } from './account.ts';
 import { appRoutes } from './apps.ts';
 import { auditRoutes } from './audit.ts';
+import { contactRoutes } from './contacts.ts';
 import type { AdminDeps } from './deps.ts';
+import { identityRoutes } from './identities.ts';
 import { installationRoutes } from './installations.ts';
 import { keyRoutes } from './keys.ts';
+import { limitRoutes } from './limits.ts';
 import { meRoutes } from './me.ts';
 import { operatorPolicyRoutes } from './operator-policies.ts';
 import { planRoutes } from './plans.ts';
 import { policyRoutes } from './policies.ts';
+import { suppressionRoutes } from './suppressions.ts';
 import { tenantKeyRoutes } from './tenant-keys.ts';
 import { tenantRoutes } from './tenants.ts';
 import { usageRoutes } from './usage.ts';
@@ -19,6 +23,10 @@ const RESOURCES = [
   accountRoutes,
   keyRoutes,
   policyRoutes,
+  limitRoutes,
+  identityRoutes,
+  suppressionRoutes,
+  contactRoutes,
   usageRoutes,
   auditRoutes,
   installationRoutes,

@@ -13,8 +13,10 @@ import type { EffectiveDocument, PolicyDocument } from '../policy/document.ts';
 import type { IdentityState, LimitFact, Setter, Standing, SuppressionReason } from '../policy/facts.ts';
 import type { LimitStanding, LimitState } from '../policy/headroom.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../policy/verdict.ts';
+import type { ContactsReads, ContactsWrites } from './port/contacts.ts';
 import type { DeliveryReads, DeliveryWrites } from './port/delivery.ts';
 import type { EventsReads } from './port/events.ts';
+import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
 import type { ManagementReads, ManagementWrites } from './port/management.ts';
 import type { MessagesReads, MessagesWrites } from './port/messages.ts';
 import type { PoliciesReads, PoliciesWrites } from './port/policies.ts';
@@ -357,7 +359,14 @@ export type Page<Row> = { rows: Row[]; next: string | null };
 export type Space = { tenantNo: number; mode: Mode };
 
 /** What changes state: grouped, each one whole. */
-export interface StoreWrites extends ManagementWrites, PoliciesWrites, DeliveryWrites, MessagesWrites, TestClockWrites {
+export interface StoreWrites
+  extends ManagementWrites,
+    PoliciesWrites,
+    IdentitiesWrites,
+    ContactsWrites,
+    DeliveryWrites,
+    MessagesWrites,
+    TestClockWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer>;
   /** Decides and changes nothing. */
   check(request: AdmitRequest): Promise<CheckAnswer>;
@@ -379,7 +388,6 @@ export interface StoreWrites extends ManagementWrites, PoliciesWrites, DeliveryW
   createKey(key: NewKey): Promise<{ ok: true; key: KeyRow } | { ok: false; missing: 'tenant' | 'app' }>;
   /** False when no such key is in force. */
   revokeKey(input: { id: string; actor: string }): Promise<boolean>;
-  putIdentity(input: Space & { handle: string; fromEmail: string; fromName: string | null }): Promise<IdentityRow>;
   putSetting(input: { name: string; value: string }): Promise<null>;
   putPolicy(input: {
     owner: PolicyOwner;
@@ -397,6 +405,8 @@ export interface StoreWrites extends ManagementWrites, PoliciesWrites, DeliveryW
 export interface StoreReads
   extends ManagementReads,
     PoliciesReads,
+    IdentitiesReads,
+    ContactsReads,
     DeliveryReads,
     MessagesReads,
     EventsReads,

@@ -3,6 +3,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { EffectiveDocument } from '../../policy/document.ts';
 import type { StoreReads } from '../store.ts';
 import { captureReads } from './captures-reads.ts';
+import { CONTACT_READS } from './contacts-reads.ts';
 import { EVENTS_READS } from './events-reads.ts';
 import { MANAGEMENT_READS } from './management-reads.ts';
 import { MESSAGES_READS } from './messages-reads.ts';
@@ -24,6 +25,7 @@ export const READER_CALLS: Calls = {
   ...EVENTS_READS,
   testClock,
   ...MANAGEMENT_READS,
+  ...CONTACT_READS,
   keyByPrefix(db, { prefix }) {
     const row = db.prepare(`${KEY_SELECT} WHERE k.prefix = ?`).get(prefix);
     return row === undefined ? null : keyOf(row);

@@ -6,9 +6,10 @@ import { putUpload } from './blob-use.ts';
 import { capture } from './captures.ts';
 import { CATALOG_WRITES } from './catalog.ts';
 import { cancelMessage, lookAgain, removeContent, rescheduleMessage } from './changes.ts';
+import { CONTACT_WRITES } from './contacts.ts';
 import { claim, dueIn, mark, renew } from './dispatch.ts';
 import { headroom } from './headroom.ts';
-import { putIdentity } from './identities.ts';
+import { IDENTITY_WRITES } from './identities.ts';
 import { KEY_WRITES } from './keys.ts';
 import { POLICY_WRITES, putPolicy } from './policies.ts';
 import { settle } from './settle.ts';
@@ -38,7 +39,8 @@ export const WRITER_CALLS: Calls = {
   createTenant,
   createKey,
   putPolicy,
-  putIdentity,
+  ...IDENTITY_WRITES,
+  ...CONTACT_WRITES,
   revokeKey,
   cancelMessage,
   rescheduleMessage,

@@ -134,8 +134,8 @@ CREATE TABLE ledger (
   lsn INTEGER NOT NULL,
   state BLOB NOT NULL
 );
--- Test data can be emptied; only it pays for being found by its space.
-CREATE INDEX ledger_test ON ledger (space) WHERE space % 2 = 1;
+-- Contacts are listed, and test data is emptied, by space.
+CREATE INDEX ledger_space ON ledger (space);
 
 -- What each group of transactions changed in the ledger: replayed onto `ledger` after a crash.
 CREATE TABLE journal (
