@@ -3,7 +3,7 @@ import { formatTime } from '../core/time.ts';
 import type { LimitState } from '../data/store.ts';
 import type { Limit, Policy } from '../policy/document.ts';
 import type { LimitFact } from '../policy/facts.ts';
-import { emissionMicros, windowSpan } from '../policy/windows.ts';
+import { emissionMicros, releasedAt, windowSpan } from '../policy/windows.ts';
 
 export type LimitBody = {
   name: string;
@@ -57,7 +57,7 @@ export function limitAfter(
   }
   const used = fact.used + counted;
   const span = windowSpan(window);
-  const resets = fact.resetsAt ?? Math.floor(now / 1000) + span;
+  const resets = fact.resetsAt ?? releasedAt(window, Math.floor(now / 1000));
   return {
     ...shape,
     limit: limit.max,

@@ -11,7 +11,7 @@ import { stateNumber } from '../../core/states.ts';
 import { decide, trace } from '../../policy/decide.ts';
 import { type Limit, type Policy, withIdentityCap } from '../../policy/document.ts';
 import { type Facts, packFacts } from '../../policy/facts.ts';
-import { countDeparture, type ScopeState } from '../../policy/ledger.ts';
+import { type Counted, countDeparture, type ScopeState } from '../../policy/ledger.ts';
 import { ENGINE, look } from '../../policy/look.ts';
 import { limitScope } from '../../policy/rules/limit-finding.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
@@ -253,7 +253,7 @@ function decideAll(
   consume: boolean,
 ): Decided[] {
   const { policy } = space;
-  const counted = new Set<ScopeState>();
+  const counted = new Map<ScopeState, number>();
   const decided: Decided[] = [];
   let stored = false;
   for (const recipient of request.recipients) {
@@ -275,7 +275,7 @@ function count(
   recipient: SendRecipient,
   facts: Facts,
   verdict: Verdict,
-  counted: Set<ScopeState>,
+  counted: Counted,
 ): void {
   const nowSecond = Math.floor(facts.now / 1000);
   const policy = withIdentityCap(space.policy, facts.identityCap);

@@ -9,10 +9,10 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { EventType } from '../../core/events.ts';
 import { canMove, RECIPIENT_STATES, type RecipientState, stateNumber } from '../../core/states.ts';
 import { decide } from '../../policy/decide.ts';
-import { type Policy, withIdentityCap } from '../../policy/document.ts';
-import type { Facts, SuppressionReason } from '../../policy/facts.ts';
+import { withIdentityCap } from '../../policy/document.ts';
+import type { SuppressionReason } from '../../policy/facts.ts';
 import { countRates, giveBack } from '../../policy/ledger.ts';
-import { look } from '../../policy/look.ts';
+import { lookAtDeparture, ratesFreeAt } from '../../policy/look.ts';
 import type { Send } from '../../policy/send.ts';
 import type { DecidedReason } from '../../policy/verdict.ts';
 import type { Claimed, Settlement } from '../store.ts';
@@ -158,17 +158,8 @@ function contentOf(state: WriterState, message: number): Claimed['content'] {
 function maySend(state: WriterState, space: Space, row: QueueRow, message: MessageRow, now: number): boolean {
   const send = sendAtDeparture(state, space, message);
   const recipient = sendRecipientOf(row, null);
-  const full = look({
-    view: space,
-    policy: NOTHING_COUNTED(space.policy),
-    send,
-    recipient,
-    now,
-    counted: new Set(),
-    duplicate: null,
-  });
-  const facts: Facts = { ...full, account: { ...full.account, credits: null, storageLimit: null }, identityCap: null };
-  const verdict = decide(send, recipient, facts, NOTHING_COUNTED(space.policy));
+  const facts = lookAtDeparture({ view: space, send, recipient, now });
+  const verdict = decide(send, recipient, facts, space.policy);
   if (verdict.verdict === 'block') {
     blockAtDeparture(state, space, row, message, verdict.reasons, now);
     return false;
@@ -186,35 +177,17 @@ function sendAtDeparture(state: WriterState, space: Space, message: MessageRow):
   return { kind: 'transactional', onLimit: 'reject', sendAt: null, scopes, contentSize: 0 };
 }
 
-const uncounted = new WeakMap<Policy, Policy>();
-
-/** The policy without what was counted at acceptance: limits and cooldown. */
-function NOTHING_COUNTED(policy: Policy): Policy {
-  let known = uncounted.get(policy);
-  if (known === undefined) {
-    known = { ...policy, messageLimits: [], recipientLimits: [], cooldownSeconds: 0, tracks: [], rates: [] };
-    uncounted.set(policy, known);
-  }
-  return known;
-}
-
 /** A scheduled recipient takes its place in the `rate` limits when it leaves; a full one makes it wait. */
 function takeRate(state: WriterState, space: Space, row: QueueRow, send: Send, now: number): boolean {
   const { policy } = space;
   if (policy.rates.length === 0) return true;
   const recipient = sendRecipientOf(row, null);
-  const ratesOnly: Policy = {
-    ...policy,
-    messageLimits: policy.messageLimits.filter((limit) => limit.window.kind === 'rate'),
-    recipientLimits: policy.recipientLimits.filter((limit) => limit.window.kind === 'rate'),
-  };
-  const facts = look({ view: space, policy: ratesOnly, send, recipient, now, counted: new Set(), duplicate: null });
-  const waits = facts.limits.map((limit) => limit.freeAt ?? 0).filter((at) => at > 0);
-  if (waits.length > 0) {
-    state.db.prepare('UPDATE recipient SET due = ? WHERE id = ?').run(Math.max(...waits, now + 1), row.id);
+  const freeAt = ratesFreeAt(space, policy, send, recipient, now);
+  if (freeAt > now) {
+    state.db.prepare('UPDATE recipient SET due = ? WHERE id = ?').run(freeAt, row.id);
     return false;
   }
-  for (const change of countRates(space, policy, send, recipient, now, new Set())) {
+  for (const change of countRates(space, policy, send, recipient, now, new Map())) {
     state.ledger.apply(change, Math.floor(now / 1000));
   }
   return true;

@@ -55,7 +55,7 @@ function stateOfLimit(limit: Limit, state: ScopeState, scope: LimitState['scope'
       limit: limit.burst,
       used,
       remaining: limit.burst - used,
-      resetsAt: rateResetsAt(tat, interval, now),
+      resetsAt: rateResetsAt(tat, interval, limit.burst, now),
       windowSeconds: Math.ceil((limit.burst * limit.window.perSeconds) / limit.max),
       rate: true,
     };
