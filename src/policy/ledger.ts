@@ -94,7 +94,7 @@ export function applyChange(change: Change, nowSecond: number): void {
 }
 
 /**
- * The changes by which one accepted recipient counts at its departure. A message counts at its first departure: where
+ * The changes by which one accepted recipient counts at its departure, under the policy with its identity's cap. A message counts at its first departure: where
  * `counted` says that it counts at a later one, its unit moves. `rate` limits are counted only at the departure itself.
  */
 export function countDeparture(
