@@ -91,8 +91,8 @@ function claimOf(
     const one = takeOne(state, space, row, message, now);
     if (one !== null) claimed.push(one);
   }
-  const next = sql.nextDue.get({ space: space.no, lone: state.suspect ?? 0 }) as { due: number | null };
-  space.nextDue = next.due ?? Number.POSITIVE_INFINITY;
+  const next = sql.nextDue.get({ space: space.no, lone: state.suspect ?? 0 }) as { due: number } | undefined;
+  space.nextDue = next?.due ?? Number.POSITIVE_INFINITY;
   state.claims += 1;
   space.servedIn = state.claims;
 }
