@@ -97,12 +97,24 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
       store,
       async stop() {
         // What is accepted while the relay stops is durable and goes out after the next start.
-        await Promise.all([gate.server.close(), relay?.stop(settings.graceMs)]);
+        await Promise.all([within(gate.server.close(), settings.graceMs / 2), relay?.stop(settings.graceMs * 0.9)]);
         await store.close();
         await locked.lock.release();
       },
     },
   };
+}
+
+/** Waits for a promise, but no longer than this. */
+function within(promise: Promise<unknown>, waitMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, waitMs);
+    const done = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    promise.then(done, done);
+  });
 }
 
 /** Runs one command on the data folder that no gateway serves; a sentence when the folder cannot be used. */
