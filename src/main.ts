@@ -4,6 +4,9 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import pino from 'pino';
+import { pageRoutes } from './admin/page/http.ts';
+import { sinkRoutes } from './admin/sink/http.ts';
+import { MailReader } from './admin/sink/mail-reader.ts';
 import { testClockRoutes } from './admin/test-clock.ts';
 import { makeKey, makeOperatorKey } from './base/api-key.ts';
 import { lockData } from './base/data-lock.ts';
@@ -13,6 +16,7 @@ import { fileBlobs } from './data/blobs.ts';
 import { openSqliteStore } from './data/sqlite/store.ts';
 import type { Store } from './data/store.ts';
 import { buildServer } from './http/server.ts';
+import { readAddress } from './intake/address.ts';
 import { intakeRoutes } from './intake/http.ts';
 import { Policies } from './intake/policies.ts';
 import { Intake } from './intake/submit.ts';
@@ -46,7 +50,11 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   const gate = buildServer({ store, settings, operatorKey, publicUrl: () => publicUrl, log });
   const intake = new Intake(store, blobs);
   intakeRoutes(gate.server, { intake, policies: new Policies(store), problems: gate.problems });
-  testClockRoutes(gate.server, { store, problems: gate.problems });
+  const { server, problems } = gate;
+  const reader = new MailReader();
+  testClockRoutes(server, { store, problems });
+  sinkRoutes(server, { store, problems, reader, addressKey });
+  pageRoutes(server, { store, authenticator: gate.authenticator, reader, publicUrl: () => publicUrl });
   const keys = await firstStart(store);
   let address: string;
   try {
@@ -69,11 +77,18 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
       store,
       async stop() {
         await gate.server.close();
+        await reader.close();
         await store.close();
         await locked.lock.release();
       },
     },
   };
+}
+
+/** The key by which an address is counted; null where the text is no address. */
+function addressKey(email: string): string | null {
+  const read = readAddress(email);
+  return read.ok ? read.address.key : null;
 }
 
 /** A secret of this installation: made once, kept in the data folder for its owner alone. */

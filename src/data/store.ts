@@ -12,6 +12,7 @@ import type { TraceLine } from '../policy/decide.ts';
 import type { EffectiveDocument, PolicyDocument } from '../policy/document.ts';
 import type { IdentityState, LimitFact, Setter, Standing, SuppressionReason } from '../policy/facts.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../policy/verdict.ts';
+import type { CaptureReads } from './port/captures.ts';
 import type { TestClockReads, TestClockWrites } from './port/test-clock.ts';
 
 export class StoreFault extends Error {
@@ -371,7 +372,7 @@ export interface StoreWrites extends TestClockWrites {
 }
 
 /** What only looks; may be a second old where its docstring says so. */
-export interface StoreReads extends TestClockReads {
+export interface StoreReads extends TestClockReads, CaptureReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;
   tenantById(input: { id: string }): Promise<TenantRow | null>;

@@ -2,6 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { EffectiveDocument } from '../../policy/document.ts';
 import type { StoreReads } from '../store.ts';
+import { captureReads } from './capture-reads.ts';
 import { parsePublicId } from './row-id.ts';
 import { keyOf, tenantOf } from './rows.ts';
 import { spaceOf } from './spaces.ts';
@@ -17,6 +18,7 @@ type Calls = {
 };
 
 export const READER_CALLS: Calls = {
+  ...captureReads,
   testClock,
   keyByPrefix(db, { prefix }) {
     const row = db.prepare(`${KEY_SELECT} WHERE k.prefix = ?`).get(prefix);
