@@ -36,7 +36,6 @@ export function look(input: LookInput): Facts {
       limits.push(fact);
     }
   }
-  const lastSent = latestUpTo(seriesIn(contact, 'recipient'), Math.floor(departAt / 1000));
   return {
     engine: ENGINE,
     now,
@@ -47,7 +46,7 @@ export function look(input: LookInput): Facts {
     contentSize: send.contentSize,
     doNotContactSince: contact.doNotContact?.since ?? null,
     suppressions: activeSuppressions(contact, domain, now),
-    lastSentAt: lastSent === null ? null : lastSent * 1000,
+    lastSentAt: lastUnanswered(contact, Math.floor(departAt / 1000)),
     duplicate: input.duplicate,
     undeliverable: recipient.undeliverable,
     simulated: recipient.simulated,
@@ -66,8 +65,16 @@ function activeSuppressions(contact: ContactState, domain: ContactState, now: nu
 const ABSENT: LimitFact = { used: 0, resetsAt: null, freeAt: 0, units: 0 };
 
 /** Departures up to this second are forgotten by a limit that a reply resets. */
-function sinceReply(limit: Limit, contact: ContactState): number {
-  return limit.resetOnReply && contact.lastReplyAt !== null ? Math.floor(contact.lastReplyAt / 1000) : 0;
+export function sinceReply(limit: Limit, contact: ContactState): number {
+  const resets = limit.resetOnReply && limit.scope === 'recipient';
+  return resets && contact.lastReplyAt !== null ? Math.floor(contact.lastReplyAt / 1000) : 0;
+}
+
+/** The last departure to the contact up to `second` that no reply has followed, or null. */
+function lastUnanswered(contact: ContactState, second: number): number | null {
+  const last = latestUpTo(seriesIn(contact, 'recipient'), second);
+  const answered = contact.lastReplyAt === null ? 0 : Math.floor(contact.lastReplyAt / 1000);
+  return last === null || last <= answered ? null : last * 1000;
 }
 
 function limitFact(limit: Limit, input: LookInput, contact: ContactState, departAt: number): LimitFact {

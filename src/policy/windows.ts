@@ -86,6 +86,11 @@ export function resetsAt(series: Series, window: Counted, second: number, since 
   return oldest === null || oldest > second ? null : leavesAt(window.seconds, oldest);
 }
 
+/** The same for a window in which nothing was used before a unit departs at `second`. */
+export function resetsAfter(window: Counted, second: number): number {
+  return window.kind === 'calendar' ? periodStart(window.period, second, 1) : leavesAt(window.seconds, second);
+}
+
 /**
  * The earliest second at or after `from` at which `units` more fit without any window, past or future, holding more
  * than `max`; null when they never fit.

@@ -6,7 +6,8 @@ import type { CaptureReads, CaptureRow, RecentVerdict } from '../port/captures.t
 import type { Page } from '../store.ts';
 import { publicId } from './row-id.ts';
 import { spaceOf } from './spaces.ts';
-import { MESSAGE_COLUMNS, type MessageRow, RECIPIENT_COLUMNS, type RecipientRow, verdictOf } from './stored.ts';
+import { MESSAGE_COLUMNS, type MessageRow, RECIPIENT_COLUMNS, type RecipientRow } from './stored.ts';
+import { verdictsOf } from './verdicts.ts';
 
 /** A page holds whole messages: no more of them than this, but always one. */
 const MOST_PAGE_BYTES = 16 * 1024 * 1024;
@@ -99,13 +100,14 @@ function verdictRow(db: DatabaseSync, id: number, at: number): RecentVerdict | n
     | MessageRow
     | undefined;
   if (message === undefined) return null;
+  const { first, later } = verdictsOf(row);
   return {
     messageId: publicId('msg', message.id, message.nonce),
     recipientId: publicId('rcp', id, message.nonce),
     email: row.email,
     subject: message.subject,
-    decidedAt: at,
+    decidedAt: later?.at ?? at,
     state: RECIPIENT_STATES[row.state]!,
-    verdict: verdictOf(row),
+    verdict: later ?? first,
   };
 }

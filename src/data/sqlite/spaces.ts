@@ -48,6 +48,8 @@ export class Space implements LedgerView {
   lastNow = 0;
   /** When the next recipient is due, as far as known. */
   nextDue = Number.POSITIVE_INFINITY;
+  /** The claim that last took something from here: who waited longest comes first. */
+  servedIn = 0;
   /** Where the clock stands still: the real time at which the next claim ends. */
   nextClaimEnd = Number.POSITIVE_INFINITY;
   /** Set for the decision at hand. */

@@ -6,6 +6,7 @@
  * fails the process ends at once: what the disk holds is then unknown, and only a fresh start finds out.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import { armFailpoint, failpoint, passFailpoint } from '../../base/failpoint.ts';
 import type { AdmitAnswer } from '../store.ts';
 import { type Flat, flattenAnswer, readRequest } from './admit-codec.ts';
 import { migrate, openWriter } from './database.ts';
@@ -29,6 +30,9 @@ if (!migrated.ok) {
 }
 const state = new WriterState(db, options);
 const micros: Record<string, number> = {};
+/** Whether the group at hand stores an acceptance or a settlement: at others no test stops. */
+let isTelling = false;
+armFailpoint(options.failpoint ?? null);
 let clockOffset = Date.now() - performance.now();
 
 transaction(() => releaseDeadClaims(state));
@@ -56,8 +60,10 @@ function transaction<T>(work: () => T): T {
     let since = performance.now();
     state.endGroup();
     since = spend('write', since);
+    if (failpoint.armed !== null && isTelling) passFailpoint('before-commit');
     db.exec('COMMIT');
     spend('commit', since);
+    if (failpoint.armed !== null && isTelling) passFailpoint('after-commit');
     return result;
   } catch (error) {
     if (db.isTransaction) db.exec('ROLLBACK');
@@ -124,6 +130,7 @@ function runGroup(calls: Call[]): CallResult[] {
     return calls.map(() => ({ fault }));
   }
   state.startGroup(now);
+  if (failpoint.armed !== null) isTelling = calls.some(([name]) => name === 'admit' || name === 'settle');
   const since = performance.now();
   try {
     return transaction(() => {
