@@ -5,8 +5,12 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'n
 import { join, resolve } from 'node:path';
 import pino from 'pino';
 import { watchKeyUse } from './admin/key-use.ts';
+import { pageRoutes } from './admin/page/http.ts';
 import { adminRoutes } from './admin/routes.ts';
+import { sinkRoutes } from './admin/sink/http.ts';
+import { MailReader } from './admin/sink/mail-reader.ts';
 import { testClockRoutes } from './admin/test-clock.ts';
+import { readAddress } from './base/address.ts';
 import { makeKey, makeOperatorKey } from './base/api-key.ts';
 import { lockData } from './base/data-lock.ts';
 import { armFailpoint } from './base/failpoint.ts';
@@ -58,9 +62,13 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   const gate = buildServer({ store, settings, operatorKey, publicUrl: () => publicUrl, log });
   const intake = new Intake(store, blobs);
   const policies = new Policies(store);
-  intakeRoutes(gate.server, { intake, policies, problems: gate.problems });
-  adminRoutes(gate.server, { store, problems: gate.problems, authenticator: gate.authenticator });
-  testClockRoutes(gate.server, { store, problems: gate.problems });
+  const { server, problems } = gate;
+  const reader = new MailReader();
+  intakeRoutes(server, { intake, policies, problems });
+  adminRoutes(server, { store, problems, authenticator: gate.authenticator });
+  testClockRoutes(server, { store, problems });
+  sinkRoutes(server, { store, problems, reader, addressKey });
+  pageRoutes(server, { store, authenticator: gate.authenticator, reader, publicUrl: () => publicUrl });
   const keys = await firstStart(store);
   let address: string;
   try {
@@ -101,13 +109,26 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
       store,
       async stop() {
         // What is accepted while the relay stops is durable and goes out after the next start.
-        await Promise.all([gate.server.close(), relay?.stop(settings.graceMs)]);
+        await Promise.all([within(gate.server.close(), settings.graceMs / 2), relay?.stop(settings.graceMs * 0.9)]);
+        await reader.close();
         await keyUse.stop();
         await store.close();
         await locked.lock.release();
       },
     },
   };
+}
+
+/** Waits for a promise, but no longer than this. */
+function within(promise: Promise<unknown>, waitMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, waitMs);
+    const done = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    promise.then(done, done);
+  });
 }
 
 /** Runs one command on the data folder that no gateway serves; a sentence when the folder cannot be used. */
@@ -150,6 +171,12 @@ export async function migrateData(settings: Settings): Promise<MigrateResult> {
   } finally {
     await locked.lock.release();
   }
+}
+
+/** The key by which an address is counted; null where the text is no address. */
+function addressKey(email: string): string | null {
+  const read = readAddress(email);
+  return read.ok ? read.address.key : null;
 }
 
 /** A secret of this installation: made once, kept in the data folder for its owner alone. */

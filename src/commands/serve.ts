@@ -18,12 +18,14 @@ export async function serveCommand(args: string[]): Promise<number> {
   const started = await startGateway(read.settings);
   if (!started.ok) return failed(started.message, EXIT_FAILED);
   const { gateway } = started;
-  process.stdout.write(`${JSON.stringify({ msg: 'listening', ...gateway.listening })}\n`);
   if (gateway.welcome !== null) process.stderr.write(gateway.welcome);
+  process.stdout.write(`${JSON.stringify({ msg: 'listening', ...gateway.listening })}\n`);
   await new Promise<void>((resolve) => {
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);
   });
-  await gateway.stop();
+  // Whatever still hangs then was promised to nobody: what is stored is stored, and the rest is tried again at the next start.
+  const graceIsOver = new Promise<void>((resolve) => setTimeout(resolve, read.settings.graceMs).unref());
+  await Promise.race([gateway.stop(), graceIsOver]);
   return EXIT_DONE;
 }

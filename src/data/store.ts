@@ -13,8 +13,9 @@ import type { EffectiveDocument, PolicyDocument } from '../policy/document.ts';
 import type { IdentityState, LimitFact, Setter, Standing, SuppressionReason } from '../policy/facts.ts';
 import type { LimitStanding, LimitState } from '../policy/headroom.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../policy/verdict.ts';
+import type { CaptureReads } from './port/captures.ts';
 import type { ContactsReads, ContactsWrites } from './port/contacts.ts';
-import type { DeliveryReads, DeliveryWrites } from './port/delivery.ts';
+import type { DeliveryWrites } from './port/delivery.ts';
 import type { EventsReads } from './port/events.ts';
 import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
 import type { ManagementReads, ManagementWrites } from './port/management.ts';
@@ -407,7 +408,7 @@ export interface StoreReads
     PoliciesReads,
     IdentitiesReads,
     ContactsReads,
-    DeliveryReads,
+    CaptureReads,
     MessagesReads,
     EventsReads,
     TestClockReads {

@@ -3,7 +3,7 @@ import type { Limit } from './document.ts';
 import type { LimitFact } from './facts.ts';
 import { type ScopeState, seriesIn } from './ledger.ts';
 import type { Scope } from './verdict.ts';
-import { emissionMicros, rateResetsAt, rateUsed, resetsAfter, resetsAt, usedAt, windowSpan } from './windows.ts';
+import { emissionMicros, rateResetsAt, rateUsed, releasedAt, resetsAt, usedAt, windowSpan } from './windows.ts';
 
 /** What is used of a limit, and when `remaining` next grows, in milliseconds; null where nothing is used. */
 export type LimitStanding = { used: number; resetsAt: number | null };
@@ -46,7 +46,7 @@ export function standingOf(limit: Limit, state: ScopeState, since: number, now: 
   if (limit.window.kind === 'rate') {
     const interval = emissionMicros(limit.window.perSeconds, limit.max);
     const tat = state.tats?.get(limit.name) ?? 0;
-    return { used: rateUsed(tat, interval, limit.burst, now), resetsAt: rateResetsAt(tat, interval, now) };
+    return { used: rateUsed(tat, interval, limit.burst, now), resetsAt: rateResetsAt(tat, interval, limit.burst, now) };
   }
   const second = Math.floor(now / 1000);
   const series = seriesIn(state, limit.unit);
@@ -64,5 +64,5 @@ export function standingAfter(limit: Limit, fact: LimitFact, counted: number, no
     const interval = emissionMicros(window.perSeconds, limit.max);
     return { used, resetsAt: fact.resetsAt ?? Math.ceil((now * 1000 + interval) / 1000) };
   }
-  return { used, resetsAt: (fact.resetsAt ?? resetsAfter(window, Math.floor(now / 1000))) * 1000 };
+  return { used, resetsAt: (fact.resetsAt ?? releasedAt(window, Math.floor(now / 1000))) * 1000 };
 }

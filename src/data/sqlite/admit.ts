@@ -11,7 +11,7 @@ import { stateNumber } from '../../core/states.ts';
 import { decide, trace } from '../../policy/decide.ts';
 import { type Limit, type Policy, withIdentityCap } from '../../policy/document.ts';
 import { type Facts, packFacts } from '../../policy/facts.ts';
-import { type Change, countDeparture, type ScopeState } from '../../policy/ledger.ts';
+import { type Change, type Counted, countDeparture } from '../../policy/ledger.ts';
 import { ENGINE, look } from '../../policy/look.ts';
 import { limitScope } from '../../policy/rules/limit-finding.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
@@ -270,7 +270,7 @@ function decideAll(
   consume: boolean,
 ): Decided[] {
   const { policy } = space;
-  const counted = new Set<ScopeState>();
+  const counted: Counted = new Map();
   const assumed = consume ? null : new Assumed();
   const decided: Decided[] = [];
   let stored = false;
@@ -299,7 +299,7 @@ function changesOf(
   recipient: SendRecipient,
   facts: Facts,
   verdict: Verdict,
-  counted: Set<ScopeState>,
+  counted: Counted,
 ): Change[] {
   const policy = withIdentityCap(space.policy, facts.identityCap);
   return countDeparture(space, policy, send, recipient, verdict.departAt, facts.now, counted);

@@ -15,7 +15,7 @@ import {
 import { decide } from '../../policy/decide.ts';
 import { withIdentityCap } from '../../policy/document.ts';
 import type { Facts } from '../../policy/facts.ts';
-import { type Change, countDeparture, type ScopeState, stateOf } from '../../policy/ledger.ts';
+import { type Change, type Counted, countDeparture, stateOf } from '../../policy/ledger.ts';
 import { look } from '../../policy/look.ts';
 import type { Send } from '../../policy/send.ts';
 import type { Verdict } from '../../policy/verdict.ts';
@@ -133,7 +133,7 @@ function movePlaces(
     ...(moved ? messageUnits(space, send, rows, -1) : []),
   ];
   applyAll(state, space, given);
-  const counted = new Set<ScopeState>();
+  const counted: Counted = new Map();
   const taken: Change[] = [];
   const decisions: (RecipientDecision & { row: RecipientRow })[] = [];
   for (const row of moving) {
@@ -160,7 +160,7 @@ function movePlaces(
     return decisions.map(({ email, key, verdict }) => ({ email, key, verdict }));
   }
   for (const { row, verdict } of decisions) storeMoved(state, found, row, verdict);
-  if (moved) rememberCounted(state, rows, decisions[0]!.verdict.departAt);
+  if (moved) rememberCounted(state, rows, Math.min(...decisions.map(({ verdict }) => verdict.departAt)));
   return null;
 }
 
@@ -169,12 +169,12 @@ function inverse(change: Change): Change[] {
 }
 
 /** Every state in which the message counts: something of it has left, so its unit is taken and stays. */
-function allCounted(space: Space, send: Send, row: RecipientRow): Set<ScopeState> {
+function allCounted(space: Space, send: Send, row: RecipientRow): Counted {
   const recipient = sendRecipientOf(row, null);
   const states = space.policy.tracks
     .filter(({ unit }) => unit === 'message')
     .map(({ scope }) => stateOf(space, scope, send, recipient));
-  return new Set(states.filter((known) => known !== null));
+  return new Map(states.filter((known) => known !== null).map((known) => [known, Number.NEGATIVE_INFINITY]));
 }
 
 function storeMoved(state: WriterState, { space, now }: Found, row: RecipientRow, verdict: Verdict): void {
@@ -202,7 +202,7 @@ type Again = {
   /** The recipient has been accepted: its credit and its storage are taken. */
   settled: boolean;
   /** States in which the message counts; null: in all that it has. */
-  counted: ReadonlySet<ScopeState> | null;
+  counted: Counted | null;
 };
 
 function decideAgain(
@@ -230,7 +230,7 @@ export function lookAgain(
 ): { now: number; recipients: RecipientDecision[] } | null {
   const found = find(state, input);
   if (found === null) return null;
-  const counted = new Set<ScopeState>();
+  const counted: Counted = new Map();
   const recipients = found.rows.map((row) => {
     const { verdict } = decideAgain(state, found, row, { sendAt: found.message.send_at, settled: false, counted });
     return { email: row.email, key: row.key ?? row.email, verdict };

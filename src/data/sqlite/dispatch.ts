@@ -95,8 +95,8 @@ function claimOf(
     const one = takeOne(state, space, row, message, now);
     if (one !== null) claimed.push(one);
   }
-  const next = sql.nextDue.get({ space: space.no, lone: state.suspect ?? 0 }) as { due: number | null };
-  space.nextDue = next.due ?? Number.POSITIVE_INFINITY;
+  const next = sql.nextDue.get({ space: space.no, lone: state.suspect ?? 0 }) as { due: number } | undefined;
+  space.nextDue = next?.due ?? Number.POSITIVE_INFINITY;
   if (space.frozenAt !== null) space.nextClaimEnd = state.spaces.claimEnd(space.no);
   state.claims += 1;
   space.servedIn = state.claims;

@@ -355,8 +355,6 @@ export class LedgerCache {
 
 export type LedgerRow = { hash: number; space: number; key: string; lsn: number; state: Uint8Array };
 
-const KEPT_FOR_SECONDS = 400 * 86_400;
-
 function readChange(kind: number, reader: PackReader): (entry: Entry) => void {
   if (kind === TAT) {
     const name = reader.text();
@@ -375,8 +373,8 @@ function readChange(kind: number, reader: PackReader): (entry: Entry) => void {
   const second = reader.uint();
   const units = reader.int();
   const unit = kind === UNITS_RECIPIENT ? 'recipient' : 'message';
-  return (entry) =>
-    applyChange({ kind: 'units', state: entry, unit, second, units, horizonSeconds: KEPT_FOR_SECONDS }, second);
+  // Nothing is forgotten here: a reserved second lies ahead and says nothing of what is past.
+  return (entry) => applyChange({ kind: 'units', state: entry, unit, second, units, horizonSeconds: 0 }, 0);
 }
 
 function addTo(entry: Entry, name: string, delta: number): void {

@@ -1,8 +1,8 @@
 /**
  * Places given back: what a recipient took from limits and credits and does not use, because it will not depart.
  *
- * A recipient's own units count at its `depart_at`. The unit `message` counts once, at the departure of the first recipient
- * that was accepted (or where a new time moved it: `countedAt`), and is given back only when nothing of the message departs.
+ * A recipient's own units count at its `depart_at`. The unit `message` counts once, at the earliest departure of its
+ * recipients (or where a new time moved it: `countedAt`), and is given back only when nothing of the message departs.
  */
 import { RECIPIENT_STATES } from '../../core/states.ts';
 import { withIdentityCap } from '../../policy/document.ts';
@@ -53,10 +53,12 @@ export function returned(space: Space, send: Send, row: RecipientRow): Change[] 
 
 /**
  * The units `message` of a message where they count now, as changes by `units`: once in each scope that the message has, and
- * once for each address or domain, at the departure of the first recipient that was accepted there.
+ * once for each address or domain, at the earliest departure there.
  */
 export function messageUnits(space: Space, send: Send, rows: readonly RecipientRow[], units: 1 | -1): Change[] {
-  const accepted = rows.filter((row) => verdictsOf(row).first.verdict !== 'block');
+  const accepted = rows
+    .filter((row) => verdictsOf(row).first.verdict !== 'block')
+    .sort((a, b) => a.depart_at - b.depart_at);
   const countedAt = rows[0] === undefined ? null : verdictsOf(rows[0]).countedAt;
   const seen = new Set<ScopeState>();
   const changes: Change[] = [];

@@ -47,7 +47,7 @@ function prepare(db: DatabaseSync): QueueStatements {
   const update = (changes: string): StatementSync => db.prepare(`UPDATE recipient SET ${changes} WHERE id = ?`);
   return {
     due: db.prepare(`SELECT ${QUEUE_COLUMNS} FROM recipient WHERE ${DUE} AND due <= :now ORDER BY due LIMIT :most`),
-    nextDue: db.prepare(`SELECT min(due) AS due FROM recipient WHERE ${DUE}`),
+    nextDue: db.prepare(`SELECT due FROM recipient WHERE ${DUE} ORDER BY due LIMIT 1`),
     endClaims: db.prepare('UPDATE recipient SET due = 0 WHERE space = ? AND due >= ? AND due <= ?'),
     one: db.prepare(`SELECT ${QUEUE_COLUMNS} FROM recipient WHERE id = ?`),
     message: db.prepare(`SELECT ${MESSAGE_COLUMNS} FROM message WHERE id = ?`),

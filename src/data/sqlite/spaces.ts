@@ -111,6 +111,10 @@ export class Space implements LedgerView {
     return this.identity?.state ?? null;
   }
 
+  get identityHandle(): string | null {
+    return this.identity?.handle ?? null;
+  }
+
   get identityCap(): number | null {
     return this.identity?.dailyCap ?? null;
   }
