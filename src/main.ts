@@ -4,6 +4,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import pino from 'pino';
+import { testClockRoutes } from './admin/test-clock.ts';
 import { makeKey, makeOperatorKey } from './base/api-key.ts';
 import { lockData } from './base/data-lock.ts';
 import { armFailpoint } from './base/failpoint.ts';
@@ -56,6 +57,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   const intake = new Intake(store, blobs);
   const policies = new Policies(store);
   intakeRoutes(gate.server, { intake, policies, problems: gate.problems });
+  testClockRoutes(gate.server, { store, problems: gate.problems });
   const keys = await firstStart(store);
   let address: string;
   try {

@@ -11,8 +11,15 @@ import type { RecipientState } from '../core/states.ts';
 import type { TraceLine } from '../policy/decide.ts';
 import type { EffectiveDocument, PolicyDocument } from '../policy/document.ts';
 import type { IdentityState, LimitFact, Setter, Standing, SuppressionReason } from '../policy/facts.ts';
+import type { LimitStanding, LimitState } from '../policy/headroom.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../policy/verdict.ts';
 import type { DeliveryReads, DeliveryWrites } from './port/delivery.ts';
+import type { EventsReads } from './port/events.ts';
+import type { MessagesReads, MessagesWrites } from './port/messages.ts';
+
+export type { LimitStanding, LimitState } from '../policy/headroom.ts';
+
+import type { TestClockReads, TestClockWrites } from './port/test-clock.ts';
 
 export class StoreFault extends Error {
   readonly kind: 'full' | 'unavailable' | 'clock';
@@ -90,6 +97,18 @@ export type RecipientVerdict = {
   warnings: readonly DecidedWarning[];
   /** Aligned with the policy's message limits, then its recipient limits; as they were before this recipient. */
   limits: readonly LimitFact[];
+  /**
+   * Where a departure of the message lies ahead: the same limits as they stand on the clock, the whole message counted (in a
+   * check: nothing of it). Null where all leave at once, since `limits` then tells it.
+   */
+  standing: readonly LimitStanding[] | null;
+};
+
+/** A decision made on a recipient after the first one. */
+export type LaterVerdict = Verdict & {
+  at: number;
+  cause: 'departure' | 'reschedule';
+  policyVersion: number;
 };
 
 /** What was decided and, where something was accepted, stored. */
@@ -115,21 +134,6 @@ export type AdmitAnswer =
 export type Checked = Admission & { traces: TraceLine[][] };
 
 export type CheckAnswer = ({ outcome: 'checked' } & Checked) | { outcome: 'invalid'; param: string; message: string };
-
-/** Headroom of one limit of one scope. */
-export type LimitState = {
-  name: string;
-  scope: { kind: string; id: string };
-  unit: 'message' | 'recipient';
-  window: string;
-  limit: number;
-  used: number;
-  remaining: number;
-  resetsAt: number | null;
-  /** The window's length in seconds, for RateLimit-Policy. */
-  windowSeconds: number;
-  rate: boolean;
-};
 
 export type PolicyInForce = { version: number; document: EffectiveDocument };
 
@@ -205,8 +209,9 @@ export type StoredRecipient = {
   attempts: number;
   possibleDuplicate: boolean;
   closedAt: number | null;
+  /** The decision at acceptance. */
   verdict: Verdict;
-  limits: readonly LimitFact[];
+  later: LaterVerdict | null;
 };
 
 export type StoredMessage = {
@@ -216,8 +221,11 @@ export type StoredMessage = {
   policyVersion: number;
   engine: number;
   kind: MessageKind;
-  from: string;
+  from: { email: string; name: string | null };
+  /** Handle of the sending identity, or null. */
+  identity: string | null;
   subject: string;
+  /** Tags, metadata and the like, as they were stored. */
   meta: Record<string, unknown>;
   agent: string | null;
   sendAt: number | null;
@@ -344,7 +352,7 @@ export type Page<Row> = { rows: Row[]; next: string | null };
 export type Space = { tenantNo: number; mode: Mode };
 
 /** What changes state: grouped, each one whole. */
-export interface StoreWrites extends DeliveryWrites {
+export interface StoreWrites extends DeliveryWrites, MessagesWrites, TestClockWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer>;
   /** Decides and changes nothing. */
   check(request: AdmitRequest): Promise<CheckAnswer>;
@@ -379,7 +387,7 @@ export interface StoreWrites extends DeliveryWrites {
 }
 
 /** What only looks; may be a second old where its docstring says so. */
-export interface StoreReads extends DeliveryReads {
+export interface StoreReads extends DeliveryReads, MessagesReads, EventsReads, TestClockReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;
   keysOfTenant(input: { tenantNo: number }): Promise<KeyRow[]>;
@@ -389,7 +397,6 @@ export interface StoreReads extends DeliveryReads {
     tenantNo: number;
   }): Promise<{ installationNo: number; installationId: string; appId: string }>;
   policyVersion(input: { version: number }): Promise<PolicyInForce | null>;
-  message(input: Space & { id: string }): Promise<StoredMessage | null>;
   /** Uploads of this space that still exist, by id. */
   attachments(input: Space & { ids: string[] }): Promise<Map<string, Attachment>>;
   setting(input: { name: string }): Promise<string | null>;

@@ -72,11 +72,7 @@ export function buildServer(input: {
       answerBroken(error, socket, problems);
     },
   }) as unknown as FastifyInstance;
-  const problems = new Problems({
-    get docsBase() {
-      return `${input.publicUrl()}/docs/reasons/`;
-    },
-  });
+  const problems = new Problems({ docsBase: () => `${input.publicUrl()}/docs/reasons/` });
   const authenticator = new Authenticator(store, input.operatorKey);
   server.decorateRequest('caller', null);
   server.decorateRequest('headroomSet', false);

@@ -55,11 +55,17 @@ export function openQueue(t: TestContext): Queue {
   const at: Queue['at'] = (now, calls) => {
     db.exec('BEGIN IMMEDIATE');
     state.startGroup(now);
-    const result = calls(state);
-    state.endGroup();
-    db.exec('COMMIT');
-    state.afterCommit();
-    return result;
+    try {
+      const result = calls(state);
+      state.endGroup();
+      db.exec('COMMIT');
+      state.afterCommit();
+      return result;
+    } catch (error) {
+      db.exec('ROLLBACK');
+      state.recover();
+      throw error;
+    }
   };
   return {
     state,
@@ -88,7 +94,7 @@ export function openQueue(t: TestContext): Queue {
       };
     },
     events({ recipient }) {
-      const rows = db.prepare('SELECT type FROM event WHERE recipient = ? AND type > 3 ORDER BY seq').all(recipient);
+      const rows = db.prepare('SELECT type FROM event WHERE recipient = ? AND type > 1 ORDER BY seq').all(recipient);
       return (rows as { type: number }[]).map(({ type }) => EVENT_TYPES[type]!);
     },
   };
@@ -149,7 +155,8 @@ function request(principal: Principal, change: Partial<AdmitRequest> & { to?: st
       undeliverable: null,
       simulated: null,
     })),
-    body: Buffer.from(JSON.stringify({ subject: 'Hello', text: 'x' })),
+    body: '{"subject":"Hello","text":"x"}',
+    bodyBytes: 30,
     bodyBlob: null,
     blobs: [],
     idempotency: null,

@@ -4,29 +4,24 @@
  * counted again. Only `rate` limits, which are never reserved ahead, are taken here by a recipient that was scheduled.
  */
 import { decide } from '../../policy/decide.ts';
-import type { Policy } from '../../policy/document.ts';
-import type { Facts } from '../../policy/facts.ts';
 import { countRates } from '../../policy/ledger.ts';
-import { look } from '../../policy/look.ts';
+import { lookAtDeparture, ratesFreeAt } from '../../policy/look.ts';
 import type { Send } from '../../policy/send.ts';
 import type { DecidedReason } from '../../policy/verdict.ts';
-import { storedVerdict } from './admit.ts';
-import { closeWith, isLastToLeave, returnPlaces } from './closing.ts';
+import { closeWith } from './closing.ts';
+import { returnPlaces } from './places.ts';
 import { type QueueRow, queueStatements, SENDING } from './queue-rows.ts';
 import type { Space } from './spaces.ts';
 import { type MessageRow, scopesOf, sendRecipientOf } from './stored.ts';
+import { withLater } from './verdicts.ts';
 import type { WriterState } from './writer-state.ts';
-
-const NOBODY: ReadonlySet<never> = new Set();
 
 /** False where it may not leave now: it was closed here, or waits for its place in a `rate` limit. */
 export function mayLeave(state: WriterState, space: Space, row: QueueRow, message: MessageRow, now: number): boolean {
   const send = sendAtDeparture(state, space, message);
   const recipient = sendRecipientOf(row, null);
-  const policy = withoutCounted(space.policy);
-  const full = look({ view: space, policy, send, recipient, now, counted: NOBODY, duplicate: null });
-  const facts: Facts = { ...full, account: { ...full.account, credits: null, storageLimit: null }, identityCap: null };
-  const verdict = decide(send, recipient, facts, policy);
+  const facts = lookAtDeparture({ view: space, send, recipient, now });
+  const verdict = decide(send, recipient, facts, space.policy);
   if (verdict.verdict === 'block') {
     block(state, space, row, message, verdict.reasons, now);
     return false;
@@ -39,17 +34,13 @@ export function mayLeave(state: WriterState, space: Space, row: QueueRow, messag
 /** True, and the recipient closed, where its time is over. */
 export function isExpired(state: WriterState, space: Space, row: QueueRow, message: MessageRow, now: number): boolean {
   if (message.expires_at > now) return false;
-  if (attemptsMade(row) === 0) returnPlaces(state, space, row, message, isLastToLeave(state, row));
+  returnPlaces(state, space, row, message);
   closeWith(state, space, row, 'expired', now, {});
   return true;
 }
 
-/** Attempts before the one that a claim counts already. */
-function attemptsMade(row: QueueRow): number {
-  return row.state === SENDING ? row.attempts - 1 : row.attempts;
-}
-
-function sendAtDeparture(state: WriterState, space: Space, message: MessageRow): Send {
+/** The message as the look at departure sees it; sets the space's identity to the message's. */
+export function sendAtDeparture(state: WriterState, space: Space, message: MessageRow): Send {
   space.identity = null;
   if (message.identity !== null) {
     for (const identity of space.identities.values()) if (identity.no === message.identity) space.identity = identity;
@@ -58,35 +49,17 @@ function sendAtDeparture(state: WriterState, space: Space, message: MessageRow):
   return { kind: 'transactional', onLimit: 'reject', sendAt: null, scopes, contentSize: 0 };
 }
 
-const uncounted = new WeakMap<Policy, Policy>();
-
-/** The policy without what was counted at acceptance: limits and cooldown. */
-function withoutCounted(policy: Policy): Policy {
-  let known = uncounted.get(policy);
-  if (known === undefined) {
-    known = { ...policy, messageLimits: [], recipientLimits: [], cooldownSeconds: 0, tracks: [], rates: [] };
-    uncounted.set(policy, known);
-  }
-  return known;
-}
-
 /** A scheduled recipient takes its place in the `rate` limits when it leaves; a full one makes it wait. */
 function takeRate(state: WriterState, space: Space, row: QueueRow, send: Send, now: number): boolean {
   const { policy } = space;
   if (policy.rates.length === 0) return true;
   const recipient = sendRecipientOf(row, null);
-  const ratesOnly: Policy = {
-    ...policy,
-    messageLimits: policy.messageLimits.filter((limit) => limit.window.kind === 'rate'),
-    recipientLimits: policy.recipientLimits.filter((limit) => limit.window.kind === 'rate'),
-  };
-  const facts = look({ view: space, policy: ratesOnly, send, recipient, now, counted: NOBODY, duplicate: null });
-  const waits = facts.limits.map((limit) => limit.freeAt ?? 0).filter((at) => at > 0);
-  if (waits.length > 0) {
-    queueStatements(state.db).wait.run(Math.max(...waits, now + 1), row.id);
+  const freeAt = ratesFreeAt(space, policy, send, recipient, now);
+  if (freeAt > now) {
+    queueStatements(state.db).wait.run(freeAt, row.id);
     return false;
   }
-  for (const change of countRates(space, policy, send, recipient, now, new Set())) {
+  for (const change of countRates(space, policy, send, recipient, now, new Map())) {
     state.ledger.apply(change, Math.floor(now / 1000));
   }
   return true;
@@ -100,9 +73,10 @@ function block(
   reasons: readonly DecidedReason[],
   now: number,
 ): void {
-  const verdict = storedVerdict({ verdict: 'block', departAt: row.depart_at, reasons, warnings: [] });
-  queueStatements(state.db).verdict.run(verdict, row.id);
-  if (attemptsMade(row) === 0) returnPlaces(state, space, row, message, isLastToLeave(state, row));
+  const blocked = { verdict: 'block', departAt: row.depart_at, reasons, warnings: [] } as const;
+  const later = withLater(row, { ...blocked, at: now, cause: 'departure', policyVersion: space.policy.version });
+  queueStatements(state.db).verdict.run(later, row.id);
+  returnPlaces(state, space, row, message);
   state.tally(space, reasons[0]?.code ?? 'blocked', now, 1);
   closeWith(state, space, row, 'blocked', now, {
     at: 'departure',

@@ -25,19 +25,23 @@ import {
 } from './queue-rows.ts';
 import { publicId } from './row-id.ts';
 import { clearSuspect, MOST_DEATHS, setAside, settleUncertain } from './settle.ts';
-import { modeOf, type Space } from './spaces.ts';
+import { modeOf, REAL_TIME, type Space } from './spaces.ts';
 import type { MessageRow } from './stored.ts';
 import type { WriterState } from './writer-state.ts';
 
 export const CLAIM_MS = 60_000;
-const YEAR_MS = 366 * 86_400_000;
 const MOST_A_SPACE = 64;
 
 type MessageWithBody = MessageRow & { body: Uint8Array | string | null };
+type ClaimedMessage = MessageRow & { content: Claimed['content'] };
 
-/** A claim's end lies on the recipient's own clock where that stands still: there it ends only with the worker. */
-function claimEnd(space: Space, now: number): number {
-  return space.frozenAt === null ? now + CLAIM_MS : now + YEAR_MS;
+/** Claims end on real time: beside a clock that stands still they would hold for ever, and end at its first move. */
+function claimEnd(state: WriterState, space: Space, now: number): number {
+  return space.frozenAt === null ? now + CLAIM_MS : REAL_TIME + state.realNow + CLAIM_MS;
+}
+
+function hasEnded(state: WriterState, row: QueueRow, now: number): boolean {
+  return row.due !== null && row.due <= (row.due >= REAL_TIME ? REAL_TIME + state.realNow : now);
 }
 
 /**
@@ -48,13 +52,13 @@ export function claim(state: WriterState, input: { most: number; live: boolean }
   state.flushRows();
   if (state.suspect !== null && !isOut(state, state.suspect)) clearSuspect(state);
   const claimed: Claimed[] = [];
-  const bodies = new Map<number, MessageWithBody>();
+  const messages = new Map<number, ClaimedMessage>();
   for (let waiting = waitingSpaces(state, input.live); waiting.length > 0; ) {
     const before = claimed.length;
     const share = Math.min(MOST_A_SPACE, Math.max(1, Math.ceil((input.most - before) / waiting.length)));
     for (const space of waiting) {
       if (claimed.length >= input.most) return claimed;
-      claimOf(state, space, Math.min(share, input.most - claimed.length), claimed, bodies);
+      claimOf(state, space, Math.min(share, input.most - claimed.length), claimed, messages);
     }
     if (claimed.length === before) break;
     waiting = waitingSpaces(state, input.live);
@@ -66,7 +70,7 @@ export function claim(state: WriterState, input: { most: number; live: boolean }
 function waitingSpaces(state: WriterState, live: boolean): Space[] {
   const waiting: Space[] = [];
   for (const space of state.spaces.all()) {
-    if (space.nextDue > space.now(state.realNow)) continue;
+    if (space.nextDue > space.now(state.realNow) && space.nextClaimEnd > state.realNow) continue;
     if (live || modeOf(space.no) === 'test') waiting.push(space);
   }
   return waiting.sort((a, b) => a.servedIn - b.servedIn);
@@ -77,22 +81,25 @@ function claimOf(
   space: Space,
   most: number,
   claimed: Claimed[],
-  bodies: Map<number, MessageWithBody>,
+  messages: Map<number, ClaimedMessage>,
 ): void {
   const now = space.now(state.realNow);
   const sql = queueStatements(state.db);
+  if (space.nextClaimEnd <= state.realNow) sql.endClaims.run(space.no, REAL_TIME, REAL_TIME + state.realNow);
   const rows = sql.due.all({ space: space.no, lone: state.suspect ?? 0, now, most }) as unknown as QueueRow[];
   for (const row of rows) {
-    let message = bodies.get(row.message);
+    let message = messages.get(row.message);
     if (message === undefined) {
-      message = sql.messageWithBody.get(row.message) as unknown as MessageWithBody;
-      bodies.set(row.message, message);
+      const read = sql.messageWithBody.get(row.message) as unknown as MessageWithBody;
+      message = Object.assign(read, { content: contentOf(read) });
+      messages.set(row.message, message);
     }
     const one = takeOne(state, space, row, message, now);
     if (one !== null) claimed.push(one);
   }
   const next = sql.nextDue.get({ space: space.no, lone: state.suspect ?? 0 }) as { due: number } | undefined;
   space.nextDue = next?.due ?? Number.POSITIVE_INFINITY;
+  if (space.frozenAt !== null) space.nextClaimEnd = state.spaces.claimEnd(space.no);
   state.claims += 1;
   space.servedIn = state.claims;
 }
@@ -101,7 +108,7 @@ function takeOne(
   state: WriterState,
   space: Space,
   row: QueueRow,
-  message: MessageWithBody,
+  message: ClaimedMessage,
   now: number,
 ): Claimed | null {
   const hasDied = row.state === SENDING;
@@ -121,7 +128,12 @@ function takeOne(
     state.suspect = row.id;
   }
   if (!mayLeave(state, space, row, message, now)) return null;
-  queueStatements(state.db).claim.run(hasDied ? SENDING : moveTo(row, 'sending'), claimEnd(space, now), deaths, row.id);
+  queueStatements(state.db).claim.run(
+    hasDied ? SENDING : moveTo(row, 'sending'),
+    claimEnd(state, space, now),
+    deaths,
+    row.id,
+  );
   return {
     recipient: row.id,
     recipientId: publicId('rcp', row.id, message.nonce),
@@ -138,12 +150,13 @@ function takeOne(
     kind: (message.flags & 1) === 1 ? 'marketing' : 'transactional',
     email: row.email,
     from: { email: message.from_email, name: message.from_name },
-    content: contentOf(message),
+    content: message.content,
     size: message.size,
     possibleDuplicate: row.possible_duplicate === 1,
   };
 }
 
+/** One object for all recipients of a message, so that it crosses to the relay once. */
 function contentOf({ body_form, body }: MessageWithBody): Claimed['content'] {
   if (body === null) return { gone: true };
   if (body_form === BODY_BLOB) return { blob: String(body) };
@@ -156,7 +169,7 @@ function contentOf({ body_form, body }: MessageWithBody): Claimed['content'] {
 function isOut(state: WriterState, recipient: number): boolean {
   const row = queueRow(state.db, recipient);
   if (row === null || row.state !== SENDING || row.due === null) return false;
-  return row.due > state.spaces.get(row.space).now(state.realNow);
+  return !hasEnded(state, row, state.spaces.get(row.space).now(state.realNow));
 }
 
 /** Puts the end of claims a minute ahead again; answers with the recipients whose claim was lost. */
@@ -169,7 +182,7 @@ export function renew(state: WriterState, { claims }: { claims: ClaimRef[] }): n
       continue;
     }
     const space = state.spaces.get(row.space);
-    queueStatements(state.db).renew.run(claimEnd(space, space.now(state.realNow)), recipient);
+    queueStatements(state.db).renew.run(claimEnd(state, space, space.now(state.realNow)), recipient);
   }
   return lost;
 }
@@ -183,7 +196,7 @@ export function mark(state: WriterState, { recipient, token }: ClaimRef): boolea
   if (row === null || row.claim !== token || row.state !== SENDING) return false;
   const space = state.spaces.get(row.space);
   const now = space.now(state.realNow);
-  if (row.due !== null && row.due <= now) return false;
+  if (hasEnded(state, row, now)) return false;
   const message = queuedMessage(state.db, row.message);
   if (isExpired(state, space, row, message, now) || !mayLeave(state, space, row, message, now)) return false;
   queueStatements(state.db).mark.run(row.id);
@@ -196,8 +209,9 @@ export function dueIn(state: WriterState): number | null {
   for (const space of state.spaces.all()) {
     const wait = space.nextDue - space.now(state.realNow);
     // A clock that stands still makes nothing due by waiting.
-    if (wait <= 0) return 0;
-    if (space.frozenAt === null && wait < soonest) soonest = wait;
+    const ends = space.nextClaimEnd - state.realNow;
+    if (wait <= 0 || ends <= 0) return 0;
+    soonest = Math.min(soonest, ends, space.frozenAt === null ? wait : ends);
   }
   return Number.isFinite(soonest) ? soonest : null;
 }

@@ -17,6 +17,7 @@ const DUE = `space = :space AND due IS NOT NULL AND (deaths < ${SUSPECT_DEATHS} 
 export type QueueStatements = {
   due: StatementSync;
   nextDue: StatementSync;
+  endClaims: StatementSync;
   one: StatementSync;
   message: StatementSync;
   messageWithBody: StatementSync;
@@ -29,7 +30,6 @@ export type QueueStatements = {
   crash: StatementSync;
   wait: StatementSync;
   verdict: StatementSync;
-  others: StatementSync;
 };
 
 const known = new WeakMap<DatabaseSync, QueueStatements>();
@@ -48,6 +48,7 @@ function prepare(db: DatabaseSync): QueueStatements {
   return {
     due: db.prepare(`SELECT ${QUEUE_COLUMNS} FROM recipient WHERE ${DUE} AND due <= :now ORDER BY due LIMIT :most`),
     nextDue: db.prepare(`SELECT due FROM recipient WHERE ${DUE} ORDER BY due LIMIT 1`),
+    endClaims: db.prepare('UPDATE recipient SET due = 0 WHERE space = ? AND due >= ? AND due <= ?'),
     one: db.prepare(`SELECT ${QUEUE_COLUMNS} FROM recipient WHERE id = ?`),
     message: db.prepare(`SELECT ${MESSAGE_COLUMNS} FROM message WHERE id = ?`),
     messageWithBody: db.prepare(`SELECT ${MESSAGE_COLUMNS}, body FROM message WHERE id = ?`),
@@ -60,7 +61,6 @@ function prepare(db: DatabaseSync): QueueStatements {
     crash: update('state = ?, due = ?, dot = 0, deaths = deaths + 1'),
     wait: update('due = ?'),
     verdict: update('verdict = ?'),
-    others: db.prepare('SELECT state, attempts FROM recipient WHERE id >= ? AND id < ? AND message = ? AND id <> ?'),
   };
 }
 
