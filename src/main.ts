@@ -4,6 +4,9 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import pino from 'pino';
+import { docsRoutes } from './admin/docs/routes.ts';
+import { eventRoutes } from './admin/events.ts';
+import { reasonRoutes } from './admin/reasons.ts';
 import { makeKey, makeOperatorKey } from './base/api-key.ts';
 import { lockData } from './base/data-lock.ts';
 import { newId } from './base/ids.ts';
@@ -11,6 +14,7 @@ import type { Settings } from './config/settings.ts';
 import { fileBlobs } from './data/blobs.ts';
 import { openSqliteStore } from './data/sqlite/store.ts';
 import type { Store } from './data/store.ts';
+import { healthRoutes } from './http/health-routes.ts';
 import { buildServer } from './http/server.ts';
 import { intakeRoutes } from './intake/http.ts';
 import { Policies } from './intake/policies.ts';
@@ -42,9 +46,13 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   const { store } = opened;
   const blobs = fileBlobs(join(directory, 'blobs'));
   let publicUrl = settings.publicUrl ?? '';
-  const gate = buildServer({ store, settings, operatorKey, publicUrl: () => publicUrl, log });
+  const gate = await buildServer({ store, settings, operatorKey, publicUrl: () => publicUrl, log });
   const intake = new Intake(store, blobs);
-  intakeRoutes(gate.server, { intake, policies: new Policies(store), problems: gate.problems });
+  intakeRoutes(gate.server, { intake, policies: new Policies(store), problems: gate.problems, store, blobs });
+  healthRoutes(gate.server, { store, problems: gate.problems, metrics: gate.metrics });
+  reasonRoutes(gate.server, gate.problems);
+  eventRoutes(gate.server, { store, problems: gate.problems });
+  docsRoutes(gate.server, { problems: gate.problems, publicUrl: () => publicUrl });
   const keys = await firstStart(store);
   let address: string;
   try {

@@ -220,7 +220,7 @@ function withIssues(reason: DecidedReason, issues: readonly Issue[] | undefined)
 }
 
 /** Evidence as an answer has it: times in RFC 3339. */
-function writtenEvidence(evidence: Readonly<Record<string, unknown>>): Record<string, unknown> {
+export function writtenEvidence(evidence: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(evidence).map(([field, value]) => [
       field,

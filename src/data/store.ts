@@ -15,6 +15,7 @@ import type { LimitStanding, LimitState } from '../policy/headroom.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../policy/verdict.ts';
 import type { EventsReads } from './port/events.ts';
 import type { MessagesReads, MessagesWrites } from './port/messages.ts';
+import type { QueueReads } from './port/queue.ts';
 
 export type { LimitStanding, LimitState } from '../policy/headroom.ts';
 
@@ -374,7 +375,7 @@ export interface StoreWrites extends MessagesWrites {
 }
 
 /** What only looks; may be a second old where its docstring says so. */
-export interface StoreReads extends MessagesReads, EventsReads {
+export interface StoreReads extends MessagesReads, EventsReads, QueueReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;
   tenantById(input: { id: string }): Promise<TenantRow | null>;
@@ -391,8 +392,8 @@ export interface StoreReads extends MessagesReads, EventsReads {
 export interface Store extends StoreWrites, StoreReads {
   /** Calls back whenever something may have become due. */
   onDue(listener: () => void): void;
-  /** Calls back after events were committed. */
-  onEvents(listener: () => void): void;
+  /** Calls back after events were committed, with the tenants and modes that have new ones. */
+  onEvents(listener: (changed: readonly Space[]) => void): void;
   /** Null when healthy, else the sentence that says why not. */
   health(): Promise<string | null>;
   /** Figures of the implementation, for metrics and benches. */

@@ -82,7 +82,7 @@ export class Intake {
   async check(input: SubmitInput): Promise<Checked> {
     const reading = await this.read(input);
     if (!reading.ok) return reading.result as Checked;
-    const request = await this.request(input, reading.submission, false);
+    const { request } = this.request(input, reading.submission);
     return { outcome: 'answer', answer: await this.store.check(request) };
   }
 
@@ -106,19 +106,36 @@ export class Intake {
   }
 
   private async admit(input: SubmitInput, reading: Reading & { ok: true }): Promise<Submitted> {
-    for (const { sha256: name, bytes } of reading.files) await this.blobs.put(name, bytes);
-    const request = await this.request(input, reading.submission, true);
-    return { outcome: 'answer', answer: await this.store.admit(request) };
+    const { request, large } = this.request(input, reading.submission);
+    const files = large === null ? reading.files : [...reading.files, large];
+    const named = [...files, ...request.blobs].map(({ sha256: name }) => name);
+    if (named.length === 0) return { outcome: 'answer', answer: await this.store.admit(request) };
+    const release = this.blobs.hold(named);
+    let answer: AdmitAnswer;
+    try {
+      await Promise.all(files.map(({ sha256: name, bytes }) => this.blobs.put(name, bytes)));
+      answer = await this.store.admit(request);
+    } finally {
+      release();
+    }
+    if (answer.outcome === 'refused' || answer.outcome === 'invalid') await this.forget(named);
+    return { outcome: 'answer', answer };
   }
 
-  private async request(input: SubmitInput, submission: Submission, keep: boolean): Promise<AdmitRequest> {
+  /** What is not stored leaves nothing on the disk either. */
+  private async forget(named: string[]): Promise<void> {
+    for (const name of await this.store.unusedBlobs({ sha256s: named })) await this.blobs.remove(name);
+  }
+
+  private request(
+    input: SubmitInput,
+    submission: Submission,
+  ): { request: AdmitRequest; large: { sha256: string; bytes: Uint8Array } | null } {
     const body = Buffer.from(JSON.stringify(submission));
-    const large = body.length > INLINE_BYTES;
-    const bodyBlob = large ? { sha256: sha256(body), size: body.length } : null;
-    if (bodyBlob !== null && keep) await this.blobs.put(bodyBlob.sha256, body);
+    const large = body.length > INLINE_BYTES ? { sha256: sha256(body), bytes: body } : null;
     const keyed = input.idempotencyKey !== null || submission.dedupeKey !== null;
     const print = keyed ? fingerprint(submission) : '';
-    return {
+    const request: AdmitRequest = {
       principal: input.principal,
       requestId: input.requestId,
       kind: submission.kind,
@@ -131,8 +148,8 @@ export class Intake {
       subject: submission.subject,
       meta: metaOf(submission),
       recipients: recipientsOf(submission, input.principal.mode),
-      body: large ? NO_BYTES : body,
-      bodyBlob,
+      body: large === null ? body : NO_BYTES,
+      bodyBlob: large === null ? null : { sha256: large.sha256, size: body.length },
       blobs: submission.attachments.map(({ sha256: name, size }) => ({ sha256: name, size })),
       idempotency: input.idempotencyKey === null ? null : { key: input.idempotencyKey, fingerprint: print },
       dedupe:
@@ -141,6 +158,7 @@ export class Intake {
           : { key: submission.dedupeKey, fingerprint: print, block: submission.onDuplicate === 'block' },
       contentHash: null,
     };
+    return { request, large };
   }
 }
 

@@ -4,6 +4,7 @@ import type { EffectiveDocument } from '../../policy/document.ts';
 import type { StoreReads } from '../store.ts';
 import { EVENTS_READS } from './events-reads.ts';
 import { MESSAGES_READS } from './messages-reads.ts';
+import { QUEUE_READS } from './queue-reads.ts';
 import { keyOf, tenantOf } from './rows.ts';
 import { spaceOf } from './spaces.ts';
 import { KEY_SELECT } from './tenants.ts';
@@ -18,6 +19,7 @@ type Calls = {
 export const READER_CALLS: Calls = {
   ...MESSAGES_READS,
   ...EVENTS_READS,
+  ...QUEUE_READS,
   keyByPrefix(db, { prefix }) {
     const row = db.prepare(`${KEY_SELECT} WHERE k.prefix = ?`).get(prefix);
     return row === undefined ? null : keyOf(row);

@@ -1,7 +1,7 @@
 /** Every write of the port by name. Each runs inside a group's transaction and never waits. */
 import type { StoreWrites } from '../store.ts';
 import { admit, check } from './admit.ts';
-import { putUpload } from './blob-use.ts';
+import { putUpload, unusedBlobs } from './blob-use.ts';
 import { cancelMessage, lookAgain, removeContent, rescheduleMessage } from './changes.ts';
 import { claim, dueIn, mark, settle } from './dispatch.ts';
 import { headroom } from './headroom.ts';
@@ -33,6 +33,7 @@ export const WRITER_CALLS: Calls = {
   removeContent,
   lookAgain,
   putUpload,
+  unusedBlobs: (state, { sha256s }) => unusedBlobs(state, sha256s),
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
     return null;
