@@ -16,9 +16,11 @@ import { openSqliteStore } from './data/sqlite/store.ts';
 import type { Store } from './data/store.ts';
 import { healthRoutes } from './http/health-routes.ts';
 import { buildServer } from './http/server.ts';
+import { addressKey } from './intake/address.ts';
 import { intakeRoutes } from './intake/http.ts';
 import { Policies } from './intake/policies.ts';
 import { Intake } from './intake/submit.ts';
+import { returnRoutes } from './returns/http.ts';
 
 export type Gateway = {
   /** The line that says that all ports are open. */
@@ -52,6 +54,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   healthRoutes(gate.server, { store, problems: gate.problems, metrics: gate.metrics });
   reasonRoutes(gate.server, gate.problems);
   eventRoutes(gate.server, { store, problems: gate.problems });
+  returnRoutes(gate.server, { store, problems: gate.problems, addressKey });
   docsRoutes(gate.server, { problems: gate.problems, publicUrl: () => publicUrl });
   const keys = await firstStart(store);
   let address: string;

@@ -215,7 +215,9 @@ export function smtpText(reason: DecidedReason, options: ExplainOptions): string
 function withIssues(reason: DecidedReason, issues: readonly Issue[] | undefined): DecidedReason {
   const first = issues?.[0];
   if (reason.code !== 'validation_failed' || first === undefined || 'issues' in reason.evidence) return reason;
-  const evidence = { ...reason.evidence, issues: issues!.length, param: first.param, message: first.message };
+  // The sentence around it has its own full stop.
+  const message = first.message.endsWith('.') ? first.message.slice(0, -1) : first.message;
+  const evidence = { ...reason.evidence, issues: issues!.length, param: first.param, message };
   return { ...reason, evidence };
 }
 

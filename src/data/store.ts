@@ -16,6 +16,7 @@ import type { DecidedReason, DecidedWarning, Verdict } from '../policy/verdict.t
 import type { EventsReads } from './port/events.ts';
 import type { MessagesReads, MessagesWrites } from './port/messages.ts';
 import type { QueueReads } from './port/queue.ts';
+import type { ReturnsWrites } from './port/returns.ts';
 
 export type { LimitStanding, LimitState } from '../policy/headroom.ts';
 
@@ -343,7 +344,7 @@ export type Page<Row> = { rows: Row[]; next: string | null };
 export type Space = { tenantNo: number; mode: Mode };
 
 /** What changes state: grouped, each one whole. */
-export interface StoreWrites extends MessagesWrites {
+export interface StoreWrites extends MessagesWrites, ReturnsWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer>;
   /** Decides and changes nothing. */
   check(request: AdmitRequest): Promise<CheckAnswer>;

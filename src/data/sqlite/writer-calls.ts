@@ -6,6 +6,7 @@ import { cancelMessage, lookAgain, removeContent, rescheduleMessage } from './ch
 import { claim, dueIn, mark, settle } from './dispatch.ts';
 import { headroom } from './headroom.ts';
 import { putIdentity } from './identities.ts';
+import { reportReturn } from './returns.ts';
 import { createKey, createTenant, putPolicy } from './tenants.ts';
 import type { WriterState } from './writer-state.ts';
 
@@ -33,6 +34,7 @@ export const WRITER_CALLS: Calls = {
   removeContent,
   lookAgain,
   putUpload,
+  reportReturn,
   unusedBlobs: (state, { sha256s }) => unusedBlobs(state, sha256s),
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
