@@ -17,6 +17,8 @@ import type { CaptureReads } from './port/captures.ts';
 import type { DeliveryWrites } from './port/delivery.ts';
 import type { EventsReads } from './port/events.ts';
 import type { MessagesReads, MessagesWrites } from './port/messages.ts';
+import type { QueueReads } from './port/queue.ts';
+import type { ReturnsWrites } from './port/returns.ts';
 
 export type { LimitStanding, LimitState } from '../policy/headroom.ts';
 
@@ -353,7 +355,7 @@ export type Page<Row> = { rows: Row[]; next: string | null };
 export type Space = { tenantNo: number; mode: Mode };
 
 /** What changes state: grouped, each one whole. */
-export interface StoreWrites extends DeliveryWrites, MessagesWrites, TestClockWrites {
+export interface StoreWrites extends DeliveryWrites, MessagesWrites, ReturnsWrites, TestClockWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer>;
   /** Decides and changes nothing. */
   check(request: AdmitRequest): Promise<CheckAnswer>;
@@ -388,7 +390,7 @@ export interface StoreWrites extends DeliveryWrites, MessagesWrites, TestClockWr
 }
 
 /** What only looks; may be a second old where its docstring says so. */
-export interface StoreReads extends CaptureReads, MessagesReads, EventsReads, TestClockReads {
+export interface StoreReads extends CaptureReads, MessagesReads, EventsReads, QueueReads, TestClockReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;
   keysOfTenant(input: { tenantNo: number }): Promise<KeyRow[]>;
@@ -406,8 +408,8 @@ export interface StoreReads extends CaptureReads, MessagesReads, EventsReads, Te
 export interface Store extends StoreWrites, StoreReads {
   /** Calls back whenever something may have become due. */
   onDue(listener: () => void): void;
-  /** Calls back after events were committed. */
-  onEvents(listener: () => void): void;
+  /** Calls back after events were committed, with the tenants and modes that have new ones. */
+  onEvents(listener: (changed: readonly Space[]) => void): void;
   /** Null when healthy, else the sentence that says why not. */
   health(): Promise<string | null>;
   /** Figures of the implementation, for metrics and benches. */

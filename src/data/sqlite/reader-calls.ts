@@ -5,6 +5,7 @@ import type { StoreReads } from '../store.ts';
 import { captureReads } from './capture-reads.ts';
 import { EVENTS_READS } from './events-reads.ts';
 import { MESSAGES_READS } from './messages-reads.ts';
+import { QUEUE_READS } from './queue-reads.ts';
 import { keyOf, tenantOf } from './rows.ts';
 import { spaceOf } from './spaces.ts';
 import { KEY_SELECT } from './tenants.ts';
@@ -22,6 +23,7 @@ export const READER_CALLS: Calls = {
   ...MESSAGES_READS,
   ...EVENTS_READS,
   testClock,
+  ...QUEUE_READS,
   keyByPrefix(db, { prefix }) {
     const row = db.prepare(`${KEY_SELECT} WHERE k.prefix = ?`).get(prefix);
     return row === undefined ? null : keyOf(row);

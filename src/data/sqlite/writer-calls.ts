@@ -1,12 +1,13 @@
 /** Every write of the port by name. Each runs inside a group's transaction and never waits. */
 import type { StoreWrites } from '../store.ts';
 import { admit, check } from './admit.ts';
-import { putUpload } from './blob-use.ts';
+import { putUpload, unusedBlobs } from './blob-use.ts';
 import { capture } from './captures.ts';
 import { cancelMessage, lookAgain, removeContent, rescheduleMessage } from './changes.ts';
 import { claim, dueIn, mark, renew } from './dispatch.ts';
 import { headroom } from './headroom.ts';
 import { putIdentity } from './identities.ts';
+import { reportReturn } from './returns.ts';
 import { settle } from './settle.ts';
 import { simulateReturn } from './simulated-returns.ts';
 import { createKey, createTenant, putPolicy, revokeKey } from './tenants.ts';
@@ -44,6 +45,8 @@ export const WRITER_CALLS: Calls = {
   moveTestClock,
   endTestClock,
   resetTestData,
+  reportReturn,
+  unusedBlobs: (state, { sha256s }) => unusedBlobs(state, sha256s),
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
     return null;
