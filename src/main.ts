@@ -4,17 +4,23 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import pino from 'pino';
+import { testClockRoutes } from './admin/test-clock.ts';
 import { makeKey, makeOperatorKey } from './base/api-key.ts';
 import { lockData } from './base/data-lock.ts';
+import { armFailpoint } from './base/failpoint.ts';
 import { newId } from './base/ids.ts';
+import { openSecrets } from './base/secrets.ts';
 import type { Settings } from './config/settings.ts';
+import { type ControlParts, type ControlReply, type ControlRequest, control, serveControl } from './control.ts';
 import { fileBlobs } from './data/blobs.ts';
+import { migrateFolder } from './data/sqlite/database.ts';
 import { openSqliteStore } from './data/sqlite/store.ts';
 import type { Store } from './data/store.ts';
 import { buildServer } from './http/server.ts';
 import { intakeRoutes } from './intake/http.ts';
 import { Policies } from './intake/policies.ts';
 import { Intake } from './intake/submit.ts';
+import { openOutbound, startRelay } from './relay/relay.ts';
 
 export type Gateway = {
   /** The line that says that all ports are open. */
@@ -30,11 +36,16 @@ export type StartResult = { ok: true; gateway: Gateway } | { ok: false; message:
 export async function startGateway(settings: Settings): Promise<StartResult> {
   const directory = resolve(settings.dataDir);
   const log = pino({ level: settings.logLevel }, pino.destination({ dest: 2, sync: false }));
-  const locked = await lockData(directory, (socket) => socket.end());
+  const unknownPoint = armFailpoint(settings.failpoint);
+  if (unknownPoint !== null) return { ok: false, message: unknownPoint };
+  const next = openOutbound(settings.outbound, settings.domain);
+  if ('error' in next) return { ok: false, message: next.error };
+  let controls: ControlParts | null = null;
+  const locked = await lockData(directory, (socket) => serveControl(socket, () => controls));
   if (!locked.ok) return locked;
   const operatorKey = settings.operatorKey ?? kept(directory, 'operator.key', makeOperatorKey);
   const secret = settings.secret ?? kept(directory, 'master.secret', () => makeOperatorKey().slice(7));
-  const opened = await openSqliteStore({ directory, domain: settings.domain });
+  const opened = await openSqliteStore({ directory, domain: settings.domain, failpoint: settings.failpoint });
   if (!opened.ok) {
     await locked.lock.release();
     return opened;
@@ -44,7 +55,9 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   let publicUrl = settings.publicUrl ?? '';
   const gate = buildServer({ store, settings, operatorKey, publicUrl: () => publicUrl, log });
   const intake = new Intake(store, blobs);
-  intakeRoutes(gate.server, { intake, policies: new Policies(store), problems: gate.problems });
+  const policies = new Policies(store);
+  intakeRoutes(gate.server, { intake, policies, problems: gate.problems });
+  testClockRoutes(gate.server, { store, problems: gate.problems });
   const keys = await firstStart(store);
   let address: string;
   try {
@@ -58,7 +71,24 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
     };
   }
   publicUrl = settings.publicUrl ?? address;
-  void secret;
+  const relay =
+    settings.role === 'api'
+      ? null
+      : startRelay({
+          store,
+          blobs,
+          secrets: openSecrets([{ version: 1, secret }]),
+          domain: settings.domain,
+          outbound: next.outbound,
+          log,
+        });
+  controls = {
+    store,
+    intake,
+    policies,
+    docsBase: () => gate.problems.docsBase,
+    forgetKeys: () => gate.authenticator.forget(),
+  };
   return {
     ok: true,
     gateway: {
@@ -66,12 +96,67 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
       welcome: keys === null ? null : welcomeText(address, keys),
       store,
       async stop() {
-        await gate.server.close();
+        // What is accepted while the relay stops is durable and goes out after the next start.
+        await Promise.all([within(gate.server.close(), settings.graceMs / 2), relay?.stop(settings.graceMs * 0.9)]);
         await store.close();
         await locked.lock.release();
       },
     },
   };
+}
+
+/** Waits for a promise, but no longer than this. */
+function within(promise: Promise<unknown>, waitMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, waitMs);
+    const done = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    promise.then(done, done);
+  });
+}
+
+/** Runs one command on the data folder that no gateway serves; a sentence when the folder cannot be used. */
+export async function withData(settings: Settings, request: ControlRequest): Promise<ControlReply | string> {
+  const directory = resolve(settings.dataDir);
+  const locked = await lockData(directory, (socket) => serveControl(socket, () => null));
+  if (!locked.ok) return locked.message;
+  const opened = await openSqliteStore({ directory, domain: settings.domain });
+  if (!opened.ok) {
+    await locked.lock.release();
+    return opened.message;
+  }
+  const { store } = opened;
+  const url = settings.publicUrl ?? `http://${settings.host}:${settings.port}`;
+  const intake = new Intake(store, fileBlobs(join(directory, 'blobs')));
+  const parts = {
+    store,
+    intake,
+    policies: new Policies(store),
+    docsBase: () => `${url}/docs/reasons/`,
+    forgetKeys: () => undefined,
+  };
+  try {
+    return await control(parts, request);
+  } finally {
+    await store.close();
+    await locked.lock.release();
+  }
+}
+
+export type MigrateResult = { ok: true; applied: string[]; schema: number } | { ok: false; message: string };
+
+/** Migrates the data folder under its lock. */
+export async function migrateData(settings: Settings): Promise<MigrateResult> {
+  const directory = resolve(settings.dataDir);
+  const locked = await lockData(directory, (socket) => serveControl(socket, () => null));
+  if (!locked.ok) return locked;
+  try {
+    return migrateFolder(directory);
+  } finally {
+    await locked.lock.release();
+  }
 }
 
 /** A secret of this installation: made once, kept in the data folder for its owner alone. */

@@ -46,7 +46,6 @@ export function look(input: LookInput): Facts {
     if (fact.freeAt !== 0) isFull = true;
     limits.push(fact);
   }
-  const lastSent = latestUpTo(seriesIn(contact, 'recipient'), Math.floor(departAt / 1000));
   return {
     engine: ENGINE,
     now,
@@ -58,7 +57,7 @@ export function look(input: LookInput): Facts {
     contentSize: send.contentSize,
     doNotContactSince: contact.doNotContact?.since ?? null,
     suppressions: activeSuppressions(contact, domain, departAt),
-    lastSentAt: lastSent === null ? null : lastSent * 1000,
+    lastSentAt: lastUnanswered(contact, Math.floor(departAt / 1000)),
     duplicate: input.duplicate,
     undeliverable: recipient.undeliverable,
     simulated: recipient.simulated,
@@ -108,8 +107,15 @@ function activeSuppressions(contact: ContactState, domain: ContactState, departA
 const ABSENT: LimitFact = { used: 0, resetsAt: null, freeAt: 0, units: 0 };
 
 /** Departures up to this second are forgotten by a limit that a reply resets. */
-function sinceReply(limit: Limit, contact: ContactState): number {
+export function sinceReply(limit: Limit, contact: ContactState): number {
   return limit.resetOnReply && contact.lastReplyAt !== null ? Math.floor(contact.lastReplyAt / 1000) : 0;
+}
+
+/** The last departure to the contact up to `second` that no reply has followed, in milliseconds, or null. */
+function lastUnanswered(contact: ContactState, second: number): number | null {
+  const last = latestUpTo(seriesIn(contact, 'recipient'), second);
+  const answered = contact.lastReplyAt === null ? 0 : Math.floor(contact.lastReplyAt / 1000);
+  return last === null || last <= answered ? null : last * 1000;
 }
 
 function limitFact(
@@ -230,8 +236,8 @@ function placeIn(
 
 /** Cooldowns look at departures up to one's own, so a later place may meet one that was reserved before it. */
 function afterCooldown(contact: ContactState, cooldownSeconds: number, second: number): number {
-  const last = cooldownSeconds === 0 ? null : latestUpTo(seriesIn(contact, 'recipient'), second);
-  return last === null ? second : Math.max(second, last + cooldownSeconds);
+  const last = cooldownSeconds === 0 ? null : lastUnanswered(contact, second);
+  return last === null ? second : Math.max(second, last / 1000 + cooldownSeconds);
 }
 
 /** The most units that depart in this second in any of the limits. */

@@ -11,16 +11,27 @@ import { stateNumber } from '../../core/states.ts';
 import { decide, trace } from '../../policy/decide.ts';
 import { type Limit, type Policy, withIdentityCap } from '../../policy/document.ts';
 import { type Facts, packFacts } from '../../policy/facts.ts';
-import { type Counted, countDeparture, type ScopeState } from '../../policy/ledger.ts';
+import { type Change, type Counted, countDeparture } from '../../policy/ledger.ts';
 import { ENGINE, look } from '../../policy/look.ts';
 import { limitScope } from '../../policy/rules/limit-finding.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
 import type { Verdict } from '../../policy/verdict.ts';
-import type { Admission, AdmitAnswer, AdmitRequest, CheckAnswer, IdentityRow, RecipientVerdict } from '../store.ts';
+import type {
+  Admission,
+  AdmitAnswer,
+  AdmitRequest,
+  CheckAnswer,
+  IdentityRow,
+  LimitStanding,
+  RecipientVerdict,
+} from '../store.ts';
+import { Assumed } from './assumed.ts';
+import { standingLimits } from './headroom.ts';
 import { newNonce, publicId } from './row-id.ts';
 import { CREDITS, type Space, STORAGE, spaceOf } from './spaces.ts';
 import { readAdmission } from './stored.ts';
 import { KEY_DEDUPE, KEY_IDEMPOTENCY, type UsedKey } from './used-keys.ts';
+import { storedVerdict } from './verdicts.ts';
 import { HOUR_MS, type WriterState } from './writer-state.ts';
 
 export const FLAG_MARKETING = 1;
@@ -31,11 +42,17 @@ export const BODY_ZSTD = 2;
 export const BODY_BLOB = 3;
 export const RECIPIENT_KINDS = ['to', 'cc', 'bcc'] as const;
 
-const DEFAULT_EXPIRY_MS = 3 * 86_400_000;
+export const DEFAULT_EXPIRY_MS = 3 * 86_400_000;
 const DEDUPE_RETENTION_MS = 30 * 86_400_000;
 const REFUSAL_FOLD_MS = 60_000;
 
-type Decided = { recipient: SendRecipient; facts: Facts; verdict: Verdict };
+type Decided = {
+  recipient: SendRecipient;
+  facts: Facts;
+  verdict: Verdict;
+  /** Where a departure lies ahead: its limits as they stand on the clock, the whole message counted. */
+  standing: LimitStanding[] | null;
+};
 
 export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
   const space = state.spaces.get(spaceOf(request.principal.tenantNo, request.principal.mode));
@@ -141,7 +158,7 @@ export function check(state: WriterState, request: AdmitRequest): CheckAnswer {
 
 function recipientVerdict(one: Decided, email: string, id: string | null): RecipientVerdict {
   const { recipient, verdict, facts } = one;
-  return { id, email, key: recipient.key, ...verdict, limits: facts.limits };
+  return { id, email, key: recipient.key, ...verdict, limits: facts.limits, standing: one.standing };
 }
 
 function idempotencyUntil(space: Space, now: number): number {
@@ -238,7 +255,7 @@ function sendOf(space: Space, request: AdmitRequest, identity: IdentityRow | nul
 }
 
 function contentSize(request: AdmitRequest): number {
-  let size = request.bodyBlob?.size ?? request.body.length;
+  let size = request.bodyBytes;
   for (const blob of request.blobs) size += blob.size;
   return size;
 }
@@ -253,19 +270,46 @@ function decideAll(
   consume: boolean,
 ): Decided[] {
   const { policy } = space;
-  const counted = new Map<ScopeState, number>();
+  const counted: Counted = new Map();
+  const assumed = consume ? null : new Assumed();
   const decided: Decided[] = [];
   let stored = false;
   for (const recipient of request.recipients) {
-    const facts = look({ view: space, policy, send, recipient, now, counted, duplicate });
+    // The content is stored once, whatever the number of recipients.
+    const sized = stored ? { ...send, contentSize: 0 } : send;
+    const facts = look({ view: space, policy, send: sized, recipient, now, counted, duplicate });
     const verdict = decide(send, recipient, facts, policy);
-    decided.push({ recipient, facts, verdict });
-    if (!consume || verdict.verdict === 'block') continue;
-    count(state, space, send, recipient, facts, verdict, counted);
-    if (!stored) state.ledger.addGauge(space.tenantEntry(), STORAGE, send.contentSize);
+    decided.push({ recipient, facts, verdict, standing: null });
+    if (verdict.verdict === 'block') continue;
+    const changes = changesOf(space, send, recipient, facts, verdict, counted);
+    const size = stored ? 0 : send.contentSize;
     stored = true;
+    if (assumed === null) count(state, space, send, recipient, facts, changes, size);
+    else assume(assumed, space, facts, changes, size);
   }
+  assumed?.takeBack();
+  const isAhead = (send.sendAt ?? 0) > now || decided.some(({ verdict }) => verdict.verdict === 'schedule');
+  if (isAhead) for (const one of decided) one.standing = standingLimits(space, send, one.recipient, one.facts, now);
   return decided;
+}
+
+function changesOf(
+  space: Space,
+  send: Send,
+  recipient: SendRecipient,
+  facts: Facts,
+  verdict: Verdict,
+  counted: Counted,
+): Change[] {
+  const policy = withIdentityCap(space.policy, facts.identityCap);
+  return countDeparture(space, policy, send, recipient, verdict.departAt, facts.now, counted);
+}
+
+/** A check counts as a send would, so that its second recipient sees the first, and takes it all back. */
+function assume(assumed: Assumed, space: Space, facts: Facts, changes: readonly Change[], size: number): void {
+  for (const change of changes) assumed.count(change, Math.floor(facts.now / 1000));
+  if (facts.account.credits !== null) assumed.gauge(space.tenantEntry(), CREDITS, -1);
+  assumed.gauge(space.tenantEntry(), STORAGE, size);
 }
 
 function count(
@@ -274,15 +318,13 @@ function count(
   send: Send,
   recipient: SendRecipient,
   facts: Facts,
-  verdict: Verdict,
-  counted: Counted,
+  changes: readonly Change[],
+  size: number,
 ): void {
-  const nowSecond = Math.floor(facts.now / 1000);
   const policy = withIdentityCap(space.policy, facts.identityCap);
-  for (const change of countDeparture(space, policy, send, recipient, verdict.departAt, facts.now, counted)) {
-    state.ledger.apply(change, nowSecond);
-  }
+  for (const change of changes) state.ledger.apply(change, Math.floor(facts.now / 1000));
   if (facts.account.credits !== null) state.ledger.addGauge(space.tenantEntry(), CREDITS, -1);
+  state.ledger.addGauge(space.tenantEntry(), STORAGE, size);
   const split = policy.messageLimits.length;
   for (let i = 0; i < facts.limits.length; i += 1) {
     const limit = i < split ? policy.messageLimits[i]! : policy.recipientLimits[i - split]!;
@@ -402,7 +444,7 @@ function storeRecipients(
   now: number,
 ): void {
   const hour = Math.floor(now / HOUR_MS);
-  decided.forEach(({ facts, verdict }, i) => {
+  decided.forEach(({ facts, verdict, standing }, i) => {
     const recipient = request.recipients[i]!;
     const blocked = verdict.verdict === 'block';
     const scheduled = verdict.verdict === 'schedule';
@@ -420,16 +462,10 @@ function storeRecipients(
       verdict.departAt,
       blocked ? now : null,
       packFacts(facts, state.packer),
-      storedVerdict(verdict),
+      storedVerdict(verdict, standing),
     );
     if (due !== null && due < space.nextDue) space.nextDue = due;
     state.emitNumber(space, blocked ? EVENT_BLOCKED : scheduled ? EVENT_SCHEDULED : EVENT_ACCEPTED, now, row + i, null);
     state.tallyHour(space, hour, blocked ? (verdict.reasons[0]?.code ?? 'blocked') : 'accepted', 1);
   });
-}
-
-/** Nothing for a plain accept: it follows from the facts. Else what a later engine still has to show. */
-export function storedVerdict(verdict: Verdict): string | null {
-  if (verdict.verdict === 'accept' && verdict.warnings.length === 0) return null;
-  return JSON.stringify({ v: verdict.verdict, d: verdict.departAt, r: verdict.reasons, w: verdict.warnings });
 }

@@ -28,6 +28,12 @@ export const CREDITS = 'credits';
 export const STORAGE = 'storage';
 const TENANT_KEY = '#tenant';
 
+/**
+ * Beyond every date. Where a clock stands still, workers' claims still end on real time: their `due` is this number plus the
+ * millisecond of their end.
+ */
+export const REAL_TIME = 2 ** 52;
+
 export class Space implements LedgerView {
   readonly no: number;
   readonly tenant: TenantRow;
@@ -42,6 +48,10 @@ export class Space implements LedgerView {
   lastNow = 0;
   /** When the next recipient is due, as far as known. */
   nextDue = Number.POSITIVE_INFINITY;
+  /** The claim that last took something from here: who waited longest comes first. */
+  servedIn = 0;
+  /** Where the clock stands still: the real time at which the next claim ends. */
+  nextClaimEnd = Number.POSITIVE_INFINITY;
   /** Set for the decision at hand. */
   identity: IdentityRow | null = null;
   private readonly cache: LedgerCache;
@@ -139,6 +149,8 @@ const scopeKey = (kind: LimitScope, id: string): string => `#${kind}:${id}`;
 
 export class Spaces {
   private readonly known = new Map<number, Space>();
+  /** Spaces used in the group at hand. */
+  private readonly touched = new Set<Space>();
   private readonly db: DatabaseSync;
   private readonly cache: LedgerCache;
 
@@ -148,7 +160,9 @@ export class Spaces {
   }
 
   get(no: number): Space {
-    return this.known.get(no) ?? this.load(no);
+    const space = this.known.get(no) ?? this.load(no);
+    this.touched.add(space);
+    return space;
   }
 
   all(): IterableIterator<Space> {
@@ -179,7 +193,8 @@ export class Spaces {
   }
 
   release(): void {
-    for (const space of this.known.values()) space.release();
+    for (const space of this.touched) space.release();
+    this.touched.clear();
   }
 
   private load(no: number): Space {
@@ -212,8 +227,18 @@ export class Spaces {
       frozenAt: clock?.now ?? null,
     });
     space.nextDue = due.due ?? Number.POSITIVE_INFINITY;
+    if (space.frozenAt !== null) space.nextClaimEnd = this.claimEnd(no);
     this.known.set(no, space);
     return space;
+  }
+
+  /** The real time at which the next claim in a space whose clock stands still ends. */
+  claimEnd(no: number): number {
+    const row = this.db
+      .prepare('SELECT min(due) AS due FROM recipient WHERE space = ? AND due >= ?')
+      .get(no, REAL_TIME);
+    const due = row?.['due'] as number | null;
+    return due === null ? Number.POSITIVE_INFINITY : due - REAL_TIME;
   }
 
   private plan(name: string | null): { limits: PolicyDocument; storageBytes: number | null } {

@@ -5,7 +5,8 @@
  * into the next. No timer, and no wait when idle.
  */
 import { Worker } from 'node:worker_threads';
-import { type Store, StoreFault, type StoreFigures } from '../store.ts';
+import { type AdmitRequest, type Store, StoreFault, type StoreFigures } from '../store.ts';
+import { type Flat, flattenRequest, readAnswer } from './admit-codec.ts';
 import { READER_CALLS } from './reader-calls.ts';
 import type { Call, CallResult, GroupReply } from './thread-protocol.ts';
 import { WRITER_CALLS } from './writer-calls.ts';
@@ -163,6 +164,9 @@ export async function openSqliteStore(options: WriterOptions): Promise<OpenResul
   const threads = new SqliteThreads(writer, reader);
   const calls: Record<string, (input: unknown) => Promise<unknown>> = {};
   for (const name of Object.keys(WRITER_CALLS)) calls[name] = (input) => threads.write(name, input);
+  // The hot call travels flat, see admit-codec.ts.
+  calls['admit'] = async (input) =>
+    readAnswer((await threads.write('admit', flattenRequest(input as AdmitRequest))) as Flat);
   for (const name of Object.keys(READER_CALLS)) calls[name] = (input) => threads.read(name, input);
   const store = {
     ...calls,

@@ -25,6 +25,7 @@ export class UsedKeys {
   private readonly insert: BulkInsert;
   private readonly select: StatementSync;
   private readonly newest: StatementSync;
+  private readonly newestRun: StatementSync;
   /** Of this group, not inserted yet. */
   private readonly pending = new Map<number, Row>();
   private nextId = 0;
@@ -44,6 +45,7 @@ export class UsedKeys {
     ]);
     this.select = db.prepare('SELECT * FROM used_key WHERE id = ?');
     this.newest = db.prepare('SELECT max(id) AS id FROM used_key');
+    this.newestRun = db.prepare("SELECT value FROM setting WHERE name = 'key_run'");
     this.recover();
   }
 
@@ -51,7 +53,9 @@ export class UsedKeys {
     this.pending.clear();
     this.insert.clear();
     this.index.rebuild();
-    this.nextId = ((this.newest.get() as { id: number | null }).id ?? 0) + 1;
+    // The newest rows may have been emptied with a tenant's test data: numbers already in a run are not given again.
+    const run = this.newestRun.get() as { value: string } | undefined;
+    this.nextId = Math.max((this.newest.get() as { id: number | null }).id ?? 0, Number(run?.value ?? 0)) + 1;
   }
 
   use(space: Space, now: number, installation: string, key: { key: string } | null): UsedKey | null {

@@ -14,6 +14,8 @@ export type WriterOptions = {
   directory: string;
   /** The gateway's own domain: default senders live there. */
   domain: string;
+  /** A point at which the writer stops, for tests. */
+  failpoint?: string | null;
 };
 
 export class WriterState {
@@ -38,6 +40,10 @@ export class WriterState {
   dueChanged = false;
   /** Whether events were written in this group. */
   hasEvents = false;
+  /** How often a worker has taken something from a space. */
+  claims = 0;
+  /** The recipient that is tried alone now, since claims on it have died before. */
+  suspect: number | null = null;
 
   constructor(db: DatabaseSync, options: WriterOptions) {
     this.db = db;
@@ -188,6 +194,7 @@ export class WriterState {
     this.spaces.clear();
     this.senders.clear();
     this.refusals.clear();
+    this.suspect = null;
     this.findNextRow();
     this.loadDue();
   }

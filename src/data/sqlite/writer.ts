@@ -6,6 +6,9 @@
  * fails the process ends at once: what the disk holds is then unknown, and only a fresh start finds out.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import { armFailpoint, failpoint, passFailpoint } from '../../base/failpoint.ts';
+import type { AdmitAnswer } from '../store.ts';
+import { type Flat, flattenAnswer, readRequest } from './admit-codec.ts';
 import { migrate, openWriter } from './database.ts';
 import { dueIn, releaseDeadClaims } from './dispatch.ts';
 import type { Call, CallResult, GroupReply, GroupRequest } from './thread-protocol.ts';
@@ -27,6 +30,9 @@ if (!migrated.ok) {
 }
 const state = new WriterState(db, options);
 const micros: Record<string, number> = {};
+/** Whether the group at hand stores an acceptance or a settlement: at others no test stops. */
+let isTelling = false;
+armFailpoint(options.failpoint ?? null);
 let clockOffset = Date.now() - performance.now();
 
 transaction(() => releaseDeadClaims(state));
@@ -54,8 +60,10 @@ function transaction<T>(work: () => T): T {
     let since = performance.now();
     state.endGroup();
     since = spend('write', since);
+    if (failpoint.armed !== null && isTelling) passFailpoint('before-commit');
     db.exec('COMMIT');
     spend('commit', since);
+    if (failpoint.armed !== null && isTelling) passFailpoint('after-commit');
     return result;
   } catch (error) {
     if (db.isTransaction) db.exec('ROLLBACK');
@@ -76,7 +84,8 @@ function runCalls(calls: readonly Call[]): CallResult[] {
   for (const i of order(calls)) {
     const [name, input] = calls[i]!;
     const call = WRITER_CALLS[name as keyof typeof WRITER_CALLS] as (state: WriterState, input: unknown) => unknown;
-    results[i] = { ok: call(state, input) };
+    const output = call(state, input);
+    results[i] = { ok: name === 'admit' ? flattenAnswer(output as AdmitAnswer) : output };
   }
   return results;
 }
@@ -109,6 +118,11 @@ function faultOf(error: unknown): { kind: string; message: string } {
   return { kind: 'bug', message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 }
 
+/** Admissions travel flat; they are read once, however often their group is run. */
+function unpack(calls: readonly Call[]): Call[] {
+  return calls.map(([name, input]) => (name === 'admit' ? [name, readRequest(input as Flat)] : [name, input]));
+}
+
 function runGroup(calls: Call[]): CallResult[] {
   const now = readClock();
   if (now === null) {
@@ -116,6 +130,7 @@ function runGroup(calls: Call[]): CallResult[] {
     return calls.map(() => ({ fault }));
   }
   state.startGroup(now);
+  if (failpoint.armed !== null) isTelling = calls.some(([name]) => name === 'admit' || name === 'settle');
   const since = performance.now();
   try {
     return transaction(() => {
@@ -143,7 +158,7 @@ port.on('message', (request: GroupRequest | 'close' | 'acceptClock') => {
     clockOffset = Date.now() - performance.now();
     return;
   }
-  const results = runGroup(request.calls);
+  const results = runGroup(unpack(request.calls));
   const reply: GroupReply = { results, dueIn: dueIn(state), hasEvents: state.hasEvents, micros };
   port.postMessage(reply);
   state.afterCommit();

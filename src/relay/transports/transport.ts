@@ -42,10 +42,17 @@ export type DeliveryResult =
   /** The dot was sent and no whole answer came: nobody knows. */
   | { outcome: 'uncertain'; reply: RemoteReply };
 
-export type Stage = 'connect' | 'banner' | 'ehlo' | 'tls' | 'auth' | 'mail' | 'rcpt' | 'data' | 'body' | 'dot';
+/** Where in a session an outcome was decided, in the order of a session. */
+export const STAGES = ['connect', 'banner', 'ehlo', 'tls', 'auth', 'mail', 'rcpt', 'data', 'body', 'dot'] as const;
 
-export interface Transport {
+export type Stage = (typeof STAGES)[number];
+
+/** What carries one delivery. */
+export interface Carrier {
   deliver(delivery: Delivery): Promise<DeliveryResult>;
+}
+
+export interface Transport extends Carrier {
   /** Waits for answers to dots that are out for at most `graceMs`, then closes every connection. */
   close(graceMs: number): Promise<void>;
 }
