@@ -1,5 +1,6 @@
 /** Every file that is made from the code. A new one is a row here and a function that renders it. */
 
+import { configMarkdown } from './render/config-markdown.ts';
 import { reasonsJson } from './render/reasons-json.ts';
 import { reasonsMarkdown } from './render/reasons-markdown.ts';
 
@@ -11,6 +12,7 @@ export type GeneratedFile = {
 };
 
 export const GENERATED_FILES: readonly GeneratedFile[] = [
+  { path: 'docs/reference/config.md', render: configMarkdown },
   { path: 'docs/reference/reasons.md', render: reasonsMarkdown },
   { path: 'reasons.json', render: reasonsJson },
 ];
