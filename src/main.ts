@@ -4,6 +4,9 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import pino from 'pino';
+import { pageRoutes } from './admin/page/http.ts';
+import { sinkRoutes } from './admin/sink/http.ts';
+import { MailReader } from './admin/sink/mail-reader.ts';
 import { testClockRoutes } from './admin/test-clock.ts';
 import { makeKey, makeOperatorKey } from './base/api-key.ts';
 import { lockData } from './base/data-lock.ts';
@@ -17,6 +20,7 @@ import { migrateFolder } from './data/sqlite/database.ts';
 import { openSqliteStore } from './data/sqlite/store.ts';
 import type { Store } from './data/store.ts';
 import { buildServer } from './http/server.ts';
+import { readAddress } from './intake/address.ts';
 import { intakeRoutes } from './intake/http.ts';
 import { Policies } from './intake/policies.ts';
 import { Intake } from './intake/submit.ts';
@@ -56,8 +60,12 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   const gate = buildServer({ store, settings, operatorKey, publicUrl: () => publicUrl, log });
   const intake = new Intake(store, blobs);
   const policies = new Policies(store);
-  intakeRoutes(gate.server, { intake, policies, problems: gate.problems });
-  testClockRoutes(gate.server, { store, problems: gate.problems });
+  const { server, problems } = gate;
+  const reader = new MailReader();
+  intakeRoutes(server, { intake, policies, problems });
+  testClockRoutes(server, { store, problems });
+  sinkRoutes(server, { store, problems, reader, addressKey });
+  pageRoutes(server, { store, authenticator: gate.authenticator, reader, publicUrl: () => publicUrl });
   const keys = await firstStart(store);
   let address: string;
   try {
@@ -98,6 +106,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
       async stop() {
         // What is accepted while the relay stops is durable and goes out after the next start.
         await Promise.all([within(gate.server.close(), settings.graceMs / 2), relay?.stop(settings.graceMs * 0.9)]);
+        await reader.close();
         await store.close();
         await locked.lock.release();
       },
@@ -157,6 +166,12 @@ export async function migrateData(settings: Settings): Promise<MigrateResult> {
   } finally {
     await locked.lock.release();
   }
+}
+
+/** The key by which an address is counted; null where the text is no address. */
+function addressKey(email: string): string | null {
+  const read = readAddress(email);
+  return read.ok ? read.address.key : null;
 }
 
 /** A secret of this installation: made once, kept in the data folder for its owner alone. */

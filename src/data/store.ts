@@ -13,7 +13,8 @@ import type { EffectiveDocument, PolicyDocument } from '../policy/document.ts';
 import type { IdentityState, LimitFact, Setter, Standing, SuppressionReason } from '../policy/facts.ts';
 import type { LimitStanding, LimitState } from '../policy/headroom.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../policy/verdict.ts';
-import type { DeliveryReads, DeliveryWrites } from './port/delivery.ts';
+import type { CaptureReads } from './port/captures.ts';
+import type { DeliveryWrites } from './port/delivery.ts';
 import type { EventsReads } from './port/events.ts';
 import type { MessagesReads, MessagesWrites } from './port/messages.ts';
 
@@ -387,7 +388,7 @@ export interface StoreWrites extends DeliveryWrites, MessagesWrites, TestClockWr
 }
 
 /** What only looks; may be a second old where its docstring says so. */
-export interface StoreReads extends DeliveryReads, MessagesReads, EventsReads, TestClockReads {
+export interface StoreReads extends CaptureReads, MessagesReads, EventsReads, TestClockReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;
   keysOfTenant(input: { tenantNo: number }): Promise<KeyRow[]>;

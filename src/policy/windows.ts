@@ -42,18 +42,18 @@ export function periodStart(period: 'hour' | 'day' | 'month', second: number, st
   return (Math.floor(second / size) + step) * size;
 }
 
-/** The month asked for last: almost every look is in it. */
-let month = { first: 0, next: 0 };
+let knownMonth = { start: 0, end: 0 };
 
+/** Neighbouring calls mostly fall into one month, which is kept. */
 function monthStart(second: number, step: number): number {
-  if (second < month.first || second >= month.next) {
-    const date = new Date(second * 1000);
-    const [year, index] = [date.getUTCFullYear(), date.getUTCMonth()];
-    month = { first: Date.UTC(year, index, 1) / 1000, next: Date.UTC(year, index + 1, 1) / 1000 };
+  if (second < knownMonth.start || second >= knownMonth.end) {
+    knownMonth = { start: monthOf(second, 0), end: monthOf(second, 1) };
   }
-  if (step === 0) return month.first;
-  if (step === 1) return month.next;
-  const date = new Date(month.first * 1000);
+  return step === 0 ? knownMonth.start : step === 1 ? knownMonth.end : monthOf(second, step);
+}
+
+function monthOf(second: number, step: number): number {
+  const date = new Date(second * 1000);
   return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + step, 1) / 1000;
 }
 

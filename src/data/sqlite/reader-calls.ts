@@ -2,7 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { EffectiveDocument } from '../../policy/document.ts';
 import type { StoreReads } from '../store.ts';
-import { captureReads } from './captures-reads.ts';
+import { captureReads } from './capture-reads.ts';
 import { EVENTS_READS } from './events-reads.ts';
 import { MESSAGES_READS } from './messages-reads.ts';
 import { keyOf, tenantOf } from './rows.ts';
