@@ -1,7 +1,7 @@
 /** Every file that is made from the code. A new one is a row here and a function that renders it. */
 
-import { openapiJson } from './render/openapi-json.ts';
 import { configMarkdown } from './render/config-markdown.ts';
+import { openapiJson } from './render/openapi-json.ts';
 import { reasonsJson } from './render/reasons-json.ts';
 import { reasonsMarkdown } from './render/reasons-markdown.ts';
 

@@ -6,11 +6,14 @@ import { join, resolve } from 'node:path';
 import pino from 'pino';
 import { docsRoutes } from './admin/docs/routes.ts';
 import { eventRoutes } from './admin/events.ts';
+import { watchKeyUse } from './admin/key-use.ts';
 import { pageRoutes } from './admin/page/http.ts';
 import { reasonRoutes } from './admin/reasons.ts';
+import { adminRoutes } from './admin/routes.ts';
 import { sinkRoutes } from './admin/sink/http.ts';
 import { MailReader } from './admin/sink/mail-reader.ts';
 import { testClockRoutes } from './admin/test-clock.ts';
+import { addressKey, readAddress } from './base/address.ts';
 import { makeKey, makeOperatorKey } from './base/api-key.ts';
 import { lockData } from './base/data-lock.ts';
 import { armFailpoint } from './base/failpoint.ts';
@@ -24,7 +27,6 @@ import { openSqliteStore } from './data/sqlite/store.ts';
 import type { Store } from './data/store.ts';
 import { healthRoutes } from './http/health-routes.ts';
 import { buildServer } from './http/server.ts';
-import { addressKey } from './intake/address.ts';
 import { intakeRoutes } from './intake/http.ts';
 import { Policies } from './intake/policies.ts';
 import { Intake } from './intake/submit.ts';
@@ -68,6 +70,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   const { server, problems } = gate;
   const reader = new MailReader();
   intakeRoutes(server, { intake, policies, problems, store, blobs });
+  adminRoutes(server, { store, problems, authenticator: gate.authenticator });
   testClockRoutes(server, { store, problems });
   sinkRoutes(server, { store, problems, reader, addressKey });
   pageRoutes(server, { store, authenticator: gate.authenticator, reader, publicUrl: () => publicUrl });
@@ -89,6 +92,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
     };
   }
   publicUrl = settings.publicUrl ?? address;
+  const keyUse = watchKeyUse(store, gate.authenticator);
   const relay =
     settings.role === 'api'
       ? null
@@ -117,6 +121,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
         // What is accepted while the relay stops is durable and goes out after the next start.
         await Promise.all([within(gate.server.close(), settings.graceMs / 2), relay?.stop(settings.graceMs * 0.9)]);
         await reader.close();
+        await keyUse.stop();
         await store.close();
         await locked.lock.release();
       },

@@ -175,7 +175,7 @@ async function checkKey(
   request.caller = caller;
   if (!scopes.some((scope) => caller.scopes.has(scope))) {
     return problems.refuse(request, reply, 'insufficient_permissions', {
-      evidence: { needed: scopes.join(' or '), granted: [...caller.scopes].join(', ') },
+      evidence: { required: scopes.join('` or `'), granted: [...caller.scopes] },
     });
   }
   if (caller.principal === null && operatorOnly !== true) {

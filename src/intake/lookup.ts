@@ -1,13 +1,13 @@
 /** Looking messages up: the list, one whole, and the decision on one. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
+import { readAddress } from '../base/address.ts';
 import { isReasonCode, REASON_CODES } from '../core/reasons.ts';
 import { RECIPIENT_STATES } from '../core/states.ts';
 import { parseTime } from '../core/time.ts';
 import type { MessageFilter, MessageName } from '../data/port/messages.ts';
 import { PAGE_QUERY, type PageQuery, pageOf, pageSchema } from '../http/page-query.ts';
 import { idText, oneOf } from '../http/schemas.ts';
-import { readAddress } from './address.ts';
 import type { IntakeDoor } from './door.ts';
 import { messageBody, wholeMessageBody } from './message-body.ts';
 import { messageSchema, verdictSchema, wholeMessageSchema } from './message-schemas.ts';

@@ -10,9 +10,17 @@
  * The `key` tells whether two addresses are one for suppressions and counters: the local part in NFC and lower case,
  * unquoted where it needs no quotes, and the domain in lower-case A-labels. On the wire goes what was given.
  */
-import { readDomain } from '../base/domain.ts';
-import type { Address } from '../core/message.ts';
+import { readDomain } from './domain.ts';
 import { hasControl, hasInvisible, isStorable, isWithinOctets } from './text.ts';
+
+/** An address as the canonical submission holds it (core/message.ts has the same shape; this folder imports no other). */
+export type Address = {
+  email: string;
+  name: string | null;
+  key: string;
+  domain: string;
+  isMixedScript?: true;
+};
 
 export type AddressReading = { ok: true; address: Address } | { ok: false; message: string };
 
