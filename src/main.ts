@@ -28,6 +28,8 @@ export type Gateway = {
   /** What people read on the first start, or null. */
   welcome: string | null;
   store: Store;
+  /** How many clients wait for an event. */
+  eventWaiters: () => number;
   stop: () => Promise<void>;
 };
 
@@ -53,7 +55,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   intakeRoutes(gate.server, { intake, policies: new Policies(store), problems: gate.problems, store, blobs });
   healthRoutes(gate.server, { store, problems: gate.problems, metrics: gate.metrics });
   reasonRoutes(gate.server, gate.problems);
-  eventRoutes(gate.server, { store, problems: gate.problems });
+  const bell = eventRoutes(gate.server, { store, problems: gate.problems });
   returnRoutes(gate.server, { store, problems: gate.problems, addressKey });
   docsRoutes(gate.server, { problems: gate.problems, publicUrl: () => publicUrl });
   const keys = await firstStart(store);
@@ -76,6 +78,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
       listening: { http: address, smtp: null, inbound: null },
       welcome: keys === null ? null : welcomeText(address, keys),
       store,
+      eventWaiters: () => bell.count,
       async stop() {
         await gate.server.close();
         await store.close();
