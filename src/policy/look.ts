@@ -1,9 +1,9 @@
 /** `look`: takes from the ledger every number that the rules need for one recipient, and nothing else. */
-import { type Limit, type Policy, withIdentityCap } from './document.ts';
+import { type Limit, type LimitScope, type Policy, withIdentityCap } from './document.ts';
 import type { Facts, LimitFact } from './facts.ts';
 import { type ContactState, isCounted, type LedgerView, type ScopeState, seriesIn, stateOf } from './ledger.ts';
 import type { Send, SendRecipient } from './send.ts';
-import { countAt, latestUpTo } from './series.ts';
+import { countAt, isLast, latestUpTo } from './series.ts';
 import { earliestPlace, emissionMicros, rateFreeAt, rateResetsAt, rateUsed, resetsAt, usedAt } from './windows.ts';
 
 /** Version of the rules as code: with facts and policy it determines a verdict. Raise it when any rule changes. */
@@ -28,14 +28,23 @@ export function look(input: LookInput): Facts {
   const policy = withIdentityCap(input.policy, identityCap);
   const departAt = send.sendAt !== null && send.sendAt > now ? send.sendAt : now;
   const contact = view.contact(recipient.key);
+  const domain = view.domain(recipient.domain);
   const limits: LimitFact[] = [];
   let isFull = false;
-  for (const group of [policy.messageLimits, policy.recipientLimits]) {
-    for (const limit of group) {
-      const fact = limitFact(limit, input, contact, departAt);
-      if (fact.freeAt !== 0) isFull = true;
-      limits.push(fact);
-    }
+  let scope: LimitScope | null = null;
+  let state: ScopeState | null = null;
+  for (const limit of policy.messageLimits) {
+    // Limits of one scope mostly stand together.
+    if (limit.scope !== scope) state = stateOf(view, limit.scope, send, recipient);
+    scope = limit.scope;
+    const fact = limitFact(limit, state, input, contact, departAt);
+    if (fact.freeAt !== 0) isFull = true;
+    limits.push(fact);
+  }
+  for (const limit of policy.recipientLimits) {
+    const fact = limitFact(limit, limit.scope === 'recipient' ? contact : domain, input, contact, departAt);
+    if (fact.freeAt !== 0) isFull = true;
+    limits.push(fact);
   }
   return {
     engine: ENGINE,
@@ -47,7 +56,7 @@ export function look(input: LookInput): Facts {
     identityCap,
     contentSize: send.contentSize,
     doNotContactSince: contact.doNotContact?.since ?? null,
-    suppressions: activeSuppressions(contact, view.domain(recipient.domain), departAt),
+    suppressions: activeSuppressions(contact, domain, departAt),
     lastSentAt: lastUnanswered(contact, Math.floor(departAt / 1000)),
     duplicate: input.duplicate,
     undeliverable: recipient.undeliverable,
@@ -99,19 +108,23 @@ const ABSENT: LimitFact = { used: 0, resetsAt: null, freeAt: 0, units: 0 };
 
 /** Departures up to this second are forgotten by a limit that a reply resets. */
 export function sinceReply(limit: Limit, contact: ContactState): number {
-  const resets = limit.resetOnReply && limit.scope === 'recipient';
-  return resets && contact.lastReplyAt !== null ? Math.floor(contact.lastReplyAt / 1000) : 0;
+  return limit.resetOnReply && contact.lastReplyAt !== null ? Math.floor(contact.lastReplyAt / 1000) : 0;
 }
 
-/** The last departure to the contact up to `second` that no reply has followed, or null. */
+/** The last departure to the contact up to `second` that no reply has followed, in milliseconds, or null. */
 function lastUnanswered(contact: ContactState, second: number): number | null {
   const last = latestUpTo(seriesIn(contact, 'recipient'), second);
   const answered = contact.lastReplyAt === null ? 0 : Math.floor(contact.lastReplyAt / 1000);
   return last === null || last <= answered ? null : last * 1000;
 }
 
-function limitFact(limit: Limit, input: LookInput, contact: ContactState, departAt: number): LimitFact {
-  const state = stateOf(input.view, limit.scope, input.send, input.recipient);
+function limitFact(
+  limit: Limit,
+  state: ScopeState | null,
+  input: LookInput,
+  contact: ContactState,
+  departAt: number,
+): LimitFact {
   if (state === null) return ABSENT;
   const { window } = limit;
   const second = Math.floor(departAt / 1000);
@@ -119,10 +132,13 @@ function limitFact(limit: Limit, input: LookInput, contact: ContactState, depart
   if (window.kind === 'rate') return rateFact(limit, window.perSeconds, state, units, input.now, departAt);
   const series = seriesIn(state, limit.unit);
   const since = sinceReply(limit, contact);
-  const freeAt = units === 0 ? second : freeSecond(limit, state, input.counted, second, since);
+  const used = usedAt(series, window, second, since);
+  // What later departures hold matters to a rolling window alone, and only where there are some.
+  const isFree = used + units <= limit.max && (window.kind === 'calendar' || isLast(series, second));
+  const freeAt = units === 0 || isFree ? second : freeSecond(limit, state, input.counted, second, since);
   return {
-    used: usedAt(series, window, second, since),
-    resetsAt: resetsAt(series, window, second, since),
+    used,
+    resetsAt: resetsAt(series, window, second, since, used),
     freeAt: freeAt === second ? 0 : freeAt,
     units,
   };
@@ -220,8 +236,8 @@ function placeIn(
 
 /** Cooldowns look at departures up to one's own, so a later place may meet one that was reserved before it. */
 function afterCooldown(contact: ContactState, cooldownSeconds: number, second: number): number {
-  const last = cooldownSeconds === 0 ? null : latestUpTo(seriesIn(contact, 'recipient'), second);
-  return last === null ? second : Math.max(second, last + cooldownSeconds);
+  const last = cooldownSeconds === 0 ? null : lastUnanswered(contact, second);
+  return last === null ? second : Math.max(second, last / 1000 + cooldownSeconds);
 }
 
 /** The most units that depart in this second in any of the limits. */

@@ -79,6 +79,12 @@ export function latestUpTo(series: Series, second: number): number | null {
   return index === 0 ? null : series.at[index - 1]!;
 }
 
+/** Whether nothing departs after `second`. */
+export function isLast(series: Series, second: number): boolean {
+  const { at } = series;
+  return at.length === 0 || at[at.length - 1]! <= second;
+}
+
 /** Adds `units` (negative gives places back) in `second`. A second that falls to zero is removed. */
 export function addUnits(series: Series, second: number, units: number): void {
   if (units < 0) {

@@ -42,18 +42,18 @@ export function periodStart(period: 'hour' | 'day' | 'month', second: number, st
   return (Math.floor(second / size) + step) * size;
 }
 
-/** The month asked for last: almost every look is in it. */
-let month = { first: 0, next: 0 };
+let knownMonth = { start: 0, end: 0 };
 
+/** Neighbouring calls mostly fall into one month, which is kept. */
 function monthStart(second: number, step: number): number {
-  if (second < month.first || second >= month.next) {
-    const date = new Date(second * 1000);
-    const [year, index] = [date.getUTCFullYear(), date.getUTCMonth()];
-    month = { first: Date.UTC(year, index, 1) / 1000, next: Date.UTC(year, index + 1, 1) / 1000 };
+  if (second < knownMonth.start || second >= knownMonth.end) {
+    knownMonth = { start: monthOf(second, 0), end: monthOf(second, 1) };
   }
-  if (step === 0) return month.first;
-  if (step === 1) return month.next;
-  const date = new Date(month.first * 1000);
+  return step === 0 ? knownMonth.start : step === 1 ? knownMonth.end : monthOf(second, step);
+}
+
+function monthOf(second: number, step: number): number {
+  const date = new Date(second * 1000);
   return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + step, 1) / 1000;
 }
 
@@ -72,6 +72,7 @@ export type CountedWindow = Exclude<Window, { kind: 'rate' }>;
 
 /** Units that count in the window at `second`; `since` forgets everything up to that second (a reply came). */
 export function usedAt(series: Series, window: CountedWindow, second: number, since = 0): number {
+  if (series.at.length === 0) return 0;
   const after =
     window.kind === 'rolling' ? rollingEdge(window.seconds, second) : periodStart(window.period, second) - 1;
   const until = window.kind === 'rolling' ? second : periodStart(window.period, second, 1) - 1;
@@ -83,14 +84,18 @@ export function releasedAt(window: CountedWindow, second: number): number {
   return window.kind === 'calendar' ? periodStart(window.period, second, 1) : leavesAt(window.seconds, second);
 }
 
-/** When the oldest unit counted at `second` stops counting, or null when nothing is used. */
-export function resetsAt(series: Series, window: CountedWindow, second: number, since = 0): number | null {
-  if (window.kind === 'calendar') {
-    return usedAt(series, window, second, since) === 0 ? null : periodStart(window.period, second, 1);
-  }
+/** When the oldest unit counted at `second` stops counting, or null when nothing is used; `used` where it is known. */
+export function resetsAt(
+  series: Series,
+  window: CountedWindow,
+  second: number,
+  since = 0,
+  used = usedAt(series, window, second, since),
+): number | null {
+  if (used === 0) return null;
+  if (window.kind === 'calendar') return periodStart(window.period, second, 1);
   const edge = rollingEdge(window.seconds, second);
-  const oldest = nthAfter(series, Math.max(since, edge), 1);
-  return oldest === null || oldest > second ? null : leavesAt(window.seconds, oldest);
+  return leavesAt(window.seconds, nthAfter(series, Math.max(since, edge), 1)!);
 }
 
 /**
