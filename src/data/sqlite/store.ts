@@ -5,9 +5,10 @@
  * into the next. No timer, and no wait when idle.
  */
 import { Worker } from 'node:worker_threads';
-import { type AdmitRequest, type Store, StoreFault, type StoreFigures } from '../store.ts';
+import { type AdmitRequest, type Space, type Store, StoreFault, type StoreFigures } from '../store.ts';
 import { type Flat, flattenRequest, readAnswer } from './admit-codec.ts';
 import { READER_CALLS } from './reader-calls.ts';
+import { modeOf, tenantNoOf } from './spaces.ts';
 import type { Call, CallResult, GroupReply } from './thread-protocol.ts';
 import { WRITER_CALLS } from './writer-calls.ts';
 import type { WriterOptions } from './writer-state.ts';
@@ -24,7 +25,7 @@ class SqliteThreads {
   private readonly reads = new Map<number, Waiting>();
   private nextRead = 1;
   private readonly dueListeners: (() => void)[] = [];
-  private readonly eventListeners: (() => void)[] = [];
+  private readonly eventListeners: ((changed: readonly Space[]) => void)[] = [];
   private dueTimer: NodeJS.Timeout | null = null;
   private closed: (() => void) | null = null;
   private dead: string | null = null;
@@ -87,7 +88,7 @@ class SqliteThreads {
     if (this.queue.length > 0) this.takeOff();
     for (let i = 0; i < group.length; i += 1) answer(group[i]!, reply.results[i]!);
     this.watchDue(reply.dueIn);
-    if (reply.hasEvents) for (const tell of this.eventListeners) tell();
+    if (reply.eventSpaces.length > 0 && this.eventListeners.length > 0) this.announceEvents(reply.eventSpaces);
   }
 
   private watchDue(dueInMs: number | null): void {
@@ -105,11 +106,16 @@ class SqliteThreads {
     for (const tell of this.dueListeners) tell();
   }
 
+  private announceEvents(spaces: readonly number[]): void {
+    const changed = spaces.map((no) => ({ tenantNo: tenantNoOf(no), mode: modeOf(no) }));
+    for (const tell of this.eventListeners) tell(changed);
+  }
+
   onDue(listener: () => void): void {
     this.dueListeners.push(listener);
   }
 
-  onEvents(listener: () => void): void {
+  onEvents(listener: (changed: readonly Space[]) => void): void {
     this.eventListeners.push(listener);
   }
 
@@ -171,7 +177,7 @@ export async function openSqliteStore(options: WriterOptions): Promise<OpenResul
   const store = {
     ...calls,
     onDue: (listener: () => void) => threads.onDue(listener),
-    onEvents: (listener: () => void) => threads.onEvents(listener),
+    onEvents: (listener: (changed: readonly Space[]) => void) => threads.onEvents(listener),
     figures: () => threads.stats,
     close: () => threads.close(),
     acceptClock: () => threads.acceptClock(),

@@ -10,6 +10,7 @@ export type GroupReply = {
   results: CallResult[];
   /** Milliseconds until something is due, or null. */
   dueIn: number | null;
-  hasEvents: boolean;
+  /** Spaces that have new events. */
+  eventSpaces: number[];
   micros: Record<string, number>;
 };

@@ -159,7 +159,8 @@ port.on('message', (request: GroupRequest | 'close' | 'acceptClock') => {
     return;
   }
   const results = runGroup(unpack(request.calls));
-  const reply: GroupReply = { results, dueIn: dueIn(state), hasEvents: state.hasEvents, micros };
+  const reply: GroupReply = { results, dueIn: dueIn(state), eventSpaces: [...state.eventSpaces], micros };
+  state.eventSpaces.clear();
   port.postMessage(reply);
   state.afterCommit();
 });
