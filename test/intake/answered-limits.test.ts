@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { inHours, leave, mail, setPolicy, standingLimits, tenantNoOf } from '../harness/by-hand.ts';
+import { inHours, leave, mail, setPolicy, standingLimits } from '../harness/by-hand.ts';
 import { startTestGateway, type TestGateway } from '../harness/gateway.ts';
 
 type Shown = { name: string; used: number; remaining: number; resets_at: string | null };
@@ -30,14 +30,8 @@ describe('limits in the answer to a send', () => {
         { name: 'domain', scope: 'recipient_domain', window: 'calendar_hour', max: 20 },
       ],
     });
-    const tenantNo = await tenantNoOf(gateway);
-    await gateway.gateway.store.putIdentity({
-      tenantNo,
-      mode: 'test',
-      handle: 'alice',
-      fromEmail: 'alice@acme.example',
-      fromName: null,
-    });
+    const made = await gateway.fetchJson('POST', '/v1/identities', { handle: 'alice', from: 'alice@acme.example' });
+    assert.equal(made.status, 201);
   });
   after(() => gateway.stop());
 
