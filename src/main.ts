@@ -39,6 +39,8 @@ export type Gateway = {
   /** What people read on the first start, or null. */
   welcome: string | null;
   store: Store;
+  /** How many clients wait for an event. */
+  eventWaiters: () => number;
   stop: () => Promise<void>;
 };
 
@@ -76,7 +78,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   pageRoutes(server, { store, authenticator: gate.authenticator, reader, publicUrl: () => publicUrl });
   healthRoutes(server, { store, problems, metrics: gate.metrics });
   reasonRoutes(server, problems);
-  eventRoutes(server, { store, problems });
+  const bell = eventRoutes(server, { store, problems });
   returnRoutes(server, { store, problems, addressKey });
   docsRoutes(server, { problems, publicUrl: () => publicUrl });
   const keys = await firstStart(store);
@@ -117,6 +119,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
       listening: { http: address, smtp: null, inbound: null },
       welcome: keys === null ? null : welcomeText(address, keys),
       store,
+      eventWaiters: () => bell.count,
       async stop() {
         // What is accepted while the relay stops is durable and goes out after the next start.
         await Promise.all([within(gate.server.close(), settings.graceMs / 2), relay?.stop(settings.graceMs * 0.9)]);

@@ -29,7 +29,7 @@ export type RelayLog = {
 };
 
 export type DispatcherParts = {
-  store: Pick<Store, 'claim' | 'mark' | 'settle' | 'renew' | 'simulateReturn' | 'onDue'>;
+  store: Pick<Store, 'claim' | 'mark' | 'settle' | 'renew' | 'simulateReturn' | 'dueIn' | 'onDue'>;
   mails: Mails;
   route: Router;
   tokens: Tokens;
@@ -74,7 +74,8 @@ export class Dispatcher {
   start(): void {
     this.#parts.store.onDue(() => this.#wake());
     this.#renewal = setInterval(() => void this.#renew(), RENEW_EVERY_MS).unref();
-    this.#wake();
+    // Every answer of the store says what is due; this asks for the first.
+    this.#parts.store.dueIn(null).catch(() => this.#wake());
   }
 
   /** No claim and no mark from now on. Deliveries are ended by closing the transports; `settled` waits for the rest. */
