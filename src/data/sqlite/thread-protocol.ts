@@ -11,5 +11,7 @@ export type GroupReply = {
   /** Milliseconds until something is due, or null. */
   dueIn: number | null;
   hasEvents: boolean;
+  /** Why nothing new is taken on, or null. */
+  trouble: string | null;
   micros: Record<string, number>;
 };

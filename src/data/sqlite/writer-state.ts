@@ -3,7 +3,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type EventType, eventNumber } from '../../core/events.ts';
 import { PackWriter } from '../../core/pack.ts';
 import { BulkInsert } from './database.ts';
-import { HOUR_PREFIX, LedgerCache } from './ledger-cache.ts';
+import { HOUR_PREFIX, type LedgerBounds, LedgerCache } from './ledger-cache.ts';
 import { firstRowOf } from './row-id.ts';
 import { type Space, Spaces } from './spaces.ts';
 import { UsedKeys } from './used-keys.ts';
@@ -14,6 +14,11 @@ export type WriterOptions = {
   directory: string;
   /** The gateway's own domain: default senders live there. */
   domain: string;
+  /** A clock set from outside, in place of the system's (see `StoreClock`). */
+  clock?: SharedArrayBuffer;
+  /** Octets set aside for a full disk; 0 for none. */
+  reserveBytes?: number;
+  ledger?: Partial<LedgerBounds>;
 };
 
 export class WriterState {
@@ -34,15 +39,15 @@ export class WriterState {
   /** The store's clock for the group at hand. */
   realNow = 0;
   private nextRow = 0;
-  /** Spaces in which something became due in this group. */
-  dueChanged = false;
+  /** Whether every space in which something waits is loaded. */
+  isDueKnown = false;
   /** Whether events were written in this group. */
   hasEvents = false;
 
   constructor(db: DatabaseSync, options: WriterOptions) {
     this.db = db;
     this.options = options;
-    this.ledger = new LedgerCache(db);
+    this.ledger = new LedgerCache(db, options.ledger);
     this.spaces = new Spaces(db, this.ledger);
     this.keys = new UsedKeys(db);
     this.messages = new BulkInsert(db, 'message', [
@@ -86,13 +91,18 @@ export class WriterState {
     this.blobUses = new BulkInsert(db, 'blob_use', ['sha256', 'message']);
     this.foldRefusal = db.prepare('UPDATE message SET repeats = repeats + 1 WHERE id = ?');
     this.findNextRow();
-    this.loadDue();
+  }
+
+  /** At the start of each transaction. */
+  begin(): void {
+    if (!this.isDueKnown) this.loadDue();
   }
 
   /** Spaces in which something waits must be known, since only known ones are asked for what is due. */
   private loadDue(): void {
     const waiting = this.db.prepare('SELECT DISTINCT space FROM recipient WHERE due IS NOT NULL').all();
     for (const { space } of waiting as { space: number }[]) this.spaces.get(space);
+    this.isDueKnown = true;
   }
 
   private findNextRow(): void {
@@ -165,7 +175,6 @@ export class WriterState {
   startGroup(realNow: number): void {
     this.realNow = realNow;
     this.hasEvents = false;
-    this.dueChanged = false;
     if (this.refusals.size > 10_000) this.refusals.clear();
   }
 
@@ -189,6 +198,6 @@ export class WriterState {
     this.senders.clear();
     this.refusals.clear();
     this.findNextRow();
-    this.loadDue();
+    this.isDueKnown = false;
   }
 }
