@@ -7,7 +7,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { firstMessage, load, memoryOf, startGatewayProcess, startScript, writtenBy } from './rig/processes.ts';
+import {
+  firstMessage,
+  load,
+  memoryOf,
+  processorSeconds,
+  startGatewayProcess,
+  startScript,
+  writtenBy,
+} from './rig/processes.ts';
 import { prepareTenants, sendRequests } from './rig/tenants.ts';
 
 const { values } = parseArgs({
@@ -47,10 +55,14 @@ await run(floorPort, 2);
 await run(gateway.port, 2);
 const ratios: number[] = [];
 for (let round = 1; round <= Number(values.rounds); round += 1) {
+  const floorBefore = processorSeconds(floor.pid!);
   const base = await run(floorPort, seconds);
+  const floorMicros = ((processorSeconds(floor.pid!) - floorBefore) * 1e6) / base.count;
   const before = await figures();
   const written = writtenBy(gateway.child.pid!);
+  const cpuBefore = processorSeconds(gateway.child.pid!);
   const ours = await run(gateway.port, seconds);
+  const micros = ((processorSeconds(gateway.child.pid!) - cpuBefore) * 1e6) / ours.count;
   const after = await figures();
   const delta = (name: string): number => (after[name] ?? 0) - (before[name] ?? 0);
   const accepted = ours.statuses['202'] ?? 0;
@@ -65,6 +77,7 @@ for (let round = 1; round <= Number(values.rounds); round += 1) {
       `  p50 ${ours.p50Ms.toFixed(1)} ms, p99 ${ours.p99Ms.toFixed(1)} ms (floor ${base.p50Ms.toFixed(1)} and ${base.p99Ms.toFixed(1)} ms); refused ${refused}`,
       `  groups ${groups}, ${(accepted / Math.max(1, groups)).toFixed(1)} calls a group; writer µs a message: decide ${part('decide')}, write ${part('write')}, commit ${part('commit')}`,
       `  HTTP thread µs a message: parse ${part('parse')}, answer ${part('answer')}`,
+      `  processor µs a request, all threads: ${micros.toFixed(0)} (floor ${floorMicros.toFixed(0)})`,
       `  written ${((writtenBy(gateway.child.pid!) - written) / accepted / 1024).toFixed(1)} KB an accept, ${(groups / accepted).toFixed(3)} flushes an accept`,
       `  memory ${memory.residentMb.toFixed(0)} MB resident, ${memory.peakMb.toFixed(0)} MB peak; load generator ${ours.cpuSeconds.toFixed(1)} s of processor`,
     ].join('\n'),

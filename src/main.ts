@@ -8,7 +8,9 @@ import { makeKey, makeOperatorKey } from './base/api-key.ts';
 import { lockData } from './base/data-lock.ts';
 import { newId } from './base/ids.ts';
 import type { Settings } from './config/settings.ts';
+import { type ControlParts, type ControlReply, type ControlRequest, control, serveControl } from './control.ts';
 import { fileBlobs } from './data/blobs.ts';
+import { migrateFolder } from './data/sqlite/database.ts';
 import { openSqliteStore } from './data/sqlite/store.ts';
 import type { Store } from './data/store.ts';
 import { buildServer } from './http/server.ts';
@@ -30,7 +32,8 @@ export type StartResult = { ok: true; gateway: Gateway } | { ok: false; message:
 export async function startGateway(settings: Settings): Promise<StartResult> {
   const directory = resolve(settings.dataDir);
   const log = pino({ level: settings.logLevel }, pino.destination({ dest: 2, sync: false }));
-  const locked = await lockData(directory, (socket) => socket.end());
+  let controls: ControlParts | null = null;
+  const locked = await lockData(directory, (socket) => serveControl(socket, () => controls));
   if (!locked.ok) return locked;
   const operatorKey = settings.operatorKey ?? kept(directory, 'operator.key', makeOperatorKey);
   const secret = settings.secret ?? kept(directory, 'master.secret', () => makeOperatorKey().slice(7));
@@ -44,7 +47,8 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   let publicUrl = settings.publicUrl ?? '';
   const gate = buildServer({ store, settings, operatorKey, publicUrl: () => publicUrl, log });
   const intake = new Intake(store, blobs);
-  intakeRoutes(gate.server, { intake, policies: new Policies(store), problems: gate.problems });
+  const policies = new Policies(store);
+  intakeRoutes(gate.server, { intake, policies, problems: gate.problems });
   const keys = await firstStart(store);
   let address: string;
   try {
@@ -59,6 +63,13 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   }
   publicUrl = settings.publicUrl ?? address;
   void secret;
+  controls = {
+    store,
+    intake,
+    policies,
+    docsBase: () => gate.problems.docsBase,
+    forgetKeys: () => gate.authenticator.forget(),
+  };
   return {
     ok: true,
     gateway: {
@@ -72,6 +83,48 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
       },
     },
   };
+}
+
+/** Runs one command on the data folder that no gateway serves; a sentence when the folder cannot be used. */
+export async function withData(settings: Settings, request: ControlRequest): Promise<ControlReply | string> {
+  const directory = resolve(settings.dataDir);
+  const locked = await lockData(directory, (socket) => serveControl(socket, () => null));
+  if (!locked.ok) return locked.message;
+  const opened = await openSqliteStore({ directory, domain: settings.domain });
+  if (!opened.ok) {
+    await locked.lock.release();
+    return opened.message;
+  }
+  const { store } = opened;
+  const url = settings.publicUrl ?? `http://${settings.host}:${settings.port}`;
+  const intake = new Intake(store, fileBlobs(join(directory, 'blobs')));
+  const parts = {
+    store,
+    intake,
+    policies: new Policies(store),
+    docsBase: () => `${url}/docs/reasons/`,
+    forgetKeys: () => undefined,
+  };
+  try {
+    return await control(parts, request);
+  } finally {
+    await store.close();
+    await locked.lock.release();
+  }
+}
+
+export type MigrateResult = { ok: true; applied: string[]; schema: number } | { ok: false; message: string };
+
+/** Migrates the data folder under its lock. */
+export async function migrateData(settings: Settings): Promise<MigrateResult> {
+  const directory = resolve(settings.dataDir);
+  const locked = await lockData(directory, (socket) => serveControl(socket, () => null));
+  if (!locked.ok) return locked;
+  try {
+    return migrateFolder(directory);
+  } finally {
+    await locked.lock.release();
+  }
 }
 
 /** A secret of this installation: made once, kept in the data folder for its owner alone. */

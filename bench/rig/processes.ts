@@ -65,3 +65,9 @@ export function memoryOf(pid: number): { residentMb: number; peakMb: number } {
 export function writtenBy(pid: number): number {
   return Number(/write_bytes: (\d+)/.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1] ?? 0);
 }
+
+/** Processor seconds a process has used, all threads (Linux). */
+export function processorSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}

@@ -34,6 +34,10 @@ export function hashOf(key: string): Uint8Array {
   return hash('sha256', key, 'buffer');
 }
 
+export function hashText(key: string): string {
+  return hash('sha256', key, 'base64');
+}
+
 /** The part by which a key is found, or null when it has not the shape of one. */
 export function prefixOf(key: string): string | null {
   return SHAPE.test(key) ? key.slice(0, key.length - SECRET_LENGTH) : null;

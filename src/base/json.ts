@@ -2,8 +2,8 @@
  * Strict reading of a JSON body (RFC 8259), as I-JSON asks (RFC 7493 §2): what JSON.parse would silently mend or drop is
  * refused or reported here.
  *
- * Refused as malformed: invalid UTF-8 (never replaced by U+FFFD), a byte order mark, nesting beyond a cap, a key that
- * stands twice in one object. Reported as flaws, with the place of each: lone surrogates and U+0000 in strings and keys,
+ * Refused as malformed: invalid UTF-8 (never replaced by U+FFFD), a byte order mark, nesting or numbers of parts beyond a
+ * cap, a key that stands twice in one object. Reported as flaws, with the place of each: lone surrogates and U+0000 in strings and keys,
  * numbers that a double cannot hold (an overflow, an integer beyond 2^53 - 1). A flaw is not malformed JSON: the caller
  * answers it as an invalid value of that field.
  *
@@ -33,24 +33,30 @@ export type JsonReading =
 export type JsonLimits = {
   /** How deep arrays and objects may nest; 32 unless said. */
   maxDepth?: number;
+  /** How many object members, objects and lists it may have together; 200,000 unless said. */
+  maxParts?: number;
 };
 
 const noFlaws: readonly JsonFlaw[] = Object.freeze([]);
 const defaultMaxDepth = 32;
+/** A million keys take JSON.parse more than a second; a batch of 500 large messages has about 50,000 parts. */
+const defaultMaxParts = 200_000;
 const maxFlaws = 100;
 const maxShownKey = 64;
 
 /** Reads one JSON text. Never throws on input; U+0000 and lone surrogates can only come from escapes, so they are looked for only then. */
 export function parseJson(bytes: Uint8Array, limits: JsonLimits = {}): JsonReading {
   const maxDepth = limits.maxDepth ?? defaultMaxDepth;
+  const maxParts = limits.maxParts ?? defaultMaxParts;
   if (!isUtf8(bytes)) return malformed('The body is not valid UTF-8.');
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
     return malformed('The body begins with a byte order mark; leave it out.', 0);
   }
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const text = buffer.toString(isAscii(bytes) ? 'latin1' : 'utf8');
-  const members = countMembers(text, maxDepth);
-  if (members < 0) return malformed(`The body nests deeper than ${maxDepth} levels.`, -1 - members);
+  const { members, tooDeepAt, tooManyAt } = measure(text, maxDepth, maxParts);
+  if (tooDeepAt !== -1) return malformed(`The body nests deeper than ${maxDepth} levels.`, tooDeepAt);
+  if (tooManyAt !== -1) return malformed(`The body has more than ${maxParts} members, objects and lists.`, tooManyAt);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -95,29 +101,38 @@ function notJson(fault: unknown): JsonReading {
   return malformed(`The body is not valid JSON: it goes wrong at character ${position}.`, Number(position));
 }
 
-/** The number of object members in a valid text (its colons outside strings), or -1 - offset where it is too deep. */
-function countMembers(text: string, maxDepth: number): number {
-  let members = 0;
+type Measure = { members: number; tooDeepAt: number; tooManyAt: number };
+
+/** Counts object members (colons outside strings) and brackets, in a text that may yet turn out to be no JSON. */
+function measure(text: string, maxDepth: number, maxParts: number): Measure {
+  const found: Measure = { members: 0, tooDeepAt: -1, tooManyAt: -1 };
   let depth = 0;
+  let parts = 0;
   for (let i = 0; i < text.length; i++) {
     switch (text.charCodeAt(i)) {
       case 0x22:
         i = endOfString(text, i);
-        break;
+        continue;
       case 0x3a:
-        members++;
+        found.members++;
         break;
       case 0x5b:
       case 0x7b:
-        if (++depth > maxDepth) return -1 - i;
-        break;
+        if (++depth <= maxDepth) break;
+        found.tooDeepAt = i;
+        return found;
       case 0x5d:
       case 0x7d:
         depth--;
-        break;
+        continue;
+      default:
+        continue;
     }
+    if (++parts <= maxParts) continue;
+    found.tooManyAt = i;
+    return found;
   }
-  return members;
+  return found;
 }
 
 /** The index of the quote that closes the string opened at `start`, or the text's length where none does. */

@@ -52,11 +52,26 @@ export class PackWriter {
       this.buffer[this.length++] = 0;
       return;
     }
+    if (value.length < 128 && this.ascii(value)) return;
     const bytes = encoder.encode(value);
     this.uint(bytes.length);
     this.room(bytes.length);
     this.buffer.set(bytes, this.length);
     this.length += bytes.length;
+  }
+
+  /** Short ASCII, written unit by unit: calling the encoder costs more. False, and nothing written, for other text. */
+  private ascii(value: string): boolean {
+    const { buffer } = this;
+    let at = this.length;
+    buffer[at++] = value.length;
+    for (let i = 0; i < value.length; i += 1) {
+      const unit = value.charCodeAt(i);
+      if (unit > 127) return false;
+      buffer[at++] = unit;
+    }
+    this.length = at;
+    return true;
   }
 
   blob(value: Uint8Array): void {

@@ -87,21 +87,25 @@ function isMonthStart(ms: number): boolean {
   return ms % dayMs === 0 && new Date(ms).getUTCDate() === 1;
 }
 
-let lastSecond = Number.NaN;
-let lastPrefix = '';
+/** Texts of seconds asked for lately: answers repeat the ends of windows. */
+const prefixes = new Map<number, string>();
+const MOST_PREFIXES = 512;
 
 /**
  * A time as "2026-11-22T06:00:00.000Z"; parts of a millisecond are cut off. Throws a RangeError outside the years 0 to 9999.
- * Neighbouring calls mostly fall into one second, whose text is kept.
  */
 export function formatTime(ms: number): string {
   const second = Math.floor(ms / 1000);
-  if (second !== lastSecond) {
-    const text = new Date(second * 1000).toISOString();
-    if (text.length !== 24) throw new RangeError('A time must lie in the years 0 to 9999');
-    lastPrefix = text.slice(0, 20);
-    lastSecond = second;
-  }
+  const prefix = prefixes.get(second) ?? prefixOf(second);
   const rest = Math.floor(ms) - second * 1000;
-  return `${lastPrefix}${rest < 10 ? '00' : rest < 100 ? '0' : ''}${rest}Z`;
+  return `${prefix}${rest < 10 ? '00' : rest < 100 ? '0' : ''}${rest}Z`;
+}
+
+function prefixOf(second: number): string {
+  const text = new Date(second * 1000).toISOString();
+  if (text.length !== 24) throw new RangeError('A time must lie in the years 0 to 9999');
+  const prefix = text.slice(0, 20);
+  if (prefixes.size >= MOST_PREFIXES) prefixes.clear();
+  prefixes.set(second, prefix);
+  return prefix;
 }

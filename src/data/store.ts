@@ -65,7 +65,9 @@ export type AdmitRequest = {
   meta: string | null;
   recipients: AdmitRecipient[];
   /** The canonical content: JSON of the submission. Empty where it lies in the blob store. */
-  body: Uint8Array;
+  body: string;
+  /** Octets of the body in UTF-8, wherever it lies. */
+  bodyBytes: number;
   /** A body too large for a row: its blob, stored already. */
   bodyBlob: { sha256: string; size: number } | null;
   /** Attachments: their blobs are stored already. */
@@ -355,6 +357,8 @@ export interface StoreWrites {
   dueIn(input: null): Promise<number | null>;
   createTenant(tenant: NewTenant): Promise<TenantRow>;
   createKey(key: NewKey): Promise<{ ok: true; key: KeyRow } | { ok: false; missing: 'tenant' | 'app' }>;
+  /** False when no such key is in force. */
+  revokeKey(input: { id: string; actor: string }): Promise<boolean>;
   putIdentity(input: Space & { handle: string; fromEmail: string; fromName: string | null }): Promise<IdentityRow>;
   putSetting(input: { name: string; value: string }): Promise<null>;
   putPolicy(input: {
@@ -371,6 +375,7 @@ export interface StoreWrites {
 export interface StoreReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;
+  keysOfTenant(input: { tenantNo: number }): Promise<KeyRow[]>;
   tenantById(input: { id: string }): Promise<TenantRow | null>;
   /** The installation that every tenant is made with. */
   defaultInstallation(input: {

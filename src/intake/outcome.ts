@@ -8,7 +8,7 @@ import { precedence, REASONS } from '../core/reasons.ts';
 import type { RecipientState } from '../core/states.ts';
 import { messageStatus } from '../core/states.ts';
 import { formatTime } from '../core/time.ts';
-import type { Admission, LimitState, RecipientVerdict } from '../data/store.ts';
+import type { Admission, LimitState, RecipientVerdict, Checked as StoreChecked } from '../data/store.ts';
 import { setHeadroom } from '../http/headroom-headers.ts';
 import { limitAfter, limitBody } from '../http/limit-state.ts';
 import { CALM, languageOf, type Problems } from '../http/problems.ts';
@@ -128,6 +128,25 @@ export function acceptedBody(admission: Admission, headroom: Headroom, texts: Te
     risk: CALM,
     retry_at: retryAt === null ? null : formatTime(retryAt),
     request_id: admission.requestId,
+  };
+}
+
+/** The body of a check: the whole verdict, with every rule's answer. */
+export function checkBody(checked: StoreChecked, headroom: Headroom, texts: Texts): Record<string, unknown> {
+  const verdicts = new Set(checked.recipients.map((one) => one.verdict));
+  return {
+    verdict: verdicts.size === 1 ? [...verdicts][0] : 'partial',
+    recipients: checked.recipients.map((one, i) => ({
+      email: one.email,
+      verdict: one.verdict,
+      scheduled_at: one.verdict === 'schedule' ? formatTime(one.departAt) : null,
+      reasons: one.reasons.map((reason) => explainReason(reason as DecidedReason, texts)),
+      warnings: one.warnings.map((warning) => explainWarning(warning as DecidedWarning, texts)),
+      limits: (headroom.recipients[i] ?? []).map(limitBody),
+      trace: checked.traces[i] ?? [],
+    })),
+    limits: headroom.message.map(limitBody),
+    risk: CALM,
   };
 }
 

@@ -111,11 +111,17 @@ export class Intake {
     return { outcome: 'answer', answer: await this.store.admit(request) };
   }
 
+  private async storeBody(body: string, size: number, keep: boolean): Promise<{ sha256: string; size: number }> {
+    const bytes = Buffer.from(body);
+    const name = sha256(bytes);
+    if (keep) await this.blobs.put(name, bytes);
+    return { sha256: name, size };
+  }
+
   private async request(input: SubmitInput, submission: Submission, keep: boolean): Promise<AdmitRequest> {
-    const body = Buffer.from(JSON.stringify(submission));
-    const large = body.length > INLINE_BYTES;
-    const bodyBlob = large ? { sha256: sha256(body), size: body.length } : null;
-    if (bodyBlob !== null && keep) await this.blobs.put(bodyBlob.sha256, body);
+    const body = JSON.stringify(submission);
+    const bodyBytes = Buffer.byteLength(body);
+    const bodyBlob = bodyBytes > INLINE_BYTES ? await this.storeBody(body, bodyBytes, keep) : null;
     const keyed = input.idempotencyKey !== null || submission.dedupeKey !== null;
     const print = keyed ? fingerprint(submission) : '';
     return {
@@ -131,7 +137,8 @@ export class Intake {
       subject: submission.subject,
       meta: metaOf(submission),
       recipients: recipientsOf(submission, input.principal.mode),
-      body: large ? NO_BYTES : body,
+      body: bodyBlob === null ? body : '',
+      bodyBytes,
       bodyBlob,
       blobs: submission.attachments.map(({ sha256: name, size }) => ({ sha256: name, size })),
       idempotency: input.idempotencyKey === null ? null : { key: input.idempotencyKey, fingerprint: print },
@@ -143,8 +150,6 @@ export class Intake {
     };
   }
 }
-
-const NO_BYTES = new Uint8Array(0);
 
 function nothing(): void {}
 

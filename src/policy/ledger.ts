@@ -74,13 +74,19 @@ export function applyChange(change: Change, nowSecond: number): void {
     state.tats.set(change.name, change.tat);
     return;
   }
-  let series = state[change.unit];
-  if (series === null) {
-    series = emptySeries();
-    state[change.unit] = series;
-  }
+  const series = seriesFor(state, change.unit);
   addUnits(series, change.second, change.units);
-  if (series.at.length > 1) prune(series, nowSecond, change.horizonSeconds);
+  // A place given back may have been counted under a policy that looked less far back than the one in force.
+  if (change.units > 0 && series.at.length > 1) prune(series, nowSecond, change.horizonSeconds);
+}
+
+/** The series to count in, made on first use. */
+export function seriesFor(state: ScopeState, unit: LimitUnit): Series {
+  const known = state[unit];
+  if (known !== null) return known;
+  const made = emptySeries();
+  state[unit] = made;
+  return made;
 }
 
 /**
@@ -128,20 +134,37 @@ export function countRates(
   return changes;
 }
 
-/** The changes by which a recipient that will not depart gives its places back. `message`: nothing of its message departs. */
+/** A recipient that its message was accepted for, with the departure it was counted at. */
+export type Placed = {
+  recipient: SendRecipient;
+  departAt: number;
+  /** It has given its places back already. */
+  gaveBack: boolean;
+};
+
+/**
+ * The changes by which one recipient of a message gives its places back. `placed`: all that the message was accepted for, in
+ * order; `policy`: the one they were counted under. In the unit `message` a place goes back with the last recipient that
+ * shares it, from the second of the first, where it was counted.
+ */
 export function giveBack(
   view: LedgerView,
   policy: Policy,
   send: Send,
-  recipient: SendRecipient,
-  departAt: number,
-  message: boolean,
+  placed: readonly Placed[],
+  leaving: Placed,
 ): Change[] {
-  const second = Math.floor(departAt / 1000);
   const changes: Change[] = [];
   for (const { scope, unit, horizonSeconds } of policy.tracks) {
-    const state = stateOf(view, scope, send, recipient);
-    if (state === null || (unit === 'message' && !message)) continue;
+    const state = stateOf(view, scope, send, leaving.recipient);
+    if (state === null) continue;
+    let counted: Placed = leaving;
+    if (unit === 'message') {
+      const sharing = placed.filter((one) => stateOf(view, scope, send, one.recipient) === state);
+      if (sharing.some((one) => one !== leaving && !one.gaveBack)) continue;
+      counted = sharing[0] ?? leaving;
+    }
+    const second = Math.floor(counted.departAt / 1000);
     changes.push({ kind: 'units', state, unit, second, units: -1, horizonSeconds });
   }
   return changes;

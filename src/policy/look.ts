@@ -66,7 +66,7 @@ function activeSuppressions(contact: ContactState, domain: ContactState, now: nu
 const ABSENT: LimitFact = { used: 0, resetsAt: null, freeAt: 0, units: 0 };
 
 /** Departures up to this second are forgotten by a limit that a reply resets. */
-function sinceReply(limit: Limit, contact: ContactState): number {
+export function sinceReply(limit: Limit, contact: ContactState): number {
   return limit.resetOnReply && contact.lastReplyAt !== null ? Math.floor(contact.lastReplyAt / 1000) : 0;
 }
 

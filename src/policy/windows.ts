@@ -37,12 +37,24 @@ export function windowSpan(window: Window): number {
 
 /** First second of the calendar period that holds `second`, `step` periods later. */
 export function periodStart(period: 'hour' | 'day' | 'month', second: number, step = 0): number {
-  if (period === 'month') {
-    const date = new Date(second * 1000);
-    return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + step, 1) / 1000;
-  }
+  if (period === 'month') return monthStart(second, step);
   const size = period === 'hour' ? 3600 : DAY_SECONDS;
   return (Math.floor(second / size) + step) * size;
+}
+
+/** The month asked for last: almost every look is in it. */
+let month = { first: 0, next: 0 };
+
+function monthStart(second: number, step: number): number {
+  if (second < month.first || second >= month.next) {
+    const date = new Date(second * 1000);
+    const [year, index] = [date.getUTCFullYear(), date.getUTCMonth()];
+    month = { first: Date.UTC(year, index, 1) / 1000, next: Date.UTC(year, index + 1, 1) / 1000 };
+  }
+  if (step === 0) return month.first;
+  if (step === 1) return month.next;
+  const date = new Date(month.first * 1000);
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + step, 1) / 1000;
 }
 
 /** The last second that no longer counts at `second` in a rolling window. */

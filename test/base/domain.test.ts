@@ -82,6 +82,7 @@ describe('readDomain', () => {
       '127.0.0.0x',
       '１２７.0.0.1',
       'a.①',
+      'bücher.123',
     ]) {
       assert.ok(!readDomain(text).ok, text);
     }

@@ -81,6 +81,17 @@ describe('newId', () => {
     assert.ok(ms >= before && ms <= Date.now() + 10);
   });
 
+  it('goes on increasing when one millisecond has more ids than the count has room for', (context) => {
+    context.mock.timers.enable({ apis: ['Date'], now: Date.now() });
+    let last = newUuid();
+    for (let count = 0; count < 10_000; count++) {
+      const uuid = newUuid();
+      assert.equal(uuid[6]! >> 4, 7);
+      assert.ok(Buffer.compare(uuid, last) > 0);
+      last = uuid;
+    }
+  });
+
   it('goes on increasing when the clock steps back', (context) => {
     const first = newId('evt');
     context.mock.timers.enable({ apis: ['Date'], now: 1000 });

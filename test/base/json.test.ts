@@ -118,6 +118,14 @@ describe('parseJson', () => {
     assert.ok(read('["[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["]').ok);
   });
 
+  it('refuses more keys, objects and lists than a sender can mean, before they cost time', () => {
+    assert.match(refusal(`{"a":[${'{},'.repeat(200_000)}1]}`), /more than 200000/);
+    assert.match(refusal(`{${'"a":1,'.repeat(200_001)}"b":1}`), /more than 200000/);
+    assert.ok(read(`[${'":{[",'.repeat(200_001)}1]`).ok);
+    assert.ok(parseJson(Buffer.from('{"a":[1,2]}'), { maxParts: 3 }).ok);
+    assert.ok(!parseJson(Buffer.from('{"a":[1,2]}'), { maxParts: 2 }).ok);
+  });
+
   it('reports lone surrogates and U+0000 in values and keys, with their place', () => {
     assert.deepEqual(flawParams('{"subject":"\\ud800"}'), ['subject']);
     assert.deepEqual(flawParams('{"to":[{"name":"a\\u0000"}]}'), ['to[0].name']);

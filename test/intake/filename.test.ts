@@ -102,6 +102,11 @@ describe('readFilename', () => {
     }
   });
 
+  it('leaves no dots before the ending where a name is cut', () => {
+    assert.equal(outcome(`${'x'.repeat(240)}${'. '.repeat(30)}y.txt`), `${'x'.repeat(240)}.txt`);
+    assert.equal(outcome(`${'ü'.repeat(200)}.${'y'.repeat(100)}`), 'ü'.repeat(127));
+  });
+
   it('never answers with a path, a control, or more than 255 octets, and reads its own answer as itself', () => {
     const piece = fc.oneof(
       fc.string({ unit: 'grapheme' }),

@@ -23,7 +23,7 @@ const full = {
   from: { email: 'a@b.example', name: 'A' },
   template: { id: 'x', data: { a: 1, b: { c: [1, { d: 2, e: 3 }], '10': 1, '9': 2 } } },
   headers: { 'X-A': '1', 'X-B': '2' },
-  metadata: { job: '42', '2': 'x', '1': 'y' },
+  metadata: { job: '42', '2': 'x', '1': 'y', customer: '7' },
   attachments: [{ filename: 'a.txt', content: 'AAAA' }],
 };
 

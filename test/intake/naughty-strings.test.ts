@@ -42,8 +42,7 @@ describe('the big list of naughty strings', () => {
         assert.equal(reading.submission.to[0]!.name, text.trim() === '' ? null : text);
         taken++;
       } else {
-        for (const { param } of reading.errors)
-          assert.ok(param === 'subject' || param === 'to.name' || param === 'to[0].name', param);
+        for (const { param } of reading.errors) assert.ok(param === 'subject' || param === 'to[0].name', param);
         assert.ok(text === '' || /[\p{Cc}\p{Bidi_Control}\u200b\u2060\ufeff]/u.test(text), JSON.stringify(text));
       }
     }

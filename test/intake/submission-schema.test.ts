@@ -161,6 +161,62 @@ describe('the schema of a submission and its reader', () => {
     }
   });
 
+  it('agree on every bound: the most is taken by both, one more by neither', () => {
+    const names = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, index) => [`X-${index}`, 'x']));
+    const file = { filename: 'a.txt', content: 'AAAA' };
+    const bounds: readonly [most: number, fields: (count: number) => Record<string, unknown>][] = [
+      [1000, (count) => ({ to: Array(count).fill('a@b.example') })],
+      [25, (count) => ({ reply_to: Array(count).fill('a@b.example') })],
+      [998, (count) => ({ to: { email: 'a@b.example', name: 'x'.repeat(count) } })],
+      [998, (count) => ({ subject: 'x'.repeat(count) })],
+      [128, (count) => ({ template: { id: 'x'.repeat(count) } })],
+      [10, (count) => ({ attachments: Array(count).fill(file) })],
+      [4096, (count) => ({ attachments: [{ ...file, filename: 'x'.repeat(count) }] })],
+      [255, (count) => ({ attachments: [{ ...file, content_id: 'x'.repeat(count) }] })],
+      [255, (count) => ({ attachments: [{ ...file, content_type: `text/${'x'.repeat(count - 5)}` }] })],
+      [50, (count) => ({ headers: names(count) })],
+      [76, (count) => ({ headers: { ['x'.repeat(count)]: 'x' } })],
+      [998, (count) => ({ headers: { 'X-A': 'x'.repeat(count) } })],
+      [20, (count) => ({ tags: Array(count).fill('x') })],
+      [128, (count) => ({ tags: ['👍'.repeat(count)] })],
+      [50, (count) => ({ metadata: names(count) })],
+      [64, (count) => ({ metadata: { ['👍'.repeat(count)]: 'x' } })],
+      [1000, (count) => ({ metadata: { k: '👍'.repeat(count) } })],
+      [996, (count) => ({ in_reply_to: `<${'x'.repeat(count - 4)}@x>` })],
+      [100, (count) => ({ references: Array(count).fill('<a@b>') })],
+      ...['identity', 'thread_id', 'agent', 'lease_token', 'purpose', 'dedupe_key'].map(
+        (name): [number, (count: number) => Record<string, unknown>] => [
+          255,
+          (count) => ({ [name]: 'x'.repeat(count) }),
+        ],
+      ),
+    ];
+    for (const [most, fields] of bounds) {
+      for (const count of [most, most + 1]) {
+        const value = body(fields(count));
+        const [field] = Object.keys(fields(1 + 4));
+        assert.equal(readSubmission(value, options).ok, count === most, `${field} ${count}, read`);
+        assert.equal(Check(submissionSchema, value), count === most, `${field} ${count}, by the schema`);
+      }
+    }
+  });
+
+  it('agree on words', () => {
+    const words = {
+      kind: ['transactional', 'marketing'],
+      on_duplicate: ['replay', 'block'],
+      on_limit: ['reject', 'defer'],
+    };
+    for (const [field, known] of Object.entries(words)) {
+      for (const word of [...known, 'other', '', 'Reject', 1]) {
+        const value = body({ [field]: word });
+        assert.equal(readSubmission(value, options).ok, known.includes(word as string), `${field} ${word}`);
+        assert.equal(Check(submissionSchema, value), known.includes(word as string), `${field} ${word}`);
+      }
+    }
+  });
+
   it('know the same fields', () => {
     for (const name of Object.keys(root.properties!)) {
       assert.deepEqual(

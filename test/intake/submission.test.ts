@@ -407,8 +407,10 @@ describe('attachments of a submission', () => {
       assert.ok(!reading.ok && reading.reason === 'attachment_rejected', JSON.stringify(fields));
       assert.equal(reading.errors.length, 1);
     }
-    const both = read({ ...programs[0], subject: '' });
-    assert.ok(!both.ok && both.reason === 'validation_failed' && both.errors.length === 2);
+    for (const also of [{ subject: '' }, { kind: 'spam' }]) {
+      const both = read({ ...programs[0], ...also });
+      assert.ok(!both.ok && both.reason === 'validation_failed' && both.errors.length === 2);
+    }
     assert.deepEqual(
       told(
         file({

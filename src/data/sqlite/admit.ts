@@ -17,6 +17,7 @@ import { limitScope } from '../../policy/rules/limit-finding.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import type { Admission, AdmitAnswer, AdmitRequest, CheckAnswer, IdentityRow, RecipientVerdict } from '../store.ts';
+import { type Counting, Trial } from './counting.ts';
 import { newNonce, publicId } from './row-id.ts';
 import { CREDITS, type Space, STORAGE, spaceOf } from './spaces.ts';
 import { readAdmission } from './stored.ts';
@@ -56,7 +57,7 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
   if ('message' in sender) return { outcome: 'invalid', ...sender };
   const send = sendOf(space, request, sender.identity);
   const duplicate = deduped === null ? null : duplicateFact(state, deduped);
-  const decided = decideAll(state, space, send, request, now, duplicate, true);
+  const decided = decideAll(state, space, send, request, now, duplicate, state.ledger);
   const accepted = decided.filter(({ verdict }) => verdict.verdict !== 'block').length;
   const scopes = send.scopes;
   const admission = (row: number, nonce: number): Admission => ({
@@ -77,7 +78,7 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
   }
   const row = state.takeRows(request.recipients.length);
   const nonce = newNonce();
-  storeMessage(state, space, request, send, sender, row, nonce, now, accepted > 0);
+  storeMessage(state, space, request, send, sender, row, nonce, now, decided, accepted > 0);
   storeRecipients(state, space, request, decided, row, now);
   if (accepted === 0) {
     state.refusals.set(refusalKey(request), { row, nonce, at: now });
@@ -124,7 +125,9 @@ export function check(state: WriterState, request: AdmitRequest): CheckAnswer {
   const blocks =
     deduped !== null && (request.dedupe?.block === true || deduped.fingerprint !== request.dedupe?.fingerprint);
   const send = sendOf(space, request, sender.identity);
-  const decided = decideAll(state, space, send, request, now, blocks ? duplicateFact(state, deduped) : null, false);
+  const trial = new Trial();
+  const decided = decideAll(state, space, send, request, now, blocks ? duplicateFact(state, deduped) : null, trial);
+  trial.undo();
   return {
     outcome: 'checked',
     messageId: '',
@@ -238,11 +241,12 @@ function sendOf(space: Space, request: AdmitRequest, identity: IdentityRow | nul
 }
 
 function contentSize(request: AdmitRequest): number {
-  let size = request.bodyBlob?.size ?? request.body.length;
+  let size = request.bodyBytes;
   for (const blob of request.blobs) size += blob.size;
   return size;
 }
 
+/** Decides on each recipient in turn and counts it through `counting`, so that the second sees the first. */
 function decideAll(
   state: WriterState,
   space: Space,
@@ -250,39 +254,47 @@ function decideAll(
   request: AdmitRequest,
   now: number,
   duplicate: Facts['duplicate'],
-  consume: boolean,
+  counting: Counting,
 ): Decided[] {
   const { policy } = space;
   const counted = new Set<ScopeState>();
   const decided: Decided[] = [];
-  let stored = false;
+  // What is stored already takes no more room with the next recipient.
+  let rest = send;
   for (const recipient of request.recipients) {
-    const facts = look({ view: space, policy, send, recipient, now, counted, duplicate });
-    const verdict = decide(send, recipient, facts, policy);
+    const facts = look({ view: space, policy, send: rest, recipient, now, counted, duplicate });
+    const verdict = decide(rest, recipient, facts, policy);
     decided.push({ recipient, facts, verdict });
-    if (!consume || verdict.verdict === 'block') continue;
-    count(state, space, send, recipient, facts, verdict, counted);
-    if (!stored) state.ledger.addGauge(space.tenantEntry(), STORAGE, send.contentSize);
-    stored = true;
+    if (verdict.verdict === 'block') continue;
+    count(space, rest, recipient, facts, verdict, counted, counting);
+    if (counting === state.ledger) announceLimits(state, space, rest, recipient, facts);
+    if (rest === send) {
+      counting.addGauge(space.tenantEntry(), STORAGE, send.contentSize);
+      rest = { ...send, contentSize: 0 };
+    }
   }
   return decided;
 }
 
 function count(
-  state: WriterState,
   space: Space,
   send: Send,
   recipient: SendRecipient,
   facts: Facts,
   verdict: Verdict,
   counted: Set<ScopeState>,
+  counting: Counting,
 ): void {
   const nowSecond = Math.floor(facts.now / 1000);
   const policy = withIdentityCap(space.policy, facts.identityCap);
   for (const change of countDeparture(space, policy, send, recipient, verdict.departAt, facts.now, counted)) {
-    state.ledger.apply(change, nowSecond);
+    counting.apply(change, nowSecond);
   }
-  if (facts.account.credits !== null) state.ledger.addGauge(space.tenantEntry(), CREDITS, -1);
+  if (facts.account.credits !== null) counting.addGauge(space.tenantEntry(), CREDITS, -1);
+}
+
+function announceLimits(state: WriterState, space: Space, send: Send, recipient: SendRecipient, facts: Facts): void {
+  const policy = withIdentityCap(space.policy, facts.identityCap);
   const split = policy.messageLimits.length;
   for (let i = 0; i < facts.limits.length; i += 1) {
     const limit = i < split ? policy.messageLimits[i]! : policy.recipientLimits[i - split]!;
@@ -356,11 +368,15 @@ function storeMessage(
   row: number,
   nonce: number,
   now: number,
+  decided: readonly Decided[],
   keep: boolean,
 ): void {
-  const departAt = request.sendAt !== null && request.sendAt > now ? request.sendAt : now;
-  if (keep) for (const blob of request.blobs) state.useBlob(blob.sha256, row);
-  if (keep && request.bodyBlob !== null) state.useBlob(request.bodyBlob.sha256, row);
+  if (keep) {
+    // A message may hold the same octets twice.
+    const used = new Set(request.blobs.map((blob) => blob.sha256));
+    if (request.bodyBlob !== null) used.add(request.bodyBlob.sha256);
+    for (const sha256 of used) state.useBlob(sha256, row);
+  }
   const bodyForm = !keep ? BODY_NONE : request.bodyBlob !== null ? BODY_BLOB : BODY_JSON;
   state.messages.add(
     row,
@@ -372,7 +388,7 @@ function storeMessage(
     space.policy.version,
     (request.kind === 'marketing' ? FLAG_MARKETING : 0) | (request.onLimit === 'defer' ? FLAG_DEFER : 0),
     request.sendAt,
-    request.expiresAt ?? departAt + DEFAULT_EXPIRY_MS,
+    request.expiresAt ?? lastDeparture(decided, now) + DEFAULT_EXPIRY_MS,
     request.agent,
     sender.from.email,
     sender.from.name,
@@ -384,6 +400,13 @@ function storeMessage(
     bodyForm,
     bodyForm === BODY_JSON ? request.body : bodyForm === BODY_BLOB ? (request.bodyBlob?.sha256 ?? null) : null,
   );
+}
+
+/** Where nobody set an expiry it follows the last departure, so that no place lies beyond it. */
+function lastDeparture(decided: readonly Decided[], now: number): number {
+  let last = now;
+  for (const { verdict } of decided) if (verdict.verdict !== 'block') last = Math.max(last, verdict.departAt);
+  return last;
 }
 
 const ACCEPTED = stateNumber('accepted');
@@ -428,8 +451,9 @@ function storeRecipients(
   });
 }
 
-/** Nothing for a plain accept: it follows from the facts. Else what a later engine still has to show. */
-export function storedVerdict(verdict: Verdict): string | null {
+/** Nothing for a plain accept: it follows from the facts. Else what a later engine still has to show. `late`: at departure. */
+export function storedVerdict(verdict: Verdict, late = false): string | null {
   if (verdict.verdict === 'accept' && verdict.warnings.length === 0) return null;
-  return JSON.stringify({ v: verdict.verdict, d: verdict.departAt, r: verdict.reasons, w: verdict.warnings });
+  const stored = { v: verdict.verdict, d: verdict.departAt, r: verdict.reasons, w: verdict.warnings };
+  return JSON.stringify(late ? { ...stored, late } : stored);
 }

@@ -71,6 +71,21 @@ export function migrate(db: DatabaseSync, directory: string, now: number): Migra
   return { ok: true, applied: pending.map((migration) => migration.name) };
 }
 
+/** Migrates a folder that nobody has open. */
+export function migrateFolder(
+  directory: string,
+): { ok: true; applied: string[]; schema: number } | { ok: false; message: string } {
+  const db = openWriter(directory);
+  try {
+    const result = migrate(db, directory, Date.now());
+    if (!result.ok) return result;
+    const { user_version: schema } = db.prepare('PRAGMA user_version').get() as { user_version: number };
+    return { ...result, schema };
+  } finally {
+    db.close();
+  }
+}
+
 function backup(db: DatabaseSync, directory: string, version: number, now: number): void {
   db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
   const source = join(directory, MAIN_FILE);

@@ -11,7 +11,7 @@ import { canMove, RECIPIENT_STATES, type RecipientState, stateNumber } from '../
 import { decide } from '../../policy/decide.ts';
 import { type Policy, withIdentityCap } from '../../policy/document.ts';
 import type { Facts, SuppressionReason } from '../../policy/facts.ts';
-import { countRates, giveBack } from '../../policy/ledger.ts';
+import { countRates, giveBack, type Placed } from '../../policy/ledger.ts';
 import { look } from '../../policy/look.ts';
 import type { Send } from '../../policy/send.ts';
 import type { DecidedReason } from '../../policy/verdict.ts';
@@ -26,15 +26,18 @@ import {
   type MessageRow,
   RECIPIENT_COLUMNS,
   type RecipientRow,
+  recipientRows,
   scopesOf,
   sendOfRow,
   sendRecipientOf,
+  wasRefused,
 } from './stored.ts';
 import { addSuppression } from './suppressions.ts';
 import type { WriterState } from './writer-state.ts';
 
 export const CLAIM_MS = 60_000;
 const SENDING = stateNumber('sending');
+const UNCERTAIN = stateNumber('uncertain');
 const MOST_A_SPACE = 64;
 
 type QueueRow = RecipientRow & { claim: number; dot: number };
@@ -86,10 +89,15 @@ function claimEnd(space: Space, now: number): number {
 export function claim(state: WriterState, input: { most: number; live: boolean }): Claimed[] {
   state.flushRows();
   const claimed: Claimed[] = [];
-  const waiting = [...state.spaces.all()].filter((space) => space.nextDue <= space.now(state.realNow));
+  // Who was served longest ago comes first: else those beyond `most` would never be.
+  const waiting = [...state.spaces.all()]
+    .filter((space) => space.nextDue <= space.now(state.realNow))
+    .sort((a, b) => a.servedIn - b.servedIn);
+  state.claims += 1;
   const share = Math.min(MOST_A_SPACE, Math.max(1, Math.ceil(input.most / Math.max(1, waiting.length))));
   for (const space of waiting) {
     if (claimed.length >= input.most) break;
+    space.servedIn = state.claims;
     claimOf(state, space, Math.min(share, input.most - claimed.length), claimed);
   }
   return claimed;
@@ -101,11 +109,29 @@ function claimOf(state: WriterState, space: Space, most: number, claimed: Claime
   const rows = sql.due.all(space.no, now, most) as unknown as QueueRow[];
   for (const row of rows) {
     const message = sql.message.get(row.message) as unknown as MessageRow;
-    const one = takeOne(state, space, row, message, now);
+    const one = takeOrSetAside(state, space, row, message, now);
     if (one !== null) claimed.push(one);
   }
   const next = sql.nextDue.get(space.no) as { due: number | null };
   space.nextDue = next.due ?? Number.POSITIVE_INFINITY;
+}
+
+/** A recipient whose rows cannot be read is set aside as failed, so that it does not stop the queue behind it. */
+function takeOrSetAside(
+  state: WriterState,
+  space: Space,
+  row: QueueRow,
+  message: MessageRow,
+  now: number,
+): Claimed | null {
+  try {
+    return takeOne(state, space, row, message, now);
+  } catch (error) {
+    // What the database itself reports concerns the whole group.
+    if ((error as { errcode?: number }).errcode !== undefined) throw error;
+    closeWith(state, space, row, message, 'failed', now, { class: 'unreadable', reply: String(error).slice(0, 500) });
+    return null;
+  }
 }
 
 function takeOne(state: WriterState, space: Space, row: QueueRow, message: MessageRow, now: number): Claimed | null {
@@ -115,7 +141,7 @@ function takeOne(state: WriterState, space: Space, row: QueueRow, message: Messa
     return null;
   }
   if (message.expires_at <= now) {
-    closeWith(state, space, row, message, 'expired', now, {});
+    expire(state, space, row, message, now);
     return null;
   }
   if (!maySend(state, space, row, message, now)) return null;
@@ -149,7 +175,7 @@ function contentOf(state: WriterState, message: number): Claimed['content'] {
   };
   if (body === null) return { gone: true };
   if (body_form === BODY_BLOB) return { blob: String(body) };
-  if (body_form === BODY_JSON) return { inline: body as Uint8Array };
+  if (body_form === BODY_JSON) return { inline: typeof body === 'string' ? Buffer.from(body) : body };
   if (body_form === BODY_ZSTD) return { inline: unpackBody(body as Uint8Array) };
   return { gone: true };
 }
@@ -228,9 +254,9 @@ function blockAtDeparture(
   reasons: readonly DecidedReason[],
   now: number,
 ): void {
-  const verdict = storedVerdict({ verdict: 'block', departAt: row.depart_at, reasons, warnings: [] });
+  const verdict = storedVerdict({ verdict: 'block', departAt: row.depart_at, reasons, warnings: [] }, true);
   state.db.prepare('UPDATE recipient SET verdict = ? WHERE id = ?').run(verdict, row.id);
-  if (row.attempts === 0) returnPlaces(state, space, row, message, false);
+  leaveUntried(state, space, row, message);
   state.tally(space, reasons[0]?.code ?? 'blocked', now, 1);
   closeWith(state, space, row, message, 'blocked', now, {
     at: 'departure',
@@ -238,20 +264,39 @@ function blockAtDeparture(
   });
 }
 
-/** Gives back the places of a recipient that will not depart. `message`: no recipient of its message departs. */
-export function returnPlaces(
-  state: WriterState,
-  space: Space,
-  row: RecipientRow,
-  message: MessageRow,
-  whole: boolean,
-): void {
-  const send = sendOfRow(state.db, message);
+function expire(state: WriterState, space: Space, row: QueueRow, message: MessageRow, now: number): void {
+  leaveUntried(state, space, row, message);
+  closeWith(state, space, row, message, 'expired', now, {});
+}
+
+/** Gives the places back of one that never departed. An attempt that was stopped before its dot does not count as one. */
+function leaveUntried(state: WriterState, space: Space, row: QueueRow, message: MessageRow): void {
+  const stopped = row.state === SENDING && row.dot === 0;
+  if (stopped) state.db.prepare('UPDATE recipient SET attempts = attempts - 1 WHERE id = ?').run(row.id);
+  if (row.attempts - (stopped ? 1 : 0) === 0) returnPlaces(state, space, row, message);
+}
+
+const ENDED_UNTRIED: ReadonlySet<RecipientState> = new Set(['cancelled', 'expired', 'blocked']);
+
+/**
+ * Gives back the places of a recipient that will not depart: call it before its row changes. The rows of its message must
+ * have been inserted.
+ */
+export function returnPlaces(state: WriterState, space: Space, row: RecipientRow, message: MessageRow): void {
   const facts = factsOf(row);
-  const policy = withIdentityCap(space.policy, facts?.identityCap ?? null);
-  const recipient = sendRecipientOf(row, facts);
-  for (const change of giveBack(space, policy, send, recipient, row.depart_at, whole)) {
-    state.ledger.apply(change, Math.floor(space.lastNow / 1000));
+  const policy = withIdentityCap(state.spaces.policyAt(message.policy), facts?.identityCap ?? null);
+  const placed: Placed[] = [];
+  let leaving: Placed | null = null;
+  for (const one of recipientRows(state.db, message.id)) {
+    if (wasRefused(one)) continue;
+    const gaveBack = ENDED_UNTRIED.has(RECIPIENT_STATES[one.state]!) && one.attempts === 0;
+    const place: Placed = { recipient: sendRecipientOf(one, null), departAt: one.depart_at, gaveBack };
+    if (one.id === row.id) leaving = place;
+    placed.push(place);
+  }
+  if (leaving === null) return;
+  for (const change of giveBack(space, policy, sendOfRow(state.db, message), placed, leaving)) {
+    state.ledger.apply(change, Math.floor(space.now(state.realNow) / 1000));
   }
 }
 
@@ -288,7 +333,7 @@ export function mark(state: WriterState, input: { recipient: number; token: numb
   if (row.due !== null && row.due <= now) return false;
   const message = sql.message.get(row.message) as unknown as MessageRow;
   if (message.expires_at <= now) {
-    closeWith(state, space, row, message, 'expired', now, {});
+    expire(state, space, row, message, now);
     return false;
   }
   const key = row.key ?? row.email;
@@ -304,11 +349,18 @@ export function mark(state: WriterState, input: { recipient: number; token: numb
   return true;
 }
 
+/** An answer that comes after its claim ended is still better than none, as long as nobody has tried again. */
+function maySettle(row: QueueRow, settlement: Settlement): boolean {
+  if (row.state === SENDING) return true;
+  const { outcome } = settlement;
+  return row.state === UNCERTAIN && (outcome === 'delivered' || outcome === 'bounced' || outcome === 'failed');
+}
+
 /** Records what became of an attempt. False: the claim was lost, somebody else decides. */
 export function settle(state: WriterState, settlement: Settlement): boolean {
   const sql = prepared(state.db);
   const row = sql.one.get(settlement.recipient) as unknown as QueueRow | undefined;
-  if (row === undefined || row.claim !== settlement.token || row.state !== SENDING) return false;
+  if (row === undefined || row.claim !== settlement.token || !maySettle(row, settlement)) return false;
   const message = sql.message.get(row.message) as unknown as MessageRow;
   const space = state.spaces.get(row.space);
   const now = space.now(state.realNow);
@@ -417,6 +469,9 @@ export function dueIn(state: WriterState): number | null {
 
 /** At a start no worker of before is left: what they held is due at once. */
 export function releaseDeadClaims(state: WriterState): void {
-  const result = state.db.prepare('UPDATE recipient SET due = 0 WHERE state = ? AND due IS NOT NULL').run(SENDING);
+  // By the index of the queue: the whole table would be read for the few that were on their way.
+  const result = state.db
+    .prepare('UPDATE recipient INDEXED BY recipient_due SET due = 0 WHERE state = ? AND due IS NOT NULL')
+    .run(SENDING);
   if (Number(result.changes) > 0) state.spaces.forgetAll();
 }

@@ -1,6 +1,7 @@
 /** Headroom as it stands: what is left of each limit, read from the ledger. */
 import { type Limit, withIdentityCap } from '../../policy/document.ts';
 import { type ScopeState, seriesIn, stateOf } from '../../policy/ledger.ts';
+import { sinceReply } from '../../policy/look.ts';
 import { limitScope } from '../../policy/rules/limit-finding.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
 import { emissionMicros, rateResetsAt, rateUsed, resetsAt, usedAt, windowSpan } from '../../policy/windows.ts';
@@ -39,12 +40,20 @@ export function headroom(
   const limits = input.recipient === null ? policy.messageLimits : [...policy.messageLimits, ...policy.recipientLimits];
   const states = limits.flatMap((limit) => {
     const scope = stateOf(space, limit.scope, send, recipient);
-    return scope === null ? [] : [stateOfLimit(limit, scope, limitScope(limit, send, recipient), now)];
+    if (scope === null) return [];
+    const since = input.recipient === null ? 0 : sinceReply(limit, space.contact(recipient.key));
+    return [stateOfLimit(limit, scope, limitScope(limit, send, recipient), now, since)];
   });
   return { limits: states, now, locale: space.tenant.locale };
 }
 
-function stateOfLimit(limit: Limit, state: ScopeState, scope: LimitState['scope'], now: number): LimitState {
+function stateOfLimit(
+  limit: Limit,
+  state: ScopeState,
+  scope: LimitState['scope'],
+  now: number,
+  since: number,
+): LimitState {
   const shape = { name: limit.name, scope, unit: limit.unit, window: limit.windowName };
   if (limit.window.kind === 'rate') {
     const interval = emissionMicros(limit.window.perSeconds, limit.max);
@@ -62,8 +71,8 @@ function stateOfLimit(limit: Limit, state: ScopeState, scope: LimitState['scope'
   }
   const second = Math.floor(now / 1000);
   const series = seriesIn(state, limit.unit);
-  const used = usedAt(series, limit.window, second);
-  const resets = used === 0 ? null : resetsAt(series, limit.window, second);
+  const used = usedAt(series, limit.window, second, since);
+  const resets = used === 0 ? null : resetsAt(series, limit.window, second, since);
   return {
     ...shape,
     limit: limit.max,

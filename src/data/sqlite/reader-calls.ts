@@ -20,6 +20,9 @@ export const READER_CALLS: Calls = {
     const row = db.prepare(`${KEY_SELECT} WHERE k.prefix = ?`).get(prefix);
     return row === undefined ? null : keyOf(row);
   },
+  keysOfTenant(db, { tenantNo }) {
+    return db.prepare(`${KEY_SELECT} WHERE k.tenant = ? ORDER BY k.no`).all(tenantNo).map(keyOf);
+  },
   tenantById(db, { id }) {
     const row = db.prepare('SELECT * FROM tenant WHERE id = ?').get(id);
     return row === undefined ? null : tenantOf(row);

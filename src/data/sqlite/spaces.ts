@@ -17,6 +17,7 @@ import type { AccountFacts } from '../../policy/facts.ts';
 import type { ContactState, LedgerView, ScopeState } from '../../policy/ledger.ts';
 import { effectiveDocument } from '../../policy/resolve.ts';
 import type { IdentityRow, TenantRow } from '../store.ts';
+import { CLOCK_STEP_MS } from './clock.ts';
 import type { Entry, LedgerCache } from './ledger-cache.ts';
 import { identityOf, tenantOf } from './rows.ts';
 
@@ -27,6 +28,7 @@ export const tenantNoOf = (space: number): number => Math.floor(space / 2);
 export const CREDITS = 'credits';
 export const STORAGE = 'storage';
 const TENANT_KEY = '#tenant';
+const MOST_POLICIES = 64;
 
 export class Space implements LedgerView {
   readonly no: number;
@@ -42,14 +44,18 @@ export class Space implements LedgerView {
   lastNow = 0;
   /** When the next recipient is due, as far as known. */
   nextDue = Number.POSITIVE_INFINITY;
+  /** The last claim that served it. */
+  servedIn = 0;
   /** Set for the decision at hand. */
   identity: IdentityRow | null = null;
   private readonly cache: LedgerCache;
   private readonly held = new Map<string, Entry>();
+  private readonly holding: Set<Space>;
 
   constructor(
     no: number,
     cache: LedgerCache,
+    holding: Set<Space>,
     parts: {
       tenant: TenantRow;
       policy: Policy;
@@ -61,6 +67,7 @@ export class Space implements LedgerView {
   ) {
     this.no = no;
     this.cache = cache;
+    this.holding = holding;
     this.tenant = parts.tenant;
     this.policy = parts.policy;
     this.storageLimit = parts.storageLimit;
@@ -69,10 +76,10 @@ export class Space implements LedgerView {
     this.frozenAt = parts.frozenAt;
   }
 
-  /** Milliseconds on this space's clock, never backwards. */
+  /** Milliseconds on this space's clock. Small steps back are bridged; a larger one somebody has accepted. */
   now(realNow: number): number {
-    const now = this.frozenAt ?? realNow;
-    if (now > this.lastNow) this.lastNow = now;
+    if (this.frozenAt !== null) return this.frozenAt;
+    if (realNow > this.lastNow || realNow < this.lastNow - CLOCK_STEP_MS) this.lastNow = realNow;
     return this.lastNow;
   }
 
@@ -120,13 +127,14 @@ export class Space implements LedgerView {
     if (entry === undefined) {
       entry = this.cache.entry(this.no, key);
       this.held.set(key, entry);
+      this.holding.add(this);
     }
     return entry;
   }
 
   /** Between groups: entries may be evicted, so none is kept. */
   release(): void {
-    if (this.held.size > 0) this.held.clear();
+    this.held.clear();
   }
 }
 
@@ -135,6 +143,10 @@ const scopeKey = (kind: LimitScope, id: string): string => `#${kind}:${id}`;
 
 export class Spaces {
   private readonly known = new Map<number, Space>();
+  /** Spaces that hold entries of the ledger in the group at hand. */
+  private readonly holding = new Set<Space>();
+  /** Earlier policies, by number: those places were counted under that are now given back. */
+  private readonly policies = new Map<number, Policy>();
   private readonly db: DatabaseSync;
   private readonly cache: LedgerCache;
 
@@ -157,7 +169,7 @@ export class Spaces {
     this.known.delete(no);
     if (space === undefined) return;
     const fresh = this.load(no);
-    if (space.frozenAt === fresh.frozenAt) fresh.lastNow = space.lastNow;
+    fresh.lastNow = Math.max(fresh.lastNow, space.lastNow);
   }
 
   forgetTenant(tenantNo: number): void {
@@ -172,10 +184,13 @@ export class Spaces {
   /** After a failed commit: nothing in memory can be trusted. */
   clear(): void {
     this.known.clear();
+    this.holding.clear();
+    this.policies.clear();
   }
 
   release(): void {
-    for (const space of this.known.values()) space.release();
+    for (const space of this.holding) space.release();
+    this.holding.clear();
   }
 
   private load(no: number): Space {
@@ -189,7 +204,9 @@ export class Spaces {
       identities.set(identity.id, identity);
     }
     const clock = this.db.prepare('SELECT now FROM test_clock WHERE space = ?').get(no) as { now: number } | undefined;
-    const seq = this.db.prepare('SELECT max(seq) AS seq FROM event WHERE space = ?').get(no) as { seq: number | null };
+    const last = this.db.prepare('SELECT seq, at FROM event WHERE space = ? ORDER BY seq DESC LIMIT 1').get(no) as
+      | { seq: number; at: number }
+      | undefined;
     const floor = this.db.prepare('SELECT value FROM setting WHERE name = ?').get(`seq:${no}`) as
       | { value: string }
       | undefined;
@@ -199,15 +216,16 @@ export class Spaces {
       due: number | null;
     };
     const plan = this.plan(tenant.plan);
-    const space = new Space(no, this.cache, {
+    const space = new Space(no, this.cache, this.holding, {
       tenant,
       policy: this.policyInForce(no, plan.limits),
       storageLimit: plan.storageBytes,
       identities,
-      seq: Math.max(seq.seq ?? 0, Number(floor?.value ?? 0)),
+      seq: Math.max(last?.seq ?? 0, Number(floor?.value ?? 0)),
       frozenAt: clock?.now ?? null,
     });
     space.nextDue = due.due ?? Number.POSITIVE_INFINITY;
+    space.lastNow = last?.at ?? 0;
     this.known.set(no, space);
     return space;
   }
@@ -245,6 +263,20 @@ export class Spaces {
           .run(sha256, text, Date.now()).lastInsertRowid,
       );
     return compilePolicy(version, document);
+  }
+
+  /** The policy that a stored verdict names. */
+  policyAt(version: number): Policy {
+    const known = this.policies.get(version);
+    if (known !== undefined) return known;
+    const row = this.db.prepare('SELECT document FROM effective_policy WHERE no = ?').get(version) as
+      | { document: string }
+      | undefined;
+    if (row === undefined) throw new Error(`no policy has the number ${version}`);
+    if (this.policies.size >= MOST_POLICIES) this.policies.clear();
+    const policy = compilePolicy(version, JSON.parse(row.document) as EffectiveDocument);
+    this.policies.set(version, policy);
+    return policy;
   }
 
   private newest(owner: string, space: number): PolicyDocument {

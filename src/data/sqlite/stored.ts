@@ -67,6 +67,13 @@ export function verdictOf(row: RecipientRow): Verdict {
   return { verdict: stored.v, departAt: stored.d, reasons: stored.r, warnings: stored.w };
 }
 
+/** Whether a recipient was refused at acceptance, so that it never counted. */
+export function wasRefused(row: RecipientRow): boolean {
+  if (row.verdict === null) return false;
+  const stored = JSON.parse(row.verdict) as { v: Verdict['verdict']; late?: boolean };
+  return stored.v === 'block' && stored.late !== true;
+}
+
 export function factsOf(row: RecipientRow): Facts | null {
   return row.facts === null ? null : unpackFacts(row.facts);
 }

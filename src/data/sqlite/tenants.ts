@@ -154,3 +154,13 @@ export function putPolicy(
   });
   return { version, inForce: { version: read.policy.version, document: read.policy.document } };
 }
+
+export function revokeKey(state: WriterState, input: { id: string; actor: string }): boolean {
+  const row = state.db.prepare('SELECT tenant, mode, revoked_at FROM api_key WHERE id = ?').get(input.id) as
+    | { tenant: number; mode: Mode; revoked_at: number | null }
+    | undefined;
+  if (row === undefined || row.revoked_at !== null) return false;
+  state.db.prepare('UPDATE api_key SET revoked_at = ? WHERE id = ?').run(state.realNow, input.id);
+  audit(state, { tenantNo: row.tenant, mode: row.mode, actor: input.actor, action: 'key.revoked', target: input.id });
+  return true;
+}

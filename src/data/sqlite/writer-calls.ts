@@ -4,7 +4,7 @@ import { admit, check } from './admit.ts';
 import { claim, dueIn, mark, settle } from './dispatch.ts';
 import { headroom } from './headroom.ts';
 import { putIdentity } from './identities.ts';
-import { createKey, createTenant, putPolicy } from './tenants.ts';
+import { createKey, createTenant, putPolicy, revokeKey } from './tenants.ts';
 import type { WriterState } from './writer-state.ts';
 
 type Calls = {
@@ -32,6 +32,7 @@ export const WRITER_CALLS: Calls = {
   createKey,
   putPolicy,
   putIdentity,
+  revokeKey,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
     return null;

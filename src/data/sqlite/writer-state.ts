@@ -3,6 +3,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type EventType, eventNumber } from '../../core/events.ts';
 import { PackWriter } from '../../core/pack.ts';
 import { BulkInsert } from './database.ts';
+import type { KeyIndexBounds } from './key-index.ts';
 import { HOUR_PREFIX, type LedgerBounds, LedgerCache } from './ledger-cache.ts';
 import { firstRowOf } from './row-id.ts';
 import { type Space, Spaces } from './spaces.ts';
@@ -19,6 +20,7 @@ export type WriterOptions = {
   /** Octets set aside for a full disk; 0 for none. */
   reserveBytes?: number;
   ledger?: Partial<LedgerBounds>;
+  keys?: Partial<KeyIndexBounds>;
 };
 
 export class WriterState {
@@ -36,6 +38,8 @@ export class WriterState {
   /** Refusals of the last minute, by installation and content. */
   readonly refusals = new Map<string, { row: number; nonce: number; at: number }>();
   private readonly senders = new Map<number, string | null>();
+  /** Claims so far. */
+  claims = 0;
   /** The store's clock for the group at hand. */
   realNow = 0;
   private nextRow = 0;
@@ -49,7 +53,7 @@ export class WriterState {
     this.options = options;
     this.ledger = new LedgerCache(db, options.ledger);
     this.spaces = new Spaces(db, this.ledger);
-    this.keys = new UsedKeys(db);
+    this.keys = new UsedKeys(db, options.keys);
     this.messages = new BulkInsert(db, 'message', [
       'id',
       'nonce',
@@ -88,7 +92,7 @@ export class WriterState {
       'verdict',
     ]);
     this.events = new BulkInsert(db, 'event', ['space', 'seq', 'type', 'at', 'recipient', 'data']);
-    this.blobUses = new BulkInsert(db, 'blob_use', ['sha256', 'message']);
+    this.blobUses = new BulkInsert(db, 'blob_use', ['message', 'sha256']);
     this.foldRefusal = db.prepare('UPDATE message SET repeats = repeats + 1 WHERE id = ?');
     this.findNextRow();
   }
@@ -143,7 +147,7 @@ export class WriterState {
   }
 
   useBlob(sha256: string, message: number): void {
-    this.blobUses.add(sha256, message);
+    this.blobUses.add(message, sha256);
   }
 
   /** The From address of a send that names neither sender nor identity. */
@@ -187,13 +191,14 @@ export class WriterState {
   afterCommit(): void {
     this.spaces.release();
     this.ledger.evict();
+    this.keys.committed();
   }
 
   /** After a failed commit: what is in memory may be ahead of what is stored, so all of it is read anew. */
   recover(): void {
     for (const rows of [this.messages, this.recipients, this.events, this.blobUses]) rows.clear();
     this.ledger.recover();
-    this.keys.recover();
+    this.keys.undo();
     this.spaces.clear();
     this.senders.clear();
     this.refusals.clear();

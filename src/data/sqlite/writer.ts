@@ -9,6 +9,8 @@
 import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
+import type { AdmitAnswer } from '../store.ts';
+import { type Flat, flattenAnswer, readRequest } from './admit-codec.ts';
 import { StoreClock } from './clock.ts';
 import { migrate, openWriter } from './database.ts';
 import { dueIn, releaseDeadClaims } from './dispatch.ts';
@@ -21,7 +23,7 @@ const SQLITE_IOERR = 10;
 const SQLITE_FULL = 13;
 const SQLITE_IOERR_WRITE = 778;
 const SQLITE_IOERR_SHMSIZE = 4874;
-const TRY_RESERVE_EVERY_MS = 1000;
+const TRY_AGAIN_MS = 1000;
 
 const FULL = { kind: 'full', message: 'the disk that holds the data is full' };
 const LEAPT = {
@@ -88,7 +90,8 @@ function runCalls(calls: readonly Call[], leapt: boolean): CallResult[] {
     else if (isFull && !RECORDING_CALLS.has(name)) results[i] = { fault: FULL };
     else {
       const call = WRITER_CALLS[name as keyof typeof WRITER_CALLS] as (state: WriterState, input: unknown) => unknown;
-      results[i] = { ok: call(state, input) };
+      const output = call(state, input);
+      results[i] = { ok: name === 'admit' ? flattenAnswer(output as AdmitAnswer) : output };
     }
   }
   return results;
@@ -146,9 +149,21 @@ function becomeFull(): void {
 }
 
 function lookForRoom(): void {
-  if (!isFull || performance.now() - triedReserveAt < TRY_RESERVE_EVERY_MS) return;
+  if (!isFull || performance.now() - triedReserveAt < TRY_AGAIN_MS) return;
   triedReserveAt = performance.now();
   isFull = !reserve.make();
+}
+
+/** Admissions travel flat; they are read once, however often their group is run. */
+function unpack(calls: readonly Call[]): Call[] {
+  return calls.map(([name, input]) => (name === 'admit' ? [name, readRequest(input as Flat)] : [name, input]));
+}
+
+/** Milliseconds until the relay should ask again; not at once while nothing new may be taken on. */
+function nextDue(trouble: string | null): number | null {
+  if (!state.isDueKnown) return TRY_AGAIN_MS;
+  const wait = dueIn(state);
+  return wait === null || trouble === null ? wait : Math.max(wait, TRY_AGAIN_MS);
 }
 
 function runGroup(calls: Call[], leapt: boolean): CallResult[] {
@@ -195,9 +210,9 @@ port.on('message', (request: GroupRequest | 'close' | 'acceptClock') => {
   const { now, leapt } = clock.read();
   lookForRoom();
   state.startGroup(now);
-  const results = runGroup(request.calls, leapt);
+  const results = runGroup(unpack(request.calls), leapt);
   const trouble = leapt ? LEAPT.message : isFull ? FULL.message : null;
-  const reply: GroupReply = { results, dueIn: dueIn(state), hasEvents: state.hasEvents, trouble, micros };
+  const reply: GroupReply = { results, dueIn: nextDue(trouble), hasEvents: state.hasEvents, trouble, micros };
   port.postMessage(reply);
   state.afterCommit();
 });

@@ -42,7 +42,10 @@ export type DeliveryResult =
   /** The dot was sent and no whole answer came: nobody knows. */
   | { outcome: 'uncertain'; reply: RemoteReply };
 
-export type Stage = 'connect' | 'banner' | 'ehlo' | 'tls' | 'auth' | 'mail' | 'rcpt' | 'data' | 'body' | 'dot';
+/** Where in a session an outcome was decided, in the order of a session. */
+export const STAGES = ['connect', 'banner', 'ehlo', 'tls', 'auth', 'mail', 'rcpt', 'data', 'body', 'dot'] as const;
+
+export type Stage = (typeof STAGES)[number];
 
 export interface Transport {
   deliver(delivery: Delivery): Promise<DeliveryResult>;

@@ -1,0 +1,29 @@
+/** `postern serve`: starts the gateway and stops it on SIGTERM or SIGINT. */
+import { readSettings } from '../config/settings.ts';
+import { startGateway } from '../main.ts';
+import { EXIT_DONE, EXIT_FAILED } from './exit-codes.ts';
+import { failed, readOptions } from './options.ts';
+
+const HELP = `Usage: postern serve
+
+Starts the gateway. Settings come from POSTERN_… variables (docs/reference/config.md). One line of JSON on standard output says
+when all ports are open; SIGTERM or SIGINT stops it within POSTERN_GRACE seconds.
+`;
+
+export async function serveCommand(args: string[]): Promise<number> {
+  const given = readOptions(args, {}, HELP);
+  if (typeof given === 'number') return given;
+  const read = readSettings(process.env);
+  if (!read.ok) return failed(read.message, EXIT_FAILED);
+  const started = await startGateway(read.settings);
+  if (!started.ok) return failed(started.message, EXIT_FAILED);
+  const { gateway } = started;
+  process.stdout.write(`${JSON.stringify({ msg: 'listening', ...gateway.listening })}\n`);
+  if (gateway.welcome !== null) process.stderr.write(gateway.welcome);
+  await new Promise<void>((resolve) => {
+    process.once('SIGTERM', resolve);
+    process.once('SIGINT', resolve);
+  });
+  await gateway.stop();
+  return EXIT_DONE;
+}

@@ -1,0 +1,131 @@
+/**
+ * From a reply to its class: whose fault a failure is, and whether another try or another address would help.
+ *
+ * The knowledge is data (replies.toml); this file is only the way of reading it. Pure: no input, no clock, no state.
+ *
+ * Text is compared word by word, not as a string: case, punctuation, apostrophes and addresses are taken away first, so
+ * that "<a@b>: User unknown" and "user_unknown" hold the same two words. Every look is a plain search, so the time is
+ * linear in the text whatever the text is.
+ *
+ * Deliberately absent: what a DSN or a free-form bounce is made of (returns), and what follows from a class (the
+ * dispatcher retries, the store suppresses).
+ */
+import type { Bounce, BounceClass, BounceFault, RetryPace } from '../core/bounce.ts';
+import type { RemoteReply, Stage } from './transports/transport.ts';
+
+/** One line of the table; every condition that is there must hold, and the first rule that holds decides. */
+export type ReplyRule = {
+  class: BounceClass;
+  /** Enhanced codes without their class digit ("1.1" is 4.1.1 and 5.1.1), or with it; "7.*" is 4.7.x and 5.7.x. */
+  enhanced: string[] | null;
+  codes: number[] | null;
+  /** True: the reply has no code, and no enhanced code that says anything. */
+  isBare: boolean;
+  stages: Stage[] | null;
+  /** At least one of these phrases, as normalised by `wordsOf`. */
+  any: string[] | null;
+  /** All of these. */
+  all: string[] | null;
+  /** None of these. */
+  none: string[] | null;
+  /** Overrides of what the class says. */
+  hard: boolean | null;
+  suppress: boolean | null;
+  fault: BounceFault | null;
+  retry: RetryPace | null;
+  /** Replies that this rule, and no earlier one, must take; read as `parseReplyLine` reads. */
+  examples: string[];
+};
+
+/** What a class means where its rule says nothing else. */
+export type ClassMeaning = { hard: boolean; suppress: boolean; fault: BounceFault; retry: RetryPace };
+
+export type ReplyRules = { classes: Record<BounceClass, ClassMeaning>; rules: ReplyRule[] };
+
+const SESSION_STAGES: Stage[] = ['connect', 'banner', 'ehlo', 'tls', 'auth'];
+
+/** A bounce of 100 kB says what it has to say at its beginning. */
+const MAX_CHARS = 10_000;
+
+/**
+ * The words of a text between single blanks, with one at each end: lower case, apostrophes closed up, addresses and
+ * punctuation gone, letters of every script kept. " 550 user unknown " finds " user unknown ".
+ */
+export function wordsOf(text: string): string {
+  const words: string[] = [];
+  for (const token of text
+    .slice(0, MAX_CHARS)
+    .toLowerCase()
+    .replace(/['’`]/g, '')
+    .split(/[\s<>()[\]"]+/)) {
+    if (token.includes('@')) continue;
+    for (const word of token.split(/[^\p{L}\p{N}\p{M}]+/u)) if (word !== '') words.push(word);
+  }
+  return ` ${words.join(' ')} `;
+}
+
+/** A reply as a person writes it: "550 5.1.1 User unknown", with or without either code. */
+export function parseReplyLine(line: string): RemoteReply {
+  const [, code, enhanced, text = ''] =
+    /^(?:([2-5]\d\d)[ -])?(?:([245]\.\d{1,3}\.\d{1,3})(?:\s|$))?(.*)$/su.exec(line) ?? [];
+  return { code: code === undefined ? null : Number(code), enhanced: enhanced ?? null, text };
+}
+
+/** The enhanced code given, or, where it is missing or says nothing ("5.0.0"), one inside the text: "(#5.1.1)", "said: 550 5.1.1". */
+function preciseEnhanced({ enhanced, text }: RemoteReply): string | null {
+  if (enhanced !== null && !enhanced.endsWith('.0.0')) return enhanced;
+  const found = /(?:^|[\s(#:-])([45]\.[0-7]\.\d{1,3})(?=$|[\s):;,.-])/u.exec(text.slice(0, MAX_CHARS))?.[1];
+  return found ?? enhanced;
+}
+
+/**
+ * `stage` is where in the session the reply came, or null where that is not known, as in most bounces. A reply without
+ * any code counts as permanent: whoever asks has no other reason to.
+ */
+export function classify(reply: RemoteReply, stage: Stage | null, table: ReplyRules): Bounce {
+  const enhanced = preciseEnhanced(reply);
+  const isPermanent = isPermanentReply(reply.code, enhanced);
+  const words = wordsOf(reply.text);
+  const rule = table.rules.find((each) => holds(each, reply.code, enhanced, stage, words));
+  const bounceClass = rule?.class ?? 'unknown';
+  const meaning = table.classes[bounceClass];
+  const hard = isPermanent && (rule?.hard ?? meaning.hard);
+  return {
+    class: bounceClass,
+    hard,
+    suppress: hard && (rule?.suppress ?? meaning.suppress),
+    fault: rule?.fault ?? meaning.fault,
+    retry: isRefusal(reply.code, enhanced, stage) ? 'none' : (rule?.retry ?? meaning.retry),
+  };
+}
+
+function isPermanentReply(code: number | null, enhanced: string | null): boolean {
+  return !(code !== null && code < 500) && !enhanced?.startsWith('4');
+}
+
+/** A permanent "no" to this message. Before MAIL nothing was said about it, so another session may do better. */
+function isRefusal(code: number | null, enhanced: string | null, stage: Stage | null): boolean {
+  if (stage !== null && SESSION_STAGES.includes(stage)) return false;
+  return code === null ? enhanced !== null && !enhanced.startsWith('4') : code >= 500;
+}
+
+function holds(
+  rule: ReplyRule,
+  code: number | null,
+  enhanced: string | null,
+  stage: Stage | null,
+  words: string,
+): boolean {
+  if (rule.codes !== null && (code === null || !rule.codes.includes(code))) return false;
+  if (rule.isBare && (code !== null || (enhanced !== null && !enhanced.endsWith('.0.0')))) return false;
+  if (rule.stages !== null && (stage === null || !rule.stages.includes(stage))) return false;
+  if (rule.enhanced !== null && !rule.enhanced.some((pattern) => fits(pattern, enhanced))) return false;
+  if (rule.any !== null && !rule.any.some((phrase) => words.includes(phrase))) return false;
+  if (rule.all !== null && !rule.all.every((phrase) => words.includes(phrase))) return false;
+  return rule.none === null || !rule.none.some((phrase) => words.includes(phrase));
+}
+
+function fits(pattern: string, enhanced: string | null): boolean {
+  if (enhanced === null) return false;
+  return pattern === enhanced || pattern === enhanced.slice(2) || pattern === `${enhanced[2]}.*`;
+}
