@@ -4,6 +4,7 @@
  * Group commit: while one group is in the writer, calls gather; when it returns, all that have gathered (up to a bound) go
  * into the next. No timer, and no wait when idle.
  */
+import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { type AdmitRequest, type Store, StoreFault, type StoreFigures } from '../store.ts';
 import { type Flat, flattenRequest, readAnswer } from './admit-codec.ts';
@@ -164,10 +165,12 @@ class SqliteThreads {
     while (this.flying !== null || this.queue.length > 0) await this.write('dueIn', null);
     if (this.dueTimer !== null) clearTimeout(this.dueTimer);
     this.dead = 'the store is closed';
-    this.reader.postMessage('close');
+    const readerEnded = once(this.reader, 'exit');
     const closed = new Promise<void>((resolve) => {
       this.closed = resolve;
     });
+    this.reader.postMessage('close');
+    await readerEnded;
     this.writer.postMessage('close');
     await closed;
   }
@@ -194,15 +197,24 @@ export type SqliteStore = Store & {
 
 export type OpenResult = { ok: true; store: SqliteStore } | { ok: false; message: string };
 
+function started(thread: Worker): Promise<{ ready: true } | { failed: string }> {
+  return new Promise((resolve) => {
+    thread.once('message', resolve);
+    thread.once('error', (error) => resolve({ failed: error.message }));
+  });
+}
+
 /** Opens (and migrates) the data in a folder. Answers with a sentence when it cannot be used. */
 export async function openSqliteStore(options: WriterOptions): Promise<OpenResult> {
   const writer = new Worker(new URL('./writer.ts', import.meta.url), { workerData: options });
-  const first = await new Promise<{ ready: true } | { failed: string }>((resolve) => {
-    writer.once('message', resolve);
-    writer.once('error', (error) => resolve({ failed: error.message }));
-  });
-  if ('failed' in first) return { ok: false, message: first.failed };
+  const writing = await started(writer);
+  if ('failed' in writing) return { ok: false, message: writing.failed };
   const reader = new Worker(new URL('./reader.ts', import.meta.url), { workerData: options });
+  const reading = await started(reader);
+  if ('failed' in reading) {
+    await writer.terminate();
+    return { ok: false, message: reading.failed };
+  }
   const threads = new SqliteThreads(writer, reader);
   const calls: Record<string, (input: unknown) => Promise<unknown>> = {};
   for (const name of Object.keys(WRITER_CALLS)) calls[name] = (input) => threads.write(name, input);
