@@ -4,9 +4,15 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import pino from 'pino';
+import { pageRoutes } from './admin/page/http.ts';
+import { sinkRoutes } from './admin/sink/http.ts';
+import { MailReader } from './admin/sink/mail-reader.ts';
+import { testClockRoutes } from './admin/test-clock.ts';
 import { makeKey, makeOperatorKey } from './base/api-key.ts';
 import { lockData } from './base/data-lock.ts';
+import { armFailpoint } from './base/failpoint.ts';
 import { newId } from './base/ids.ts';
+import { openSecrets } from './base/secrets.ts';
 import type { Settings } from './config/settings.ts';
 import { type ControlParts, type ControlReply, type ControlRequest, control, serveControl } from './control.ts';
 import { fileBlobs } from './data/blobs.ts';
@@ -14,9 +20,11 @@ import { migrateFolder } from './data/sqlite/database.ts';
 import { openSqliteStore } from './data/sqlite/store.ts';
 import type { Store } from './data/store.ts';
 import { buildServer } from './http/server.ts';
+import { readAddress } from './intake/address.ts';
 import { intakeRoutes } from './intake/http.ts';
 import { Policies } from './intake/policies.ts';
 import { Intake } from './intake/submit.ts';
+import { openOutbound, startRelay } from './relay/relay.ts';
 
 export type Gateway = {
   /** The line that says that all ports are open. */
@@ -32,12 +40,16 @@ export type StartResult = { ok: true; gateway: Gateway } | { ok: false; message:
 export async function startGateway(settings: Settings): Promise<StartResult> {
   const directory = resolve(settings.dataDir);
   const log = pino({ level: settings.logLevel }, pino.destination({ dest: 2, sync: false }));
+  const unknownPoint = armFailpoint(settings.failpoint);
+  if (unknownPoint !== null) return { ok: false, message: unknownPoint };
+  const next = openOutbound(settings.outbound, settings.domain);
+  if ('error' in next) return { ok: false, message: next.error };
   let controls: ControlParts | null = null;
   const locked = await lockData(directory, (socket) => serveControl(socket, () => controls));
   if (!locked.ok) return locked;
   const operatorKey = settings.operatorKey ?? kept(directory, 'operator.key', makeOperatorKey);
   const secret = settings.secret ?? kept(directory, 'master.secret', () => makeOperatorKey().slice(7));
-  const opened = await openSqliteStore({ directory, domain: settings.domain });
+  const opened = await openSqliteStore({ directory, domain: settings.domain, failpoint: settings.failpoint });
   if (!opened.ok) {
     await locked.lock.release();
     return opened;
@@ -48,7 +60,12 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   const gate = buildServer({ store, settings, operatorKey, publicUrl: () => publicUrl, log });
   const intake = new Intake(store, blobs);
   const policies = new Policies(store);
-  intakeRoutes(gate.server, { intake, policies, problems: gate.problems });
+  const { server, problems } = gate;
+  const reader = new MailReader();
+  intakeRoutes(server, { intake, policies, problems });
+  testClockRoutes(server, { store, problems });
+  sinkRoutes(server, { store, problems, reader, addressKey });
+  pageRoutes(server, { store, authenticator: gate.authenticator, reader, publicUrl: () => publicUrl });
   const keys = await firstStart(store);
   let address: string;
   try {
@@ -62,7 +79,17 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
     };
   }
   publicUrl = settings.publicUrl ?? address;
-  void secret;
+  const relay =
+    settings.role === 'api'
+      ? null
+      : startRelay({
+          store,
+          blobs,
+          secrets: openSecrets([{ version: 1, secret }]),
+          domain: settings.domain,
+          outbound: next.outbound,
+          log,
+        });
   controls = {
     store,
     intake,
@@ -77,12 +104,26 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
       welcome: keys === null ? null : welcomeText(address, keys),
       store,
       async stop() {
-        await gate.server.close();
+        // What is accepted while the relay stops is durable and goes out after the next start.
+        await Promise.all([within(gate.server.close(), settings.graceMs / 2), relay?.stop(settings.graceMs * 0.9)]);
+        await reader.close();
         await store.close();
         await locked.lock.release();
       },
     },
   };
+}
+
+/** Waits for a promise, but no longer than this. */
+function within(promise: Promise<unknown>, waitMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, waitMs);
+    const done = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    promise.then(done, done);
+  });
 }
 
 /** Runs one command on the data folder that no gateway serves; a sentence when the folder cannot be used. */
@@ -125,6 +166,12 @@ export async function migrateData(settings: Settings): Promise<MigrateResult> {
   } finally {
     await locked.lock.release();
   }
+}
+
+/** The key by which an address is counted; null where the text is no address. */
+function addressKey(email: string): string | null {
+  const read = readAddress(email);
+  return read.ok ? read.address.key : null;
 }
 
 /** A secret of this installation: made once, kept in the data folder for its owner alone. */

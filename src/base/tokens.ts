@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { Secrets } from './secrets.ts';
 
 /** What a token names: 16 bytes of a UUID, and the number of its tenant (0 to 2^32 − 1). */
@@ -26,8 +26,8 @@ const TOKEN_BYTES = 16 + 4 + MAC_BYTES;
 const TOKEN_LENGTH = (TOKEN_BYTES * 8) / 5;
 
 export function openTokens(secrets: Secrets): Tokens {
-  const returnPathKeys = secrets.keysFor('return-path');
-  const messageIdKeys = secrets.keysFor('message-id');
+  const returnPathKeys = keysFor(secrets, 'return-path');
+  const messageIdKeys = keysFor(secrets, 'message-id');
   return {
     makeReturnPath: (recipient, domain) => `b+${makeToken(returnPathKeys, recipient)}@${checkDomain(domain)}`,
     parseReturnPath(address) {
@@ -45,17 +45,22 @@ export function openTokens(secrets: Secrets): Tokens {
   };
 }
 
+/** As key objects: an HMAC takes 5 µs with one and 24 µs with the bare octets. */
+function keysFor(secrets: Secrets, purpose: string): KeyObject[] {
+  return secrets.keysFor(purpose).map((key) => createSecretKey(key));
+}
+
 function checkDomain(domain: string): string {
   // Both results stand in headers and in SMTP commands as they are.
   if (!/^[a-z0-9.-]{1,255}$/i.test(domain)) throw new RangeError('the domain of a token is not plain ASCII');
   return domain;
 }
 
-function macOf(key: Buffer, named: Uint8Array): Buffer {
+function macOf(key: KeyObject, named: Uint8Array): Buffer {
   return createHmac('sha256', key).update(named).digest().subarray(0, MAC_BYTES);
 }
 
-function makeToken(keys: readonly Buffer[], { id, tenant }: Named): string {
+function makeToken(keys: readonly KeyObject[], { id, tenant }: Named): string {
   if (id.length !== 16) throw new RangeError('a token names an id of 16 bytes');
   const token = Buffer.alloc(TOKEN_BYTES);
   token.set(id, 0);
@@ -64,7 +69,7 @@ function makeToken(keys: readonly Buffer[], { id, tenant }: Named): string {
   return encodeBase32(token);
 }
 
-function parseToken(keys: readonly Buffer[], text: string): Named | null {
+function parseToken(keys: readonly KeyObject[], text: string): Named | null {
   const token = decodeBase32(text);
   if (token === null) return null;
   const named = token.subarray(0, 20);

@@ -24,6 +24,8 @@ export async function serveCommand(args: string[]): Promise<number> {
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);
   });
-  await gateway.stop();
+  // Whatever still hangs then was promised to nobody: what is stored is stored, and the rest is tried again at the next start.
+  const graceIsOver = new Promise<void>((resolve) => setTimeout(resolve, read.settings.graceMs).unref());
+  await Promise.race([gateway.stop(), graceIsOver]);
   return EXIT_DONE;
 }

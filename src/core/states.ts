@@ -34,7 +34,10 @@ const MOVES: Record<RecipientState, readonly RecipientState[]> = {
   scheduled: ['sending', 'cancelled', 'expired', 'blocked', 'held', 'scheduled', 'failed'],
   held: ['accepted', 'scheduled', 'cancelled', 'blocked', 'expired'],
   blocked: [],
+  // Back to where it was when a worker stops before it tried.
   sending: [
+    'accepted',
+    'scheduled',
     'sent',
     'delivered',
     'deferred',

@@ -11,7 +11,16 @@ import type { RecipientState } from '../core/states.ts';
 import type { TraceLine } from '../policy/decide.ts';
 import type { EffectiveDocument, PolicyDocument } from '../policy/document.ts';
 import type { IdentityState, LimitFact, Setter, Standing, SuppressionReason } from '../policy/facts.ts';
+import type { LimitStanding, LimitState } from '../policy/headroom.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../policy/verdict.ts';
+import type { CaptureReads } from './port/captures.ts';
+import type { DeliveryWrites } from './port/delivery.ts';
+import type { EventsReads } from './port/events.ts';
+import type { MessagesReads, MessagesWrites } from './port/messages.ts';
+
+export type { LimitStanding, LimitState } from '../policy/headroom.ts';
+
+import type { TestClockReads, TestClockWrites } from './port/test-clock.ts';
 
 export class StoreFault extends Error {
   readonly kind: 'full' | 'unavailable' | 'clock';
@@ -89,6 +98,18 @@ export type RecipientVerdict = {
   warnings: readonly DecidedWarning[];
   /** Aligned with the policy's message limits, then its recipient limits; as they were before this recipient. */
   limits: readonly LimitFact[];
+  /**
+   * Where a departure of the message lies ahead: the same limits as they stand on the clock, the whole message counted (in a
+   * check: nothing of it). Null where all leave at once, since `limits` then tells it.
+   */
+  standing: readonly LimitStanding[] | null;
+};
+
+/** A decision made on a recipient after the first one. */
+export type LaterVerdict = Verdict & {
+  at: number;
+  cause: 'departure' | 'reschedule';
+  policyVersion: number;
 };
 
 /** What was decided and, where something was accepted, stored. */
@@ -115,21 +136,6 @@ export type Checked = Admission & { traces: TraceLine[][] };
 
 export type CheckAnswer = ({ outcome: 'checked' } & Checked) | { outcome: 'invalid'; param: string; message: string };
 
-/** Headroom of one limit of one scope. */
-export type LimitState = {
-  name: string;
-  scope: { kind: string; id: string };
-  unit: 'message' | 'recipient';
-  window: string;
-  limit: number;
-  used: number;
-  remaining: number;
-  resetsAt: number | null;
-  /** The window's length in seconds, for RateLimit-Policy. */
-  windowSeconds: number;
-  rate: boolean;
-};
-
 export type PolicyInForce = { version: number; document: EffectiveDocument };
 
 /** One due recipient, claimed for a worker. */
@@ -153,6 +159,8 @@ export type Claimed = {
   email: string;
   from: { email: string; name: string | null };
   content: { inline: Uint8Array } | { blob: string } | { gone: true };
+  /** Octets of the content, its attachments included. */
+  size: number;
   /** An earlier attempt ended between the dot and its answer. */
   possibleDuplicate: boolean;
 };
@@ -175,7 +183,10 @@ export type Settlement = {
   | { outcome: 'deferred'; nextAttemptAt: number }
   | { outcome: 'bounced'; hard: boolean; suppress: boolean }
   | { outcome: 'failed' }
-  | { outcome: 'uncertain'; resend: boolean; nextAttemptAt: number | null }
+  /** The policy says whether it is sent again, at `nextAttemptAt`, or held for a person. */
+  | { outcome: 'uncertain'; nextAttemptAt: number }
+  /** The worker itself failed over it. After three such ends in a row, deaths of the process included, it is set aside. */
+  | { outcome: 'crashed'; nextAttemptAt: number }
   /** Given back untried: the worker stops, or the look before the dot said no for a passing cause. */
   | { outcome: 'released'; at: number }
 );
@@ -199,8 +210,9 @@ export type StoredRecipient = {
   attempts: number;
   possibleDuplicate: boolean;
   closedAt: number | null;
+  /** The decision at acceptance. */
   verdict: Verdict;
-  limits: readonly LimitFact[];
+  later: LaterVerdict | null;
 };
 
 export type StoredMessage = {
@@ -210,8 +222,11 @@ export type StoredMessage = {
   policyVersion: number;
   engine: number;
   kind: MessageKind;
-  from: string;
+  from: { email: string; name: string | null };
+  /** Handle of the sending identity, or null. */
+  identity: string | null;
   subject: string;
+  /** Tags, metadata and the like, as they were stored. */
   meta: Record<string, unknown>;
   agent: string | null;
   sendAt: number | null;
@@ -338,7 +353,7 @@ export type Page<Row> = { rows: Row[]; next: string | null };
 export type Space = { tenantNo: number; mode: Mode };
 
 /** What changes state: grouped, each one whole. */
-export interface StoreWrites {
+export interface StoreWrites extends DeliveryWrites, MessagesWrites, TestClockWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer>;
   /** Decides and changes nothing. */
   check(request: AdmitRequest): Promise<CheckAnswer>;
@@ -348,6 +363,7 @@ export interface StoreWrites {
     identity: string | null;
     recipient: { key: string; domain: string } | null;
   }): Promise<{ limits: LimitState[]; now: number; locale: string | null }>;
+  /** Up to `most` due recipients, in turn from every space that has some. `live` false: of test spaces alone. */
   claim(input: { most: number; live: boolean }): Promise<Claimed[]>;
   /** Before the final dot: false when it must not be sent. */
   mark(input: { recipient: number; token: number }): Promise<boolean>;
@@ -372,7 +388,7 @@ export interface StoreWrites {
 }
 
 /** What only looks; may be a second old where its docstring says so. */
-export interface StoreReads {
+export interface StoreReads extends CaptureReads, MessagesReads, EventsReads, TestClockReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;
   keysOfTenant(input: { tenantNo: number }): Promise<KeyRow[]>;
@@ -382,7 +398,6 @@ export interface StoreReads {
     tenantNo: number;
   }): Promise<{ installationNo: number; installationId: string; appId: string }>;
   policyVersion(input: { version: number }): Promise<PolicyInForce | null>;
-  message(input: Space & { id: string }): Promise<StoredMessage | null>;
   /** Uploads of this space that still exist, by id. */
   attachments(input: Space & { ids: string[] }): Promise<Map<string, Attachment>>;
   setting(input: { name: string }): Promise<string | null>;

@@ -4,7 +4,8 @@ import { type DecidedReason, type Issue, type ProblemInput, problem } from '../c
 import type { ReasonCode } from '../core/reasons.ts';
 import { formatTime } from '../core/time.ts';
 
-export type ProblemOptions = { docsBase: string };
+/** Where the pages about reasons are; asked each time, since a free port is known only once it is open. */
+export type ProblemOptions = { docsBase: () => string };
 
 /** What the risk score shows as long as nothing has raised it. */
 export const CALM = { score: 0, level: 'normal', threshold: 100 } as const;
@@ -16,10 +17,14 @@ export function languageOf(request: FastifyRequest): string {
 }
 
 export class Problems {
-  readonly docsBase: string;
+  private readonly options: ProblemOptions;
 
   constructor(options: ProblemOptions) {
-    this.docsBase = options.docsBase;
+    this.options = options;
+  }
+
+  get docsBase(): string {
+    return this.options.docsBase();
   }
 
   body(request: FastifyRequest, input: Omit<ProblemInput, 'requestId'>) {

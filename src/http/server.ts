@@ -15,6 +15,7 @@ import { findFlaws, parseJson } from '../base/json.ts';
 import type { Settings } from '../config/settings.ts';
 import { type Store, StoreFault } from '../data/store.ts';
 import { Authenticator } from './authenticate.ts';
+import { BodyGuard } from './body-guard.ts';
 import type { Caller } from './caller.ts';
 import { setHeadroom } from './headroom-headers.ts';
 import { Problems } from './problems.ts';
@@ -71,11 +72,7 @@ export function buildServer(input: {
       answerBroken(error, socket, problems);
     },
   }) as unknown as FastifyInstance;
-  const problems = new Problems({
-    get docsBase() {
-      return `${input.publicUrl()}/docs/reasons/`;
-    },
-  });
+  const problems = new Problems({ docsBase: () => `${input.publicUrl()}/docs/reasons/` });
   const authenticator = new Authenticator(store, input.operatorKey);
   server.decorateRequest('caller', null);
   server.decorateRequest('headroomSet', false);
@@ -91,10 +88,11 @@ export function buildServer(input: {
     }
     return checkKey(request, reply, authenticator, problems);
   });
-  server.addHook('preSerialization', async (request, reply, payload) => {
-    if (request.caller?.principal && !request.headroomSet) await addHeadroom(request, reply, store);
-    return payload;
+  server.addHook('onSend', (request, reply, payload, done) => {
+    if (request.caller?.principal == null || request.headroomSet) done(null, payload);
+    else addHeadroom(request, reply, store).then(() => done(null, payload));
   });
+  new BodyGuard(problems).mount(server);
   server.setErrorHandler((error: FastifyError, request, reply) => answerFault(error, request, reply, problems, log));
   server.setNotFoundHandler((request, reply) => answerNowhere(server, request, reply, problems));
   return { server, problems, authenticator };
@@ -223,6 +221,8 @@ async function answerFault(
   problems: Problems,
   log: Log,
 ): Promise<FastifyReply> {
+  // Answered already (a body too slow), or nobody is left to answer.
+  if (reply.sent || reply.raw.headersSent || request.raw.socket.destroyed) return reply.hijack();
   if (error.code === 'POSTERN_MALFORMED')
     return problems.refuse(request, reply, 'malformed_request', { detail: error.message });
   if (error.code === 'POSTERN_FLAWED') {
@@ -232,6 +232,13 @@ async function answerFault(
       message: flaw.message,
     }));
     return problems.invalid(request, reply, errors);
+  }
+  if (error.code === 'POSTERN_BUSY') {
+    reply.header('Connection', 'close');
+    return problems.refuse(request, reply, 'service_unavailable', {
+      detail: 'Too many large requests are being read at once.',
+      retryAfterSeconds: 1,
+    });
   }
   if (error.validation !== undefined) return problems.invalid(request, reply, schemaErrors(error, request.body));
   if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {

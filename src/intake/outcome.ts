@@ -8,11 +8,12 @@ import { precedence, REASONS } from '../core/reasons.ts';
 import type { RecipientState } from '../core/states.ts';
 import { messageStatus } from '../core/states.ts';
 import { formatTime } from '../core/time.ts';
-import type { Admission, LimitState, RecipientVerdict, Checked as StoreChecked } from '../data/store.ts';
+import type { Admission, LimitStanding, LimitState, RecipientVerdict, Checked as StoreChecked } from '../data/store.ts';
 import { setHeadroom } from '../http/headroom-headers.ts';
-import { limitAfter, limitBody } from '../http/limit-state.ts';
+import { limitBody } from '../http/limit-state.ts';
 import { CALM, languageOf, type Problems } from '../http/problems.ts';
 import { type Limit, type Policy, withIdentityCap } from '../policy/document.ts';
+import { limitState, standingAfter } from '../policy/headroom.ts';
 import type { DecidedWarning } from '../policy/verdict.ts';
 
 export type Texts = { docsBase: string; locale: string };
@@ -20,55 +21,58 @@ export type Texts = { docsBase: string; locale: string };
 /** The limits of the whole message after it, and those of each recipient. */
 export type Headroom = { message: LimitState[]; recipients: LimitState[][] };
 
-function scopeIdOf(limit: Limit, admission: Admission): string {
-  const { scopes } = admission;
+/**
+ * The limits as answers show them. `consumed`: the numbers include this send, all of its recipients; in a check and in a
+ * refusal they do not. Each limit is read from the recipient whose facts have seen the most of the send, or the least.
+ */
+export function headroomOf(admission: Admission, base: Policy, consumed: boolean): Headroom {
+  const policy = withIdentityCap(base, admission.identityCap);
+  const { recipients } = admission;
+  const seenBy = (one: RecipientVerdict | undefined, limit: Limit, i: number): LimitStanding | null => {
+    const fact = one?.limits[i];
+    if (one === undefined || fact === undefined) return null;
+    const known = one.standing?.[i];
+    const units = consumed && one.verdict !== 'block' ? fact.units : 0;
+    return known ?? standingAfter(limit, fact, units, admission.createdAt);
+  };
+  const teller = consumed ? recipients.at(-1) : recipients[0];
+  const message = policy.messageLimits.flatMap((limit, i) => {
+    const id = scopeIdOf(limit, admission);
+    const standing = seenBy(teller, limit, i);
+    return id === null || standing === null ? [] : [limitState(limit, { kind: limit.scope, id }, standing)];
+  });
+  const ofDomain = tellersByDomain(recipients, consumed);
+  const own = recipients.map((one) =>
+    policy.recipientLimits.flatMap((limit, i) => {
+      const ofAddress = limit.scope === 'recipient';
+      const domain = domainOf(one);
+      const standing = seenBy(ofAddress ? one : ofDomain.get(domain), limit, policy.messageLimits.length + i);
+      const scope = { kind: limit.scope, id: ofAddress ? one.key : domain };
+      return standing === null ? [] : [limitState(limit, scope, standing)];
+    }),
+  );
+  return { message, recipients: own };
+}
+
+function scopeIdOf(limit: Limit, { scopes }: Admission): string | null {
   if (limit.scope === 'tenant') return scopes.tenant;
   if (limit.scope === 'app') return scopes.app;
   if (limit.scope === 'installation') return scopes.installation;
-  return (limit.scope === 'identity' ? scopes.identity : scopes.agent) ?? '';
+  return limit.scope === 'identity' ? scopes.identity : scopes.agent;
 }
 
-function hasScope(limit: Limit, admission: Admission): boolean {
-  return scopeIdOf(limit, admission) !== '';
+function domainOf(one: RecipientVerdict): string {
+  return one.key.slice(one.key.lastIndexOf('@') + 1);
 }
 
-/** `consumed`: the numbers include this send; in a check they do not. */
-export function headroomOf(admission: Admission, base: Policy, consumed: boolean): Headroom {
-  const first = admission.recipients[0];
-  const capped = first !== undefined && first.limits.length > base.messageLimits.length + base.recipientLimits.length;
-  const policy = capped ? withIdentityCap(base, admission.identityCap) : base;
-  const split = policy.messageLimits.length;
-  const last = admission.recipients.at(-1);
-  const counts = (one: RecipientVerdict): boolean => consumed && one.verdict !== 'block';
-  const message = policy.messageLimits.flatMap((limit, i) => {
-    const fact = last?.limits[i];
-    if (fact === undefined || !hasScope(limit, admission)) return [];
-    const units = last !== undefined && counts(last) ? fact.units : 0;
-    const messageUnits = limit.unit === 'message' && consumed ? messageCounted(admission, i) : units;
-    const base = limit.unit === 'message' ? admission.recipients[0]!.limits[i]! : fact;
-    return [
-      limitAfter(
-        limit,
-        base,
-        messageUnits,
-        { kind: limit.scope, id: scopeIdOf(limit, admission) },
-        admission.createdAt,
-      ),
-    ];
-  });
-  const recipients = admission.recipients.map((one) =>
-    policy.recipientLimits.flatMap((limit, i) => {
-      const fact = one.limits[split + i];
-      if (fact === undefined) return [];
-      const id = limit.scope === 'recipient' ? one.key : one.key.slice(one.key.lastIndexOf('@') + 1);
-      return [limitAfter(limit, fact, counts(one) ? fact.units : 0, { kind: limit.scope, id }, admission.createdAt)];
-    }),
-  );
-  return { message, recipients };
-}
-
-function messageCounted(admission: Admission, index: number): number {
-  return admission.recipients.some((one) => one.verdict !== 'block' && (one.limits[index]?.units ?? 0) > 0) ? 1 : 0;
+/** Of the recipients at one domain, the last one's facts have seen all the others, the first one's none of them. */
+function tellersByDomain(recipients: readonly RecipientVerdict[], consumed: boolean): Map<string, RecipientVerdict> {
+  const tellers = new Map<string, RecipientVerdict>();
+  for (const one of recipients) {
+    const domain = domainOf(one);
+    if (consumed || !tellers.has(domain)) tellers.set(domain, one);
+  }
+  return tellers;
 }
 
 const STATE_OF: Record<RecipientVerdict['verdict'], RecipientState> = {

@@ -197,7 +197,7 @@ function simulation(
 ): { undeliverable: string | null; simulated: string | null } {
   if (domain !== SIMULATOR_DOMAIN) {
     const read = readDomain(domain);
-    return { undeliverable: read.ok && read.isMixedScript ? 'mixed_script' : null, simulated: null };
+    return { undeliverable: read.ok && read.isMixedScript ? 'mixed_scripts' : null, simulated: null };
   }
   if (mode === 'live') return { undeliverable: 'simulator', simulated: null };
   const meaning = parseSimulatorAddress(key.slice(0, key.lastIndexOf('@')));

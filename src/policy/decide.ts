@@ -12,30 +12,33 @@ const NO_REASONS: readonly DecidedReason[] = [];
 const NO_WARNINGS: readonly DecidedWarning[] = [];
 
 export function decide(send: Send, recipient: SendRecipient, facts: Facts, base: Policy): Verdict {
-  if (facts.simulated !== null) return simulatedVerdict(facts.simulated as ReasonCode, facts);
+  if (facts.simulated !== null) return simulatedVerdict(facts.simulated as ReasonCode, send, recipient, facts);
   const policy = withIdentityCap(base, facts.identityCap);
   let blocks: DecidedReason[] | null = null;
+  let holds: DecidedReason[] | null = null;
   let warnings: DecidedWarning[] | null = null;
   for (const [, rule] of RULES) {
-    const findings = rule(send, recipient, facts, policy);
-    for (const finding of findings) {
+    for (const finding of rule(send, recipient, facts, policy)) {
       if (finding.outcome === 'warn') {
         warnings ??= [];
         warnings.push({ code: finding.code, scope: finding.scope, evidence: finding.evidence });
+      } else if (finding.outcome === 'hold') {
+        holds ??= [];
+        holds.push(reasonOf(finding));
       } else {
         blocks ??= [];
         blocks.push(reasonOf(finding));
       }
     }
   }
-  if (blocks !== null) {
-    // Warnings speak of a send that goes through; a refused one has reasons.
-    const slot = send.onLimit === 'defer' && facts.place !== null && blocks.every(clearsAsLimit) ? facts.place : null;
-    if (slot === null) return { verdict: 'block', departAt: facts.departAt, reasons: blocks, warnings: NO_WARNINGS };
-    return scheduled(slot, facts.departAt, blocks, warnings ?? NO_WARNINGS);
-  }
-  if (facts.departAt > facts.now) return scheduled(facts.departAt, facts.departAt, [], warnings ?? NO_WARNINGS);
-  return { verdict: 'accept', departAt: facts.departAt, reasons: NO_REASONS, warnings: warnings ?? NO_WARNINGS };
+  const { departAt } = facts;
+  const waits = blocks !== null && facts.place !== null && send.onLimit === 'defer' && blocks.every(clearsAsLimit);
+  // Warnings speak of a send that goes through; a refused one has reasons.
+  if (blocks !== null && !waits) return { verdict: 'block', departAt, reasons: blocks, warnings: NO_WARNINGS };
+  if (holds !== null) return { verdict: 'hold', departAt, reasons: holds, warnings: warnings ?? NO_WARNINGS };
+  if (blocks !== null) return scheduled(facts.place!, quotaSlot(blocks), warnings ?? NO_WARNINGS);
+  if (departAt > facts.now) return scheduled(departAt, { cause: 'send_at' }, warnings ?? NO_WARNINGS);
+  return { verdict: 'accept', departAt, reasons: NO_REASONS, warnings: warnings ?? NO_WARNINGS };
 }
 
 const LIMIT_REASONS: ReadonlySet<ReasonCode> = new Set([
@@ -52,18 +55,8 @@ function clearsAsLimit(reason: DecidedReason): boolean {
   return reason.clearsAt !== null && LIMIT_REASONS.has(reason.code);
 }
 
-function scheduled(
-  departAt: number,
-  askedFor: number,
-  waitedOn: readonly DecidedReason[],
-  warnings: readonly DecidedWarning[],
-): Verdict {
-  const evidence: Evidence = {
-    slot: departAt,
-    asked_for: askedFor,
-    waits_for: waitedOn.map((reason) => reason.code),
-    limits: waitedOn.map((reason) => String(reason.evidence['limit_name'] ?? '')),
-  };
+function scheduled(departAt: number, cause: Evidence, warnings: readonly DecidedWarning[]): Verdict {
+  const evidence: Evidence = { ...cause, departs_at: departAt };
   return {
     verdict: 'schedule',
     departAt,
@@ -72,13 +65,31 @@ function scheduled(
   };
 }
 
-function simulatedVerdict(code: ReasonCode, facts: Facts): Verdict {
+/** Why a recipient waits for a place: `limit_name` is the limit that frees one last, `waits_for` are all that are full. */
+function quotaSlot(full: readonly DecidedReason[]): Evidence {
+  const last = full.reduce((a, b) => (b.clearsAt! > a.clearsAt! ? b : a));
+  return {
+    cause: 'quota',
+    limit_name: last.evidence['limit_name']!,
+    waits_for: full.map((reason) => String(reason.evidence['limit_name'])),
+  };
+}
+
+function simulatedVerdict(code: ReasonCode, send: Send, recipient: SendRecipient, facts: Facts): Verdict {
   return {
     verdict: 'block',
     departAt: facts.departAt,
-    reasons: [simulatedReason(code, facts.now) as DecidedReason],
+    reasons: [simulated(code, send, recipient, facts)],
     warnings: NO_WARNINGS,
   };
+}
+
+/** What the simulator answers in place of the rules: a realistic case of the reason, for this tenant and recipient. */
+function simulated(code: ReasonCode, send: Send, recipient: SendRecipient, facts: Facts): DecidedReason {
+  return simulatedReason(code, facts.now, {
+    tenant: { kind: 'tenant', id: send.scopes.tenant },
+    recipient: { kind: 'recipient', id: recipient.key },
+  }) as DecidedReason;
 }
 
 function reasonOf(finding: Finding & { outcome: 'block' | 'hold' }): DecidedReason {
@@ -95,6 +106,10 @@ export type TraceLine = {
 
 /** Every rule with what it found, in order: for a check and for a stored verdict that is looked at again. */
 export function trace(send: Send, recipient: SendRecipient, facts: Facts, base: Policy): TraceLine[] {
+  if (facts.simulated !== null) {
+    const { code, evidence } = simulated(facts.simulated as ReasonCode, send, recipient, facts);
+    return [{ rule: code, outcome: 'block', code, evidence }];
+  }
   const policy = withIdentityCap(base, facts.identityCap);
   return RULES.flatMap(([name, rule]): TraceLine[] => {
     const findings = rule(send, recipient, facts, policy);

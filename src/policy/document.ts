@@ -150,7 +150,8 @@ export function compileLimit(document: LimitDocument): Limit {
     unit: document.unit ?? 'recipient',
     max: document.max,
     burst: document.burst ?? document.max,
-    resetOnReply: document.reset_on_reply ?? false,
+    // A reply is one person's: it resets what is counted for that person only.
+    resetOnReply: document.scope === 'recipient' && document.reset_on_reply === true,
     reason: reasonOfLimit(document.scope, window),
   };
 }

@@ -79,13 +79,15 @@ export type Facts = {
   account: AccountFacts;
   /** State of the sending identity, or null where none is named. */
   identityState: IdentityState | null;
+  /** Its handle, or null where none is named. */
+  identityHandle: string | null;
   /** Recipients a UTC day that the identity may mail, or null: one more limit beside the policy's. */
   identityCap: number | null;
   /** Octets of content this message adds to what the account stores. */
   contentSize: number;
   doNotContactSince: number | null;
   suppressions: readonly SuppressionFact[];
-  /** Last departure to this contact up to `departAt`, in milliseconds, or null. */
+  /** Last departure to this contact up to `departAt`, in milliseconds; null where there is none or a reply has come since. */
   lastSentAt: number | null;
   /** The message that used the same dedupe key, where that blocks. */
   duplicate: { messageId: string; at: number; until: number } | null;
@@ -116,6 +118,7 @@ export function packFacts(facts: Facts, writer: PackWriter): Uint8Array {
   w.optional(account.storageLimit);
   w.optional(account.storageFreesAt);
   w.byte(facts.identityState === null ? 255 : IDENTITY_STATES.indexOf(facts.identityState));
+  w.text(facts.identityHandle ?? '');
   w.optional(facts.identityCap);
   w.uint(facts.contentSize);
   w.optional(facts.doNotContactSince);
@@ -166,6 +169,7 @@ export function unpackFacts(bytes: Uint8Array): Facts {
     storageFreesAt: r.optional(),
   };
   const identity = r.byte();
+  const identityHandle = r.text() || null;
   const identityCap = r.optional();
   const contentSize = r.uint();
   const doNotContactSince = r.optional();
@@ -195,6 +199,7 @@ export function unpackFacts(bytes: Uint8Array): Facts {
     departAt,
     account,
     identityState: identity === 255 ? null : IDENTITY_STATES[identity]!,
+    identityHandle,
     identityCap,
     contentSize,
     doNotContactSince,

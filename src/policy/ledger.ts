@@ -27,6 +27,7 @@ export type ContactState = ScopeState & {
 export interface LedgerView {
   account: AccountFacts;
   identityState: IdentityState | null;
+  identityHandle: string | null;
   identityCap: number | null;
   scope(kind: LimitScope, id: string): ScopeState;
   contact(key: string): ContactState;
@@ -61,6 +62,15 @@ export function scopeId(scope: LimitScope, send: Send): string | null {
   return scope === 'agent' ? scopes.agent : null;
 }
 
+/** The second at which a message counts, by the state it counts in (unit `message`): its first departure there. */
+export type Counted = Map<ScopeState, number>;
+
+/** Whether the message counts in `state` at `second` or before. */
+export function isCounted(counted: ReadonlyMap<ScopeState, number>, state: ScopeState, second: number): boolean {
+  const at = counted.get(state);
+  return at !== undefined && at <= second;
+}
+
 /** One change of a counter, as the stores log it. */
 export type Change =
   | { kind: 'units'; state: ScopeState; unit: LimitUnit; second: number; units: number; horizonSeconds: number }
@@ -74,24 +84,19 @@ export function applyChange(change: Change, nowSecond: number): void {
     state.tats.set(change.name, change.tat);
     return;
   }
-  const series = seriesFor(state, change.unit);
+  let series = state[change.unit];
+  if (series === null) {
+    series = emptySeries();
+    state[change.unit] = series;
+  }
   addUnits(series, change.second, change.units);
   // A place given back may have been counted under a policy that looked less far back than the one in force.
   if (change.units > 0 && series.at.length > 1) prune(series, nowSecond, change.horizonSeconds);
 }
 
-/** The series to count in, made on first use. */
-export function seriesFor(state: ScopeState, unit: LimitUnit): Series {
-  const known = state[unit];
-  if (known !== null) return known;
-  const made = emptySeries();
-  state[unit] = made;
-  return made;
-}
-
 /**
- * The changes by which one accepted recipient counts at its departure. `counted` holds the states in which its message
- * counts already (unit `message`). `rate` limits are counted only at the departure itself.
+ * The changes by which one accepted recipient counts at its departure, under the policy with its identity's cap. A message counts at its first departure: where
+ * `counted` says that it counts at a later one, its unit moves. `rate` limits are counted only at the departure itself.
  */
 export function countDeparture(
   view: LedgerView,
@@ -100,17 +105,21 @@ export function countDeparture(
   recipient: SendRecipient,
   departAt: number,
   now: number,
-  counted: Set<ScopeState>,
+  counted: Counted,
 ): Change[] {
-  const changes: Change[] = [];
   const second = Math.floor(departAt / 1000);
+  const changes: Change[] = departAt <= now ? countRates(view, policy, send, recipient, now, counted) : [];
   for (const { scope, unit, horizonSeconds } of policy.tracks) {
     const state = stateOf(view, scope, send, recipient);
-    if (state === null || (unit === 'message' && counted.has(state))) continue;
+    if (state === null) continue;
+    if (unit === 'message') {
+      const later = counted.get(state);
+      if (later !== undefined && later <= second) continue;
+      if (later !== undefined) changes.push({ kind: 'units', state, unit, second: later, units: -1, horizonSeconds });
+      counted.set(state, second);
+    }
     changes.push({ kind: 'units', state, unit, second, units: 1, horizonSeconds });
   }
-  if (departAt <= now) changes.push(...countRates(view, policy, send, recipient, now, counted));
-  for (const change of changes) if (change.kind === 'units' && change.unit === 'message') counted.add(change.state);
   return changes;
 }
 
@@ -121,12 +130,14 @@ export function countRates(
   send: Send,
   recipient: SendRecipient,
   now: number,
-  counted: ReadonlySet<ScopeState>,
+  counted: ReadonlyMap<ScopeState, number>,
 ): Change[] {
   const changes: Change[] = [];
+  const second = Math.floor(now / 1000);
   for (const limit of policy.rates) {
     const state = stateOf(view, limit.scope, send, recipient);
-    if (state === null || limit.window.kind !== 'rate' || (limit.unit === 'message' && counted.has(state))) continue;
+    if (state === null || limit.window.kind !== 'rate') continue;
+    if (limit.unit === 'message' && isCounted(counted, state, second)) continue;
     const interval = emissionMicros(limit.window.perSeconds, limit.max);
     const tat = nextTat(state.tats?.get(limit.name) ?? 0, interval, 1, now);
     changes.push({ kind: 'tat', state, name: limit.name, tat });
@@ -134,37 +145,20 @@ export function countRates(
   return changes;
 }
 
-/** A recipient that its message was accepted for, with the departure it was counted at. */
-export type Placed = {
-  recipient: SendRecipient;
-  departAt: number;
-  /** It has given its places back already. */
-  gaveBack: boolean;
-};
-
-/**
- * The changes by which one recipient of a message gives its places back. `placed`: all that the message was accepted for, in
- * order; `policy`: the one they were counted under. In the unit `message` a place goes back with the last recipient that
- * shares it, from the second of the first, where it was counted.
- */
+/** The changes by which a recipient that will not depart gives its places back. `message`: nothing of its message departs. */
 export function giveBack(
   view: LedgerView,
   policy: Policy,
   send: Send,
-  placed: readonly Placed[],
-  leaving: Placed,
+  recipient: SendRecipient,
+  departAt: number,
+  message: boolean,
 ): Change[] {
+  const second = Math.floor(departAt / 1000);
   const changes: Change[] = [];
   for (const { scope, unit, horizonSeconds } of policy.tracks) {
-    const state = stateOf(view, scope, send, leaving.recipient);
-    if (state === null) continue;
-    let counted: Placed = leaving;
-    if (unit === 'message') {
-      const sharing = placed.filter((one) => stateOf(view, scope, send, one.recipient) === state);
-      if (sharing.some((one) => one !== leaving && !one.gaveBack)) continue;
-      counted = sharing[0] ?? leaving;
-    }
-    const second = Math.floor(counted.departAt / 1000);
+    const state = stateOf(view, scope, send, recipient);
+    if (state === null || (unit === 'message' && !message)) continue;
     changes.push({ kind: 'units', state, unit, second, units: -1, horizonSeconds });
   }
   return changes;

@@ -1,9 +1,9 @@
 /** `look`: takes from the ledger every number that the rules need for one recipient, and nothing else. */
-import { type Limit, type Policy, withIdentityCap } from './document.ts';
+import { type Limit, type LimitScope, type Policy, withIdentityCap } from './document.ts';
 import type { Facts, LimitFact } from './facts.ts';
-import { type ContactState, type LedgerView, type ScopeState, seriesIn, stateOf } from './ledger.ts';
+import { type ContactState, isCounted, type LedgerView, type ScopeState, seriesIn, stateOf } from './ledger.ts';
 import type { Send, SendRecipient } from './send.ts';
-import { countAt, latestUpTo } from './series.ts';
+import { countAt, isLast, latestUpTo } from './series.ts';
 import { earliestPlace, emissionMicros, rateFreeAt, rateResetsAt, rateUsed, resetsAt, usedAt } from './windows.ts';
 
 /** Version of the rules as code: with facts and policy it determines a verdict. Raise it when any rule changes. */
@@ -16,75 +16,147 @@ export type LookInput = {
   recipient: SendRecipient;
   /** Milliseconds. */
   now: number;
-  /** States in which the message counts already. */
-  counted: ReadonlySet<ScopeState>;
+  /** Where and when the message counts already (unit `message`). */
+  counted: ReadonlyMap<ScopeState, number>;
   duplicate: Facts['duplicate'];
 };
 
 export function look(input: LookInput): Facts {
   const { view, send, recipient, now } = input;
-  const policy = withIdentityCap(input.policy, send.scopes.identity === null ? null : view.identityCap);
+  const hasIdentity = send.scopes.identity !== null;
+  const identityCap = hasIdentity ? view.identityCap : null;
+  const policy = withIdentityCap(input.policy, identityCap);
   const departAt = send.sendAt !== null && send.sendAt > now ? send.sendAt : now;
   const contact = view.contact(recipient.key);
   const domain = view.domain(recipient.domain);
   const limits: LimitFact[] = [];
-  let full = false;
-  for (const group of [policy.messageLimits, policy.recipientLimits]) {
-    for (const limit of group) {
-      const fact = limitFact(limit, input, contact, departAt);
-      if (fact.freeAt !== 0) full = true;
-      limits.push(fact);
-    }
+  let isFull = false;
+  let scope: LimitScope | null = null;
+  let state: ScopeState | null = null;
+  for (const limit of policy.messageLimits) {
+    // Limits of one scope mostly stand together.
+    if (limit.scope !== scope) state = stateOf(view, limit.scope, send, recipient);
+    scope = limit.scope;
+    const fact = limitFact(limit, state, input, contact, departAt);
+    if (fact.freeAt !== 0) isFull = true;
+    limits.push(fact);
   }
-  const lastSent = latestUpTo(seriesIn(contact, 'recipient'), Math.floor(departAt / 1000));
+  for (const limit of policy.recipientLimits) {
+    const fact = limitFact(limit, limit.scope === 'recipient' ? contact : domain, input, contact, departAt);
+    if (fact.freeAt !== 0) isFull = true;
+    limits.push(fact);
+  }
   return {
     engine: ENGINE,
     now,
     departAt,
     account: view.account,
-    identityState: send.scopes.identity === null ? null : view.identityState,
-    identityCap: send.scopes.identity === null ? null : view.identityCap,
+    identityState: hasIdentity ? view.identityState : null,
+    identityHandle: hasIdentity ? view.identityHandle : null,
+    identityCap,
     contentSize: send.contentSize,
     doNotContactSince: contact.doNotContact?.since ?? null,
-    suppressions: activeSuppressions(contact, domain, now),
-    lastSentAt: lastSent === null ? null : lastSent * 1000,
+    suppressions: activeSuppressions(contact, domain, departAt),
+    lastSentAt: lastUnanswered(contact, Math.floor(departAt / 1000)),
     duplicate: input.duplicate,
     undeliverable: recipient.undeliverable,
     simulated: recipient.simulated,
     limits,
-    place: full && send.onLimit === 'defer' ? jointPlace(input, policy, departAt) : null,
+    place: isFull && send.onLimit === 'defer' ? jointPlace(input, policy, departAt) : null,
+  };
+}
+
+/**
+ * The facts of the look at departure. What was counted, paid for or used up at acceptance is not asked for again: limits,
+ * cooldown, credits, storage, dedupe keys.
+ */
+export function lookAtDeparture(input: Pick<LookInput, 'view' | 'send' | 'recipient' | 'now'>): Facts {
+  const { view, send, recipient, now } = input;
+  const hasIdentity = send.scopes.identity !== null;
+  const contact = view.contact(recipient.key);
+  return {
+    engine: ENGINE,
+    now,
+    departAt: now,
+    account: { ...view.account, credits: null, storageLimit: null },
+    identityState: hasIdentity ? view.identityState : null,
+    identityHandle: hasIdentity ? view.identityHandle : null,
+    identityCap: null,
+    contentSize: 0,
+    doNotContactSince: contact.doNotContact?.since ?? null,
+    suppressions: activeSuppressions(contact, view.domain(recipient.domain), now),
+    lastSentAt: null,
+    duplicate: null,
+    undeliverable: recipient.undeliverable,
+    simulated: recipient.simulated,
+    limits: [],
+    place: null,
   };
 }
 
 const NONE: Facts['suppressions'] = [];
 
-function activeSuppressions(contact: ContactState, domain: ContactState, now: number): Facts['suppressions'] {
+/** The suppressions that are in force when the recipient would leave. */
+function activeSuppressions(contact: ContactState, domain: ContactState, departAt: number): Facts['suppressions'] {
   if (contact.suppressions.length === 0 && domain.suppressions.length === 0) return NONE;
-  return [...contact.suppressions, ...domain.suppressions].filter((s) => s.expiresAt === null || s.expiresAt > now);
+  return [...contact.suppressions, ...domain.suppressions].filter(
+    (suppression) => suppression.expiresAt === null || suppression.expiresAt > departAt,
+  );
 }
 
 const ABSENT: LimitFact = { used: 0, resetsAt: null, freeAt: 0, units: 0 };
 
 /** Departures up to this second are forgotten by a limit that a reply resets. */
 export function sinceReply(limit: Limit, contact: ContactState): number {
-  return limit.resetOnReply && contact.lastReplyAt !== null ? Math.floor(contact.lastReplyAt / 1000) : 0;
+  const resets = limit.resetOnReply && limit.scope === 'recipient';
+  return resets && contact.lastReplyAt !== null ? Math.floor(contact.lastReplyAt / 1000) : 0;
 }
 
-function limitFact(limit: Limit, input: LookInput, contact: ContactState, departAt: number): LimitFact {
-  const state = stateOf(input.view, limit.scope, input.send, input.recipient);
+/** The last departure to the contact up to `second` that no reply has followed, or null. */
+function lastUnanswered(contact: ContactState, second: number): number | null {
+  const last = latestUpTo(seriesIn(contact, 'recipient'), second);
+  const answered = contact.lastReplyAt === null ? 0 : Math.floor(contact.lastReplyAt / 1000);
+  return last === null || last <= answered ? null : last * 1000;
+}
+
+function limitFact(
+  limit: Limit,
+  state: ScopeState | null,
+  input: LookInput,
+  contact: ContactState,
+  departAt: number,
+): LimitFact {
   if (state === null) return ABSENT;
-  const units = limit.unit === 'message' && input.counted.has(state) ? 0 : 1;
-  if (limit.window.kind === 'rate') return rateFact(limit, limit.window.perSeconds, state, units, input.now, departAt);
+  const { window } = limit;
   const second = Math.floor(departAt / 1000);
+  const units = limit.unit === 'message' && isCounted(input.counted, state, second) ? 0 : 1;
+  if (window.kind === 'rate') return rateFact(limit, window.perSeconds, state, units, input.now, departAt);
   const series = seriesIn(state, limit.unit);
   const since = sinceReply(limit, contact);
-  const freeAt = units === 0 ? second : earliestPlace(series, limit.window, limit.max, units, second, since);
+  const used = usedAt(series, window, second, since);
+  // What later departures hold matters to a rolling window alone, and only where there are some.
+  const isFree = used + units <= limit.max && (window.kind === 'calendar' || isLast(series, second));
+  const freeAt = units === 0 || isFree ? second : freeSecond(limit, state, input.counted, second, since);
   return {
-    used: usedAt(series, limit.window, second, since),
-    resetsAt: resetsAt(series, limit.window, second, since),
+    used,
+    resetsAt: resetsAt(series, window, second, since, used),
     freeAt: freeAt === second ? 0 : freeAt,
     units,
   };
+}
+
+/** The earliest second with a place in a windowed limit: where the message counts already it needs no other. */
+function freeSecond(
+  limit: Limit,
+  state: ScopeState,
+  counted: ReadonlyMap<ScopeState, number>,
+  second: number,
+  since: number,
+): number | null {
+  if (limit.window.kind === 'rate') return second;
+  const place = earliestPlace(seriesIn(state, limit.unit), limit.window, limit.max, 1, second, since);
+  const countedAt = limit.unit === 'message' ? counted.get(state) : undefined;
+  return countedAt === undefined ? place : Math.max(second, Math.min(place ?? countedAt, countedAt));
 }
 
 function rateFact(
@@ -100,54 +172,99 @@ function rateFact(
   const freeAt = units === 0 || departAt > now ? now : rateFreeAt(tat, interval, limit.burst, units, now);
   return {
     used: rateUsed(tat, interval, limit.burst, now),
-    resetsAt: rateResetsAt(tat, interval, now),
+    resetsAt: rateResetsAt(tat, interval, limit.burst, now),
     freeAt: freeAt === now ? 0 : freeAt,
     units,
   };
 }
 
+/** Departure times have milliseconds: so many recipients can leave in one second at times of their own. */
+const MOST_A_SECOND = 1000;
+/** Limits that free places in turn move a search on and on: past so many moves it is given up and the send refused. */
+const MOST_MOVES = 1000;
+
 /**
- * The earliest millisecond at which every limit has a place at once; null when there is none. `rate` limits are not
- * reserved ahead: only the time at which they would first be free counts. Places in one second take its milliseconds in
- * turn, so that no two share a departure time.
+ * The earliest millisecond at which every limit has a place at once and the cooldown is over; null when there is none.
+ * `rate` limits are not reserved ahead: only the time at which they would first be free counts. Places in one second take
+ * its milliseconds in turn, so that no two share a departure time.
  */
 function jointPlace(input: LookInput, policy: Policy, departAt: number): number | null {
-  const { view, send, recipient, now } = input;
+  const { view, send, recipient } = input;
   const contact = view.contact(recipient.key);
-  let second = Math.floor(departAt / 1000);
-  for (let moved = true; moved; ) {
-    moved = false;
-    for (const limit of [...policy.messageLimits, ...policy.recipientLimits]) {
-      const state = stateOf(view, limit.scope, send, recipient);
-      if (state === null || (limit.unit === 'message' && input.counted.has(state))) continue;
-      const place =
-        limit.window.kind === 'rate'
-          ? ratePlace(limit, limit.window.perSeconds, state, second, Math.max(departAt, now))
-          : earliestPlace(seriesIn(state, limit.unit), limit.window, limit.max, 1, second, sinceReply(limit, contact));
-      if (place === null) return null;
-      if (place > second) {
-        second = place;
-        moved = true;
-      }
-    }
-  }
-  let taken = 0;
+  const limits: [Limit, ScopeState][] = [];
   for (const limit of [...policy.messageLimits, ...policy.recipientLimits]) {
     const state = stateOf(view, limit.scope, send, recipient);
-    if (state !== null && limit.window.kind !== 'rate')
-      taken = Math.max(taken, countAt(seriesIn(state, limit.unit), second));
+    if (state !== null) limits.push([limit, state]);
   }
-  return second * 1000 + (taken % 1000);
+  let second = Math.floor(departAt / 1000);
+  let settled = 0;
+  for (let moves = 0; moves < MOST_MOVES; moves += 1) {
+    const before = second;
+    for (const [limit, state] of limits) {
+      const place = placeIn(limit, state, input, contact, second, departAt);
+      if (place === null) return null;
+      second = place;
+    }
+    second = afterCooldown(contact, policy.cooldownSeconds, second);
+    settled = takenIn(limits, second);
+    if (settled >= MOST_A_SECOND) second += 1;
+    if (second === before) return second * 1000 + settled;
+  }
+  return null;
 }
 
-function ratePlace(limit: Limit, perSeconds: number, state: ScopeState, second: number, nowMs: number): number | null {
-  const free = rateFreeAt(
-    state.tats?.get(limit.name) ?? 0,
-    emissionMicros(perSeconds, limit.max),
-    limit.burst,
-    1,
-    Math.max(nowMs, second * 1000),
-  );
+/** The earliest second from `second` on at which this one limit has a place. */
+function placeIn(
+  limit: Limit,
+  state: ScopeState,
+  input: LookInput,
+  contact: ContactState,
+  second: number,
+  departAt: number,
+): number | null {
+  if (limit.unit === 'message' && isCounted(input.counted, state, second)) return second;
+  if (limit.window.kind !== 'rate') {
+    return freeSecond(limit, state, input.counted, second, sinceReply(limit, contact));
+  }
+  // What asks to leave later takes its place in a rate when it is due.
+  if (departAt > input.now) return second;
+  const interval = emissionMicros(limit.window.perSeconds, limit.max);
+  const tat = state.tats?.get(limit.name) ?? 0;
+  const free = rateFreeAt(tat, interval, limit.burst, 1, Math.max(departAt, second * 1000));
   if (free === null) return null;
-  return free <= nowMs ? second : Math.max(second, Math.ceil(free / 1000));
+  return free <= departAt ? second : Math.max(second, Math.ceil(free / 1000));
+}
+
+/** Cooldowns look at departures up to one's own, so a later place may meet one that was reserved before it. */
+function afterCooldown(contact: ContactState, cooldownSeconds: number, second: number): number {
+  const last = cooldownSeconds === 0 ? null : latestUpTo(seriesIn(contact, 'recipient'), second);
+  return last === null ? second : Math.max(second, last + cooldownSeconds);
+}
+
+/** The most units that depart in this second in any of the limits. */
+function takenIn(limits: readonly [Limit, ScopeState][], second: number): number {
+  let taken = 0;
+  for (const [limit, state] of limits) {
+    if (limit.window.kind !== 'rate') taken = Math.max(taken, countAt(seriesIn(state, limit.unit), second));
+  }
+  return taken;
+}
+
+/** The earliest millisecond at which the `rate` limits let this recipient leave; asked when a scheduled one is due. */
+export function ratesFreeAt(
+  view: LedgerView,
+  policy: Policy,
+  send: Send,
+  recipient: SendRecipient,
+  now: number,
+): number {
+  let freeAt = now;
+  for (const limit of policy.rates) {
+    const state = stateOf(view, limit.scope, send, recipient);
+    if (state === null || limit.window.kind !== 'rate') continue;
+    const interval = emissionMicros(limit.window.perSeconds, limit.max);
+    const free = rateFreeAt(state.tats?.get(limit.name) ?? 0, interval, limit.burst, 1, now);
+    if (free !== null) freeAt = Math.max(freeAt, free);
+  }
+  return freeAt;
 }

@@ -4,8 +4,9 @@
  *
  * Cumulative counts make any window a subtraction of two binary searches. Appending at the end is O(1); inserting
  * before reservations costs the entries after it, which only scheduled mail has.
- * Seconds older than a day are folded into minutes (stored as the minute's end), so windows beyond 24 h are exact to
- * the minute and never let one unit too many through.
+ * Once thousands of seconds are older than a day they are folded into minutes: what departed on a full minute stays
+ * there, the rest moves to the last second of its minute. Windows beyond 24 h round a unit's leaving up to the minute, so
+ * they count the same before and after, and no unit crosses the border of an hour, a day or a month.
  */
 
 export type Series = {
@@ -13,12 +14,19 @@ export type Series = {
   at: number[];
   /** Units departed up to and including `at[i]`, counted from the first entry kept. */
   cumulative: number[];
+  /** What earlier searches for a free place found; null where none is known. Units that are given back forget it. */
+  searched: SearchedPlaces[] | null;
+  /** Up to this second the entries are folded already. */
+  foldedUntil: number;
 };
+
+/** No second from `from` until before `place` has room in `window`. Stays true while units are only added. */
+export type SearchedPlaces = { window: object; room: number; since: number; from: number; place: number };
 
 export const DAY_SECONDS = 86_400;
 
 export function emptySeries(): Series {
-  return { at: [], cumulative: [] };
+  return { at: [], cumulative: [], searched: null, foldedUntil: 0 };
 }
 
 /** Index of the first entry later than `second`. */
@@ -42,6 +50,7 @@ function upTo(series: Series, i: number): number {
 
 /** Units in the half-open interval (after, until]. */
 export function countBetween(series: Series, after: number, until: number): number {
+  if (until <= after) return 0;
   return upTo(series, indexAfter(series, until)) - upTo(series, indexAfter(series, after));
 }
 
@@ -70,28 +79,60 @@ export function latestUpTo(series: Series, second: number): number | null {
   return index === 0 ? null : series.at[index - 1]!;
 }
 
+/** Whether nothing departs after `second`. */
+export function isLast(series: Series, second: number): boolean {
+  const { at } = series;
+  return at.length === 0 || at[at.length - 1]! <= second;
+}
+
 /** Adds `units` (negative gives places back) in `second`. A second that falls to zero is removed. */
 export function addUnits(series: Series, second: number, units: number): void {
+  if (units < 0) {
+    takeUnits(series, second, -units);
+    return;
+  }
   const { at, cumulative } = series;
   const index = indexAfter(series, second);
-  const present = index > 0 && at[index - 1] === second;
-  let from = present ? index - 1 : index;
-  if (!present) {
-    if (units < 0) return;
-    at.splice(index, 0, second);
-    cumulative.splice(index, 0, upTo(series, index));
-  } else if (units < 0) {
-    const here = cumulative[from]! - upTo(series, from);
-    if (here + units <= 0) {
-      at.splice(from, 1);
-      cumulative.splice(from, 1);
-      units = -here;
+  let from = index - 1;
+  if (index === 0 || at[from] !== second) {
+    from = index;
+    const before = upTo(series, index);
+    if (index === at.length) {
+      at.push(second);
+      cumulative.push(before);
+    } else {
+      at.splice(index, 0, second);
+      cumulative.splice(index, 0, before);
     }
   }
   for (; from < cumulative.length; from += 1) cumulative[from]! += units;
 }
 
+/** Takes up to `units` out of the entry that holds `second`, which may have been folded since. */
+function takeUnits(series: Series, second: number, units: number): void {
+  const { at, cumulative } = series;
+  let index = indexAfter(series, second) - 1;
+  if (index < 0 || at[index] !== second) {
+    index = indexAfter(series, foldedSecond(second)) - 1;
+    if (index < 0 || at[index] !== foldedSecond(second)) return;
+  }
+  series.searched = null;
+  const here = cumulative[index]! - upTo(series, index);
+  const taken = Math.min(here, units);
+  if (taken === here) {
+    at.splice(index, 1);
+    cumulative.splice(index, 1);
+  }
+  for (; index < cumulative.length; index += 1) cumulative[index]! -= taken;
+}
+
 const FOLD_AT_LEAST = 4096;
+
+/** Where a unit of this second stands once it is folded. */
+function foldedSecond(second: number): number {
+  const past = second % 60;
+  return past === 0 ? second : second - past + 59;
+}
 
 /**
  * Forgets what departed `horizonSeconds` or more before `now`, and folds seconds older than a day into minutes.
@@ -103,15 +144,17 @@ export function prune(series: Series, now: number, horizonSeconds: number): void
   const { at } = series;
   if (at.length === 0 || (at[0]! > oldest && at.length < FOLD_AT_LEAST)) return;
   const drop = Math.min(indexAfter(series, oldest), at.length - 1);
-  const foldUntil = now - DAY_SECONDS - 60;
-  const foldable = indexAfter(series, foldUntil) - drop;
-  if (drop * 2 < at.length && drop < FOLD_AT_LEAST && foldable < FOLD_AT_LEAST) return;
+  // A full minute, so that what is folded stays before what is not.
+  const foldUntil = Math.floor((now - DAY_SECONDS - 60) / 60) * 60;
+  const foldable = indexAfter(series, foldUntil) - Math.max(drop, indexAfter(series, series.foldedUntil));
+  const folds = foldable >= FOLD_AT_LEAST;
+  if (drop * 2 < at.length && drop < FOLD_AT_LEAST && !folds) return;
   const base = upTo(series, drop);
   const keptAt: number[] = [];
   const kept: number[] = [];
   for (let i = drop; i < at.length; i += 1) {
     const second = at[i]!;
-    const bucket = second <= foldUntil ? Math.ceil(second / 60) * 60 : second;
+    const bucket = folds && second <= foldUntil ? foldedSecond(second) : second;
     const total = series.cumulative[i]! - base;
     if (keptAt.length > 0 && keptAt[keptAt.length - 1] === bucket) kept[kept.length - 1] = total;
     else {
@@ -121,6 +164,8 @@ export function prune(series: Series, now: number, horizonSeconds: number): void
   }
   series.at = keptAt;
   series.cumulative = kept;
+  series.searched = null;
+  if (folds) series.foldedUntil = foldUntil;
 }
 
 /** The entries as [second, units] pairs, for storing. */

@@ -2,7 +2,7 @@
  * Windows of limits, as pure arithmetic over a series. All times are Unix seconds, windows are half-open: a unit that
  * departs at t no longer counts at t + window.
  */
-import { countBetween, DAY_SECONDS, indexAfter, latestUpTo, nthAfter, type Series } from './series.ts';
+import { countBetween, DAY_SECONDS, indexAfter, nthAfter, type SearchedPlaces, type Series } from './series.ts';
 
 export type Window =
   /** GCRA: `max` units in `perSeconds`, `burst` at once. */
@@ -42,18 +42,18 @@ export function periodStart(period: 'hour' | 'day' | 'month', second: number, st
   return (Math.floor(second / size) + step) * size;
 }
 
-/** The month asked for last: almost every look is in it. */
-let month = { first: 0, next: 0 };
+let knownMonth = { start: 0, end: 0 };
 
+/** Neighbouring calls mostly fall into one month, which is kept. */
 function monthStart(second: number, step: number): number {
-  if (second < month.first || second >= month.next) {
-    const date = new Date(second * 1000);
-    const [year, index] = [date.getUTCFullYear(), date.getUTCMonth()];
-    month = { first: Date.UTC(year, index, 1) / 1000, next: Date.UTC(year, index + 1, 1) / 1000 };
+  if (second < knownMonth.start || second >= knownMonth.end) {
+    knownMonth = { start: monthOf(second, 0), end: monthOf(second, 1) };
   }
-  if (step === 0) return month.first;
-  if (step === 1) return month.next;
-  const date = new Date(month.first * 1000);
+  return step === 0 ? knownMonth.start : step === 1 ? knownMonth.end : monthOf(second, step);
+}
+
+function monthOf(second: number, step: number): number {
+  const date = new Date(second * 1000);
   return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + step, 1) / 1000;
 }
 
@@ -68,96 +68,128 @@ function leavesAt(seconds: number, second: number): number {
   return (seconds > DAY_SECONDS ? Math.ceil(second / 60) * 60 : second) + seconds;
 }
 
-type Counted = Exclude<Window, { kind: 'rate' }>;
+export type CountedWindow = Exclude<Window, { kind: 'rate' }>;
 
 /** Units that count in the window at `second`; `since` forgets everything up to that second (a reply came). */
-export function usedAt(series: Series, window: Counted, second: number, since = 0): number {
+export function usedAt(series: Series, window: CountedWindow, second: number, since = 0): number {
+  if (series.at.length === 0) return 0;
   const after =
     window.kind === 'rolling' ? rollingEdge(window.seconds, second) : periodStart(window.period, second) - 1;
   const until = window.kind === 'rolling' ? second : periodStart(window.period, second, 1) - 1;
   return countBetween(series, Math.max(since, after), until);
 }
 
-/** The next second at which `remaining` grows, or null when nothing is used. */
-export function resetsAt(series: Series, window: Counted, second: number, since = 0): number | null {
+/** When a unit that departs at `second` stops counting. */
+export function releasedAt(window: CountedWindow, second: number): number {
+  return window.kind === 'calendar' ? periodStart(window.period, second, 1) : leavesAt(window.seconds, second);
+}
+
+/** When the oldest unit counted at `second` stops counting, or null when nothing is used; `used` where it is known. */
+export function resetsAt(
+  series: Series,
+  window: CountedWindow,
+  second: number,
+  since = 0,
+  used = usedAt(series, window, second, since),
+): number | null {
+  if (used === 0) return null;
   if (window.kind === 'calendar') return periodStart(window.period, second, 1);
   const edge = rollingEdge(window.seconds, second);
-  const oldest = nthAfter(series, Math.max(since, edge), 1);
-  return oldest === null || oldest > second ? null : leavesAt(window.seconds, oldest);
+  return leavesAt(window.seconds, nthAfter(series, Math.max(since, edge), 1)!);
 }
 
 /**
  * The earliest second at or after `from` at which `units` more fit without any window, past or future, holding more
  * than `max`; null when they never fit.
+ *
+ * A full schedule is long and is asked for one place after another, so a search that had to move on is remembered with
+ * the series: the next one starts where it ended.
  */
 export function earliestPlace(
   series: Series,
-  window: Counted,
+  window: CountedWindow,
   max: number,
   units: number,
   from: number,
   since = 0,
 ): number | null {
-  if (units > max) return null;
-  return window.kind === 'calendar'
-    ? earliestPeriod(series, window.period, max, units, from, since)
-    : earliestRolling(series, window.seconds, max, units, from, since);
+  const room = max - units;
+  if (room < 0) return null;
+  const known = series.searched?.find((one) => one.window === window && one.room === room && one.since === since);
+  const useful = known !== undefined && known.from <= from && from <= known.place;
+  const start = useful ? known.place : from;
+  const place =
+    window.kind === 'calendar'
+      ? earliestPeriod(series, window, room, start, since)
+      : earliestRolling(series, window.seconds, room, start, since);
+  if (place === from) return place;
+  if (known === undefined) remember(series, { window, room, since, from, place });
+  else {
+    if (!useful) known.from = from;
+    known.place = place;
+  }
+  return place;
 }
 
-function earliestPeriod(
-  series: Series,
-  period: 'hour' | 'day' | 'month',
-  max: number,
-  units: number,
-  from: number,
-  since: number,
-): number {
-  const window = { kind: 'calendar', period } as const;
+const MOST_REMEMBERED = 8;
+
+function remember(series: Series, found: SearchedPlaces): void {
+  series.searched ??= [];
+  if (series.searched.length === MOST_REMEMBERED) series.searched.shift();
+  series.searched.push(found);
+}
+
+type CalendarWindow = Extract<Window, { kind: 'calendar' }>;
+
+function earliestPeriod(series: Series, window: CalendarWindow, room: number, from: number, since: number): number {
   let second = from;
   // Ends: each step enters a later period, and past the last entry every period is empty.
-  while (usedAt(series, window, second, since) + units > max) second = periodStart(period, second, 1);
+  while (usedAt(series, window, second, since) > room) second = periodStart(window.period, second, 1);
   return second;
 }
 
-function earliestRolling(
+/**
+ * Two things stand in the way of a place: too many units before it that still count, and a later entry whose own window
+ * reaches back over the place and has no room (a tight one). Every place up to a tight entry is taken by it, so the
+ * search goes on where enough of its units have left; entries found with room are not looked at again.
+ */
+function earliestRolling(series: Series, seconds: number, room: number, from: number, since: number): number {
+  let second = from;
+  let checked = from;
+  for (;;) {
+    const reach = leavesAt(seconds, second) - 1;
+    const first = indexAfter(series, Math.max(second, checked));
+    const tight = lastTight(series, seconds, room, since, first, indexAfter(series, reach) - 1);
+    checked = Math.max(checked, reach);
+    const end = tight === null ? second : tight;
+    const edge = Math.max(since, rollingEdge(seconds, end));
+    const excess = countBetween(series, edge, end) - room;
+    if (excess <= 0) return second;
+    second = leavesAt(seconds, nthAfter(series, edge, excess)!);
+  }
+}
+
+/**
+ * The last of the entries `first` to `last` whose window holds more than `room`, or null. A stretch is left out as a whole
+ * when all that its windows touch together has room.
+ */
+function lastTight(
   series: Series,
   seconds: number,
-  max: number,
-  units: number,
-  from: number,
+  room: number,
   since: number,
-): number {
-  let second = from;
-  const last = series.at.length === 0 ? 0 : series.at[series.at.length - 1]!;
-  for (;;) {
-    const edge = Math.max(since, rollingEdge(seconds, second));
-    const used = countBetween(series, edge, second);
-    const excess = used + units - max;
-    if (excess > 0) {
-      second = leavesAt(seconds, nthAfter(series, edge, excess)!);
-      continue;
-    }
-    if (last <= second) return second;
-    const conflict = firstConflict(series, seconds, max - units, second, since);
-    if (conflict === null) return second;
-    second = conflict + 1;
-  }
-}
-
-/** The first reserved second after `second` whose own window, if it also held the new units, would overflow. */
-function firstConflict(series: Series, seconds: number, room: number, second: number, since: number): number | null {
-  for (let i = indexAfter(series, second); i < series.at.length; i += 1) {
-    const end = series.at[i]!;
-    const edge = rollingEdge(seconds, end);
-    if (edge >= second) return null;
-    if (countBetween(series, Math.max(since, edge), end) > room) return end;
-  }
-  return null;
-}
-
-/** The latest departure at or before `second`. */
-export function lastDeparture(series: Series, second: number): number | null {
-  return latestUpTo(series, second);
+  first: number,
+  last: number,
+): number | null {
+  if (first > last) return null;
+  const end = series.at[last]!;
+  const edge = Math.max(since, rollingEdge(seconds, series.at[first]!));
+  if (countBetween(series, edge, end) <= room) return null;
+  if (first === last) return end;
+  const middle = (first + last) >>> 1;
+  return (
+    lastTight(series, seconds, room, since, middle + 1, last) ?? lastTight(series, seconds, room, since, first, middle)
+  );
 }
 
 /** Microseconds between two units of a `rate` limit (GCRA's emission interval). */
@@ -193,9 +225,7 @@ export function rateUsed(tatMicros: number, intervalMicros: number, burst: numbe
 }
 
 /** When one more unit is free, in milliseconds; null when none is used. */
-export function rateResetsAt(tatMicros: number, intervalMicros: number, nowMs: number): number | null {
-  const ahead = tatMicros - nowMs * 1000;
-  if (ahead <= 0) return null;
-  const used = Math.ceil(ahead / intervalMicros);
-  return Math.ceil((tatMicros - (used - 1) * intervalMicros) / 1000);
+export function rateResetsAt(tatMicros: number, intervalMicros: number, burst: number, nowMs: number): number | null {
+  const used = rateUsed(tatMicros, intervalMicros, burst, nowMs);
+  return used === 0 ? null : Math.ceil((tatMicros - (used - 1) * intervalMicros) / 1000);
 }

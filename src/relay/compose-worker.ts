@@ -1,17 +1,20 @@
 /** The thread of the composer (composer.ts): composes and signs what comes in, answers in bunches, keeps nothing. */
 
+import type { KeyObject } from 'node:crypto';
 import { parentPort } from 'node:worker_threads';
-import { composeMessage, markPossibleDuplicate } from './compose.ts';
+import { type ComposedMessage, composeMessage, markPossibleDuplicate } from './compose.ts';
 import { ComposeFault } from './compose-fault.ts';
-import { type ComposeRequest, transferables, type WorkerAnswer, type WorkerRequest } from './composer.ts';
+import { transferables, type WorkerAnswer, type WorkerRequest } from './composer.ts';
 import { withDkim } from './dkim.ts';
 
 const port = parentPort!;
 let answers: WorkerAnswer[] = [];
+const keys = new Map<number, KeyObject>();
 
 port.on('message', (requests: WorkerRequest[]) => {
-  for (const { id, request } of requests) {
-    prepare(request).then(
+  for (const { id, request, signers, newKeys } of requests) {
+    for (const [number, key] of newKeys) keys.set(number, key);
+    prepare(request, signers).then(
       (composed) => answer({ id, composed }),
       (error: unknown) =>
         answer({
@@ -22,10 +25,15 @@ port.on('message', (requests: WorkerRequest[]) => {
   }
 });
 
-async function prepare({ message, possibleDuplicate, dkim = [] }: ComposeRequest) {
+async function prepare(
+  { message, possibleDuplicate }: WorkerRequest['request'],
+  signers: WorkerRequest['signers'],
+): Promise<ComposedMessage> {
   const { bytes, needsSmtpUtf8 } = composeMessage(message);
   const unsigned = possibleDuplicate ? markPossibleDuplicate(bytes) : bytes;
-  return { bytes: dkim.length > 0 ? await withDkim(unsigned, dkim) : unsigned, needsSmtpUtf8 };
+  if (signers.length === 0) return { bytes: unsigned, needsSmtpUtf8 };
+  const dkim = signers.map(({ domain, selector, key }) => ({ domain, selector, privateKey: keys.get(key)! }));
+  return { bytes: await withDkim(unsigned, dkim), needsSmtpUtf8 };
 }
 
 /** One post for all that became ready in this turn: a post costs more than a short message's composing. */

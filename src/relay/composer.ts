@@ -10,6 +10,7 @@
  * elsewhere), and a heap limit for the threads: V8 ends the whole process where one is reached in a single step.
  */
 
+import type { KeyObject } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import type { ComposedMessage, OutgoingMessage } from './compose.ts';
 import { ComposeFault } from './compose-fault.ts';
@@ -22,7 +23,7 @@ export type ComposeRequest = {
    */
   message: OutgoingMessage;
   possibleDuplicate?: boolean;
-  /** A signature for each, the first one uppermost. */
+  /** A signature for each, the first one uppermost. The key objects are to be kept: each new one crosses to a thread and stays. */
   dkim?: readonly DkimKey[];
 };
 
@@ -54,7 +55,13 @@ export class ComposerBusy extends Error {
   override readonly name = 'ComposerBusy';
 }
 
-export type WorkerRequest = { id: number; request: ComposeRequest };
+/** A key crosses to a thread once and is named by its number from then on: cloning one takes longer than composing. */
+export type WorkerRequest = {
+  id: number;
+  request: Pick<ComposeRequest, 'message' | 'possibleDuplicate'>;
+  signers: { domain: string; selector: string; key: number }[];
+  newKeys: [number: number, key: KeyObject][];
+};
 export type WorkerAnswer =
   | { id: number; composed: ComposedMessage }
   | { id: number; fault: { field: string; problem: string } | { error: unknown } };
@@ -65,15 +72,27 @@ type Waiting = {
   bytes: number;
 };
 
-type Thread = { worker: Worker | null; waiting: Map<number, Waiting>; outbox: WorkerRequest[] };
+type Thread = {
+  worker: Worker | null;
+  waiting: Map<number, Waiting>;
+  outbox: WorkerRequest[];
+  /** The numbers of keys that the thread has. */
+  keys: WeakMap<KeyObject, number>;
+};
 
 /** Beside this file and of the same kind: .ts as it stands in the repository, .js as it is published. */
 const SCRIPT = new URL(import.meta.url.replace(/composer(\.[jt]s)$/, 'compose-worker$1'));
 
 export function startComposer(options: ComposerOptions = {}): Composer {
   const { threads: count = 1, maxWaiting = 1000, maxWaitingBytes = 64 * 1024 * 1024, script = SCRIPT } = options;
-  const threads: Thread[] = Array.from({ length: count }, () => ({ worker: null, waiting: new Map(), outbox: [] }));
+  const threads: Thread[] = Array.from({ length: count }, () => ({
+    worker: null,
+    waiting: new Map(),
+    outbox: [],
+    keys: new WeakMap(),
+  }));
   let lastId = 0;
+  let lastKey = 0;
   let waitingCount = 0;
   let waitingBytes = 0;
   let whenIdle: (() => void) | null = null;
@@ -111,10 +130,29 @@ export function startComposer(options: ComposerOptions = {}): Composer {
     });
     worker.on('exit', () => {
       thread.worker = null;
+      thread.keys = new WeakMap();
       thread.outbox = [];
       rejectAll(thread, thread.waiting.keys(), new Error('the composing thread died', { cause }));
     });
     return worker;
+  }
+
+  function requestTo(
+    thread: Thread,
+    id: number,
+    { message, possibleDuplicate, dkim = [] }: ComposeRequest,
+  ): WorkerRequest {
+    const newKeys: WorkerRequest['newKeys'] = [];
+    const signers = dkim.map(({ domain, selector, privateKey }) => {
+      let key = thread.keys.get(privateKey);
+      if (key === undefined) {
+        key = ++lastKey;
+        thread.keys.set(privateKey, key);
+        newKeys.push([key, privateKey]);
+      }
+      return { domain, selector, key };
+    });
+    return { id, request: { message, possibleDuplicate }, signers, newKeys };
   }
 
   function flush(thread: Thread): void {
@@ -128,6 +166,7 @@ export function startComposer(options: ComposerOptions = {}): Composer {
     } catch (error) {
       const ids = requests.map(({ id }) => id);
       rejectAll(thread, ids, error); // octets that were handed over before
+      thread.keys = new WeakMap(); // new keys did not arrive either
     }
   }
 
@@ -147,7 +186,7 @@ export function startComposer(options: ComposerOptions = {}): Composer {
         waitingCount++;
         waitingBytes += bytes;
         // One post for all that is asked for in this turn.
-        if (thread.outbox.push({ id, request }) === 1) queueMicrotask(() => flush(thread));
+        if (thread.outbox.push(requestTo(thread, id, request)) === 1) queueMicrotask(() => flush(thread));
       });
     },
     async close() {

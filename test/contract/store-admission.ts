@@ -19,7 +19,7 @@ export function admissionContract(opened: () => Opened): void {
     const message = await store.message({ ...principal, id: answer.messageId });
     assert.equal(message?.subject, 'Quote');
     assert.deepEqual(message?.meta, { tags: ['quote'] });
-    assert.equal(message?.from, `${principal.tenantId}@postern.localhost`);
+    assert.deepEqual(message?.from, { email: `${principal.tenantId}@postern.localhost`, name: null });
     assert.equal(message?.hasContent, true);
     assert.equal(message?.expiresAt, clock.now + 3 * 86_400_000);
     assert.deepEqual(

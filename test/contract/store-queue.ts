@@ -166,7 +166,7 @@ export function queueContract(opened: () => Opened): void {
     const stopped = await stateOf(principal, waiting.messageId);
     assert.equal(stopped?.state, 'blocked');
     assert.deepEqual(
-      stopped?.verdict.reasons.map(({ code }) => code),
+      stopped?.later?.reasons.map(({ code }) => code),
       ['suppressed'],
     );
     const { limits } = await store.headroom({ principal, identity: null, recipient: null });

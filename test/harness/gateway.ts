@@ -60,8 +60,8 @@ export async function startTestGateway(environment: Record<string, string> = {})
     testKey,
     tenantId: (await gateway.store.setting({ name: 'first_tenant' })) ?? '',
     async fetchJson(method, path, body, options = {}) {
-      const headers: Record<string, string> = { authorization: `Bearer ${options.key ?? testKey}`, ...options.headers };
-      if (body !== undefined) headers['content-type'] = 'application/json';
+      const type: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' };
+      const headers = { authorization: `Bearer ${options.key ?? testKey}`, ...type, ...options.headers };
       const response = await fetch(url + path, {
         method,
         headers,

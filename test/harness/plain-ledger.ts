@@ -9,15 +9,15 @@ import {
   applyChange,
   type Change,
   type ContactState,
+  type Counted,
   countDeparture,
   countRates,
   emptyContact,
   giveBack,
   type LedgerView,
-  type Placed,
   type ScopeState,
 } from '../../src/policy/ledger.ts';
-import { look } from '../../src/policy/look.ts';
+import { look, ratesFreeAt } from '../../src/policy/look.ts';
 import type { Send, SendRecipient } from '../../src/policy/send.ts';
 import type { Verdict } from '../../src/policy/verdict.ts';
 
@@ -30,20 +30,27 @@ export type PlainMessage = {
   createdAt: number;
   expiresAt: number;
   recipients: PlainRecipient[];
+  /** Where and when it counts in the unit `message`. */
+  counted: Counted;
 };
 
-export type PlainRecipient = Placed & {
+export type PlainRecipient = {
+  recipient: SendRecipient;
+  departAt: number;
   message: PlainMessage;
   due: number | null;
   attempts: number;
   state: 'waiting' | 'sending' | 'left' | 'blocked' | 'expired' | 'cancelled';
 };
 
+const ENDED: ReadonlySet<PlainRecipient['state']> = new Set(['blocked', 'expired', 'cancelled']);
+
 export type Decision = { facts: Facts; verdict: Verdict };
 
 export class PlainLedger implements LedgerView {
   account: AccountFacts;
   identityState: IdentityState | null = null;
+  identityHandle: string | null = null;
   identityCap: number | null = null;
   readonly queue: PlainRecipient[] = [];
   private readonly scopes = new Map<string, ContactState>();
@@ -68,8 +75,8 @@ export class PlainLedger implements LedgerView {
 
   /** Decides on a message, counts it, and queues what was accepted. */
   admit(send: Send, recipients: readonly SendRecipient[], policy: Policy, now: number, expiresAt: number): Decision[] {
-    const message: PlainMessage = { send, policy, createdAt: now, expiresAt, recipients: [] };
-    const counted = new Set<ScopeState>();
+    const counted: Counted = new Map();
+    const message: PlainMessage = { send, policy, createdAt: now, expiresAt, recipients: [], counted };
     let rest = send;
     return recipients.map((recipient) => {
       const facts = look({ view: this, policy, send: rest, recipient, now, counted, duplicate: null });
@@ -80,7 +87,7 @@ export class PlainLedger implements LedgerView {
         this.spend(rest.contentSize);
         rest = { ...rest, contentSize: 0 };
         const { departAt } = verdict;
-        const queued = { recipient, departAt, due: departAt, gaveBack: false, attempts: 0, message };
+        const queued = { recipient, departAt, due: departAt, attempts: 0, message };
         message.recipients.push({ ...queued, state: 'waiting' });
         this.queue.push(message.recipients.at(-1)!);
       }
@@ -116,15 +123,19 @@ export class PlainLedger implements LedgerView {
     return true;
   }
 
-  /** Ends one that will not leave; what never left gives its places back. */
+  /** Ends one that will not leave; what never left gives its places and its credit back, and the last one its message's. */
   end(one: PlainRecipient, state: 'blocked' | 'expired' | 'cancelled', now: number): void {
-    if (one.attempts === 0) {
-      const policy = withIdentityCap(one.message.policy, this.identityCap);
-      this.change(giveBack(this, policy, one.message.send, one.message.recipients, one), now);
-      one.gaveBack = true;
-    }
     one.state = state;
     one.due = null;
+    if (one.attempts > 0) return;
+    const { send, policy, recipients, counted } = one.message;
+    const capped = withIdentityCap(policy, this.identityCap);
+    this.change(giveBack(this, capped, send, one.recipient, one.departAt, false), now);
+    if (this.account.credits !== null) this.account = { ...this.account, credits: this.account.credits + 1 };
+    if (recipients.some(({ state: other, attempts }) => attempts > 0 || !ENDED.has(other))) return;
+    for (const [counter, second] of counted) {
+      this.change([{ kind: 'units', state: counter, unit: 'message', second, units: -1, horizonSeconds: 0 }], now);
+    }
   }
 
   suppress(key: string, now: number): void {
@@ -133,18 +144,12 @@ export class PlainLedger implements LedgerView {
 
   private takeRate(one: PlainRecipient, policy: Policy, now: number): boolean {
     const send = { ...one.message.send, sendAt: null };
-    const rates = policy.rates.map((limit) => {
-      const only = { ...policy, messageLimits: [limit], recipientLimits: [] };
-      const counted = new Set<ScopeState>();
-      return look({ view: this, policy: only, send, recipient: one.recipient, now, counted, duplicate: null })
-        .limits[0]!;
-    });
-    const waits = rates.map((fact) => fact.freeAt ?? 0).filter((at) => at > 0);
-    if (waits.length > 0) {
-      one.due = Math.max(...waits, now + 1);
+    const freeAt = ratesFreeAt(this, policy, send, one.recipient, now);
+    if (freeAt > now) {
+      one.due = freeAt;
       return false;
     }
-    this.change(countRates(this, policy, send, one.recipient, now, new Set()), now);
+    this.change(countRates(this, policy, send, one.recipient, now, new Map()), now);
     return true;
   }
 

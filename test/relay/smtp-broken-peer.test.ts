@@ -425,7 +425,7 @@ test('a password is never sent in plain text because a handshake failed', async 
 });
 
 test('replies and offers injected in plain text behind STARTTLS are forgotten', async (t) => {
-  const injected = '220 go\r\n250-injected\r\n250-SMTPUTF8\r\n250 AUTH PLAIN\r\n235 welcome\r\n250 ok\r\n';
+  const injected = '220 go\r\n250-injected\r\n250-SMTPUTF8\r\n250 AUTH PLAIN\r\n235 welcome\r\n250 ok\r\n250 half';
   const script = [
     ...hello(['STARTTLS', 'SMTPUTF8', 'PIPELINING']),
     hear(/^STARTTLS$/),

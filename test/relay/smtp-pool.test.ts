@@ -74,6 +74,16 @@ test('content of any shape arrives byte for byte', async (t) => {
   );
 });
 
+test('dots are doubled on both sides of every block border', async (t) => {
+  const { port, messages } = await sinkWith(t);
+  const transport = transportTo(t, port);
+  for (const pad of ['', 'x', 'xx']) {
+    const content = Buffer.from(`Subject: ${pad}\r\n\r\n${'.\r\n'.repeat(70_000)}`);
+    assert.equal((await transport.deliver(delivery({ content }))).outcome, 'taken');
+    assert.ok(messages.at(-1)!.content.equals(content), pad);
+  }
+});
+
 test('a kept connection that the peer closed while idle is not used again', async (t) => {
   const idle = signal();
   const { port, connections } = await peer(

@@ -96,11 +96,12 @@ export const HOLD = {
       cause: '`send_at`, `warmup`, `working_hours` or `quota`',
       departs_at: 'the slot',
       limit_name: 'the limit that sets the slot',
+      waits_for: 'every limit that was full',
     },
     example: ({ now, tenant }) => ({
       scope: tenant,
       clearsAt: now + 47 * MINUTE,
-      evidence: { cause: 'quota', departs_at: now + 47 * MINUTE, limit_name: 'daily' },
+      evidence: { cause: 'quota', departs_at: now + 47 * MINUTE, limit_name: 'daily', waits_for: ['daily'] },
     }),
   },
   quarantine_hold: {

@@ -10,6 +10,8 @@ export const LIMIT_EVIDENCE = {
   used: 'units counted in it now',
   requested: 'units this message would add',
   frees_at: 'when there is room for them',
+  per: 'of a rate: `second` or `minute`',
+  burst: 'of a rate: how many may come at once',
 } as const;
 
 export type LimitCase = { limit_name: string; unit: string; window: string; limit: number; used: number };

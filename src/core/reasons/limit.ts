@@ -33,11 +33,7 @@ export const LIMIT = {
       'Messages come in faster than the rate limit lets them through. A short burst is allowed; after it, places free one by one at an even pace. With `on_limit: defer` the message is accepted and leaves in the earliest free place.',
     customerMessage: 'Messages are being sent faster than allowed at the moment. Please try again shortly.',
     words: { per: { second: 'second', minute: 'minute' } },
-    evidence: {
-      ...LIMIT_EVIDENCE,
-      per: '`second` or `minute`',
-      burst: 'how many may come at once',
-    },
+    evidence: LIMIT_EVIDENCE,
     example: ({ now }) => ({
       scope: { kind: 'installation', id: exampleId('ins') },
       clearsAt: now + SECOND,

@@ -41,13 +41,14 @@ export const RECIPIENT = {
         no_mail_host: 'its domain has no mail server',
         null_mx: 'its domain takes no mail (null MX)',
         simulator: 'simulator addresses work in test mode only',
+        unknown_simulator_address: 'the simulator has no such address',
       },
     },
     evidence: {
       address: 'the address as it was given',
       domain: 'its domain',
       problem:
-        '`syntax`, `no_dot`, `ip_literal`, `mixed_scripts`, `no_such_domain`, `no_mail_host`, `null_mx` or `simulator`',
+        '`syntax`, `no_dot`, `ip_literal`, `mixed_scripts`, `no_such_domain`, `no_mail_host`, `null_mx`, `simulator` or `unknown_simulator_address`',
     },
     example: ({ recipient }) => ({
       scope: recipient,

@@ -5,7 +5,14 @@
 import type { Mode } from '../../core/message.ts';
 import type { LimitFact } from '../../policy/facts.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../../policy/verdict.ts';
-import type { Admission, AdmitAnswer, AdmitRecipient, AdmitRequest, RecipientVerdict } from '../store.ts';
+import type {
+  Admission,
+  AdmitAnswer,
+  AdmitRecipient,
+  AdmitRequest,
+  LimitStanding,
+  RecipientVerdict,
+} from '../store.ts';
 
 export type Flat = (string | number | null)[];
 
@@ -168,7 +175,7 @@ export function flattenAnswer(answer: AdmitAnswer): Flat {
 }
 
 function flattenVerdict(one: RecipientVerdict, flat: Flat): void {
-  const { reasons, warnings, limits } = one;
+  const { reasons, warnings, limits, standing } = one;
   flat.push(
     one.id,
     one.email,
@@ -180,6 +187,8 @@ function flattenVerdict(one: RecipientVerdict, flat: Flat): void {
     limits.length,
   );
   for (const { used, resetsAt, freeAt, units } of limits) flat.push(used, resetsAt, freeAt, units);
+  flat.push(standing?.length ?? null);
+  for (const { used, resetsAt } of standing ?? []) flat.push(used, resetsAt);
 }
 
 export function readAnswer(flat: Flat): AdmitAnswer {
@@ -230,5 +239,14 @@ function readVerdict(c: Cursor): RecipientVerdict {
     reasons: reasons === null ? [] : (JSON.parse(reasons) as DecidedReason[]),
     warnings: warnings === null ? [] : (JSON.parse(warnings) as DecidedWarning[]),
     limits,
+    standing: readStanding(c),
   };
+}
+
+function readStanding(c: Cursor): LimitStanding[] | null {
+  const count = c.numberOrNull();
+  if (count === null) return null;
+  const standing: LimitStanding[] = [];
+  for (let n = count; n > 0; n -= 1) standing.push({ used: c.number(), resetsAt: c.numberOrNull() });
+  return standing;
 }

@@ -11,17 +11,27 @@ import { stateNumber } from '../../core/states.ts';
 import { decide, trace } from '../../policy/decide.ts';
 import { type Limit, type Policy, withIdentityCap } from '../../policy/document.ts';
 import { type Facts, packFacts } from '../../policy/facts.ts';
-import { countDeparture, type ScopeState } from '../../policy/ledger.ts';
+import { type Change, type Counted, countDeparture } from '../../policy/ledger.ts';
 import { ENGINE, look } from '../../policy/look.ts';
 import { limitScope } from '../../policy/rules/limit-finding.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
 import type { Verdict } from '../../policy/verdict.ts';
-import type { Admission, AdmitAnswer, AdmitRequest, CheckAnswer, IdentityRow, RecipientVerdict } from '../store.ts';
-import { type Counting, Trial } from './counting.ts';
+import type {
+  Admission,
+  AdmitAnswer,
+  AdmitRequest,
+  CheckAnswer,
+  IdentityRow,
+  LimitStanding,
+  RecipientVerdict,
+} from '../store.ts';
+import { Assumed } from './assumed.ts';
+import { standingLimits } from './headroom.ts';
 import { newNonce, publicId } from './row-id.ts';
 import { CREDITS, type Space, STORAGE, spaceOf } from './spaces.ts';
 import { readAdmission } from './stored.ts';
 import { KEY_DEDUPE, KEY_IDEMPOTENCY, type UsedKey } from './used-keys.ts';
+import { storedVerdict } from './verdicts.ts';
 import { HOUR_MS, type WriterState } from './writer-state.ts';
 
 export const FLAG_MARKETING = 1;
@@ -32,11 +42,17 @@ export const BODY_ZSTD = 2;
 export const BODY_BLOB = 3;
 export const RECIPIENT_KINDS = ['to', 'cc', 'bcc'] as const;
 
-const DEFAULT_EXPIRY_MS = 3 * 86_400_000;
+export const DEFAULT_EXPIRY_MS = 3 * 86_400_000;
 const DEDUPE_RETENTION_MS = 30 * 86_400_000;
 const REFUSAL_FOLD_MS = 60_000;
 
-type Decided = { recipient: SendRecipient; facts: Facts; verdict: Verdict };
+type Decided = {
+  recipient: SendRecipient;
+  facts: Facts;
+  verdict: Verdict;
+  /** Where a departure lies ahead: its limits as they stand on the clock, the whole message counted. */
+  standing: LimitStanding[] | null;
+};
 
 export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
   const space = state.spaces.get(spaceOf(request.principal.tenantNo, request.principal.mode));
@@ -57,7 +73,7 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
   if ('message' in sender) return { outcome: 'invalid', ...sender };
   const send = sendOf(space, request, sender.identity);
   const duplicate = deduped === null ? null : duplicateFact(state, deduped);
-  const decided = decideAll(state, space, send, request, now, duplicate, state.ledger);
+  const decided = decideAll(state, space, send, request, now, duplicate, true);
   const accepted = decided.filter(({ verdict }) => verdict.verdict !== 'block').length;
   const scopes = send.scopes;
   const admission = (row: number, nonce: number): Admission => ({
@@ -125,9 +141,7 @@ export function check(state: WriterState, request: AdmitRequest): CheckAnswer {
   const blocks =
     deduped !== null && (request.dedupe?.block === true || deduped.fingerprint !== request.dedupe?.fingerprint);
   const send = sendOf(space, request, sender.identity);
-  const trial = new Trial();
-  const decided = decideAll(state, space, send, request, now, blocks ? duplicateFact(state, deduped) : null, trial);
-  trial.undo();
+  const decided = decideAll(state, space, send, request, now, blocks ? duplicateFact(state, deduped) : null, false);
   return {
     outcome: 'checked',
     messageId: '',
@@ -144,7 +158,7 @@ export function check(state: WriterState, request: AdmitRequest): CheckAnswer {
 
 function recipientVerdict(one: Decided, email: string, id: string | null): RecipientVerdict {
   const { recipient, verdict, facts } = one;
-  return { id, email, key: recipient.key, ...verdict, limits: facts.limits };
+  return { id, email, key: recipient.key, ...verdict, limits: facts.limits, standing: one.standing };
 }
 
 function idempotencyUntil(space: Space, now: number): number {
@@ -246,7 +260,6 @@ function contentSize(request: AdmitRequest): number {
   return size;
 }
 
-/** Decides on each recipient in turn and counts it through `counting`, so that the second sees the first. */
 function decideAll(
   state: WriterState,
   space: Space,
@@ -254,47 +267,64 @@ function decideAll(
   request: AdmitRequest,
   now: number,
   duplicate: Facts['duplicate'],
-  counting: Counting,
+  consume: boolean,
 ): Decided[] {
   const { policy } = space;
-  const counted = new Set<ScopeState>();
+  const counted: Counted = new Map();
+  const assumed = consume ? null : new Assumed();
   const decided: Decided[] = [];
-  // What is stored already takes no more room with the next recipient.
-  let rest = send;
+  let stored = false;
   for (const recipient of request.recipients) {
-    const facts = look({ view: space, policy, send: rest, recipient, now, counted, duplicate });
-    const verdict = decide(rest, recipient, facts, policy);
-    decided.push({ recipient, facts, verdict });
+    // The content is stored once, whatever the number of recipients.
+    const sized = stored ? { ...send, contentSize: 0 } : send;
+    const facts = look({ view: space, policy, send: sized, recipient, now, counted, duplicate });
+    const verdict = decide(send, recipient, facts, policy);
+    decided.push({ recipient, facts, verdict, standing: null });
     if (verdict.verdict === 'block') continue;
-    count(space, rest, recipient, facts, verdict, counted, counting);
-    if (counting === state.ledger) announceLimits(state, space, rest, recipient, facts);
-    if (rest === send) {
-      counting.addGauge(space.tenantEntry(), STORAGE, send.contentSize);
-      rest = { ...send, contentSize: 0 };
-    }
+    const changes = changesOf(space, send, recipient, facts, verdict, counted);
+    const size = stored ? 0 : send.contentSize;
+    stored = true;
+    if (assumed === null) count(state, space, send, recipient, facts, changes, size);
+    else assume(assumed, space, facts, changes, size);
   }
+  assumed?.takeBack();
+  const isAhead = (send.sendAt ?? 0) > now || decided.some(({ verdict }) => verdict.verdict === 'schedule');
+  if (isAhead) for (const one of decided) one.standing = standingLimits(space, send, one.recipient, one.facts, now);
   return decided;
 }
 
-function count(
+function changesOf(
   space: Space,
   send: Send,
   recipient: SendRecipient,
   facts: Facts,
   verdict: Verdict,
-  counted: Set<ScopeState>,
-  counting: Counting,
-): void {
-  const nowSecond = Math.floor(facts.now / 1000);
+  counted: Counted,
+): Change[] {
   const policy = withIdentityCap(space.policy, facts.identityCap);
-  for (const change of countDeparture(space, policy, send, recipient, verdict.departAt, facts.now, counted)) {
-    counting.apply(change, nowSecond);
-  }
-  if (facts.account.credits !== null) counting.addGauge(space.tenantEntry(), CREDITS, -1);
+  return countDeparture(space, policy, send, recipient, verdict.departAt, facts.now, counted);
 }
 
-function announceLimits(state: WriterState, space: Space, send: Send, recipient: SendRecipient, facts: Facts): void {
+/** A check counts as a send would, so that its second recipient sees the first, and takes it all back. */
+function assume(assumed: Assumed, space: Space, facts: Facts, changes: readonly Change[], size: number): void {
+  for (const change of changes) assumed.count(change, Math.floor(facts.now / 1000));
+  if (facts.account.credits !== null) assumed.gauge(space.tenantEntry(), CREDITS, -1);
+  assumed.gauge(space.tenantEntry(), STORAGE, size);
+}
+
+function count(
+  state: WriterState,
+  space: Space,
+  send: Send,
+  recipient: SendRecipient,
+  facts: Facts,
+  changes: readonly Change[],
+  size: number,
+): void {
   const policy = withIdentityCap(space.policy, facts.identityCap);
+  for (const change of changes) state.ledger.apply(change, Math.floor(facts.now / 1000));
+  if (facts.account.credits !== null) state.ledger.addGauge(space.tenantEntry(), CREDITS, -1);
+  state.ledger.addGauge(space.tenantEntry(), STORAGE, size);
   const split = policy.messageLimits.length;
   for (let i = 0; i < facts.limits.length; i += 1) {
     const limit = i < split ? policy.messageLimits[i]! : policy.recipientLimits[i - split]!;
@@ -404,9 +434,7 @@ function storeMessage(
 
 /** Where nobody set an expiry it follows the last departure, so that no place lies beyond it. */
 function lastDeparture(decided: readonly Decided[], now: number): number {
-  let last = now;
-  for (const { verdict } of decided) if (verdict.verdict !== 'block') last = Math.max(last, verdict.departAt);
-  return last;
+  return Math.max(now, ...decided.map(({ verdict }) => verdict.departAt));
 }
 
 const ACCEPTED = stateNumber('accepted');
@@ -425,7 +453,7 @@ function storeRecipients(
   now: number,
 ): void {
   const hour = Math.floor(now / HOUR_MS);
-  decided.forEach(({ facts, verdict }, i) => {
+  decided.forEach(({ facts, verdict, standing }, i) => {
     const recipient = request.recipients[i]!;
     const blocked = verdict.verdict === 'block';
     const scheduled = verdict.verdict === 'schedule';
@@ -443,17 +471,10 @@ function storeRecipients(
       verdict.departAt,
       blocked ? now : null,
       packFacts(facts, state.packer),
-      storedVerdict(verdict),
+      storedVerdict(verdict, standing),
     );
     if (due !== null && due < space.nextDue) space.nextDue = due;
     state.emitNumber(space, blocked ? EVENT_BLOCKED : scheduled ? EVENT_SCHEDULED : EVENT_ACCEPTED, now, row + i, null);
     state.tallyHour(space, hour, blocked ? (verdict.reasons[0]?.code ?? 'blocked') : 'accepted', 1);
   });
-}
-
-/** Nothing for a plain accept: it follows from the facts. Else what a later engine still has to show. `late`: at departure. */
-export function storedVerdict(verdict: Verdict, late = false): string | null {
-  if (verdict.verdict === 'accept' && verdict.warnings.length === 0) return null;
-  const stored = { v: verdict.verdict, d: verdict.departAt, r: verdict.reasons, w: verdict.warnings };
-  return JSON.stringify(late ? { ...stored, late } : stored);
 }

@@ -93,6 +93,23 @@ function backup(db: DatabaseSync, directory: string, version: number, now: numbe
   if (existsSync(source)) copyFileSync(source, target);
 }
 
+const statements = new WeakMap<DatabaseSync, Map<string, StatementSync>>();
+
+/** A statement, prepared once a connection. */
+export function prepared(db: DatabaseSync, sql: string): StatementSync {
+  let known = statements.get(db);
+  if (known === undefined) {
+    known = new Map();
+    statements.set(db, known);
+  }
+  let statement = known.get(sql);
+  if (statement === undefined) {
+    statement = db.prepare(sql);
+    known.set(sql, statement);
+  }
+  return statement;
+}
+
 /**
  * Rows of one table, gathered and then inserted in at most nine statements whatever their number: 256 rows at a time,
  * the rest in powers of two.

@@ -1,12 +1,13 @@
 /** Headroom as it stands: what is left of each limit, read from the ledger. */
 import { type Limit, withIdentityCap } from '../../policy/document.ts';
-import { type ScopeState, seriesIn, stateOf } from '../../policy/ledger.ts';
+import type { Facts } from '../../policy/facts.ts';
+import { limitState, standingOf } from '../../policy/headroom.ts';
+import { stateOf } from '../../policy/ledger.ts';
 import { sinceReply } from '../../policy/look.ts';
 import { limitScope } from '../../policy/rules/limit-finding.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
-import { emissionMicros, rateResetsAt, rateUsed, resetsAt, usedAt, windowSpan } from '../../policy/windows.ts';
-import type { LimitState, Principal } from '../store.ts';
-import { spaceOf } from './spaces.ts';
+import type { LimitStanding, LimitState, Principal } from '../store.ts';
+import { type Space, spaceOf } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
 
 export function headroom(
@@ -39,47 +40,36 @@ export function headroom(
   };
   const limits = input.recipient === null ? policy.messageLimits : [...policy.messageLimits, ...policy.recipientLimits];
   const states = limits.flatMap((limit) => {
-    const scope = stateOf(space, limit.scope, send, recipient);
-    if (scope === null) return [];
-    const since = input.recipient === null ? 0 : sinceReply(limit, space.contact(recipient.key));
-    return [stateOfLimit(limit, scope, limitScope(limit, send, recipient), now, since)];
+    const standing = standingIn(space, limit, send, recipient, now);
+    return standing === null ? [] : [limitState(limit, limitScope(limit, send, recipient), standing)];
   });
   return { limits: states, now, locale: space.tenant.locale };
 }
 
-function stateOfLimit(
+function standingIn(
+  space: Space,
   limit: Limit,
-  state: ScopeState,
-  scope: LimitState['scope'],
+  send: Send,
+  recipient: SendRecipient,
   now: number,
-  since: number,
-): LimitState {
-  const shape = { name: limit.name, scope, unit: limit.unit, window: limit.windowName };
-  if (limit.window.kind === 'rate') {
-    const interval = emissionMicros(limit.window.perSeconds, limit.max);
-    const tat = state.tats?.get(limit.name) ?? 0;
-    const used = rateUsed(tat, interval, limit.burst, now);
-    return {
-      ...shape,
-      limit: limit.burst,
-      used,
-      remaining: limit.burst - used,
-      resetsAt: rateResetsAt(tat, interval, now),
-      windowSeconds: Math.ceil((limit.burst * limit.window.perSeconds) / limit.max),
-      rate: true,
-    };
-  }
-  const second = Math.floor(now / 1000);
-  const series = seriesIn(state, limit.unit);
-  const used = usedAt(series, limit.window, second, since);
-  const resets = used === 0 ? null : resetsAt(series, limit.window, second, since);
-  return {
-    ...shape,
-    limit: limit.max,
-    used,
-    remaining: Math.max(0, limit.max - used),
-    resetsAt: resets === null ? null : resets * 1000,
-    windowSeconds: windowSpan(limit.window),
-    rate: false,
-  };
+): LimitStanding | null {
+  const state = stateOf(space, limit.scope, send, recipient);
+  if (state === null) return null;
+  const since = limit.scope === 'recipient' ? sinceReply(limit, space.contact(recipient.key)) : 0;
+  return standingOf(limit, state, since, now);
+}
+
+const UNUSED: LimitStanding = { used: 0, resetsAt: null };
+
+/** How each limit of a recipient stands now, in the order of its facts. */
+export function standingLimits(
+  space: Space,
+  send: Send,
+  recipient: SendRecipient,
+  facts: Facts,
+  now: number,
+): LimitStanding[] {
+  const policy = withIdentityCap(space.policy, facts.identityCap);
+  const limits = [...policy.messageLimits, ...policy.recipientLimits];
+  return limits.map((limit) => standingIn(space, limit, send, recipient, now) ?? UNUSED);
 }

@@ -2,11 +2,13 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { EffectiveDocument } from '../../policy/document.ts';
 import type { StoreReads } from '../store.ts';
-import { parsePublicId } from './row-id.ts';
+import { captureReads } from './capture-reads.ts';
+import { EVENTS_READS } from './events-reads.ts';
+import { MESSAGES_READS } from './messages-reads.ts';
 import { keyOf, tenantOf } from './rows.ts';
 import { spaceOf } from './spaces.ts';
-import { messageRow, readStored } from './stored.ts';
 import { KEY_SELECT } from './tenants.ts';
+import { testClock } from './test-clock-reads.ts';
 
 type Calls = {
   [Name in keyof StoreReads]: (
@@ -16,6 +18,10 @@ type Calls = {
 };
 
 export const READER_CALLS: Calls = {
+  ...captureReads,
+  ...MESSAGES_READS,
+  ...EVENTS_READS,
+  testClock,
   keyByPrefix(db, { prefix }) {
     const row = db.prepare(`${KEY_SELECT} WHERE k.prefix = ?`).get(prefix);
     return row === undefined ? null : keyOf(row);
@@ -41,12 +47,6 @@ export const READER_CALLS: Calls = {
       | { document: string }
       | undefined;
     return row === undefined ? null : { version, document: JSON.parse(row.document) as EffectiveDocument };
-  },
-  message(db, { tenantNo, mode, id }) {
-    const parsed = parsePublicId('msg', id);
-    const row = parsed === null ? null : messageRow(db, parsed.row);
-    if (row === null || row.nonce !== parsed?.nonce || row.space !== spaceOf(tenantNo, mode)) return null;
-    return readStored(db, row);
   },
   attachments(db, { tenantNo, mode, ids }) {
     const rows = db

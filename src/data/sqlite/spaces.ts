@@ -30,6 +30,12 @@ export const STORAGE = 'storage';
 const TENANT_KEY = '#tenant';
 const MOST_POLICIES = 64;
 
+/**
+ * Beyond every date. Where a clock stands still, workers' claims still end on real time: their `due` is this number plus the
+ * millisecond of their end.
+ */
+export const REAL_TIME = 2 ** 52;
+
 export class Space implements LedgerView {
   readonly no: number;
   readonly tenant: TenantRow;
@@ -44,8 +50,10 @@ export class Space implements LedgerView {
   lastNow = 0;
   /** When the next recipient is due, as far as known. */
   nextDue = Number.POSITIVE_INFINITY;
-  /** The last claim that served it. */
+  /** The claim that last took something from here: who waited longest comes first. */
   servedIn = 0;
+  /** Where the clock stands still: the real time at which the next claim ends. */
+  nextClaimEnd = Number.POSITIVE_INFINITY;
   /** Set for the decision at hand. */
   identity: IdentityRow | null = null;
   private readonly cache: LedgerCache;
@@ -100,6 +108,10 @@ export class Space implements LedgerView {
 
   get identityState(): IdentityRow['state'] | null {
     return this.identity?.state ?? null;
+  }
+
+  get identityHandle(): string | null {
+    return this.identity?.handle ?? null;
   }
 
   get identityCap(): number | null {
@@ -226,8 +238,18 @@ export class Spaces {
     });
     space.nextDue = due.due ?? Number.POSITIVE_INFINITY;
     space.lastNow = last?.at ?? 0;
+    if (space.frozenAt !== null) space.nextClaimEnd = this.claimEnd(no);
     this.known.set(no, space);
     return space;
+  }
+
+  /** The real time at which the next claim in a space whose clock stands still ends. */
+  claimEnd(no: number): number {
+    const row = this.db
+      .prepare('SELECT min(due) AS due FROM recipient WHERE space = ? AND due >= ?')
+      .get(no, REAL_TIME);
+    const due = row?.['due'] as number | null;
+    return due === null ? Number.POSITIVE_INFINITY : due - REAL_TIME;
   }
 
   private plan(name: string | null): { limits: PolicyDocument; storageBytes: number | null } {

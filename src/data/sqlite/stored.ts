@@ -3,10 +3,11 @@ import type { DatabaseSync } from 'node:sqlite';
 import { RECIPIENT_STATES } from '../../core/states.ts';
 import { type Facts, unpackFacts } from '../../policy/facts.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
-import type { DecidedReason, DecidedWarning, Verdict } from '../../policy/verdict.ts';
 import type { Admission, RecipientKind, StoredMessage, StoredRecipient } from '../store.ts';
+import { prepared } from './database.ts';
 import { publicId } from './row-id.ts';
 import { tenantNoOf } from './spaces.ts';
+import { verdictsOf } from './verdicts.ts';
 
 const KINDS: readonly RecipientKind[] = ['to', 'cc', 'bcc'];
 
@@ -56,52 +57,61 @@ export const MESSAGE_COLUMNS =
 export const RECIPIENT_COLUMNS =
   'id, message, space, kind, email, key, name, state, due, depart_at, attempts, possible_duplicate, closed_at, facts, verdict';
 
-export function verdictOf(row: RecipientRow): Verdict {
-  if (row.verdict === null) return { verdict: 'accept', departAt: row.depart_at, reasons: [], warnings: [] };
-  const stored = JSON.parse(row.verdict) as {
-    v: Verdict['verdict'];
-    d: number;
-    r: DecidedReason[];
-    w: DecidedWarning[];
-  };
-  return { verdict: stored.v, departAt: stored.d, reasons: stored.r, warnings: stored.w };
-}
-
-/** Whether a recipient was refused at acceptance, so that it never counted. */
-export function wasRefused(row: RecipientRow): boolean {
-  if (row.verdict === null) return false;
-  const stored = JSON.parse(row.verdict) as { v: Verdict['verdict']; late?: boolean };
-  return stored.v === 'block' && stored.late !== true;
-}
-
 export function factsOf(row: RecipientRow): Facts | null {
   return row.facts === null ? null : unpackFacts(row.facts);
 }
 
 export function recipientRows(db: DatabaseSync, message: number): RecipientRow[] {
-  return db
-    .prepare(`SELECT ${RECIPIENT_COLUMNS} FROM recipient WHERE id >= ? AND id < ? AND message = ? ORDER BY id`)
-    .all(message, message + 128, message) as unknown as RecipientRow[];
+  const sql = `SELECT ${RECIPIENT_COLUMNS} FROM recipient WHERE id >= ? AND id < ? AND message = ? ORDER BY id`;
+  return prepared(db, sql).all(message, message + 128, message) as unknown as RecipientRow[];
 }
 
 export function messageRow(db: DatabaseSync, row: number): MessageRow | null {
-  const found = db.prepare(`SELECT ${MESSAGE_COLUMNS} FROM message WHERE id = ?`).get(row);
+  const found = prepared(db, `SELECT ${MESSAGE_COLUMNS} FROM message WHERE id = ?`).get(row);
   return (found as unknown as MessageRow | undefined) ?? null;
 }
 
+/** Ids never change, so they are looked up once a connection. */
+type KnownScopes = {
+  installations: Map<number, { tenant: string; installation: string; app: string }>;
+  identities: Map<number, string | null>;
+};
+
+const MOST_KNOWN = 20_000;
+const scopes = new WeakMap<DatabaseSync, KnownScopes>();
+
+function knownScopes(db: DatabaseSync): KnownScopes {
+  let known = scopes.get(db);
+  if (known === undefined || known.installations.size > MOST_KNOWN || known.identities.size > MOST_KNOWN) {
+    known = { installations: new Map(), identities: new Map() };
+    scopes.set(db, known);
+  }
+  return known;
+}
+
 export function scopesOf(db: DatabaseSync, row: MessageRow): Admission['scopes'] {
-  const found = db
-    .prepare(
+  const known = knownScopes(db);
+  let found = known.installations.get(row.installation);
+  if (found === undefined) {
+    found = prepared(
+      db,
       `SELECT t.id AS tenant, i.id AS installation, a.id AS app FROM tenant t, installation i, app a
        WHERE t.no = ? AND i.no = ? AND a.no = i.app`,
-    )
-    .get(tenantNoOf(row.space), row.installation) as { tenant: string; installation: string; app: string };
-  const identity =
-    row.identity === null
-      ? null
-      : ((db.prepare('SELECT id FROM identity WHERE no = ?').get(row.identity) as { id: string } | undefined)?.id ??
-        null);
-  return { ...found, identity, agent: row.agent };
+    ).get(tenantNoOf(row.space), row.installation) as { tenant: string; installation: string; app: string };
+    known.installations.set(row.installation, found);
+  }
+  return { ...found, identity: identityId(db, known, row.identity), agent: row.agent };
+}
+
+function identityId(db: DatabaseSync, known: KnownScopes, no: number | null): string | null {
+  if (no === null) return null;
+  let id = known.identities.get(no);
+  if (id === undefined) {
+    const row = prepared(db, 'SELECT id FROM identity WHERE no = ?').get(no) as { id: string } | undefined;
+    id = row?.id ?? null;
+    if (id !== null) known.identities.set(no, id);
+  }
+  return id;
 }
 
 /** What was answered when the message was admitted, or null when its rows are gone. */
@@ -117,14 +127,19 @@ export function readAdmission(db: DatabaseSync, row: number): Admission | null {
     engine: recipients[0] === undefined ? 0 : (factsOf(recipients[0])?.engine ?? 0),
     scopes: scopesOf(db, message),
     identityCap: recipients[0] === undefined ? null : (factsOf(recipients[0])?.identityCap ?? null),
-    recipients: recipients.map((recipient) => ({
-      id: publicId('rcp', recipient.id, message.nonce),
-      email: recipient.email,
-      key: recipient.key ?? recipient.email,
-      ...verdictOf(recipient),
-      limits: factsOf(recipient)?.limits ?? [],
-    })),
+    recipients: recipients.map((recipient) => {
+      const { first, standing } = verdictsOf(recipient);
+      const id = publicId('rcp', recipient.id, message.nonce);
+      const limits = factsOf(recipient)?.limits ?? [];
+      return { id, email: recipient.email, key: recipient.key ?? recipient.email, ...first, limits, standing };
+    }),
   };
+}
+
+function handleOf(db: DatabaseSync, identity: number | null): string | null {
+  if (identity === null) return null;
+  const row = prepared(db, 'SELECT handle FROM identity WHERE no = ?').get(identity) as { handle: string } | undefined;
+  return row?.handle ?? null;
 }
 
 /** The message as it stands now. */
@@ -137,7 +152,8 @@ export function readStored(db: DatabaseSync, message: MessageRow): StoredMessage
     policyVersion: message.policy,
     engine: rows[0] === undefined ? 0 : (factsOf(rows[0])?.engine ?? 0),
     kind: (message.flags & 1) === 1 ? 'marketing' : 'transactional',
-    from: message.from_email,
+    from: { email: message.from_email, name: message.from_name },
+    identity: handleOf(db, message.identity),
     subject: message.subject,
     meta: message.meta === null ? {} : (JSON.parse(message.meta) as Record<string, unknown>),
     agent: message.agent,
@@ -160,13 +176,18 @@ function storedRecipient(row: RecipientRow, nonce: number): StoredRecipient {
     kind: KINDS[row.kind]!,
     state: RECIPIENT_STATES[row.state]!,
     departAt: row.depart_at,
-    nextAttemptAt: row.due,
+    // While it is being sent, the row holds the end of the claim.
+    nextAttemptAt: RECIPIENT_STATES[row.state] === 'sending' ? null : row.due,
     attempts: row.attempts,
     possibleDuplicate: row.possible_duplicate === 1,
     closedAt: row.closed_at,
-    verdict: verdictOf(row),
-    limits: factsOf(row)?.limits ?? [],
+    ...verdictPartsOf(row),
   };
+}
+
+function verdictPartsOf(row: RecipientRow): Pick<StoredRecipient, 'verdict' | 'later'> {
+  const { first, later } = verdictsOf(row);
+  return { verdict: first, later };
 }
 
 /** What the decision was made on beside the facts, read back from the rows. */

@@ -1,10 +1,16 @@
 /** Every write of the port by name. Each runs inside a group's transaction and never waits. */
 import type { StoreWrites } from '../store.ts';
 import { admit, check } from './admit.ts';
-import { claim, dueIn, mark, settle } from './dispatch.ts';
+import { putUpload } from './blob-use.ts';
+import { capture } from './captures.ts';
+import { cancelMessage, lookAgain, removeContent, rescheduleMessage } from './changes.ts';
+import { claim, dueIn, mark, renew } from './dispatch.ts';
 import { headroom } from './headroom.ts';
 import { putIdentity } from './identities.ts';
+import { settle } from './settle.ts';
+import { simulateReturn } from './simulated-returns.ts';
 import { createKey, createTenant, putPolicy, revokeKey } from './tenants.ts';
+import { endTestClock, moveTestClock, resetTestData } from './test-clock.ts';
 import type { WriterState } from './writer-state.ts';
 
 type Calls = {
@@ -15,24 +21,48 @@ type Calls = {
 };
 
 /** Calls that decide by the clock: refused while it cannot be believed. */
-export const DECIDING_CALLS: ReadonlySet<string> = new Set(['admit', 'check', 'claim']);
+export const DECIDING_CALLS: ReadonlySet<string> = new Set([
+  'admit',
+  'check',
+  'claim',
+  'rescheduleMessage',
+  'lookAgain',
+]);
 
 /** Calls that take on nothing new: what they record has happened already, so they run on a full disk too. */
-export const RECORDING_CALLS: ReadonlySet<string> = new Set(['settle', 'check', 'headroom', 'dueIn']);
+export const RECORDING_CALLS: ReadonlySet<string> = new Set([
+  'settle',
+  'renew',
+  'capture',
+  'check',
+  'headroom',
+  'dueIn',
+]);
 
 export const WRITER_CALLS: Calls = {
   admit,
   check,
   headroom,
   claim,
+  renew,
   mark,
   settle,
+  capture,
+  simulateReturn,
   dueIn,
   createTenant,
   createKey,
   putPolicy,
   putIdentity,
   revokeKey,
+  cancelMessage,
+  rescheduleMessage,
+  removeContent,
+  lookAgain,
+  putUpload,
+  moveTestClock,
+  endTestClock,
+  resetTestData,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
     return null;

@@ -21,6 +21,8 @@ export type WriterOptions = {
   reserveBytes?: number;
   ledger?: Partial<LedgerBounds>;
   keys?: Partial<KeyIndexBounds>;
+  /** A point at which the writer stops, for tests. */
+  failpoint?: string | null;
 };
 
 export class WriterState {
@@ -38,8 +40,6 @@ export class WriterState {
   /** Refusals of the last minute, by installation and content. */
   readonly refusals = new Map<string, { row: number; nonce: number; at: number }>();
   private readonly senders = new Map<number, string | null>();
-  /** Claims so far. */
-  claims = 0;
   /** The store's clock for the group at hand. */
   realNow = 0;
   private nextRow = 0;
@@ -47,6 +47,10 @@ export class WriterState {
   isDueKnown = false;
   /** Whether events were written in this group. */
   hasEvents = false;
+  /** How often a worker has taken something from a space. */
+  claims = 0;
+  /** The recipient that is tried alone now, since claims on it have died before. */
+  suspect: number | null = null;
 
   constructor(db: DatabaseSync, options: WriterOptions) {
     this.db = db;
@@ -202,6 +206,7 @@ export class WriterState {
     this.spaces.clear();
     this.senders.clear();
     this.refusals.clear();
+    this.suspect = null;
     this.findNextRow();
     this.isDueKnown = false;
   }

@@ -9,6 +9,7 @@
 import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
+import { armFailpoint, failpoint, passFailpoint } from '../../base/failpoint.ts';
 import type { AdmitAnswer } from '../store.ts';
 import { type Flat, flattenAnswer, readRequest } from './admit-codec.ts';
 import { StoreClock } from './clock.ts';
@@ -46,6 +47,9 @@ if (!migrated.ok) {
 }
 const state = new WriterState(db, options);
 const micros: Record<string, number> = {};
+/** Whether the group at hand stores an acceptance or a settlement: at others no test stops. */
+let isTelling = false;
+armFailpoint(options.failpoint ?? null);
 
 state.startGroup(clock.read().now);
 transaction(() => releaseDeadClaims(state));
@@ -65,8 +69,10 @@ function transaction<T>(work: () => T): T {
     let since = performance.now();
     state.endGroup();
     since = spend('write', since);
+    if (failpoint.armed !== null && isTelling) passFailpoint('before-commit');
     db.exec('COMMIT');
     spend('commit', since);
+    if (failpoint.armed !== null && isTelling) passFailpoint('after-commit');
     return result;
   } catch (error) {
     if (db.isTransaction) db.exec('ROLLBACK');
@@ -167,6 +173,7 @@ function nextDue(trouble: string | null): number | null {
 }
 
 function runGroup(calls: Call[], leapt: boolean): CallResult[] {
+  if (failpoint.armed !== null) isTelling = calls.some(([name]) => name === 'admit' || name === 'settle');
   const since = performance.now();
   try {
     return transaction(() => {

@@ -3,8 +3,8 @@ import { PASS, type Rule } from './rule.ts';
 import { standingFinding } from './standing-finding.ts';
 
 export const accountPaused: Rule = (send, _recipient, facts) => {
-  if (facts.account.standing !== 'paused') return PASS;
-  return [
-    standingFinding('account_paused', send, facts, facts.account.standingBy === 'tenant' ? undefined : ['operator']),
-  ];
+  const { standing, standingBy, standingSince } = facts.account;
+  if (standing !== 'paused') return PASS;
+  const evidence = { since: standingSince, paused_by: standingBy };
+  return [standingFinding('account_paused', send, facts, evidence, standingBy === 'tenant' ? undefined : ['operator'])];
 };

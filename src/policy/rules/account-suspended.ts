@@ -3,4 +3,6 @@ import { PASS, type Rule } from './rule.ts';
 import { standingFinding } from './standing-finding.ts';
 
 export const accountSuspended: Rule = (send, _recipient, facts) =>
-  facts.account.standing === 'suspended' ? [standingFinding('account_suspended', send, facts)] : PASS;
+  facts.account.standing === 'suspended'
+    ? [standingFinding('account_suspended', send, facts, { since: facts.account.standingSince })]
+    : PASS;

@@ -10,7 +10,8 @@ export const identityInactive: Rule = (send, _recipient, facts) => {
       code: 'identity_inactive',
       scope: { kind: 'identity', id: send.scopes.identity ?? '' },
       clearsAt: null,
-      evidence: { state },
+      clearsBy: state === 'provisioning' ? ['time'] : ['tenant'],
+      evidence: { identity: facts.identityHandle, state },
     },
   ];
 };

@@ -10,6 +10,6 @@ export const identitySuspended: Rule = (send, _recipient, facts) =>
           code: 'identity_suspended',
           scope: { kind: 'identity', id: send.scopes.identity ?? '' },
           clearsAt: null,
-          evidence: { state: 'suspended' },
+          evidence: { identity: facts.identityHandle },
         },
       ];

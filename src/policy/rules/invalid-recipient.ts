@@ -10,6 +10,6 @@ export const invalidRecipient: Rule = (_send, recipient, facts) =>
           code: 'invalid_recipient',
           scope: { kind: 'recipient', id: recipient.key },
           clearsAt: null,
-          evidence: { address: recipient.key, problem: facts.undeliverable },
+          evidence: { address: recipient.key, domain: recipient.domain, problem: facts.undeliverable },
         },
       ];

@@ -1,6 +1,7 @@
 /** A warning before a block: a limit that this send brings to four fifths or more. */
 
 import type { Finding } from '../verdict.ts';
+import { releasedAt } from '../windows.ts';
 import { limitScope } from './limit-finding.ts';
 import { PASS, type Rule } from './rule.ts';
 
@@ -10,7 +11,8 @@ export const limitApproaching: Rule = (send, recipient, facts, policy) => {
   for (let i = 0; i < facts.limits.length; i += 1) {
     const fact = facts.limits[i]!;
     const limit = i < split ? policy.messageLimits[i]! : policy.recipientLimits[i - split]!;
-    if (fact.freeAt !== 0 || fact.units === 0 || limit.window.kind === 'rate') continue;
+    const { window } = limit;
+    if (fact.freeAt !== 0 || fact.units === 0 || window.kind === 'rate') continue;
     const used = fact.used + fact.units;
     if (used * 5 < limit.max * 4) continue;
     findings ??= [];
@@ -25,7 +27,8 @@ export const limitApproaching: Rule = (send, recipient, facts, policy) => {
         limit: limit.max,
         used,
         remaining: limit.max - used,
-        resets_at: fact.resetsAt === null ? null : fact.resetsAt * 1000,
+        // This send counts: where it is the first, the window resets when it leaves.
+        resets_at: (fact.resetsAt ?? releasedAt(window, Math.floor(facts.departAt / 1000))) * 1000,
       },
     });
   }

@@ -4,7 +4,7 @@ import type { Limit, Policy } from '../document.ts';
 import type { Facts, LimitFact } from '../facts.ts';
 import { scopeId } from '../ledger.ts';
 import type { Send, SendRecipient } from '../send.ts';
-import type { Finding, Scope } from '../verdict.ts';
+import type { Evidence, Finding, Scope } from '../verdict.ts';
 import { PASS } from './rule.ts';
 
 export function limitFindings(
@@ -22,12 +22,12 @@ export function limitFindings(
     const limit = i < split ? policy.messageLimits[i]! : policy.recipientLimits[i - split]!;
     if (limit.reason !== code) continue;
     findings ??= [];
-    findings.push(limitFinding(limit, fact, send, recipient));
+    findings.push(limitFinding(limit, fact, send, recipient, facts));
   }
   return findings ?? PASS;
 }
 
-function limitFinding(limit: Limit, fact: LimitFact, send: Send, recipient: SendRecipient): Finding {
+function limitFinding(limit: Limit, fact: LimitFact, send: Send, recipient: SendRecipient, facts: Facts): Finding {
   const clearsAt = fact.freeAt === null ? null : limit.window.kind === 'rate' ? fact.freeAt : fact.freeAt * 1000;
   return {
     outcome: 'block',
@@ -36,16 +36,35 @@ function limitFinding(limit: Limit, fact: LimitFact, send: Send, recipient: Send
     clearsAt,
     // A limit smaller than the send never frees a place: waiting does not help, changing the request or the limit does.
     clearsBy: clearsAt === null ? ['caller', 'tenant'] : undefined,
-    evidence: {
-      limit_name: limit.name,
-      unit: limit.unit,
-      window: limit.windowName,
-      limit: limit.window.kind === 'rate' ? limit.burst : limit.max,
-      used: fact.used,
-      requested: fact.units,
-      frees_at: clearsAt,
-    },
+    evidence: limitEvidence(limit, fact, clearsAt, recipient, facts),
   };
+}
+
+function limitEvidence(
+  limit: Limit,
+  fact: LimitFact,
+  clearsAt: number | null,
+  recipient: SendRecipient,
+  facts: Facts,
+): Evidence {
+  const evidence: Evidence = {
+    limit_name: limit.name,
+    unit: limit.unit,
+    window: limit.windowName,
+    limit: limit.max,
+    used: fact.used,
+    requested: fact.units,
+    frees_at: clearsAt,
+  };
+  if (limit.scope === 'identity') evidence['identity'] = facts.identityHandle;
+  if (limit.scope === 'recipient_domain') evidence['domain'] = recipient.domain;
+  if (limit.window.kind === 'rate') {
+    evidence['per'] = limit.window.perSeconds === 60 ? 'minute' : 'second';
+    evidence['burst'] = limit.burst;
+    // Where the sentence sets what is used against the limit, that is the burst.
+    if (limit.reason !== 'send_rate_exceeded') evidence['limit'] = limit.burst;
+  }
+  return evidence;
 }
 
 export function limitScope(limit: Limit, send: Send, recipient: SendRecipient): Scope {

@@ -10,7 +10,12 @@ export const storageLimitExceeded: Rule = (send, _recipient, facts) => {
       code: 'storage_limit_exceeded',
       scope: { kind: 'tenant', id: send.scopes.tenant },
       clearsAt: storageFreesAt,
-      evidence: { used_bytes: storageUsed, requested_bytes: facts.contentSize, limit_bytes: storageLimit },
+      evidence: {
+        used_bytes: storageUsed,
+        limit_bytes: storageLimit,
+        needed_bytes: facts.contentSize,
+        frees_at: storageFreesAt,
+      },
     },
   ];
 };

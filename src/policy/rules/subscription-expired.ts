@@ -3,8 +3,8 @@ import { PASS, type Rule } from './rule.ts';
 import { standingFinding } from './standing-finding.ts';
 
 export const subscriptionExpired: Rule = (send, _recipient, facts) => {
-  const { standing } = facts.account;
+  const { standing, standingSince } = facts.account;
   return standing === 'subscription_expired' || standing === 'payment_overdue'
-    ? [standingFinding('subscription_expired', send, facts)]
+    ? [standingFinding('subscription_expired', send, facts, { ends_at: standingSince })]
     : PASS;
 };

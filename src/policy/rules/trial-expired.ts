@@ -3,7 +3,8 @@ import { PASS, type Rule } from './rule.ts';
 import { standingFinding } from './standing-finding.ts';
 
 export const trialExpired: Rule = (send, _recipient, facts) => {
-  const { standing, trialEndsAt } = facts.account;
-  const over = standing === 'trial' && trialEndsAt !== null && trialEndsAt <= facts.departAt;
-  return standing === 'trial_expired' || over ? [standingFinding('trial_expired', send, facts)] : PASS;
+  const { standing, standingSince, trialEndsAt } = facts.account;
+  const isOver = standing === 'trial' && trialEndsAt !== null && trialEndsAt <= facts.departAt;
+  if (standing !== 'trial_expired' && !isOver) return PASS;
+  return [standingFinding('trial_expired', send, facts, { ends_at: trialEndsAt ?? standingSince })];
 };

@@ -7,6 +7,7 @@
  * - Before the dot is written every outcome is certain; after it only a complete reply is, and all else is `uncertain`.
  * - `beforeDot` is called at most once, only with the last block of the body, and has settled before a result is given.
  */
+import { failpoint, reachFailpoint } from '../../base/failpoint.ts';
 import type { Delivery, DeliveryResult, RemoteReply, Stage } from '../transports/transport.ts';
 import { BLOCK_BYTES, dotStuffed, needsOf } from './content.ts';
 import type { Answer } from './link.ts';
@@ -25,6 +26,7 @@ export async function send(session: Session, delivery: Delivery, timeouts: SmtpT
   const isKept = session.deliveries++ > 0;
   const refused = await openTransaction(session, mail, `RCPT TO:<${delivery.to}>\r\n`, isKept, timeouts);
   if (refused !== null) return refused;
+  if (failpoint.armed !== null) await reachFailpoint('after-mail');
   const stop = await sendBody(session, delivery, content, timeouts);
   return stop ?? sendDot(session, timeouts);
 }
@@ -127,6 +129,7 @@ async function sendBody(
     const flushing = link.flush(dotStuffed(content, start, end), timeouts.blockMs);
     if (end === content.length) looking = look(delivery);
     isFlushed = await flushing;
+    if (failpoint.armed !== null && end < content.length) await reachFailpoint('mid-body');
   }
   const seen = await looking;
   if (seen !== null && 'fault' in seen) {
@@ -146,17 +149,20 @@ async function sendBody(
 async function sendDot(session: Session, timeouts: SmtpTimeouts): Promise<DeliveryResult> {
   const { link } = session;
   link.isDotOut = true;
-  const answer = await link.ask('.\r\n', timeouts.dotMs);
+  if (failpoint.armed !== null) await reachFailpoint('before-dot');
+  const answering = link.ask('.\r\n', timeouts.dotMs);
+  if (failpoint.armed !== null) await reachFailpoint('after-dot');
+  const answer = await answering;
   link.isDotOut = false;
   session.isDirty = false;
-  const isClear = answer.code !== null && answer.fault !== 'malformed' && isFinal(answer.code);
+  const isClear = answer.code !== null && isFinal(answer.code);
   if (!isClear || answer.fault !== null || answer.code === 421) link.fail('the session ended');
   if (!isClear) return { outcome: 'uncertain', reply: remoteOf(answer) };
   if (answer.code < 300) return { outcome: 'taken', reply: toRemoteReply(answer) };
   return { outcome: answer.code < 500 ? 'deferred' : 'refused', stage: 'dot', reply: toRemoteReply(answer) };
 }
 
-/** 1yz does not exist in SMTP and 3yz asks for more: neither says what became of the message. */
+/** 3yz asks for more, and 0 stands for what is no reply: neither says what became of the message. */
 const isFinal = (code: Reply['code']): boolean => (code >= 200 && code < 300) || code >= 400;
 
 function remoteOf(answer: Answer): RemoteReply {

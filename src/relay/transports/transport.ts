@@ -47,8 +47,12 @@ export const STAGES = ['connect', 'banner', 'ehlo', 'tls', 'auth', 'mail', 'rcpt
 
 export type Stage = (typeof STAGES)[number];
 
-export interface Transport {
+/** What carries one delivery. */
+export interface Carrier {
   deliver(delivery: Delivery): Promise<DeliveryResult>;
+}
+
+export interface Transport extends Carrier {
   /** Waits for answers to dots that are out for at most `graceMs`, then closes every connection. */
   close(graceMs: number): Promise<void>;
 }

@@ -1,0 +1,35 @@
+/**
+ * Counting in memory alone: what a check assumes while it decides one recipient after another. All of it is taken back before
+ * anything else is decided; the journal never hears of it.
+ */
+import { applyChange, type Change } from '../../policy/ledger.ts';
+import type { Entry } from './ledger-cache.ts';
+
+export class Assumed {
+  private readonly undo: (() => void)[] = [];
+
+  count(change: Change, nowSecond: number): void {
+    const { state } = change;
+    if (change.kind === 'tat') {
+      const before = state.tats?.get(change.name);
+      this.undo.push(() => {
+        if (before === undefined) state.tats?.delete(change.name);
+        else state.tats?.set(change.name, before);
+      });
+    } else this.undo.push(() => applyChange({ ...change, units: -change.units }, nowSecond));
+    applyChange(change, nowSecond);
+  }
+
+  gauge(entry: Entry, name: string, delta: number): void {
+    const gauges = entry.gauges ?? new Map<string, number>();
+    entry.gauges = gauges;
+    const before = gauges.get(name) ?? 0;
+    this.undo.push(() => gauges.set(name, before));
+    gauges.set(name, before + delta);
+  }
+
+  takeBack(): void {
+    for (const step of this.undo.reverse()) step();
+    this.undo.length = 0;
+  }
+}

@@ -1,0 +1,52 @@
+/** Uploads, and which blobs nothing holds any more. */
+import { newId } from '../../base/ids.ts';
+import type { NewUpload } from '../port/messages.ts';
+import { prepared } from './database.ts';
+import { spaceOf } from './spaces.ts';
+import type { WriterState } from './writer-state.ts';
+
+const UPLOAD_KEPT_MS = 86_400_000;
+const MOST_FORGOTTEN = 100;
+
+/** Those of the blobs that neither a stored message nor an upload holds. */
+export function unusedBlobs(state: WriterState, candidates: readonly string[]): string[] {
+  state.flushRows();
+  const used = prepared(
+    state.db,
+    'SELECT 1 FROM blob_use WHERE sha256 = ?1 UNION ALL SELECT 1 FROM attachment WHERE sha256 = ?1 LIMIT 1',
+  );
+  return [...new Set(candidates)].filter((sha256) => used.get(sha256) === undefined);
+}
+
+/** Uploads live on real time, also those of test mode: they are about the disk. */
+export function putUpload(state: WriterState, upload: NewUpload): { id: string; expiresAt: number; unused: string[] } {
+  const forgotten = forgetExpired(state);
+  const id = newId('att');
+  const expiresAt = state.realNow + UPLOAD_KEPT_MS;
+  prepared(
+    state.db,
+    `INSERT INTO attachment (id, space, sha256, size, filename, content_type, created_at, expires_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  ).run(
+    id,
+    spaceOf(upload.tenantNo, upload.mode),
+    upload.sha256,
+    upload.size,
+    upload.filename,
+    upload.contentType,
+    state.realNow,
+    expiresAt,
+  );
+  return { id, expiresAt, unused: unusedBlobs(state, forgotten) };
+}
+
+/** Rows lie in order of expiry, so the oldest are looked at first. */
+function forgetExpired(state: WriterState): string[] {
+  const oldest = prepared(state.db, 'SELECT no, sha256, expires_at FROM attachment ORDER BY no LIMIT ?').all(
+    MOST_FORGOTTEN,
+  ) as { no: number; sha256: string; expires_at: number }[];
+  const expired = oldest.filter((row) => row.expires_at <= state.realNow);
+  const forget = prepared(state.db, 'DELETE FROM attachment WHERE no = ?');
+  for (const { no } of expired) forget.run(no);
+  return expired.map(({ sha256 }) => sha256);
+}

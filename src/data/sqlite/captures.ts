@@ -1,0 +1,57 @@
+/** Mail that stays here instead of leaving: the newest thousand of a space, and 64 MB of it at most. */
+import { newId } from '../../base/ids.ts';
+import type { DeliveryWrites } from '../port/delivery.ts';
+import { queueRow, SENDING } from './queue-rows.ts';
+import type { Space } from './spaces.ts';
+import type { WriterState } from './writer-state.ts';
+
+export const MOST_CAPTURES = 1000;
+export const MOST_CAPTURED_BYTES = 64 * 1024 * 1024;
+
+type Held = { count: number; bytes: number };
+
+/** What a space holds; it lives as long as what else is known of the space, so that it is read anew after a failed commit. */
+const held = new WeakMap<Space, Held>();
+
+type Input = Parameters<DeliveryWrites['capture']>[0];
+
+export function capture(state: WriterState, { recipient, token, from, to, raw }: Input): boolean {
+  const row = queueRow(state.db, recipient);
+  if (row === null || row.claim !== token || row.state !== SENDING || row.dot !== 1) return false;
+  const space = state.spaces.get(row.space);
+  const now = space.now(state.realNow);
+  const holding = heldBy(state, space);
+  state.db
+    .prepare(
+      `INSERT INTO capture (id, space, recipient, mail_from, rcpt_to, rcpt_key, received_at, raw)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    )
+    .run(newId('cap'), space.no, row.id, from, to, row.key ?? row.email, now, raw);
+  holding.count += 1;
+  holding.bytes += raw.length;
+  while (holding.count > MOST_CAPTURES || (holding.bytes > MOST_CAPTURED_BYTES && holding.count > 1)) {
+    dropOldest(state, space, holding);
+  }
+  return true;
+}
+
+function heldBy(state: WriterState, space: Space): Held {
+  let known = held.get(space);
+  if (known === undefined) {
+    known = state.db
+      .prepare('SELECT count(*) AS count, coalesce(sum(length(raw)), 0) AS bytes FROM capture WHERE space = ?')
+      .get(space.no) as Held;
+    known = { count: known.count, bytes: known.bytes };
+    held.set(space, known);
+  }
+  return known;
+}
+
+function dropOldest(state: WriterState, space: Space, holding: Held): void {
+  const oldest = state.db
+    .prepare('SELECT no, length(raw) AS bytes FROM capture WHERE space = ? ORDER BY no LIMIT 1')
+    .get(space.no) as { no: number; bytes: number };
+  state.db.prepare('DELETE FROM capture WHERE no = ?').run(oldest.no);
+  holding.count -= 1;
+  holding.bytes -= oldest.bytes;
+}

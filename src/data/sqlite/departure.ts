@@ -1,0 +1,85 @@
+/**
+ * The look at departure: before a recipient is handed to a worker, and again before its final dot. Standing, suppression,
+ * do-not-contact, identity and whatever else the rules know are asked once more; what was counted at acceptance is not
+ * counted again. Only `rate` limits, which are never reserved ahead, are taken here by a recipient that was scheduled.
+ */
+import { decide } from '../../policy/decide.ts';
+import { countRates } from '../../policy/ledger.ts';
+import { lookAtDeparture, ratesFreeAt } from '../../policy/look.ts';
+import type { Send } from '../../policy/send.ts';
+import type { DecidedReason } from '../../policy/verdict.ts';
+import { closeWith } from './closing.ts';
+import { returnPlaces } from './places.ts';
+import { type QueueRow, queueStatements, SENDING } from './queue-rows.ts';
+import type { Space } from './spaces.ts';
+import { type MessageRow, scopesOf, sendRecipientOf } from './stored.ts';
+import { withLater } from './verdicts.ts';
+import type { WriterState } from './writer-state.ts';
+
+/** False where it may not leave now: it was closed here, or waits for its place in a `rate` limit. */
+export function mayLeave(state: WriterState, space: Space, row: QueueRow, message: MessageRow, now: number): boolean {
+  const send = sendAtDeparture(state, space, message);
+  const recipient = sendRecipientOf(row, null);
+  const facts = lookAtDeparture({ view: space, send, recipient, now });
+  const verdict = decide(send, recipient, facts, space.policy);
+  if (verdict.verdict === 'block') {
+    block(state, space, row, message, verdict.reasons, now);
+    return false;
+  }
+  const isFirstTry = row.state !== SENDING && row.attempts === 0;
+  const wasScheduled = row.depart_at > message.created_at;
+  return !(isFirstTry && wasScheduled) || takeRate(state, space, row, send, now);
+}
+
+/** True, and the recipient closed, where its time is over. */
+export function isExpired(state: WriterState, space: Space, row: QueueRow, message: MessageRow, now: number): boolean {
+  if (message.expires_at > now) return false;
+  returnPlaces(state, space, row, message);
+  closeWith(state, space, row, 'expired', now, {});
+  return true;
+}
+
+/** The message as the look at departure sees it; sets the space's identity to the message's. */
+export function sendAtDeparture(state: WriterState, space: Space, message: MessageRow): Send {
+  space.identity = null;
+  if (message.identity !== null) {
+    for (const identity of space.identities.values()) if (identity.no === message.identity) space.identity = identity;
+  }
+  const scopes = scopesOf(state.db, message);
+  return { kind: 'transactional', onLimit: 'reject', sendAt: null, scopes, contentSize: 0 };
+}
+
+/** A scheduled recipient takes its place in the `rate` limits when it leaves; a full one makes it wait. */
+function takeRate(state: WriterState, space: Space, row: QueueRow, send: Send, now: number): boolean {
+  const { policy } = space;
+  if (policy.rates.length === 0) return true;
+  const recipient = sendRecipientOf(row, null);
+  const freeAt = ratesFreeAt(space, policy, send, recipient, now);
+  if (freeAt > now) {
+    queueStatements(state.db).wait.run(freeAt, row.id);
+    return false;
+  }
+  for (const change of countRates(space, policy, send, recipient, now, new Map())) {
+    state.ledger.apply(change, Math.floor(now / 1000));
+  }
+  return true;
+}
+
+function block(
+  state: WriterState,
+  space: Space,
+  row: QueueRow,
+  message: MessageRow,
+  reasons: readonly DecidedReason[],
+  now: number,
+): void {
+  const blocked = { verdict: 'block', departAt: row.depart_at, reasons, warnings: [] } as const;
+  const later = withLater(row, { ...blocked, at: now, cause: 'departure', policyVersion: space.policy.version });
+  queueStatements(state.db).verdict.run(later, row.id);
+  returnPlaces(state, space, row, message);
+  state.tally(space, reasons[0]?.code ?? 'blocked', now, 1);
+  closeWith(state, space, row, 'blocked', now, {
+    at: 'departure',
+    reasons: reasons.map((reason) => reason.code),
+  });
+}

@@ -1,0 +1,180 @@
+/** Settling: what became of an attempt, recorded with its event before anything else is done about it. */
+import { type RecipientState, stateNumber } from '../../core/states.ts';
+import type { Settlement } from '../store.ts';
+import { closeWith } from './closing.ts';
+import { moveTo, type QueueRow, queuedMessage, queueRow, queueStatements, SENDING } from './queue-rows.ts';
+import { publicId } from './row-id.ts';
+import type { Space } from './spaces.ts';
+import type { MessageRow } from './stored.ts';
+import { addSuppression } from './suppressions.ts';
+import type { WriterState } from './writer-state.ts';
+
+const UNCERTAIN = stateNumber('uncertain');
+/** A recipient over which the worker ended so often in a row is set aside. */
+export const MOST_DEATHS = 3;
+
+/** Records what became of an attempt. False: the claim was lost, or the recipient was closed meanwhile. */
+export function settle(state: WriterState, settlement: Settlement): boolean {
+  const row = queueRow(state.db, settlement.recipient);
+  if (row === null || row.claim !== settlement.token || !maySettle(row, settlement)) return false;
+  const message = queuedMessage(state.db, row.message);
+  const space = state.spaces.get(row.space);
+  const now = space.now(state.realNow);
+  apply(state, space, row, message, settlement, now);
+  if (state.suspect === row.id) clearSuspect(state);
+  return true;
+}
+
+/** An answer that comes after its claim ended is better than none, as long as nobody has tried again. */
+function maySettle(row: QueueRow, { outcome }: Settlement): boolean {
+  if (row.state === SENDING) return true;
+  return row.state === UNCERTAIN && (outcome === 'delivered' || outcome === 'bounced' || outcome === 'failed');
+}
+
+function apply(
+  state: WriterState,
+  space: Space,
+  row: QueueRow,
+  message: MessageRow,
+  settlement: Settlement,
+  now: number,
+): void {
+  const attempt = settlement.attempt === null ? {} : { ...settlement.attempt, attempt: row.attempts };
+  switch (settlement.outcome) {
+    case 'released':
+      release(state, space, row, message, settlement.at);
+      return;
+    case 'sent':
+      queueStatements(state.db).close.run(moveTo(row, 'sent'), null, null, row.id);
+      state.emit(space, 'message.sent', now, row.id, attempt);
+      return;
+    case 'delivered':
+      state.emit(space, 'message.sent', now, row.id, attempt);
+      closeWith(state, space, row, 'delivered', now, attempt);
+      return;
+    case 'deferred':
+      deferTo(state, space, row, message, settlement.nextAttemptAt, attempt, now);
+      return;
+    case 'bounced':
+      closeWith(state, space, row, 'bounced', now, { ...attempt, kind: settlement.hard ? 'hard' : 'soft' });
+      if (settlement.suppress) suppressBounced(state, space, row, message);
+      return;
+    case 'failed':
+      closeWith(state, space, row, 'failed', now, attempt);
+      return;
+    case 'uncertain':
+      settleUncertain(state, space, row, message, now, { nextAttemptAt: settlement.nextAttemptAt, report: attempt });
+      return;
+    case 'crashed': {
+      const { nextAttemptAt } = settlement;
+      if (row.dot === 1) settleUncertain(state, space, row, message, now, { nextAttemptAt, report: attempt });
+      else crash(state, space, row, message, nextAttemptAt, attempt, now);
+      return;
+    }
+  }
+}
+
+/** Due again at `at`, and never later than when the message expires, so that it ends neither sooner nor a step later. */
+function dueAgain(space: Space, message: MessageRow, at: number): number {
+  const due = Math.min(at, message.expires_at);
+  if (due < space.nextDue) space.nextDue = due;
+  return due;
+}
+
+function release(state: WriterState, space: Space, row: QueueRow, message: MessageRow, at: number): void {
+  const due = dueAgain(space, message, at);
+  queueStatements(state.db).release.run(moveTo(row, stateBefore(row, message)), due, row.id);
+}
+
+/** What a claimed recipient was before. */
+function stateBefore(row: QueueRow, message: MessageRow): RecipientState {
+  if (row.attempts > 1) return row.possible_duplicate === 1 ? 'uncertain' : 'deferred';
+  return row.depart_at > message.created_at ? 'scheduled' : 'accepted';
+}
+
+function deferTo(
+  state: WriterState,
+  space: Space,
+  row: QueueRow,
+  message: MessageRow,
+  at: number,
+  attempt: Record<string, unknown>,
+  now: number,
+): void {
+  const due = dueAgain(space, message, at);
+  queueStatements(state.db).close.run(moveTo(row, 'deferred'), due, null, row.id);
+  state.emit(space, 'message.deferred', now, row.id, { ...attempt, next_attempt_at: due });
+  state.tally(space, 'deferred', now, 1);
+}
+
+function crash(
+  state: WriterState,
+  space: Space,
+  row: QueueRow,
+  message: MessageRow,
+  at: number,
+  attempt: Record<string, unknown>,
+  now: number,
+): void {
+  if (row.deaths + 1 >= MOST_DEATHS) {
+    setAside(state, space, row, message, now, attempt);
+    return;
+  }
+  const due = dueAgain(space, message, at);
+  queueStatements(state.db).crash.run(moveTo(row, 'deferred'), due, row.id);
+  state.emit(space, 'message.deferred', now, row.id, { ...attempt, next_attempt_at: due });
+}
+
+/** A message that ends its worker each time is no longer tried, so that the others go on. */
+export function setAside(
+  state: WriterState,
+  space: Space,
+  row: QueueRow,
+  message: MessageRow,
+  now: number,
+  attempt: Record<string, unknown>,
+): void {
+  const told = `${MOST_DEATHS} attempts in a row ended with their worker: the message is set aside`;
+  closeWith(state, space, row, 'failed', now, { reply: told, class: null, ...attempt, set_aside: true });
+  const message_id = publicId('msg', message.id, message.nonce);
+  process.stderr.write(`${JSON.stringify({ level: 50, time: state.realNow, message_id, msg: told })}\n`);
+}
+
+/** The dot was sent and nobody knows the answer: sent again, marked, or held for a person, as the policy says. */
+export function settleUncertain(
+  state: WriterState,
+  space: Space,
+  row: QueueRow,
+  message: MessageRow,
+  now: number,
+  known: { nextAttemptAt: number; report: Record<string, unknown> } | null,
+): void {
+  const kind = (message.flags & 1) === 1 ? 'marketing' : 'transactional';
+  const resend = space.policy.document.uncertain[kind] === 'resend';
+  const due = resend ? dueAgain(space, message, known?.nextAttemptAt ?? now) : null;
+  queueStatements(state.db).uncertain.run(moveTo(row, 'uncertain'), due, row.id);
+  state.emit(space, 'message.uncertain', now, row.id, {
+    ...(known?.report ?? { reply: 'the process ended between the final dot and its answer', class: null }),
+    policy: resend ? 'resend' : 'hold',
+    next_attempt_at: due,
+  });
+  state.tally(space, 'uncertain', now, 1);
+}
+
+function suppressBounced(state: WriterState, space: Space, row: QueueRow, message: MessageRow): void {
+  addSuppression(state, space, {
+    kind: 'address',
+    key: row.key ?? row.email,
+    reason: 'hard_bounce',
+    expiresAt: null,
+    note: null,
+    source: 'delivery',
+    message: publicId('msg', message.id, message.nonce),
+  });
+}
+
+/** The one that was tried alone is done: the next one may be. */
+export function clearSuspect(state: WriterState): void {
+  state.suspect = null;
+  for (const space of state.spaces.all()) space.nextDue = 0;
+}

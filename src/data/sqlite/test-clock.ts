@@ -1,0 +1,100 @@
+/** Test mode's own writes: the clock that stands still, and the emptying of a tenant's test data. */
+import { addDuration, type Duration } from '../../core/duration.ts';
+import { stateNumber } from '../../core/states.ts';
+import type { TestClockMove } from '../port/test-clock.ts';
+import { audit } from './audit.ts';
+import { CLAIM_MS } from './dispatch.ts';
+import { CREDITS, REAL_TIME, type Space, spaceOf } from './spaces.ts';
+import type { WriterState } from './writer-state.ts';
+
+/** Microseconds of rate limits stay safe integers until then. */
+const LATEST_MS = Date.UTC(2200, 0, 1);
+/** A caller's "now" is a little old when it arrives. */
+const LATE_MS = 60_000;
+
+export function moveTestClock(
+  state: WriterState,
+  input: { tenantNo: number; to: { now: number } | { advance: Duration }; actor: string },
+): TestClockMove {
+  state.flushRows();
+  const space = state.spaces.get(spaceOf(input.tenantNo, 'test'));
+  const stands = space.now(state.realNow);
+  const to = 'now' in input.to ? input.to.now : addDuration(stands, input.to.advance);
+  const earliest = space.frozenAt ?? earliestStart(state, space);
+  if (to < earliest) return { ok: false, why: 'backward', bound: earliest };
+  if (to > LATEST_MS) return { ok: false, why: 'too_far', bound: LATEST_MS };
+  if (space.frozenAt === null) keepClaims(state, space, stands);
+  state.db.prepare('INSERT OR REPLACE INTO test_clock (space, now) VALUES (?, ?)').run(space.no, to);
+  state.spaces.forget(space.no);
+  audit(state, { ...actOf(input), action: 'test_clock.moved', before: space.frozenAt, after: to });
+  return { ok: true, now: to };
+}
+
+/** The real clock cannot be frozen before it, nor before anything that has happened; a minute's delay is forgiven. */
+function earliestStart(state: WriterState, space: Space): number {
+  const newest = state.db.prepare('SELECT at FROM event WHERE space = ? ORDER BY seq DESC LIMIT 1').get(space.no) as
+    | { at: number }
+    | undefined;
+  return Math.max(state.realNow - LATE_MS, newest?.at ?? 0);
+}
+
+/** Workers hold their claims for a minute of real time, however far the clock moves meanwhile. */
+function keepClaims(state: WriterState, space: Space, now: number): void {
+  state.db
+    .prepare('UPDATE recipient SET due = due + ? WHERE space = ? AND due > ? AND due <= ? AND state = ?')
+    .run(REAL_TIME, space.no, now, now + CLAIM_MS, stateNumber('sending'));
+}
+
+export function endTestClock(state: WriterState, input: { tenantNo: number; actor: string }): null {
+  const no = spaceOf(input.tenantNo, 'test');
+  empty(state, no);
+  state.db.prepare('DELETE FROM test_clock WHERE space = ?').run(no);
+  state.spaces.forget(no);
+  audit(state, { ...actOf(input), action: 'test_clock.ended' });
+  return null;
+}
+
+export function resetTestData(state: WriterState, input: { tenantNo: number; actor: string }): null {
+  const no = spaceOf(input.tenantNo, 'test');
+  empty(state, no);
+  state.spaces.forget(no);
+  audit(state, { ...actOf(input), action: 'test_data.emptied' });
+  return null;
+}
+
+function actOf(input: { tenantNo: number; actor: string }) {
+  return { tenantNo: input.tenantNo, mode: 'test', actor: input.actor } as const;
+}
+
+/** Every statement reaches its rows by an index of the space, so that emptying one tenant's data costs no other's. */
+const RECIPIENTS = 'SELECT recipient FROM event WHERE space = :space AND recipient IS NOT NULL';
+const MESSAGES = `SELECT r.message FROM event e JOIN recipient r ON r.id = e.recipient WHERE e.space = :space`;
+const EMPTYING = [
+  `DELETE FROM blob_use WHERE message IN (${MESSAGES})`,
+  `DELETE FROM message WHERE id IN (${MESSAGES})`,
+  `DELETE FROM recipient WHERE id IN (${RECIPIENTS})`,
+  'DELETE FROM event WHERE space = :space',
+  'DELETE FROM suppression WHERE space = :space',
+  'DELETE FROM used_key WHERE space = :space AND space % 2 = 1',
+  'DELETE FROM attachment WHERE space = :space',
+  'DELETE FROM capture WHERE space = :space',
+  'DELETE FROM tally WHERE space = :space',
+];
+
+function empty(state: WriterState, no: number): void {
+  state.flushRows();
+  const space = state.spaces.get(no);
+  state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(`seq:${no}`, String(space.seq));
+  for (const statement of EMPTYING) state.db.prepare(statement).run({ space: no });
+  state.ledger.forgetSpace(no);
+  // Refusals are folded by the rows they had.
+  state.refusals.clear();
+  state.spaces.forget(no);
+  restoreCredits(state, space.tenant.no);
+}
+
+/** Test mode has again what the tenant has. */
+function restoreCredits(state: WriterState, tenantNo: number): void {
+  const credits = state.spaces.get(spaceOf(tenantNo, 'live')).tenantEntry().gauges?.get(CREDITS) ?? 0;
+  state.ledger.addGauge(state.spaces.get(spaceOf(tenantNo, 'test')).tenantEntry(), CREDITS, credits);
+}

@@ -1,0 +1,122 @@
+/**
+ * Guards on request bodies: none may trickle in for ever, and large ones share a fixed room.
+ *
+ * A body must arrive at 32 kB/s or more after its first ten seconds; else 408. Bodies over 256 kB hold at most 48 MB together,
+ * one tenant half of that; a body that finds no room is answered 503 with `Retry-After: 1`. Small requests never wait for it.
+ */
+import { Transform } from 'node:stream';
+import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify';
+import type { Problems } from './problems.ts';
+
+const FREE_MS = 10_000;
+const LEAST_BYTES_A_SECOND = 32 * 1024;
+const LARGE_BYTES = 256 * 1024;
+const ROOM_BYTES = 48 * 1024 * 1024;
+
+type Reading = { request: FastifyRequest; reply: import('fastify').FastifyReply; since: number; bytesBefore: number };
+
+export class BodyGuard {
+  private readonly reading = new Map<string, Reading>();
+  private readonly heldBy = new Map<number, number>();
+  private held = 0;
+  private readonly problems: Problems;
+
+  constructor(problems: Problems) {
+    this.problems = problems;
+  }
+
+  /** Octets of large bodies held now. */
+  get heldBytes(): number {
+    return this.held;
+  }
+
+  mount(server: FastifyInstance): void {
+    const timer = setInterval(() => this.endSlow(Date.now()), 1000);
+    timer.unref();
+    server.addHook('onClose', async () => clearInterval(timer));
+    server.addHook('preParsing', (request, reply, payload, done) => {
+      const { 'content-length': length, 'transfer-encoding': coding } = request.headers;
+      if (length === undefined && coding === undefined) {
+        done(null, payload);
+        return;
+      }
+      const bytesBefore = request.raw.socket.bytesRead;
+      this.reading.set(request.id, { request, reply, since: Date.now(), bytesBefore });
+      if (coding === undefined && Number(length) <= LARGE_BYTES) done(null, payload);
+      else done(null, payload.pipe(this.counted(request)));
+    });
+    server.addHook('preValidation', (request, _reply, done) => {
+      this.reading.delete(request.id);
+      done();
+    });
+    server.addHook('onResponse', (request, _reply, done) => {
+      this.reading.delete(request.id);
+      this.release(request);
+      done();
+    });
+    server.addHook('onRequestAbort', (request, done) => {
+      this.reading.delete(request.id);
+      this.release(request);
+      done();
+    });
+  }
+
+  private readonly holds = new Map<string, { tenant: number; bytes: number }>();
+
+  /** Counts a body as it arrives; past the bound for small ones it needs room. */
+  private counted(request: FastifyRequest): Transform & { receivedEncodedLength: number } {
+    const tenant = request.caller?.principal?.tenantNo ?? 0;
+    const stream = new Transform({
+      transform: (chunk: Buffer, _encoding, done) => {
+        stream.receivedEncodedLength += chunk.length;
+        const more = stream.receivedEncodedLength - (this.holds.get(request.id)?.bytes ?? 0);
+        if (stream.receivedEncodedLength > LARGE_BYTES && !this.hold(request.id, tenant, more)) done(busy());
+        else done(null, chunk);
+      },
+    }) as Transform & { receivedEncodedLength: number };
+    stream.receivedEncodedLength = 0;
+    return stream;
+  }
+
+  private hold(id: string, tenant: number, bytes: number): boolean {
+    const ofTenant = this.heldBy.get(tenant) ?? 0;
+    const known = this.holds.get(id);
+    // The largest body is larger than half the room: alone it may pass.
+    const alone = ofTenant === (known?.bytes ?? 0);
+    if (this.held + bytes > ROOM_BYTES || (!alone && ofTenant + bytes > ROOM_BYTES / 2)) return false;
+    this.held += bytes;
+    this.heldBy.set(tenant, ofTenant + bytes);
+    this.holds.set(id, { tenant, bytes: (known?.bytes ?? 0) + bytes });
+    return true;
+  }
+
+  private release(request: FastifyRequest): void {
+    const hold = this.holds.get(request.id);
+    if (hold === undefined) return;
+    this.holds.delete(request.id);
+    this.held -= hold.bytes;
+    const left = (this.heldBy.get(hold.tenant) ?? 0) - hold.bytes;
+    if (left > 0) this.heldBy.set(hold.tenant, left);
+    else this.heldBy.delete(hold.tenant);
+  }
+
+  private endSlow(now: number): void {
+    for (const [id, { request, reply, since, bytesBefore }] of this.reading) {
+      const elapsed = now - since;
+      if (elapsed <= FREE_MS) continue;
+      const { socket } = request.raw;
+      if (((socket.bytesRead - bytesBefore) / elapsed) * 1000 >= LEAST_BYTES_A_SECOND) continue;
+      this.reading.delete(id);
+      reply.header('Connection', 'close');
+      request.headroomSet = true;
+      this.problems.refuse(request, reply, 'request_timeout', { retryAfterSeconds: 1 });
+      setImmediate(() => socket.destroySoon());
+    }
+  }
+}
+
+function busy(): FastifyError {
+  const error = new Error('too many large bodies at once') as FastifyError;
+  error.code = 'POSTERN_BUSY';
+  return error;
+}

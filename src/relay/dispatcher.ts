@@ -1,0 +1,290 @@
+/**
+ * The dispatcher: claims what is due and carries each recipient from its claim to its settlement.
+ *
+ * What holds:
+ * - It waits for the store's word that something is due, and asks for nothing while idle.
+ * - At most `mostInFlight` recipients are claimed at a time, and a few more of test mode, which never waits behind a slow
+ *   next hop. Each claim is renewed while its delivery runs, and one that was lost never reaches its dot.
+ * - What became of an attempt is stored before anything else is done about it. While the store cannot, nothing more is
+ *   claimed and the settlements wait.
+ * - After `stop` nothing is claimed; what has not reached its dot goes back untried; dots that are out are waited for.
+ *
+ * Absent on purpose: deciding (the store looks again before each dot), and what a reply means (settlement.ts).
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { failpoint, reachFailpoint } from '../base/failpoint.ts';
+import { decodeTypeId } from '../base/ids.ts';
+import type { Tokens } from '../base/tokens.ts';
+import { nextAttemptAt } from '../core/backoff.ts';
+import { type Claimed, type Settlement, type Store, StoreFault } from '../data/store.ts';
+import type { ReplyRules } from './classify.ts';
+import type { Mails } from './mails.ts';
+import type { Router } from './route.ts';
+import { settlementOf } from './settlement.ts';
+
+export type RelayLog = {
+  error(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+};
+
+export type DispatcherParts = {
+  store: Pick<Store, 'claim' | 'mark' | 'settle' | 'renew' | 'simulateReturn' | 'onDue'>;
+  mails: Mails;
+  route: Router;
+  tokens: Tokens;
+  /** Where return paths are at home. */
+  returnDomain: string;
+  rules: ReplyRules;
+  log: RelayLog;
+  mostInFlight?: number;
+  /** Told of every dot whose answer was stored: the milliseconds from its mark to then, in which a death makes it uncertain. */
+  onDot?: (spanMs: number) => void;
+};
+
+type Flight = { claimed: Claimed; startedAt: number; isLost: boolean; markedAt: number | null };
+
+const MOST_IN_FLIGHT = 64;
+const MORE_OF_TEST = 16;
+const RENEW_EVERY_MS = 20_000;
+const TEST_EVERY_MS = 200;
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 10_000;
+const FAULT_PAUSE_MS = 5000;
+
+export class Dispatcher {
+  readonly #parts: DispatcherParts;
+  readonly #mostInFlight: number;
+  readonly #flights = new Map<number, Flight>();
+  readonly #running = new Set<Promise<void>>();
+  readonly #giveUp = new AbortController();
+  #isDue = false;
+  #isClaiming = false;
+  #isStopping = false;
+  /** Settlements that the store could not take yet. */
+  #unstored = 0;
+  #renewal: NodeJS.Timeout | undefined;
+  #testTurn: NodeJS.Timeout | undefined;
+
+  constructor(parts: DispatcherParts) {
+    this.#parts = parts;
+    this.#mostInFlight = parts.mostInFlight ?? MOST_IN_FLIGHT;
+  }
+
+  start(): void {
+    this.#parts.store.onDue(() => this.#wake());
+    this.#renewal = setInterval(() => void this.#renew(), RENEW_EVERY_MS).unref();
+    this.#wake();
+  }
+
+  /** No claim and no mark from now on. Deliveries are ended by closing the transports; `settled` waits for the rest. */
+  stop(): void {
+    this.#isStopping = true;
+    this.#parts.mails.stop();
+    clearTimeout(this.#testTurn);
+  }
+
+  /** Resolves when every claim is settled, after `withinMs` at the latest. Claims left over then die with the process. */
+  async settled(withinMs: number): Promise<void> {
+    const timer = setTimeout(() => this.#giveUp.abort(), withinMs);
+    const late = new Promise<void>((resolve) => {
+      this.#giveUp.signal.addEventListener('abort', () => resolve());
+    });
+    while (this.#running.size > 0 && !this.#giveUp.signal.aborted) {
+      await Promise.race([Promise.allSettled(this.#running), late]);
+    }
+    clearTimeout(timer);
+    clearInterval(this.#renewal);
+  }
+
+  get inFlight(): number {
+    return this.#flights.size;
+  }
+
+  #wake(): void {
+    this.#isDue = true;
+    if (!this.#isClaiming) void this.#claim();
+  }
+
+  async #claim(): Promise<void> {
+    this.#isClaiming = true;
+    let pauseMs = FIRST_PAUSE_MS;
+    while (this.#isDue && !this.#isStopping) {
+      const room = this.#room();
+      if (room === null) break;
+      this.#isDue = false;
+      if (failpoint.armed !== null) await reachFailpoint('before-claim');
+      try {
+        const claims = await this.#parts.store.claim(room);
+        if (failpoint.armed !== null && claims.length > 0) await reachFailpoint('after-claim');
+        for (const claimed of claims) this.#run(claimed);
+        pauseMs = FIRST_PAUSE_MS;
+      } catch (fault) {
+        this.#parts.log.error({ error: String(fault) }, 'nothing can be claimed now');
+        this.#isDue = true;
+        pauseMs = await this.#wait(pauseMs);
+      }
+    }
+    this.#isClaiming = false;
+  }
+
+  /** How much may be claimed now, and whether of live mode too. */
+  #room(): { most: number; live: boolean } | null {
+    if (this.#unstored > 0) return null;
+    const free = this.#mostInFlight - this.#flights.size;
+    if (free > 0) return { most: free, live: true };
+    if (free <= -MORE_OF_TEST || this.#testTurn !== undefined) return null;
+    this.#testTurn = setTimeout(() => {
+      this.#testTurn = undefined;
+      this.#wake();
+    }, TEST_EVERY_MS).unref();
+    return { most: free + MORE_OF_TEST, live: false };
+  }
+
+  #run(claimed: Claimed): void {
+    const flight: Flight = { claimed, startedAt: performance.now(), isLost: false, markedAt: null };
+    this.#flights.set(claimed.recipient, flight);
+    const running = this.#carry(flight)
+      .catch((fault) => this.#tell(flight, fault))
+      .then(() => {
+        this.#running.delete(running);
+        if (this.#flights.get(claimed.recipient) === flight) this.#flights.delete(claimed.recipient);
+        if (this.#isDue && !this.#isClaiming) void this.#claim();
+      });
+    this.#running.add(running);
+  }
+
+  async #carry(flight: Flight): Promise<void> {
+    const { claimed } = flight;
+    const route = this.#parts.route(claimed);
+    let settlement: Settlement;
+    try {
+      settlement = await this.#attempt(flight, route);
+    } catch (fault) {
+      settlement = this.#crashed(flight, route.provider, fault);
+    }
+    if (failpoint.armed !== null && settlement.outcome === 'delivered') await reachFailpoint('after-250');
+    const isStored = await this.#settle(settlement);
+    if (isStored && flight.markedAt !== null) this.#parts.onDot?.(performance.now() - flight.markedAt);
+    if (isStored && settlement.outcome === 'delivered' && route.comesBack !== null) {
+      await this.#parts.store.simulateReturn({ recipient: claimed.recipient, kind: route.comesBack });
+    }
+  }
+
+  async #attempt(flight: Flight, { provider, carrier }: ReturnType<Router>): Promise<Settlement> {
+    const { claimed } = flight;
+    const { recipient, token } = claimed;
+    const mail = await this.#parts.mails.take(claimed);
+    if (mail === 'stopped') return { recipient, token, attempt: null, outcome: 'released', at: claimed.now };
+    if ('problem' in mail) {
+      const attempt = { provider, mailbox: null, reply: mail.problem, class: null };
+      return { recipient, token, attempt, outcome: 'failed' };
+    }
+    try {
+      const result = await carrier.deliver({
+        from: this.#returnPath(claimed),
+        to: claimed.email,
+        content: mail.bytes,
+        beforeDot: () => this.#look(flight),
+      });
+      return settlementOf({
+        claimed,
+        now: this.#now(flight),
+        provider,
+        result,
+        isStopping: this.#isStopping,
+        rules: this.#parts.rules,
+        random01: Math.random(),
+      });
+    } finally {
+      mail.release();
+    }
+  }
+
+  #returnPath({ recipientId, tenantNo }: Claimed): string {
+    const id = decodeTypeId('rcp', recipientId)!;
+    return this.#parts.tokens.makeReturnPath({ id, tenant: tenantNo }, this.#parts.returnDomain);
+  }
+
+  /** The look before the dot. What the store cannot answer is a no: the dot waits for another attempt. */
+  async #look(flight: Flight): Promise<boolean> {
+    if (this.#isStopping || flight.isLost) return false;
+    const { recipient, token } = flight.claimed;
+    try {
+      if (!(await this.#parts.store.mark({ recipient, token }))) return false;
+    } catch (fault) {
+      if (fault instanceof StoreFault) return false;
+      throw fault;
+    }
+    flight.markedAt = performance.now();
+    return true;
+  }
+
+  /** A test clock may stand still: no real time is added to it. */
+  #now({ claimed, startedAt }: Flight): number {
+    return claimed.mode === 'live' ? Math.round(claimed.now + performance.now() - startedAt) : claimed.now;
+  }
+
+  /** A fault of the store or the machine says nothing of the message; any other may be its own. */
+  #crashed(flight: Flight, provider: string, fault: unknown): Settlement {
+    const { recipient, token, attempt: made } = flight.claimed;
+    this.#tell(flight, fault);
+    const now = this.#now(flight);
+    if (isPassing(fault) && flight.markedAt === null) {
+      return { recipient, token, attempt: null, outcome: 'released', at: now + FAULT_PAUSE_MS };
+    }
+    const attempt = { provider, mailbox: null, reply: 'the gateway failed over this message', class: null };
+    const again = nextAttemptAt({ attempt: made, retry: 'normal', now, random01: Math.random() });
+    return { recipient, token, attempt, outcome: 'crashed', nextAttemptAt: again };
+  }
+
+  #tell({ claimed }: Flight, fault: unknown): void {
+    const error = fault instanceof Error ? (fault.stack ?? fault.message) : String(fault);
+    this.#parts.log.error({ message_id: claimed.messageId, error }, 'an attempt failed here');
+  }
+
+  /** Tries until it is stored. False where the claim was lost, or the wait for the store was given up. */
+  async #settle(settlement: Settlement): Promise<boolean> {
+    let pauseMs = 0;
+    try {
+      for (;;) {
+        try {
+          return await this.#parts.store.settle(settlement);
+        } catch (fault) {
+          const { log } = this.#parts;
+          log.error({ outcome: settlement.outcome, error: String(fault) }, 'a settlement cannot be stored now');
+          if (!(fault instanceof StoreFault) || this.#giveUp.signal.aborted) return false;
+          if (pauseMs === 0) this.#unstored += 1;
+          pauseMs = await this.#wait(Math.max(pauseMs, FIRST_PAUSE_MS));
+        }
+      }
+    } finally {
+      if (pauseMs > 0) {
+        this.#unstored -= 1;
+        this.#wake();
+      }
+    }
+  }
+
+  /** Waits, or not if all is given up; answers with the next pause. */
+  async #wait(pauseMs: number): Promise<number> {
+    await pause(pauseMs, undefined, { signal: this.#giveUp.signal }).catch(() => undefined);
+    return Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+  }
+
+  async #renew(): Promise<void> {
+    if (this.#flights.size === 0) return;
+    const flights = [...this.#flights.values()];
+    const claims = flights.map(({ claimed }) => ({ recipient: claimed.recipient, token: claimed.token }));
+    try {
+      const lost = new Set(await this.#parts.store.renew({ claims }));
+      for (const flight of flights) if (lost.has(flight.claimed.recipient)) flight.isLost = true;
+    } catch (fault) {
+      this.#parts.log.warn({ error: String(fault) }, 'claims cannot be renewed now');
+    }
+  }
+}
+
+function isPassing(fault: unknown): boolean {
+  return fault instanceof StoreFault || (fault instanceof Error && 'syscall' in fault);
+}

@@ -1,0 +1,235 @@
+/**
+ * Mail made ready for the wire: read, composed and signed once per message, however many recipients it has.
+ *
+ * What holds: at most `maxBytes` of content are in memory at once, a larger message waits until it is alone; of recipients
+ * that ask at the same time one has it made; octets are kept only while a delivery uses them, or while other recipients
+ * of the same message are likely to come, the least recently used going first.
+ *
+ * Absent on purpose: trying again. What could not be made is made anew for the next recipient or attempt.
+ */
+import { createHash } from 'node:crypto';
+import { decodeTypeId } from '../base/ids.ts';
+import type { Tokens } from '../base/tokens.ts';
+import type { Submission } from '../core/message.ts';
+import type { Blobs } from '../data/blobs.ts';
+import type { Claimed } from '../data/store.ts';
+import type { OutgoingAttachment, OutgoingMessage } from './compose.ts';
+import { ComposeFault } from './compose-fault.ts';
+import type { Composer } from './composer.ts';
+import type { DkimKey } from './dkim.ts';
+
+export type Mail = { bytes: Uint8Array; release: () => void };
+
+/** Ready, or why it never will be, or given up since the relay stops. */
+export type MailAnswer = Mail | { problem: string } | 'stopped';
+
+export type MailParts = {
+  blobs: Blobs;
+  composer: Composer;
+  tokens: Tokens;
+  /** Where Message-IDs are at home. */
+  domain: string;
+  /** The keys to sign with for a From domain. */
+  keysFor: (fromDomain: string) => Promise<readonly DkimKey[]>;
+  maxBytes?: number;
+};
+
+type Made = { bytes: Uint8Array } | { problem: string };
+
+type Entry = {
+  key: string;
+  size: number;
+  users: number;
+  isShared: boolean;
+  made: Promise<Made | 'stopped'>;
+};
+
+const MAX_BYTES = 32 * 1024 * 1024;
+const DOCUMENT_KEYS = ['to', 'cc', 'bcc', 'replyTo', 'attachments', 'headers', 'references'] as const;
+
+export class Mails {
+  readonly #parts: MailParts;
+  readonly #maxBytes: number;
+  readonly #entries = new Map<string, Entry>();
+  #bytes = 0;
+  #waiting: { size: number; go: (isFree: boolean) => void }[] = [];
+  #isStopped = false;
+
+  constructor(parts: MailParts) {
+    this.#parts = parts;
+    this.#maxBytes = parts.maxBytes ?? MAX_BYTES;
+  }
+
+  async take(claimed: Claimed): Promise<MailAnswer> {
+    const key = `${claimed.message}.${claimed.possibleDuplicate ? 1 : 0}`;
+    let entry = this.#entries.get(key);
+    if (entry === undefined) {
+      entry = { key, size: claimed.size, users: 0, isShared: false, made: Promise.resolve('stopped') };
+      entry.made = this.#make(entry, claimed);
+    } else this.#entries.delete(key);
+    this.#entries.set(key, entry);
+    entry.users += 1;
+    const used = entry;
+    const release = (): void => this.#release(used);
+    try {
+      const made = await entry.made;
+      if (typeof made === 'object' && 'bytes' in made) return { bytes: made.bytes, release };
+      this.#forget(entry);
+      return made;
+    } catch (fault) {
+      this.#forget(entry);
+      throw fault;
+    }
+  }
+
+  /** Nothing waits for memory any more. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const waiter of this.#waiting.splice(0)) waiter.go(false);
+  }
+
+  async #make(entry: Entry, claimed: Claimed): Promise<Made | 'stopped'> {
+    if (!(await this.#room(entry.size))) return 'stopped';
+    try {
+      const submission = await this.#submission(claimed);
+      if ('problem' in submission) return this.#without(entry, submission);
+      entry.isShared = submission.to.length + submission.cc.length + submission.bcc.length > 1;
+      const attachments = await this.#attachments(submission);
+      if ('problem' in attachments) return this.#without(entry, attachments);
+      const { from } = claimed;
+      const { bytes } = await this.#parts.composer.compose({
+        message: outgoing(submission, claimed, attachments, this.#messageId(claimed)),
+        possibleDuplicate: claimed.possibleDuplicate,
+        dkim: await this.#parts.keysFor(from.email.slice(from.email.lastIndexOf('@') + 1).toLowerCase()),
+      });
+      return { bytes };
+    } catch (fault) {
+      this.#give(entry.size);
+      if (fault instanceof ComposeFault) return { problem: `the message cannot be composed: ${fault.message}` };
+      throw fault;
+    }
+  }
+
+  #without(entry: Entry, problem: { problem: string }): { problem: string } {
+    this.#give(entry.size);
+    return problem;
+  }
+
+  #messageId({ messageId, tenantNo }: Claimed): string {
+    return this.#parts.tokens.makeMessageId(
+      { id: decodeTypeId('msg', messageId)!, tenant: tenantNo },
+      this.#parts.domain,
+    );
+  }
+
+  async #submission({ content }: Claimed): Promise<Submission | { problem: string }> {
+    if ('gone' in content) return { problem: 'the content is no longer stored' };
+    const bytes = 'inline' in content ? content.inline : await this.#blob(content.blob);
+    if (bytes === null) return { problem: 'the stored content is missing or damaged' };
+    const submission = readSubmission(bytes);
+    if (submission === null) return { problem: 'the stored content is damaged' };
+    if (submission.template !== null && submission.text === null && submission.html === null) {
+      return { problem: 'the template was never rendered' };
+    }
+    return submission;
+  }
+
+  async #attachments(submission: Submission): Promise<OutgoingAttachment[] | { problem: string }> {
+    const found: OutgoingAttachment[] = [];
+    for (const { filename, contentType, contentId, sha256 } of submission.attachments) {
+      const bytes = await this.#blob(sha256);
+      if (bytes === null) return { problem: `the attachment "${filename}" is missing or damaged` };
+      found.push({ filename, contentType, contentId, bytes });
+    }
+    return found;
+  }
+
+  /** Null also where the octets are no longer those that were stored. */
+  async #blob(sha256: string): Promise<Uint8Array | null> {
+    const bytes = await this.#parts.blobs.get(sha256);
+    if (bytes === null) return null;
+    return createHash('sha256').update(bytes).digest('hex') === sha256 ? bytes : null;
+  }
+
+  async #room(size: number): Promise<boolean> {
+    if (this.#isStopped) return false;
+    if (this.#waiting.length === 0 && this.#fits(size)) {
+      this.#bytes += size;
+      return true;
+    }
+    return new Promise((resolve) => this.#waiting.push({ size, go: resolve }));
+  }
+
+  #fits(size: number): boolean {
+    for (const entry of this.#entries.values()) {
+      if (this.#bytes === 0 || this.#bytes + size <= this.#maxBytes) return true;
+      if (entry.users === 0) this.#drop(entry);
+    }
+    return this.#bytes === 0 || this.#bytes + size <= this.#maxBytes;
+  }
+
+  #release(entry: Entry): void {
+    entry.users -= 1;
+    if (entry.users === 0 && !entry.isShared) this.#drop(entry);
+    this.#letIn();
+  }
+
+  #drop(entry: Entry): void {
+    this.#forget(entry);
+    this.#bytes -= entry.size;
+  }
+
+  /** What could not be made holds no memory. */
+  #forget(entry: Entry): void {
+    if (this.#entries.get(entry.key) === entry) this.#entries.delete(entry.key);
+  }
+
+  #give(size: number): void {
+    this.#bytes -= size;
+    this.#letIn();
+  }
+
+  #letIn(): void {
+    for (let first = this.#waiting[0]; first !== undefined && this.#fits(first.size); first = this.#waiting[0]) {
+      this.#waiting.shift();
+      this.#bytes += first.size;
+      first.go(true);
+    }
+  }
+}
+
+function readSubmission(bytes: Uint8Array): Submission | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
+  } catch {
+    return null;
+  }
+  const isWhole =
+    typeof value === 'object' && value !== null && DOCUMENT_KEYS.every((key) => Array.isArray(Reflect.get(value, key)));
+  return isWhole ? (value as Submission) : null;
+}
+
+function outgoing(
+  submission: Submission,
+  claimed: Claimed,
+  attachments: OutgoingAttachment[],
+  messageId: string,
+): OutgoingMessage {
+  const { to, cc, replyTo, subject, text, html, headers, inReplyTo, references } = submission;
+  return {
+    from: claimed.from,
+    to,
+    cc,
+    replyTo,
+    subject,
+    text,
+    html,
+    attachments,
+    headers,
+    messageId,
+    date: claimed.createdAt,
+    inReplyTo,
+    references,
+  };
+}

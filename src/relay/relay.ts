@@ -1,0 +1,98 @@
+/** The relay as a whole: composer, key, next hop and dispatcher, started and stopped together. */
+import type { Secrets } from '../base/secrets.ts';
+import { openTokens } from '../base/tokens.ts';
+import type { Blobs } from '../data/blobs.ts';
+import type { Store } from '../data/store.ts';
+import { startComposer } from './composer.ts';
+import { Dispatcher, type RelayLog } from './dispatcher.ts';
+import type { DkimKey } from './dkim.ts';
+import { openGatewayKey } from './gateway-key.ts';
+import { Mails } from './mails.ts';
+import { replies } from './replies.ts';
+import { routerTo } from './route.ts';
+import { parseSmtpUrl } from './smtp/smtp-url.ts';
+import { smtpTransport } from './transports/smtp.ts';
+import type { Transport } from './transports/transport.ts';
+
+/** Connections to the default next hop, where its address says nothing else. */
+const CONNECTIONS = 20;
+
+export type RelayParts = {
+  store: Store;
+  blobs: Blobs;
+  secrets: Secrets;
+  /** The gateway's own domain. */
+  domain: string;
+  outbound: Outbound;
+  log: RelayLog;
+  mostInFlight?: number;
+  onDot?: (spanMs: number) => void;
+};
+
+/** Null: mail stays in the sink. */
+export type Outbound = Transport | null;
+
+export type Relay = {
+  /** Waits for answers to dots that are out for at most `graceMs`; what has not reached its dot goes back untried. */
+  stop(graceMs: number): Promise<void>;
+  inFlight(): number;
+};
+
+/** The next hop that POSTERN_OUTBOUND names, or what is wrong with it in a sentence that never repeats a password. */
+export function openOutbound(url: string, domain: string): { outbound: Outbound } | { error: string } {
+  if (url === 'sink:') return { outbound: null };
+  const parsed = parseSmtpUrl(url);
+  if ('error' in parsed) return { error: `POSTERN_OUTBOUND cannot be used: ${parsed.error}` };
+  return { outbound: smtpTransport({ maxConnections: CONNECTIONS, ehloName: domain, ...parsed.options }) };
+}
+
+export function startRelay(parts: RelayParts): Relay {
+  const { store, blobs, domain, outbound, log } = parts;
+  const composer = startComposer();
+  const tokens = openTokens(parts.secrets);
+  const keysFor = gatewayKeys(parts);
+  const mails = new Mails({ blobs, composer, tokens, domain, keysFor });
+  const dispatcher = new Dispatcher({
+    store,
+    mails,
+    route: routerTo(outbound, store),
+    tokens,
+    returnDomain: `bounces.${domain}`,
+    rules: replies(),
+    log,
+    mostInFlight: parts.mostInFlight,
+    onDot: parts.onDot,
+  });
+  dispatcher.start();
+  // Made at the first start, so that its record can be published before the first message.
+  keysFor().catch((fault) => log.error({ error: String(fault) }, 'the DKIM key cannot be opened now'));
+  return {
+    inFlight: () => dispatcher.inFlight,
+    async stop(graceMs) {
+      const until = performance.now() + graceMs;
+      dispatcher.stop();
+      // A fifth, or a second, is kept for storing what became of the dots.
+      await outbound?.close(Math.max(0, graceMs - Math.min(1000, graceMs / 5)));
+      await dispatcher.settled(Math.max(0, until - performance.now()));
+      await composer.close();
+    },
+  };
+}
+
+/** The gateway's key, opened once; after a failure whoever signs next tries again. */
+function gatewayKeys({ store, secrets, domain, log }: RelayParts): () => Promise<readonly DkimKey[]> {
+  let opening: Promise<readonly DkimKey[]> | null = null;
+  const open = async (): Promise<readonly DkimKey[]> => {
+    const { key, record, isNew } = await openGatewayKey(store, secrets, domain);
+    if (isNew)
+      log.info({ ...record, type: 'TXT' }, 'made a DKIM key: publish its record where mail leaves this machine');
+    return [key];
+  };
+  return () => {
+    opening ??= open().catch((fault) => {
+      opening = null;
+      throw fault;
+    });
+    return opening;
+  };
+}

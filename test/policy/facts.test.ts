@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { EIGHT_LIMITS } from '../../bench/rig/tenants.ts';
+import { PackWriter } from '../../src/core/pack.ts';
+import {
+  type Facts,
+  IDENTITY_STATES,
+  packFacts,
+  SETTERS,
+  STANDINGS,
+  SUPPRESSION_REASONS,
+  unpackFacts,
+} from '../../src/policy/facts.ts';
+import { FREE, factsOf, NOW } from './deciding.ts';
+
+const time = fc.integer({ min: 0, max: 4e12 });
+const amount = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER - 1 });
+const perhaps = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(arbitrary, { nil: null });
+const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 });
+
+export const anyFacts: fc.Arbitrary<Facts> = fc
+  .record({
+    engine: fc.integer({ min: 1, max: 300 }),
+    now: time,
+    ahead: fc.integer({ min: 0, max: 4e10 }),
+    account: fc.record({
+      standing: fc.constantFrom(...STANDINGS),
+      standingBy: fc.constantFrom(...SETTERS),
+      standingSince: time,
+      trialEndsAt: perhaps(time),
+      credits: perhaps(amount),
+      storageUsed: amount,
+      storageLimit: perhaps(amount),
+      storageFreesAt: perhaps(time),
+    }),
+    identityState: perhaps(fc.constantFrom(...IDENTITY_STATES)),
+    identityHandle: perhaps(text),
+    identityCap: perhaps(amount),
+    contentSize: amount,
+    doNotContactSince: perhaps(time),
+    suppressions: fc.array(
+      fc.record({
+        id: text,
+        reason: fc.constantFrom(...SUPPRESSION_REASONS),
+        domain: fc.boolean(),
+        since: time,
+        expiresAt: perhaps(time),
+      }),
+      { maxLength: 4 },
+    ),
+    lastSentAt: perhaps(time),
+    duplicate: perhaps(fc.record({ messageId: text, at: time, until: time })),
+    undeliverable: perhaps(text),
+    simulated: perhaps(text),
+    limits: fc.array(
+      fc.record({
+        used: amount,
+        resetsAt: perhaps(time),
+        freeAt: perhaps(time),
+        units: fc.integer({ min: 0, max: 1 }),
+      }),
+      { maxLength: 12 },
+    ),
+    place: perhaps(time),
+  })
+  .map(({ ahead, ...facts }) => structuredClone({ ...facts, departAt: facts.now + ahead }));
+
+test('facts come back from their packed form as they were', () => {
+  const writer = new PackWriter();
+  fc.assert(
+    fc.property(anyFacts, (facts) => {
+      assert.deepEqual(unpackFacts(packFacts(facts, writer)), facts);
+    }),
+  );
+});
+
+test('facts packed one after another by one writer do not share bytes', () => {
+  const writer = new PackWriter();
+  const one = packFacts(factsOf({ contentSize: 1 }), writer);
+  const two = packFacts(factsOf({ contentSize: 2 }), writer);
+  assert.equal(unpackFacts(one).contentSize, 1);
+  assert.equal(unpackFacts(two).contentSize, 2);
+});
+
+test('facts for a policy of eight limits take less than 600 bytes, full limits and suppressions included', () => {
+  const facts = factsOf({
+    departAt: NOW + 86_400_000,
+    account: { credits: 1e9, storageUsed: 1e12, storageLimit: 2e12, storageFreesAt: NOW, trialEndsAt: NOW },
+    identityHandle: 'a-handle-of-a-fair-length',
+    identityCap: 150,
+    doNotContactSince: NOW,
+    suppressions: SUPPRESSION_REASONS.map((reason) => ({
+      id: 'sup_01jb2m3n4p5q6r7s8t9v0w1x2y',
+      reason,
+      domain: false,
+      since: NOW,
+      expiresAt: NOW,
+    })),
+    lastSentAt: NOW,
+    duplicate: { messageId: 'msg_01jb2m3n4p5q6r7s8t9v0w1x2y', at: NOW, until: NOW },
+    limits: [...EIGHT_LIMITS, null].map(() => ({ used: 1e9, resetsAt: NOW, freeAt: NOW, units: 1 })),
+    place: NOW,
+  });
+  const crowded = packFacts(facts, new PackWriter()).length;
+  assert.ok(crowded < 600, `${crowded} bytes`);
+  const plain = packFacts(factsOf({ limits: EIGHT_LIMITS.map(() => FREE) }), new PackWriter()).length;
+  assert.ok(plain < 120, `${plain} bytes`);
+});
+
+test('a layout that this engine does not know is a fault, not a guess', () => {
+  const bytes = packFacts(factsOf(), new PackWriter());
+  bytes[0] = 99;
+  assert.throws(() => unpackFacts(bytes), /layout 99/);
+  assert.throws(() => unpackFacts(packFacts(factsOf(), new PackWriter()).subarray(0, 5)), /end too early/);
+});
