@@ -29,7 +29,7 @@ export type RunningGateway = { child: ChildProcess; port: number; stop: () => Pr
 
 /** A gateway as a user starts it; resolves once it listens. */
 export function startGatewayProcess(environment: Record<string, string>): Promise<RunningGateway> {
-  const child = spawn(process.execPath, [new URL('../../src/cli.ts', import.meta.url).pathname, 'serve'], {
+  const child = spawn(new URL('../../bin/postern', import.meta.url).pathname, ['serve'], {
     env: { ...process.env, POSTERN_PORT: '0', POSTERN_SMTP_PORT: 'off', POSTERN_INBOUND_PORT: 'off', ...environment },
     stdio: ['ignore', 'pipe', environment['BENCH_QUIET'] === '1' ? 'ignore' : 'inherit'],
   });

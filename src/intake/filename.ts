@@ -8,8 +8,8 @@
  * only the last one decides what opens the file.
  */
 import { isHighlyRestrictive } from '../base/domain.ts';
+import { hasControl, hasInvisible, isStorable } from '../base/text.ts';
 import { blockedExtensions } from './blocked-extensions.ts';
-import { hasControl, hasInvisible, isStorable } from './text.ts';
 
 export type FilenameReading =
   | { ok: true; filename: string }

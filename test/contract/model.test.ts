@@ -20,7 +20,7 @@ import type { Send } from '../../src/policy/send.ts';
 import { canonicalVerdict, type Verdict } from '../../src/policy/verdict.ts';
 import { type Decision, PlainLedger } from '../harness/plain-ledger.ts';
 import { type OpenedStore, openTestStore } from '../harness/sqlite-store.ts';
-import { newPrincipal, putPolicy, submission } from '../harness/submissions.ts';
+import { newIdentity, newPrincipal, putPolicy, submission } from '../harness/submissions.ts';
 import { overfullWindows } from './windows-oracle.ts';
 
 const RUNS = Number(process.env['MODEL_RUNS'] ?? 16);
@@ -143,14 +143,14 @@ class Run {
       storageFreesAt: null,
     });
     this.ledger.identityState = 'active';
+    this.ledger.identityHandle = 'alice';
   }
 
   static async start(which: number): Promise<Run> {
     const { store } = opened;
     const principal = await newPrincipal(store, { tenant: { billing: 'credits', credits: 60 } });
-    const given = { ...principal, handle: 'alice', fromEmail: 'alice@acme.example', fromName: null };
-    const identity = await store.putIdentity(given);
-    const run = new Run(principal, identity.id, compiled(0, which));
+    const identity = await newIdentity(store, principal, 'alice');
+    const run = new Run(principal, identity, compiled(0, which));
     await run.change(which);
     return run;
   }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { StoreFault } from '../../src/data/store.ts';
-import { codes, decided, newPrincipal, putPolicy, submission } from '../harness/submissions.ts';
+import { codes, decided, newIdentity, newPrincipal, putPolicy, submission } from '../harness/submissions.ts';
 import type { Opened } from './store.ts';
 
 export function admissionContract(opened: () => Opened): void {
@@ -114,20 +114,15 @@ export function admissionContract(opened: () => Opened): void {
   it('takes a sender from the only active identity, or from the one that owns the address', async () => {
     const { store } = opened();
     const principal = await newPrincipal(store);
-    const alice = await store.putIdentity({
-      ...principal,
-      handle: 'alice',
-      fromEmail: 'alice@acme.example',
-      fromName: 'Alice',
-    });
+    const alice = await newIdentity(store, principal, 'alice');
     const byDefault = decided(await store.admit(submission(principal)));
-    assert.equal(byDefault.scopes.identity, alice.id);
-    await store.putIdentity({ ...principal, handle: 'bo', fromEmail: 'bo@acme.example', fromName: null });
+    assert.equal(byDefault.scopes.identity, alice);
+    await newIdentity(store, principal, 'bo');
     const undecided = decided(await store.admit(submission(principal)));
     assert.equal(undecided.scopes.identity, null);
     const from = { email: 'alice@acme.example', name: null };
     const byAddress = decided(await store.admit(submission(principal, { from })));
-    assert.equal(byAddress.scopes.identity, alice.id);
+    assert.equal(byAddress.scopes.identity, alice);
   });
 
   it('numbers the events of each space from 1 without gaps, whatever is sent at once', async () => {

@@ -37,6 +37,21 @@ export async function putPolicy(store: Store, principal: Principal, document: Po
   return put.inForce.version;
 }
 
+const OPERATOR = { name: 'test', id: 'operator', mayApprove: true, mayOperate: true };
+
+/** An active identity; answers with its id. */
+export async function newIdentity(store: Store, principal: Principal, handle: string): Promise<string> {
+  const id = newId('idn');
+  const fields = {
+    ...{ handle, fromEmail: `${handle}@acme.example`, fromName: handle },
+    ...{ tier: null, dailyCap: null, state: 'active' as const },
+  };
+  const { tenantNo, mode } = principal;
+  const answer = await store.createIdentity({ tenantNo, mode, id, fields, note: null, actor: OPERATOR });
+  if (answer.outcome !== 'done') throw new Error(`no identity was made: ${answer.outcome}`);
+  return id;
+}
+
 type Given = Partial<Omit<AdmitRequest, 'recipients' | 'body'>> & { to?: string[]; body?: string };
 
 /** A submission to bob unless the test says otherwise. */

@@ -34,6 +34,7 @@ export const CLAIM_MS = 60_000;
 const MOST_A_SPACE = 64;
 
 type MessageWithBody = MessageRow & { body: Uint8Array | string | null };
+type ClaimedMessage = MessageRow & { content: Claimed['content'] };
 
 /** Claims end on real time: beside a clock that stands still they would hold for ever, and end at its first move. */
 function claimEnd(state: WriterState, space: Space, now: number): number {
@@ -52,13 +53,13 @@ export function claim(state: WriterState, input: { most: number; live: boolean }
   state.flushRows();
   if (state.suspect !== null && !isOut(state, state.suspect)) clearSuspect(state);
   const claimed: Claimed[] = [];
-  const bodies = new Map<number, MessageWithBody>();
+  const messages = new Map<number, ClaimedMessage>();
   for (let waiting = waitingSpaces(state, input.live); waiting.length > 0; ) {
     const before = claimed.length;
     const share = Math.min(MOST_A_SPACE, Math.max(1, Math.ceil((input.most - before) / waiting.length)));
     for (const space of waiting) {
       if (claimed.length >= input.most) return claimed;
-      claimOf(state, space, Math.min(share, input.most - claimed.length), claimed, bodies);
+      claimOf(state, space, Math.min(share, input.most - claimed.length), claimed, messages);
     }
     if (claimed.length === before) break;
     waiting = waitingSpaces(state, input.live);
@@ -81,17 +82,18 @@ function claimOf(
   space: Space,
   most: number,
   claimed: Claimed[],
-  bodies: Map<number, MessageWithBody>,
+  messages: Map<number, ClaimedMessage>,
 ): void {
   const now = space.now(state.realNow);
   const sql = queueStatements(state.db);
   if (space.nextClaimEnd <= state.realNow) sql.endClaims.run(space.no, REAL_TIME, REAL_TIME + state.realNow);
   const rows = sql.due.all({ space: space.no, lone: state.suspect ?? 0, now, most }) as unknown as QueueRow[];
   for (const row of rows) {
-    let message = bodies.get(row.message);
+    let message = messages.get(row.message);
     if (message === undefined) {
-      message = sql.messageWithBody.get(row.message) as unknown as MessageWithBody;
-      bodies.set(row.message, message);
+      const read = sql.messageWithBody.get(row.message) as unknown as MessageWithBody;
+      message = Object.assign(read, { content: contentOf(read) });
+      messages.set(row.message, message);
     }
     const one = takeOrFail(state, space, row, message, now);
     if (one !== null) claimed.push(one);
@@ -108,7 +110,7 @@ function takeOrFail(
   state: WriterState,
   space: Space,
   row: QueueRow,
-  message: MessageWithBody,
+  message: ClaimedMessage,
   now: number,
 ): Claimed | null {
   try {
@@ -125,7 +127,7 @@ function takeOne(
   state: WriterState,
   space: Space,
   row: QueueRow,
-  message: MessageWithBody,
+  message: ClaimedMessage,
   now: number,
 ): Claimed | null {
   const hasDied = row.state === SENDING;
@@ -167,18 +169,21 @@ function takeOne(
     kind: (message.flags & 1) === 1 ? 'marketing' : 'transactional',
     email: row.email,
     from: { email: message.from_email, name: message.from_name },
-    content: contentOf(message),
+    content: message.content,
     size: message.size,
     possibleDuplicate: row.possible_duplicate === 1,
   };
 }
 
+/** One object for all recipients of a message, so that it crosses to the relay once. */
+/** What cannot be read any more is as good as gone: its message fails, and the others go on. */
 function contentOf({ body_form, body }: MessageWithBody): Claimed['content'] {
   if (body === null) return { gone: true };
   if (body_form === BODY_BLOB) return { blob: String(body) };
   if (body_form === BODY_JSON) return { inline: typeof body === 'string' ? Buffer.from(body) : body };
-  if (body_form === BODY_ZSTD) return { inline: unpackBody(body as Uint8Array) };
-  return { gone: true };
+  if (body_form !== BODY_ZSTD) return { gone: true };
+  const unpacked = unpackBody(body as Uint8Array);
+  return unpacked === null ? { gone: true } : { inline: unpacked };
 }
 
 /** Whether a worker holds a living claim on the recipient. */

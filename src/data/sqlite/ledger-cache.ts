@@ -14,6 +14,7 @@ import { PackReader, PackWriter } from '../../core/pack.ts';
 import type { SuppressionFact } from '../../policy/facts.ts';
 import { applyChange, type Change, type ContactState } from '../../policy/ledger.ts';
 import { entriesOf, type Series, seriesOf } from '../../policy/series.ts';
+import type { ContactMarks } from '../port/contacts.ts';
 
 export type Entry = ContactState & {
   hash: number;
@@ -28,6 +29,8 @@ export type Entry = ContactState & {
   lsn: number;
   /** Plain running numbers: credits, stored octets, tallies. */
   gauges: Map<string, number> | null;
+  /** What people say of a contact; null: nothing. */
+  marks: ContactMarks | null;
 };
 
 /** What bounds memory, the journal, and the work one group does for the rows that lag behind. */
@@ -102,7 +105,11 @@ export class LedgerCache {
     this.selectMany = db.prepare(
       'SELECT hash, space, key, lsn, state FROM ledger WHERE hash IN (SELECT value FROM json_each(?))',
     );
-    this.replaceRow = db.prepare('INSERT OR REPLACE INTO ledger (hash, space, key, lsn, state) VALUES (?, ?, ?, ?, ?)');
+    // Not REPLACE: a row that is there stays in the index over spaces untouched.
+    this.replaceRow = db.prepare(
+      `INSERT INTO ledger (hash, space, key, lsn, state) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT (hash) DO UPDATE SET lsn = excluded.lsn, state = excluded.state`,
+    );
     this.insertJournal = db.prepare('INSERT INTO journal (lsn, changes) VALUES (?, ?)');
     this.oldestJournal = db.prepare('SELECT min(lsn) AS lsn FROM journal');
     this.trimJournal = db.prepare('DELETE FROM journal WHERE lsn <= ?');
@@ -171,6 +178,16 @@ export class LedgerCache {
     }
   }
 
+  /** Tallies of the hours of a space that are in memory: their rows may lag behind. */
+  hours(space: number, since: number, until: number): Map<number, ReadonlyMap<string, number>> {
+    const found = new Map<number, ReadonlyMap<string, number>>();
+    for (let hour = since; hour < until; hour += 1) {
+      const entry = this.entries.get(hashKey(space, HOUR_PREFIX + hour));
+      if (entry?.gauges && entry.space === space) found.set(hour, entry.gauges);
+    }
+    return found;
+  }
+
   private load(row: LedgerRow): Entry {
     const entry = unpackEntry(row);
     this.entries.set(row.hash, entry);
@@ -207,7 +224,7 @@ export class LedgerCache {
     addTo(entry, name, delta);
   }
 
-  /** Logs what is known of a contact after a change to its suppressions, do-not-contact or replies. */
+  /** Logs what is known of a contact after a change to its suppressions, marks or replies. */
   contactChanged(entry: Entry): void {
     this.touch(entry);
     this.journal.byte(CONTACT);
@@ -319,6 +336,12 @@ export class LedgerCache {
     this.trimTo = 0;
   }
 
+  /** Writes the rows of one space that lag behind, inside the caller's transaction. */
+  flushSpace(space: number): void {
+    this.writeJournal();
+    for (const entry of this.entries.values()) if (entry.space === space) this.flushEntry(entry);
+  }
+
   get dirtyEntries(): number {
     return this.dirtyCount;
   }
@@ -382,7 +405,7 @@ export class LedgerCache {
   }
 }
 
-type LedgerRow = { hash: number; space: number; key: string; lsn: number; state: Uint8Array };
+export type LedgerRow = { hash: number; space: number; key: string; lsn: number; state: Uint8Array };
 
 function readChange(kind: number, reader: PackReader): (entry: Entry) => void {
   if (kind === TAT) {
@@ -427,14 +450,22 @@ function emptyEntry(hash: number, space: number, key: string): Entry {
     stored: false,
     lsn: 0,
     gauges: null,
+    marks: null,
   };
 }
 
-type ContactText = { s: SuppressionFact[]; d: { since: number; note: string | null } | null; r: number | null };
+type ContactText = {
+  s: SuppressionFact[];
+  d: { since: number; note: string | null } | null;
+  r: number | null;
+  m?: ContactMarks;
+};
 
 function contactText(entry: Entry): string {
-  if (entry.suppressions.length === 0 && entry.doNotContact === null && entry.lastReplyAt === null) return '';
-  const text: ContactText = { s: entry.suppressions, d: entry.doNotContact, r: entry.lastReplyAt };
+  const { suppressions, doNotContact, lastReplyAt, marks } = entry;
+  if (suppressions.length === 0 && doNotContact === null && lastReplyAt === null && marks === null) return '';
+  const text: ContactText = { s: suppressions, d: doNotContact, r: lastReplyAt };
+  if (marks !== null) text.m = marks;
   return JSON.stringify(text);
 }
 
@@ -443,6 +474,7 @@ function readContact(entry: Entry, text: string): void {
   entry.suppressions = read.s;
   entry.doNotContact = read.d;
   entry.lastReplyAt = read.r;
+  entry.marks = read.m ?? null;
 }
 
 const ENTRY_LAYOUT = 1;
@@ -458,7 +490,7 @@ function packEntry(entry: Entry, writer: PackWriter): Uint8Array {
   return w.bytes();
 }
 
-function unpackEntry(row: LedgerRow): Entry {
+export function unpackEntry(row: LedgerRow): Entry {
   const entry = emptyEntry(row.hash, row.space, row.key);
   const r = new PackReader(row.state);
   const layout = r.byte();

@@ -16,6 +16,7 @@ import {
 import type { AccountFacts } from '../../policy/facts.ts';
 import type { ContactState, LedgerView, ScopeState } from '../../policy/ledger.ts';
 import { effectiveDocument } from '../../policy/resolve.ts';
+import type { PlanDocument } from '../port/management.ts';
 import type { IdentityRow, TenantRow } from '../store.ts';
 import { CLOCK_STEP_MS } from './clock.ts';
 import type { Entry, LedgerCache } from './ledger-cache.ts';
@@ -27,7 +28,7 @@ export const tenantNoOf = (space: number): number => Math.floor(space / 2);
 
 export const CREDITS = 'credits';
 export const STORAGE = 'storage';
-const TENANT_KEY = '#tenant';
+export const TENANT_KEY = '#tenant';
 const MOST_POLICIES = 64;
 
 /**
@@ -41,7 +42,10 @@ export class Space implements LedgerView {
   readonly tenant: TenantRow;
   readonly policy: Policy;
   readonly storageLimit: number | null;
+  /** By handle and by id; their caps are the smaller of their own and their tier's. */
   readonly identities: Map<string, IdentityRow>;
+  /** Caps by tier, from the plan. */
+  readonly tiers: Readonly<Record<string, number>>;
   /** The number of the last event. */
   seq: number;
   /** Where the test clock stands, or null for real time. */
@@ -69,6 +73,7 @@ export class Space implements LedgerView {
       policy: Policy;
       storageLimit: number | null;
       identities: Map<string, IdentityRow>;
+      tiers: Readonly<Record<string, number>>;
       seq: number;
       frozenAt: number | null;
     },
@@ -80,6 +85,7 @@ export class Space implements LedgerView {
     this.policy = parts.policy;
     this.storageLimit = parts.storageLimit;
     this.identities = parts.identities;
+    this.tiers = parts.tiers;
     this.seq = parts.seq;
     this.frozenAt = parts.frozenAt;
   }
@@ -150,6 +156,14 @@ export class Space implements LedgerView {
   }
 }
 
+type PlanParts = { limits: PolicyDocument; storageBytes: number | null; tiers: Readonly<Record<string, number>> };
+
+/** The smaller of two caps; null is none. */
+export function smallerCap(a: number | null, b: number | null): number | null {
+  if (a === null || b === null) return a ?? b;
+  return Math.min(a, b);
+}
+
 export const domainKey = (domain: string): string => `@${domain}`;
 const scopeKey = (kind: LimitScope, id: string): string => `#${kind}:${id}`;
 
@@ -209,9 +223,12 @@ export class Spaces {
     const row = this.db.prepare('SELECT * FROM tenant WHERE no = ?').get(tenantNoOf(no));
     if (row === undefined) throw new Error(`no tenant has the number ${tenantNoOf(no)}`);
     const tenant = tenantOf(row);
+    const plan = this.plan(tenant.plan);
     const identities = new Map<string, IdentityRow>();
-    for (const found of this.db.prepare('SELECT * FROM identity WHERE space = ?').all(no)) {
+    for (const found of this.db.prepare('SELECT * FROM identity WHERE space = ? AND deleted_at IS NULL').all(no)) {
       const identity = identityOf(found);
+      const ofTier = identity.tier === null ? undefined : plan.tiers[identity.tier];
+      identity.dailyCap = smallerCap(identity.dailyCap, ofTier ?? null);
       identities.set(identity.handle, identity);
       identities.set(identity.id, identity);
     }
@@ -227,12 +244,12 @@ export class Spaces {
       .get(no) as {
       due: number | null;
     };
-    const plan = this.plan(tenant.plan);
     const space = new Space(no, this.cache, this.holding, {
       tenant,
       policy: this.policyInForce(no, plan.limits),
       storageLimit: plan.storageBytes,
       identities,
+      tiers: plan.tiers,
       seq: Math.max(last?.seq ?? 0, Number(floor?.value ?? 0)),
       frozenAt: clock?.now ?? null,
     });
@@ -252,16 +269,18 @@ export class Spaces {
     return due === null ? Number.POSITIVE_INFINITY : due - REAL_TIME;
   }
 
-  private plan(name: string | null): { limits: PolicyDocument; storageBytes: number | null } {
+  private plan(name: string | null): PlanParts {
     const row =
       name === null
         ? undefined
         : (this.db.prepare('SELECT document FROM plan WHERE name = ?').get(name) as { document: string } | undefined);
-    if (row === undefined) return { limits: {}, storageBytes: null };
-    const document = JSON.parse(row.document) as { limits?: PolicyDocument['limits']; storage_bytes?: number };
+    if (row === undefined) return { limits: {}, storageBytes: null, tiers: {} };
+    const document = JSON.parse(row.document) as PlanDocument;
     return {
       limits: document.limits === undefined ? {} : { limits: document.limits },
       storageBytes: document.storage_bytes ?? null,
+      // Without a prototype: a tier may be called "constructor".
+      tiers: Object.assign(Object.create(null), document.tiers),
     };
   }
 
@@ -269,7 +288,7 @@ export class Spaces {
   private policyInForce(no: number, plan: PolicyDocument): Policy {
     const document = effectiveDocument(
       POLICY_DEFAULTS as EffectiveDocument,
-      [this.newest('default', 0), plan, this.newest('operator', no)],
+      [this.newest('default', no % 2), plan, this.newest('operator', no)],
       this.newest('tenant', no),
     );
     const text = JSON.stringify(document);
@@ -301,7 +320,8 @@ export class Spaces {
     return policy;
   }
 
-  private newest(owner: string, space: number): PolicyDocument {
+  /** The newest document of an owner; defaults stand at 0 and 1, which no tenant has. */
+  newest(owner: string, space: number): PolicyDocument {
     const row = this.db
       .prepare('SELECT document FROM policy_document WHERE owner = ? AND space = ? ORDER BY version DESC LIMIT 1')
       .get(owner, space) as { document: string } | undefined;

@@ -6,9 +6,10 @@
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { type AdmitRequest, type Store, StoreFault, type StoreFigures } from '../store.ts';
+import { type AdmitRequest, type Space, type Store, StoreFault, type StoreFigures } from '../store.ts';
 import { type Flat, flattenRequest, readAnswer } from './admit-codec.ts';
 import { READER_CALLS } from './reader-calls.ts';
+import { modeOf, tenantNoOf } from './spaces.ts';
 import type { Call, CallResult, GroupReply } from './thread-protocol.ts';
 import { WRITER_CALLS } from './writer-calls.ts';
 import type { WriterOptions } from './writer-state.ts';
@@ -30,7 +31,7 @@ class SqliteThreads {
   private readonly reads = new Map<number, Waiting>();
   private nextRead = 1;
   private readonly dueListeners: (() => void)[] = [];
-  private readonly eventListeners: (() => void)[] = [];
+  private readonly eventListeners: ((changed: readonly Space[]) => void)[] = [];
   private dueTimer: NodeJS.Timeout | null = null;
   /** Set once the threads are meant to end. */
   private closed: (() => void) | null = null;
@@ -108,7 +109,7 @@ class SqliteThreads {
     if (this.queue.length > 0) this.takeOff();
     for (let i = 0; i < group.length; i += 1) answer(group[i]!, reply.results[i]!);
     this.watchDue(reply.dueIn);
-    if (reply.hasEvents) for (const tell of this.eventListeners) tell();
+    if (reply.eventSpaces.length > 0 && this.eventListeners.length > 0) this.announceEvents(reply.eventSpaces);
   }
 
   private watchDue(dueInMs: number | null): void {
@@ -126,11 +127,16 @@ class SqliteThreads {
     for (const tell of this.dueListeners) tell();
   }
 
+  private announceEvents(spaces: readonly number[]): void {
+    const changed = spaces.map((no) => ({ tenantNo: tenantNoOf(no), mode: modeOf(no) }));
+    for (const tell of this.eventListeners) tell(changed);
+  }
+
   onDue(listener: () => void): void {
     this.dueListeners.push(listener);
   }
 
-  onEvents(listener: () => void): void {
+  onEvents(listener: (changed: readonly Space[]) => void): void {
     this.eventListeners.push(listener);
   }
 
@@ -225,7 +231,7 @@ export async function openSqliteStore(options: WriterOptions): Promise<OpenResul
   const store = {
     ...calls,
     onDue: (listener: () => void) => threads.onDue(listener),
-    onEvents: (listener: () => void) => threads.onEvents(listener),
+    onEvents: (listener: (changed: readonly Space[]) => void) => threads.onEvents(listener),
     figures: () => threads.stats,
     close: () => threads.close(),
     acceptClock: () => threads.acceptClock(),

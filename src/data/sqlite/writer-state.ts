@@ -45,12 +45,12 @@ export class WriterState {
   private nextRow = 0;
   /** Whether every space in which something waits is loaded. */
   isDueKnown = false;
-  /** Whether events were written in this group. */
-  hasEvents = false;
   /** How often a worker has taken something from a space. */
   claims = 0;
   /** The recipient that is tried alone now, since claims on it have died before. */
   suspect: number | null = null;
+  /** Spaces in which events were written since the last answer. */
+  readonly eventSpaces = new Set<number>();
 
   constructor(db: DatabaseSync, options: WriterOptions) {
     this.db = db;
@@ -139,7 +139,7 @@ export class WriterState {
   emitNumber(space: Space, type: number, at: number, recipient: number | null, data: string | null): void {
     space.seq += 1;
     this.events.add(space.no, space.seq, type, at, recipient, data);
-    this.hasEvents = true;
+    this.eventSpaces.add(space.no);
   }
 
   tally(space: Space, code: string, now: number, n: number): void {
@@ -182,7 +182,6 @@ export class WriterState {
 
   startGroup(realNow: number): void {
     this.realNow = realNow;
-    this.hasEvents = false;
     if (this.refusals.size > 10_000) this.refusals.clear();
   }
 

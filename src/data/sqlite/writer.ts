@@ -219,7 +219,9 @@ port.on('message', (request: GroupRequest | 'close' | 'acceptClock') => {
   state.startGroup(now);
   const results = runGroup(unpack(request.calls), leapt);
   const trouble = leapt ? LEAPT.message : isFull ? FULL.message : null;
-  const reply: GroupReply = { results, dueIn: nextDue(trouble), hasEvents: state.hasEvents, trouble, micros };
+  const eventSpaces = [...state.eventSpaces];
+  const reply: GroupReply = { results, dueIn: nextDue(trouble), eventSpaces, trouble, micros };
+  state.eventSpaces.clear();
   port.postMessage(reply);
   state.afterCommit();
 });
