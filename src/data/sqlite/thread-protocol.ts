@@ -12,5 +12,7 @@ export type GroupReply = {
   dueIn: number | null;
   /** Spaces that have new events. */
   eventSpaces: number[];
+  /** Why nothing new is taken on, or null. */
+  trouble: string | null;
   micros: Record<string, number>;
 };

@@ -26,6 +26,25 @@ type Calls = {
   ) => Awaited<ReturnType<StoreWrites[Name]>>;
 };
 
+/** Calls that decide by the clock: refused while it cannot be believed. */
+export const DECIDING_CALLS: ReadonlySet<string> = new Set([
+  'admit',
+  'check',
+  'claim',
+  'rescheduleMessage',
+  'lookAgain',
+]);
+
+/** Calls that take on nothing new: what they record has happened already, so they run on a full disk too. */
+export const RECORDING_CALLS: ReadonlySet<string> = new Set([
+  'settle',
+  'renew',
+  'capture',
+  'check',
+  'headroom',
+  'dueIn',
+]);
+
 export const WRITER_CALLS: Calls = {
   admit,
   check,
