@@ -51,12 +51,20 @@ export async function prepareTenants(directory: string, count: number): Promise<
       agent: null,
       actor: 'bench',
     });
-    await store.putIdentity({
+    await store.createIdentity({
       tenantNo: tenant.no,
       mode: 'live',
-      handle: 'alice',
-      fromEmail: `alice@t${i}.example`,
-      fromName: 'Alice',
+      id: newId('idn'),
+      fields: {
+        handle: 'alice',
+        fromEmail: `alice@t${i}.example`,
+        fromName: 'Alice',
+        tier: null,
+        dailyCap: null,
+        state: 'active',
+      },
+      note: null,
+      actor: { name: 'bench', id: 'operator', mayApprove: true, mayOperate: true },
     });
   }
   await store.putPolicy({

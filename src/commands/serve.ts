@@ -18,8 +18,8 @@ export async function serveCommand(args: string[]): Promise<number> {
   const started = await startGateway(read.settings);
   if (!started.ok) return failed(started.message, EXIT_FAILED);
   const { gateway } = started;
-  process.stdout.write(`${JSON.stringify({ msg: 'listening', ...gateway.listening })}\n`);
   if (gateway.welcome !== null) process.stderr.write(gateway.welcome);
+  process.stdout.write(`${JSON.stringify({ msg: 'listening', ...gateway.listening })}\n`);
   await new Promise<void>((resolve) => {
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);

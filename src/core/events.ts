@@ -42,6 +42,7 @@ export const EVENT_TYPES = [
   'webhook.resumed',
   'webhook.test',
   'policy.changed',
+  'identity.deleted',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 

@@ -14,9 +14,15 @@ import type { IdentityState, LimitFact, Setter, Standing, SuppressionReason } fr
 import type { LimitStanding, LimitState } from '../policy/headroom.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../policy/verdict.ts';
 import type { CaptureReads } from './port/captures.ts';
+import type { ContactsReads, ContactsWrites } from './port/contacts.ts';
 import type { DeliveryWrites } from './port/delivery.ts';
 import type { EventsReads } from './port/events.ts';
+import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
+import type { ManagementReads, ManagementWrites } from './port/management.ts';
 import type { MessagesReads, MessagesWrites } from './port/messages.ts';
+import type { PoliciesReads, PoliciesWrites } from './port/policies.ts';
+import type { QueueReads } from './port/queue.ts';
+import type { ReturnsWrites } from './port/returns.ts';
 
 export type { LimitStanding, LimitState } from '../policy/headroom.ts';
 
@@ -269,7 +275,9 @@ export type NewTenant = {
   trust: 'new' | 'established';
   locale: string | null;
   notify: string[];
+  standingNote?: string | null;
   actor: string;
+  actorId?: string;
 };
 
 export type KeyScope = 'send' | 'read' | 'manage' | 'approve' | 'operate';
@@ -311,6 +319,7 @@ export type NewKey = {
   identities: string[];
   agent: string | null;
   actor: string;
+  actorId?: string;
 };
 
 export type IdentityRow = {
@@ -353,7 +362,15 @@ export type Page<Row> = { rows: Row[]; next: string | null };
 export type Space = { tenantNo: number; mode: Mode };
 
 /** What changes state: grouped, each one whole. */
-export interface StoreWrites extends DeliveryWrites, MessagesWrites, TestClockWrites {
+export interface StoreWrites
+  extends ManagementWrites,
+    PoliciesWrites,
+    IdentitiesWrites,
+    ContactsWrites,
+    DeliveryWrites,
+    MessagesWrites,
+    ReturnsWrites,
+    TestClockWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer>;
   /** Decides and changes nothing. */
   check(request: AdmitRequest): Promise<CheckAnswer>;
@@ -375,20 +392,30 @@ export interface StoreWrites extends DeliveryWrites, MessagesWrites, TestClockWr
   createKey(key: NewKey): Promise<{ ok: true; key: KeyRow } | { ok: false; missing: 'tenant' | 'app' }>;
   /** False when no such key is in force. */
   revokeKey(input: { id: string; actor: string }): Promise<boolean>;
-  putIdentity(input: Space & { handle: string; fromEmail: string; fromName: string | null }): Promise<IdentityRow>;
   putSetting(input: { name: string; value: string }): Promise<null>;
   putPolicy(input: {
     owner: PolicyOwner;
     tenantNo: number;
-    mode: Mode;
+    /** Null, for the default alone: both. */
+    mode: Mode | null;
     document: PolicyDocument;
     author: string;
+    authorId?: string;
     note: string | null;
   }): Promise<{ version: number; inForce: PolicyInForce }>;
 }
 
 /** What only looks; may be a second old where its docstring says so. */
-export interface StoreReads extends CaptureReads, MessagesReads, EventsReads, TestClockReads {
+export interface StoreReads
+  extends ManagementReads,
+    PoliciesReads,
+    IdentitiesReads,
+    ContactsReads,
+    CaptureReads,
+    MessagesReads,
+    EventsReads,
+    QueueReads,
+    TestClockReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;
   keysOfTenant(input: { tenantNo: number }): Promise<KeyRow[]>;
@@ -406,8 +433,8 @@ export interface StoreReads extends CaptureReads, MessagesReads, EventsReads, Te
 export interface Store extends StoreWrites, StoreReads {
   /** Calls back whenever something may have become due. */
   onDue(listener: () => void): void;
-  /** Calls back after events were committed. */
-  onEvents(listener: () => void): void;
+  /** Calls back after events were committed, with the tenants and modes that have new ones. */
+  onEvents(listener: (changed: readonly Space[]) => void): void;
   /** Null when healthy, else the sentence that says why not. */
   health(): Promise<string | null>;
   /** Figures of the implementation, for metrics and benches. */

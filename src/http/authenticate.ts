@@ -28,6 +28,8 @@ export type AuthResult = { ok: true; caller: Caller } | { ok: false; cause: 'key
 export class Authenticator {
   private readonly known = new Map<string, Remembered>();
   private readonly used = new Map<number, number>();
+  /** Counts what `forget` was called for: what was read before it is not remembered after it. */
+  private changes = 0;
   private readonly store: Store;
   private readonly operatorHash: string;
 
@@ -38,6 +40,7 @@ export class Authenticator {
 
   /** A key was revoked, a tenant changed: nothing remembered holds. */
   forget(): void {
+    this.changes += 1;
     this.known.clear();
   }
 
@@ -58,10 +61,11 @@ export class Authenticator {
     const now = Date.now();
     let found = this.known.get(name);
     if (found === undefined || found.until <= now) {
+      const { changes } = this;
       found = await this.find(token, hashOf(token), now);
       if (found === undefined) return { ok: false, cause: 'key' };
       if (this.known.size >= MOST_REMEMBERED) this.known.clear();
-      this.known.set(name, found);
+      if (changes === this.changes) this.known.set(name, found);
     }
     const { key } = found;
     if (key.expiresAt !== null && key.expiresAt <= now) return { ok: false, cause: 'key' };

@@ -1,7 +1,8 @@
 /** Tags and metadata: the caller's own words about a message, kept and given back as they came. */
+
+import { isStorable, isWithinCharacters } from '../base/text.ts';
 import { type FieldErrors, isFields, within } from './field-errors.ts';
 import { readText } from './fields.ts';
-import { isStorable, isWithinCharacters } from './text.ts';
 
 const maxTags = 20;
 const maxTagCharacters = 128;

@@ -1,7 +1,8 @@
 /** Readers of single values. Each takes a value as it stood in the body, and answers null where it is absent or wrong. */
+
+import { hasControl, isStorable, isWithinCharacters } from '../base/text.ts';
 import { parseTime } from '../core/time.ts';
 import type { FieldErrors } from './field-errors.ts';
-import { hasControl, isStorable, isWithinCharacters } from './text.ts';
 
 const notText = 'It must be a string.';
 const notStorable = 'It holds a lone surrogate or U+0000.';

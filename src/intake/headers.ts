@@ -1,6 +1,7 @@
 /** Custom headers: which names a caller may set, and what a value may hold. */
+
+import { isStorable, isWithinOctets } from '../base/text.ts';
 import { type FieldErrors, isFields, within } from './field-errors.ts';
-import { isStorable, isWithinOctets } from './text.ts';
 
 const maxHeaders = 50;
 const maxNameLength = 76;

@@ -2,8 +2,9 @@
  * The address fields of a submission. Every entry is a string or {email, name}; errors name "to[0].email" whichever form
  * was used, and whether or not the list had brackets around it.
  */
+
+import { type MailboxReading, readMailbox } from '../base/address.ts';
 import type { Address } from '../core/message.ts';
-import { type MailboxReading, readMailbox } from './address.ts';
 import { type FieldErrors, type Fields, isFields, isGiven } from './field-errors.ts';
 
 const maxRecipients = 100;

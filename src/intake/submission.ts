@@ -8,6 +8,7 @@
  * exists, `send_at` lies in the future), and I/O: bytes are hashed by a given function, uploads are looked up before.
  */
 import { findFlaws } from '../base/json.ts';
+import { hasControl, isStorable, isWithinOctets } from '../base/text.ts';
 import type { Submission, TemplateRef } from '../core/message.ts';
 import { readMetadata, readTags } from './annotations.ts';
 import { type AttachedFile, type AttachmentOptions, readAttachments } from './attachments.ts';
@@ -15,7 +16,6 @@ import { type FieldError, FieldErrors, type Fields, isFields, isGiven } from './
 import { readBody, readLabel, readMessageId, readTime, readWord } from './fields.ts';
 import { readHeaders } from './headers.ts';
 import { readFrom, readRecipients, readReplyTo } from './recipients.ts';
-import { hasControl, isStorable, isWithinOctets } from './text.ts';
 
 export type SubmissionReading =
   | {

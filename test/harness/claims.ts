@@ -47,6 +47,7 @@ export function memoryBlobs(stored: Record<string, Uint8Array> = {}): Blobs {
   return {
     put: async (sha256, bytes) => void blobs.set(sha256, bytes),
     get: async (sha256) => blobs.get(sha256) ?? null,
+    hold: () => () => undefined,
     remove: async (sha256) => blobs.delete(sha256),
   };
 }

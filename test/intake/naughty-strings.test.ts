@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { parseJson } from '../../src/base/json.ts';
+import { isWithinCharacters } from '../../src/base/text.ts';
 import { readFilename } from '../../src/intake/filename.ts';
-import { isWithinCharacters } from '../../src/intake/text.ts';
 import { body, errorsOf, read, submissionOf } from './bodies.ts';
 
 const strings = JSON.parse(readFileSync(new URL('../fixtures/strings/blns.json', import.meta.url), 'utf8')) as string[];

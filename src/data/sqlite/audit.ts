@@ -1,11 +1,14 @@
 /** The audit log: who changed what, in the same transaction as the change. */
 import type { Mode } from '../../core/message.ts';
+import type { Actor } from '../port/management.ts';
 import type { WriterState } from './writer-state.ts';
 
 export type AuditInput = {
   tenantNo: number | null;
   mode: Mode | null;
   actor: string;
+  /** `key_…` or `operator`. */
+  actorId?: string | null;
   action: string;
   target?: string | null;
   note?: string | null;
@@ -16,17 +19,23 @@ export type AuditInput = {
 export function audit(state: WriterState, input: AuditInput): void {
   state.db
     .prepare(
-      'INSERT INTO audit (tenant, mode, at, actor, action, target, note, before, after) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT INTO audit (tenant, mode, at, actor, actor_id, action, target, note, before, after) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     )
     .run(
       input.tenantNo,
       input.mode,
       state.realNow,
       input.actor,
+      input.actorId ?? null,
       input.action,
       input.target ?? null,
       input.note ?? null,
       input.before === undefined ? null : JSON.stringify(input.before),
       input.after === undefined ? null : JSON.stringify(input.after),
     );
+}
+
+/** The actor's part of an audit row. */
+export function by(actor: Actor): { actor: string; actorId: string } {
+  return { actor: actor.name, actorId: actor.id };
 }

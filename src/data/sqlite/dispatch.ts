@@ -13,6 +13,7 @@ import type { ClaimRef } from '../port/delivery.ts';
 import type { Claimed } from '../store.ts';
 import { BODY_BLOB, BODY_JSON, BODY_ZSTD } from './admit.ts';
 import { unpackBody } from './bodies.ts';
+import { closeWith } from './closing.ts';
 import { isExpired, mayLeave } from './departure.ts';
 import {
   moveTo,
@@ -94,7 +95,7 @@ function claimOf(
       message = Object.assign(read, { content: contentOf(read) });
       messages.set(row.message, message);
     }
-    const one = takeOne(state, space, row, message, now);
+    const one = takeOrFail(state, space, row, message, now);
     if (one !== null) claimed.push(one);
   }
   const next = sql.nextDue.get({ space: space.no, lone: state.suspect ?? 0 }) as { due: number } | undefined;
@@ -102,6 +103,24 @@ function claimOf(
   if (space.frozenAt !== null) space.nextClaimEnd = state.spaces.claimEnd(space.no);
   state.claims += 1;
   space.servedIn = state.claims;
+}
+
+/** A recipient whose rows cannot be read fails by itself, so that it does not stop the queue behind it. */
+function takeOrFail(
+  state: WriterState,
+  space: Space,
+  row: QueueRow,
+  message: ClaimedMessage,
+  now: number,
+): Claimed | null {
+  try {
+    return takeOne(state, space, row, message, now);
+  } catch (error) {
+    // What the database reports concerns the whole group.
+    if ((error as { errcode?: number }).errcode !== undefined) throw error;
+    closeWith(state, space, row, 'failed', now, { reply: `its stored rows cannot be read: ${error}`, class: null });
+    return null;
+  }
 }
 
 function takeOne(
@@ -157,12 +176,14 @@ function takeOne(
 }
 
 /** One object for all recipients of a message, so that it crosses to the relay once. */
+/** What cannot be read any more is as good as gone: its message fails, and the others go on. */
 function contentOf({ body_form, body }: MessageWithBody): Claimed['content'] {
   if (body === null) return { gone: true };
   if (body_form === BODY_BLOB) return { blob: String(body) };
   if (body_form === BODY_JSON) return { inline: typeof body === 'string' ? Buffer.from(body) : body };
-  if (body_form === BODY_ZSTD) return { inline: unpackBody(body as Uint8Array) };
-  return { gone: true };
+  if (body_form !== BODY_ZSTD) return { gone: true };
+  const unpacked = unpackBody(body as Uint8Array);
+  return unpacked === null ? { gone: true } : { inline: unpacked };
 }
 
 /** Whether a worker holds a living claim on the recipient. */
@@ -218,6 +239,9 @@ export function dueIn(state: WriterState): number | null {
 
 /** At a start no worker of before is left: what they held is due at once. */
 export function releaseDeadClaims(state: WriterState): void {
-  const result = state.db.prepare('UPDATE recipient SET due = 0 WHERE state = ? AND due IS NOT NULL').run(SENDING);
+  // By the index of the queue: the whole table would be read for the few that were on their way.
+  const result = state.db
+    .prepare('UPDATE recipient INDEXED BY recipient_due SET due = 0 WHERE state = ? AND due IS NOT NULL')
+    .run(SENDING);
   if (Number(result.changes) > 0) state.spaces.forgetAll();
 }

@@ -1,23 +1,185 @@
-/** Identities: the writes of their management. */
-import { newId } from '../../base/ids.ts';
-import type { IdentityRow, Space } from '../store.ts';
-import { identityOf } from './rows.ts';
-import { spaceOf } from './spaces.ts';
+/**
+ * Identities: the writes of their management.
+ *
+ * Invariants: a key without `approve` never raises a cap or a tier; nobody but the operator sets or lifts a suspension, nor
+ * gets around one by deleting the identity or by giving its address to another.
+ */
+import type {
+  IdentitiesWrites,
+  IdentityAnswer,
+  IdentityFields,
+  IdentityTrouble,
+  ManagedIdentity,
+} from '../port/identities.ts';
+import type { Actor } from '../port/management.ts';
+import { audit, by } from './audit.ts';
+import { refuseLoosening } from './policies.ts';
+import { identityOf, type Row } from './rows.ts';
+import { smallerCap, spaceOf } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
 
-export function putIdentity(
+type Calls = {
+  [Name in keyof IdentitiesWrites]: (
+    state: WriterState,
+    input: Parameters<IdentitiesWrites[Name]>[0],
+  ) => Awaited<ReturnType<IdentitiesWrites[Name]>>;
+};
+
+export type Tiers = Readonly<Record<string, number>>;
+
+export function tierCap(tier: string | null, tiers: Tiers): number | null {
+  return tier !== null && Object.hasOwn(tiers, tier) ? tiers[tier]! : null;
+}
+
+export function managedIdentity(row: Row, tiers: Tiers): ManagedIdentity {
+  const identity = identityOf(row);
+  const effectiveCap = smallerCap(identity.dailyCap, tierCap(identity.tier, tiers));
+  return { ...identity, stateNote: row['state_note'] as string | null, effectiveCap };
+}
+
+function find(state: WriterState, no: number, id: string): Row | undefined {
+  return state.db
+    .prepare('SELECT * FROM identity WHERE space = ? AND (id = ? OR handle = ?) AND deleted_at IS NULL')
+    .get(no, id, id);
+}
+
+/** Whether a cap of `next` lets more through than one of `previous`; null is no cap. */
+function isHigher(previous: number | null, next: number | null): boolean {
+  return previous !== null && (next === null || next > previous);
+}
+
+/** Which tier is higher is known only where the plan has both; any other change of it counts as one upwards. */
+function isHigherTier(previous: string | null, next: string | null, tiers: Tiers): boolean {
+  if (previous === next) return false;
+  const cap = tierCap(next, tiers);
+  if (cap === null) return true;
+  return previous !== null && isHigher(tierCap(previous, tiers) ?? 0, cap);
+}
+
+function loosenedFields(before: IdentityFields, after: IdentityFields, tiers: Tiers): string[] {
+  const found: string[] = [];
+  if (isHigher(before.dailyCap, after.dailyCap)) found.push('daily_cap');
+  if (isHigherTier(before.tier, after.tier, tiers)) found.push('tier');
+  return found;
+}
+
+/** What keeps an identity from having these fields, whether it is new or changed; `id` null: it is new. */
+function trouble(
   state: WriterState,
-  input: Space & { handle: string; fromEmail: string; fromName: string | null },
-): IdentityRow {
-  const no = spaceOf(input.tenantNo, input.mode);
-  const now = state.realNow;
-  state.db
-    .prepare(
-      `INSERT INTO identity (id, space, handle, from_email, from_name, state, created_at, updated_at)
-       VALUES (?, ?, ?, ?, ?, 'active', ?, ?)`,
-    )
-    .run(newId('idn'), no, input.handle, input.fromEmail, input.fromName, now, now);
+  no: number,
+  fields: IdentityFields,
+  input: { id: string | null; tiers: Tiers; actor: Actor },
+): IdentityTrouble | null {
+  const { id, tiers, actor } = input;
+  const others = 'space = ? AND deleted_at IS NULL AND (? IS NULL OR id <> ?)';
+  const taken = state.db.prepare(`SELECT 1 FROM identity WHERE handle = ? AND ${others}`);
+  if (taken.get(fields.handle, no, id, id) !== undefined) return { outcome: 'taken' };
+  const isKnown = Object.keys(tiers).length === 0 || fields.tier === null || Object.hasOwn(tiers, fields.tier);
+  if (!isKnown) return { outcome: 'unknown_tier', tiers: Object.keys(tiers) };
+  if (actor.mayOperate) return null;
+  const suspended = state.db.prepare(
+    `SELECT 1 FROM identity WHERE from_email = ? COLLATE NOCASE AND state = 'suspended' AND ${others}`,
+  );
+  return suspended.get(fields.fromEmail, no, id, id) === undefined ? null : operators('from');
+}
+
+function operators(field: string): IdentityTrouble {
+  return { outcome: 'human_decision_required', needs: 'operate', loosens: [`identity.${field}`] };
+}
+
+/** As rows and the audit log have them. */
+const columns = (fields: IdentityFields): (string | number | null)[] => [
+  fields.handle,
+  fields.fromEmail,
+  fields.fromName,
+  fields.tier,
+  fields.dailyCap,
+  fields.state,
+];
+
+function fieldsOf(identity: ManagedIdentity): IdentityFields {
+  const { handle, fromEmail, fromName, tier, dailyCap, state } = identity;
+  return { handle, fromEmail, fromName, tier, dailyCap, state };
+}
+
+/** After a change: what decisions read is read anew, and everybody is told. */
+function finish(
+  state: WriterState,
+  no: number,
+  type: 'identity.created' | 'identity.updated' | 'identity.suspended' | 'identity.deleted',
+  change: { id: string; note: string | null; actor: Actor; before?: IdentityFields; after?: IdentityFields },
+): void {
+  const { id, note, actor, before, after } = change;
   state.flushRows();
   state.spaces.forget(no);
-  return identityOf(state.db.prepare('SELECT * FROM identity WHERE space = ? AND handle = ?').get(no, input.handle)!);
+  const space = state.spaces.get(no);
+  const shown = after ?? before!;
+  const data = { identity_id: id, handle: shown.handle, state: shown.state, note };
+  state.emit(space, type, space.now(state.realNow), null, data);
+  audit(state, {
+    tenantNo: space.tenant.no,
+    mode: no % 2 === 1 ? 'test' : 'live',
+    ...by(actor),
+    action: type,
+    target: id,
+    note,
+    before,
+    after,
+  });
 }
+
+export const IDENTITY_WRITES: Calls = {
+  createIdentity(state, { tenantNo, mode, id, fields, note, actor }): IdentityAnswer {
+    const no = spaceOf(tenantNo, mode);
+    const { tiers } = state.spaces.get(no);
+    if (fields.state === 'suspended' && !actor.mayOperate) return operators('state');
+    const found = trouble(state, no, fields, { id: null, tiers, actor });
+    if (found !== null) return found;
+    state.db
+      .prepare(
+        `INSERT INTO identity (id, space, handle, from_email, from_name, tier, daily_cap, state, state_note, created_at, updated_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      )
+      .run(id, no, ...columns(fields), note, state.realNow, state.realNow);
+    finish(state, no, 'identity.created', { id, note, actor, after: fields });
+    return { outcome: 'done', identity: managedIdentity(find(state, no, id)!, tiers) };
+  },
+
+  changeIdentity(state, { tenantNo, mode, id, change, note, actor }): IdentityAnswer {
+    const no = spaceOf(tenantNo, mode);
+    const { tiers } = state.spaces.get(no);
+    const row = find(state, no, id);
+    if (row === undefined) return { outcome: 'missing' };
+    const identity = managedIdentity(row, tiers);
+    const before = fieldsOf(identity);
+    const given = Object.entries(change).filter(([, value]) => value !== undefined);
+    const after: IdentityFields = { ...before, ...Object.fromEntries(given) };
+    const touchesSuspension = before.state !== after.state && [before.state, after.state].includes('suspended');
+    if (touchesSuspension && !actor.mayOperate) return operators('state');
+    const found = trouble(state, no, after, { id: identity.id, tiers, actor });
+    if (found !== null) return found;
+    const refused = refuseLoosening(loosenedFields(before, after, tiers), note, actor);
+    if (refused !== null) return refused;
+    state.db
+      .prepare(
+        `UPDATE identity SET handle = ?, from_email = ?, from_name = ?, tier = ?, daily_cap = ?, state = ?,
+         state_note = ?, updated_at = ? WHERE no = ?`,
+      )
+      .run(...columns(after), before.state === after.state ? identity.stateNote : note, state.realNow, identity.no);
+    const isSuspended = before.state !== after.state && after.state === 'suspended';
+    const type = isSuspended ? 'identity.suspended' : 'identity.updated';
+    finish(state, no, type, { id: identity.id, note, actor, before, after });
+    return { outcome: 'done', identity: managedIdentity(find(state, no, identity.id)!, tiers) };
+  },
+
+  deleteIdentity(state, { tenantNo, mode, id, actor }): IdentityAnswer {
+    const no = spaceOf(tenantNo, mode);
+    const row = find(state, no, id);
+    if (row === undefined) return { outcome: 'missing' };
+    const identity = managedIdentity(row, state.spaces.get(no).tiers);
+    if (identity.state === 'suspended' && !actor.mayOperate) return operators('state');
+    state.db.prepare('UPDATE identity SET deleted_at = ? WHERE no = ?').run(state.realNow, identity.no);
+    finish(state, no, 'identity.deleted', { id: identity.id, note: null, actor, before: fieldsOf(identity) });
+    return { outcome: 'done', identity };
+  },
+};

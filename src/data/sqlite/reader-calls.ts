@@ -3,8 +3,11 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { EffectiveDocument } from '../../policy/document.ts';
 import type { StoreReads } from '../store.ts';
 import { captureReads } from './capture-reads.ts';
+import { CONTACT_READS } from './contacts-reads.ts';
 import { EVENTS_READS } from './events-reads.ts';
+import { MANAGEMENT_READS } from './management-reads.ts';
 import { MESSAGES_READS } from './messages-reads.ts';
+import { QUEUE_READS } from './queue-reads.ts';
 import { keyOf, tenantOf } from './rows.ts';
 import { spaceOf } from './spaces.ts';
 import { KEY_SELECT } from './tenants.ts';
@@ -22,6 +25,9 @@ export const READER_CALLS: Calls = {
   ...MESSAGES_READS,
   ...EVENTS_READS,
   testClock,
+  ...QUEUE_READS,
+  ...MANAGEMENT_READS,
+  ...CONTACT_READS,
   keyByPrefix(db, { prefix }) {
     const row = db.prepare(`${KEY_SELECT} WHERE k.prefix = ?`).get(prefix);
     return row === undefined ? null : keyOf(row);

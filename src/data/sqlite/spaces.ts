@@ -16,7 +16,9 @@ import {
 import type { AccountFacts } from '../../policy/facts.ts';
 import type { ContactState, LedgerView, ScopeState } from '../../policy/ledger.ts';
 import { effectiveDocument } from '../../policy/resolve.ts';
+import type { PlanDocument } from '../port/management.ts';
 import type { IdentityRow, TenantRow } from '../store.ts';
+import { CLOCK_STEP_MS } from './clock.ts';
 import type { Entry, LedgerCache } from './ledger-cache.ts';
 import { identityOf, tenantOf } from './rows.ts';
 
@@ -26,7 +28,8 @@ export const tenantNoOf = (space: number): number => Math.floor(space / 2);
 
 export const CREDITS = 'credits';
 export const STORAGE = 'storage';
-const TENANT_KEY = '#tenant';
+export const TENANT_KEY = '#tenant';
+const MOST_POLICIES = 64;
 
 /**
  * Beyond every date. Where a clock stands still, workers' claims still end on real time: their `due` is this number plus the
@@ -39,7 +42,10 @@ export class Space implements LedgerView {
   readonly tenant: TenantRow;
   readonly policy: Policy;
   readonly storageLimit: number | null;
+  /** By handle and by id; their caps are the smaller of their own and their tier's. */
   readonly identities: Map<string, IdentityRow>;
+  /** Caps by tier, from the plan. */
+  readonly tiers: Readonly<Record<string, number>>;
   /** The number of the last event. */
   seq: number;
   /** Where the test clock stands, or null for real time. */
@@ -56,33 +62,38 @@ export class Space implements LedgerView {
   identity: IdentityRow | null = null;
   private readonly cache: LedgerCache;
   private readonly held = new Map<string, Entry>();
+  private readonly holding: Set<Space>;
 
   constructor(
     no: number,
     cache: LedgerCache,
+    holding: Set<Space>,
     parts: {
       tenant: TenantRow;
       policy: Policy;
       storageLimit: number | null;
       identities: Map<string, IdentityRow>;
+      tiers: Readonly<Record<string, number>>;
       seq: number;
       frozenAt: number | null;
     },
   ) {
     this.no = no;
     this.cache = cache;
+    this.holding = holding;
     this.tenant = parts.tenant;
     this.policy = parts.policy;
     this.storageLimit = parts.storageLimit;
     this.identities = parts.identities;
+    this.tiers = parts.tiers;
     this.seq = parts.seq;
     this.frozenAt = parts.frozenAt;
   }
 
-  /** Milliseconds on this space's clock, never backwards. */
+  /** Milliseconds on this space's clock. Small steps back are bridged; a larger one somebody has accepted. */
   now(realNow: number): number {
-    const now = this.frozenAt ?? realNow;
-    if (now > this.lastNow) this.lastNow = now;
+    if (this.frozenAt !== null) return this.frozenAt;
+    if (realNow > this.lastNow || realNow < this.lastNow - CLOCK_STEP_MS) this.lastNow = realNow;
     return this.lastNow;
   }
 
@@ -134,14 +145,23 @@ export class Space implements LedgerView {
     if (entry === undefined) {
       entry = this.cache.entry(this.no, key);
       this.held.set(key, entry);
+      this.holding.add(this);
     }
     return entry;
   }
 
   /** Between groups: entries may be evicted, so none is kept. */
   release(): void {
-    if (this.held.size > 0) this.held.clear();
+    this.held.clear();
   }
+}
+
+type PlanParts = { limits: PolicyDocument; storageBytes: number | null; tiers: Readonly<Record<string, number>> };
+
+/** The smaller of two caps; null is none. */
+export function smallerCap(a: number | null, b: number | null): number | null {
+  if (a === null || b === null) return a ?? b;
+  return Math.min(a, b);
 }
 
 export const domainKey = (domain: string): string => `@${domain}`;
@@ -149,8 +169,10 @@ const scopeKey = (kind: LimitScope, id: string): string => `#${kind}:${id}`;
 
 export class Spaces {
   private readonly known = new Map<number, Space>();
-  /** Spaces used in the group at hand. */
-  private readonly touched = new Set<Space>();
+  /** Spaces that hold entries of the ledger in the group at hand. */
+  private readonly holding = new Set<Space>();
+  /** Earlier policies, by number: those places were counted under that are now given back. */
+  private readonly policies = new Map<number, Policy>();
   private readonly db: DatabaseSync;
   private readonly cache: LedgerCache;
 
@@ -160,9 +182,7 @@ export class Spaces {
   }
 
   get(no: number): Space {
-    const space = this.known.get(no) ?? this.load(no);
-    this.touched.add(space);
-    return space;
+    return this.known.get(no) ?? this.load(no);
   }
 
   all(): IterableIterator<Space> {
@@ -175,7 +195,7 @@ export class Spaces {
     this.known.delete(no);
     if (space === undefined) return;
     const fresh = this.load(no);
-    if (space.frozenAt === fresh.frozenAt) fresh.lastNow = space.lastNow;
+    fresh.lastNow = Math.max(fresh.lastNow, space.lastNow);
   }
 
   forgetTenant(tenantNo: number): void {
@@ -190,25 +210,32 @@ export class Spaces {
   /** After a failed commit: nothing in memory can be trusted. */
   clear(): void {
     this.known.clear();
+    this.holding.clear();
+    this.policies.clear();
   }
 
   release(): void {
-    for (const space of this.touched) space.release();
-    this.touched.clear();
+    for (const space of this.holding) space.release();
+    this.holding.clear();
   }
 
   private load(no: number): Space {
     const row = this.db.prepare('SELECT * FROM tenant WHERE no = ?').get(tenantNoOf(no));
     if (row === undefined) throw new Error(`no tenant has the number ${tenantNoOf(no)}`);
     const tenant = tenantOf(row);
+    const plan = this.plan(tenant.plan);
     const identities = new Map<string, IdentityRow>();
-    for (const found of this.db.prepare('SELECT * FROM identity WHERE space = ?').all(no)) {
+    for (const found of this.db.prepare('SELECT * FROM identity WHERE space = ? AND deleted_at IS NULL').all(no)) {
       const identity = identityOf(found);
+      const ofTier = identity.tier === null ? undefined : plan.tiers[identity.tier];
+      identity.dailyCap = smallerCap(identity.dailyCap, ofTier ?? null);
       identities.set(identity.handle, identity);
       identities.set(identity.id, identity);
     }
     const clock = this.db.prepare('SELECT now FROM test_clock WHERE space = ?').get(no) as { now: number } | undefined;
-    const seq = this.db.prepare('SELECT max(seq) AS seq FROM event WHERE space = ?').get(no) as { seq: number | null };
+    const last = this.db.prepare('SELECT seq, at FROM event WHERE space = ? ORDER BY seq DESC LIMIT 1').get(no) as
+      | { seq: number; at: number }
+      | undefined;
     const floor = this.db.prepare('SELECT value FROM setting WHERE name = ?').get(`seq:${no}`) as
       | { value: string }
       | undefined;
@@ -217,16 +244,17 @@ export class Spaces {
       .get(no) as {
       due: number | null;
     };
-    const plan = this.plan(tenant.plan);
-    const space = new Space(no, this.cache, {
+    const space = new Space(no, this.cache, this.holding, {
       tenant,
       policy: this.policyInForce(no, plan.limits),
       storageLimit: plan.storageBytes,
       identities,
-      seq: Math.max(seq.seq ?? 0, Number(floor?.value ?? 0)),
+      tiers: plan.tiers,
+      seq: Math.max(last?.seq ?? 0, Number(floor?.value ?? 0)),
       frozenAt: clock?.now ?? null,
     });
     space.nextDue = due.due ?? Number.POSITIVE_INFINITY;
+    space.lastNow = last?.at ?? 0;
     if (space.frozenAt !== null) space.nextClaimEnd = this.claimEnd(no);
     this.known.set(no, space);
     return space;
@@ -241,16 +269,18 @@ export class Spaces {
     return due === null ? Number.POSITIVE_INFINITY : due - REAL_TIME;
   }
 
-  private plan(name: string | null): { limits: PolicyDocument; storageBytes: number | null } {
+  private plan(name: string | null): PlanParts {
     const row =
       name === null
         ? undefined
         : (this.db.prepare('SELECT document FROM plan WHERE name = ?').get(name) as { document: string } | undefined);
-    if (row === undefined) return { limits: {}, storageBytes: null };
-    const document = JSON.parse(row.document) as { limits?: PolicyDocument['limits']; storage_bytes?: number };
+    if (row === undefined) return { limits: {}, storageBytes: null, tiers: {} };
+    const document = JSON.parse(row.document) as PlanDocument;
     return {
       limits: document.limits === undefined ? {} : { limits: document.limits },
       storageBytes: document.storage_bytes ?? null,
+      // Without a prototype: a tier may be called "constructor".
+      tiers: Object.assign(Object.create(null), document.tiers),
     };
   }
 
@@ -258,7 +288,7 @@ export class Spaces {
   private policyInForce(no: number, plan: PolicyDocument): Policy {
     const document = effectiveDocument(
       POLICY_DEFAULTS as EffectiveDocument,
-      [this.newest('default', 0), plan, this.newest('operator', no)],
+      [this.newest('default', no % 2), plan, this.newest('operator', no)],
       this.newest('tenant', no),
     );
     const text = JSON.stringify(document);
@@ -276,7 +306,22 @@ export class Spaces {
     return compilePolicy(version, document);
   }
 
-  private newest(owner: string, space: number): PolicyDocument {
+  /** The policy that a stored verdict names. */
+  policyAt(version: number): Policy {
+    const known = this.policies.get(version);
+    if (known !== undefined) return known;
+    const row = this.db.prepare('SELECT document FROM effective_policy WHERE no = ?').get(version) as
+      | { document: string }
+      | undefined;
+    if (row === undefined) throw new Error(`no policy has the number ${version}`);
+    if (this.policies.size >= MOST_POLICIES) this.policies.clear();
+    const policy = compilePolicy(version, JSON.parse(row.document) as EffectiveDocument);
+    this.policies.set(version, policy);
+    return policy;
+  }
+
+  /** The newest document of an owner; defaults stand at 0 and 1, which no tenant has. */
+  newest(owner: string, space: number): PolicyDocument {
     const row = this.db
       .prepare('SELECT document FROM policy_document WHERE owner = ? AND space = ? ORDER BY version DESC LIMIT 1')
       .get(owner, space) as { document: string } | undefined;

@@ -22,13 +22,22 @@ function entryOf(state: WriterState, space: Space, kind: string, key: string): E
   return state.ledger.entry(space.no, kind === 'domain' ? domainKey(key) : key);
 }
 
-/** One row an address (or domain) and reason: adding it again refreshes expiry and note. */
+/**
+ * When a suppression added again ends: never earlier than it would have, since that would be a way to lift it. Null: never.
+ */
+function laterEnd(known: number | null, given: number | null): number | null {
+  return known === null || given === null ? null : Math.max(known, given);
+}
+
+/** One row an address (or domain) and reason: adding it again may put its end off and refreshes the note. */
 export function addSuppression(state: WriterState, space: Space, input: NewSuppression): SuppressionRow {
   const now = space.now(state.realNow);
   const known = state.db
     .prepare('SELECT * FROM suppression WHERE space = ? AND key = ? AND kind = ? AND reason = ?')
     .get(space.no, input.key, input.kind, input.reason);
   const id = known === undefined ? newId('sup') : (known['id'] as string);
+  const expiresAt =
+    known === undefined ? input.expiresAt : laterEnd(known['expires_at'] as number | null, input.expiresAt);
   if (known === undefined) {
     state.db
       .prepare(
@@ -50,13 +59,13 @@ export function addSuppression(state: WriterState, space: Space, input: NewSuppr
   } else {
     state.db
       .prepare('UPDATE suppression SET expires_at = ?, note = coalesce(?, note) WHERE id = ?')
-      .run(input.expiresAt, input.note, id);
+      .run(expiresAt, input.note, id);
   }
   const entry = entryOf(state, space, input.kind, input.key);
   const since = known === undefined ? now : (known['since'] as number);
   entry.suppressions = [
     ...entry.suppressions.filter((suppression) => suppression.id !== id),
-    { id, reason: input.reason, domain: input.kind === 'domain', since, expiresAt: input.expiresAt },
+    { id, reason: input.reason, domain: input.kind === 'domain', since, expiresAt },
   ];
   state.ledger.contactChanged(entry);
   if (known === undefined) {

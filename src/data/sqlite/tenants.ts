@@ -1,14 +1,13 @@
-/** Tenants, keys and policies: the writes of their management. */
+/** Tenants and keys as they are made. */
 import { newId } from '../../base/ids.ts';
 import type { Mode } from '../../core/message.ts';
-import type { PolicyDocument } from '../../policy/document.ts';
-import type { KeyRow, NewKey, NewTenant, PolicyInForce, PolicyOwner, TenantRow } from '../store.ts';
+import type { KeyRow, NewKey, NewTenant, TenantRow } from '../store.ts';
 import { audit } from './audit.ts';
 import { keyOf, tenantOf } from './rows.ts';
 import { CREDITS, spaceOf } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
 
-const DEFAULT_APP = 1;
+export const DEFAULT_APP = 1;
 
 export const KEY_SELECT = `SELECT k.*, t.id AS tenant_id, i.id AS installation_id, a.id AS app_id
   FROM api_key k LEFT JOIN tenant t ON t.no = k.tenant LEFT JOIN installation i ON i.no = k.installation
@@ -18,14 +17,15 @@ export function createTenant(state: WriterState, input: NewTenant): TenantRow {
   const now = state.realNow;
   const result = state.db
     .prepare(
-      `INSERT INTO tenant (id, name, standing, standing_by, standing_since, trial_ends_at, plan, billing, trust, locale, notify, created_at)
-       VALUES (?, ?, ?, 'operator', ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO tenant (id, name, standing, standing_by, standing_since, standing_note, trial_ends_at, plan, billing, trust, locale, notify, created_at)
+       VALUES (?, ?, ?, 'operator', ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     )
     .run(
       input.id,
       input.name,
       input.standing,
       now,
+      input.standingNote ?? null,
       input.trialEndsAt,
       input.plan,
       input.billing,
@@ -39,7 +39,15 @@ export function createTenant(state: WriterState, input: NewTenant): TenantRow {
     .prepare('INSERT INTO installation (id, tenant, app, name, created_at) VALUES (?, ?, ?, ?, ?)')
     .run(input.installationId, no, DEFAULT_APP, 'default', now);
   if (input.credits !== null) setCredits(state, no, input.credits);
-  audit(state, { tenantNo: no, mode: null, actor: input.actor, action: 'tenant.created', target: input.id });
+  audit(state, {
+    tenantNo: no,
+    mode: null,
+    actor: input.actor,
+    actorId: input.actorId,
+    action: 'tenant.created',
+    target: input.id,
+    note: input.standingNote,
+  });
   return tenantRow(state, no);
 }
 
@@ -88,7 +96,15 @@ export function createKey(
       input.agent,
       state.realNow,
     );
-  audit(state, { tenantNo: tenant.no, mode: input.mode, actor: input.actor, action: 'key.created', target: input.id });
+  audit(state, {
+    tenantNo: tenant.no,
+    mode: input.mode,
+    actor: input.actor,
+    actorId: input.actorId,
+    action: 'key.created',
+    target: input.id,
+    after: { name: input.name, scopes: input.scopes, identities: input.identities, agent: input.agent },
+  });
   return { ok: true, key: keyOf(state.db.prepare(`${KEY_SELECT} WHERE k.id = ?`).get(input.id)!) };
 }
 
@@ -109,50 +125,6 @@ function installationOf(state: WriterState, tenantNo: number, appId: string | nu
     .prepare('INSERT INTO installation (id, tenant, app, name, created_at) VALUES (?, ?, ?, ?, ?)')
     .run(newId('ins'), tenantNo, app.no, app.name, state.realNow);
   return Number(made.lastInsertRowid);
-}
-
-/** Stores a new version of a policy document; what is in force changes with the same group. */
-export function putPolicy(
-  state: WriterState,
-  input: {
-    owner: PolicyOwner;
-    tenantNo: number;
-    mode: Mode;
-    document: PolicyDocument;
-    author: string;
-    note: string | null;
-  },
-): { version: number; inForce: PolicyInForce } {
-  const space = input.owner === 'default' ? 0 : spaceOf(input.tenantNo, input.mode);
-  const last = state.db
-    .prepare('SELECT max(version) AS version FROM policy_document WHERE owner = ? AND space = ?')
-    .get(input.owner, space) as { version: number | null };
-  const version = (last.version ?? 0) + 1;
-  state.db
-    .prepare(
-      'INSERT INTO policy_document (owner, space, version, document, author, note, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
-    )
-    .run(input.owner, space, version, JSON.stringify(input.document), input.author, input.note, state.realNow);
-  state.flushRows();
-  if (input.owner === 'default') state.spaces.forgetAll();
-  else state.spaces.forget(space);
-  const read = state.spaces.get(spaceOf(input.tenantNo, input.mode));
-  state.emit(read, 'policy.changed', read.now(state.realNow), null, {
-    owner: input.owner,
-    version,
-    policy_version: read.policy.version,
-    author: input.author,
-    note: input.note,
-  });
-  audit(state, {
-    tenantNo: input.owner === 'default' ? null : input.tenantNo,
-    mode: input.owner === 'default' ? null : input.mode,
-    actor: input.author,
-    action: 'policy.changed',
-    target: `${input.owner}:${version}`,
-    note: input.note,
-  });
-  return { version, inForce: { version: read.policy.version, document: read.policy.document } };
 }
 
 export function revokeKey(state: WriterState, input: { id: string; actor: string }): boolean {

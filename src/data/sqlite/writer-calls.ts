@@ -1,15 +1,21 @@
 /** Every write of the port by name. Each runs inside a group's transaction and never waits. */
 import type { StoreWrites } from '../store.ts';
+import { ACCOUNT_WRITES } from './accounts.ts';
 import { admit, check } from './admit.ts';
-import { putUpload } from './blob-use.ts';
+import { putUpload, unusedBlobs } from './blob-use.ts';
 import { capture } from './captures.ts';
+import { CATALOG_WRITES } from './catalog.ts';
 import { cancelMessage, lookAgain, removeContent, rescheduleMessage } from './changes.ts';
+import { CONTACT_WRITES } from './contacts.ts';
 import { claim, dueIn, mark, renew } from './dispatch.ts';
 import { headroom } from './headroom.ts';
-import { putIdentity } from './identities.ts';
+import { IDENTITY_WRITES } from './identities.ts';
+import { KEY_WRITES } from './keys.ts';
+import { POLICY_WRITES, putPolicy } from './policies.ts';
+import { reportReturn } from './returns.ts';
 import { settle } from './settle.ts';
 import { simulateReturn } from './simulated-returns.ts';
-import { createKey, createTenant, putPolicy, revokeKey } from './tenants.ts';
+import { createKey, createTenant, revokeKey } from './tenants.ts';
 import { endTestClock, moveTestClock, resetTestData } from './test-clock.ts';
 import type { WriterState } from './writer-state.ts';
 
@@ -19,6 +25,25 @@ type Calls = {
     input: Parameters<StoreWrites[Name]>[0],
   ) => Awaited<ReturnType<StoreWrites[Name]>>;
 };
+
+/** Calls that decide by the clock: refused while it cannot be believed. */
+export const DECIDING_CALLS: ReadonlySet<string> = new Set([
+  'admit',
+  'check',
+  'claim',
+  'rescheduleMessage',
+  'lookAgain',
+]);
+
+/** Calls that take on nothing new: what they record has happened already, so they run on a full disk too. */
+export const RECORDING_CALLS: ReadonlySet<string> = new Set([
+  'settle',
+  'renew',
+  'capture',
+  'check',
+  'headroom',
+  'dueIn',
+]);
 
 export const WRITER_CALLS: Calls = {
   admit,
@@ -34,7 +59,8 @@ export const WRITER_CALLS: Calls = {
   createTenant,
   createKey,
   putPolicy,
-  putIdentity,
+  ...IDENTITY_WRITES,
+  ...CONTACT_WRITES,
   revokeKey,
   cancelMessage,
   rescheduleMessage,
@@ -44,6 +70,12 @@ export const WRITER_CALLS: Calls = {
   moveTestClock,
   endTestClock,
   resetTestData,
+  reportReturn,
+  unusedBlobs: (state, { sha256s }) => unusedBlobs(state, sha256s),
+  ...ACCOUNT_WRITES,
+  ...CATALOG_WRITES,
+  ...KEY_WRITES,
+  ...POLICY_WRITES,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
     return null;

@@ -14,6 +14,9 @@ CREATE TABLE tenant (
   standing_by TEXT NOT NULL,
   standing_since INTEGER NOT NULL,
   standing_note TEXT,
+  -- What a pause by the tenant interrupted, and whether a person's key paused.
+  paused_from TEXT,
+  paused_by_person INTEGER NOT NULL DEFAULT 0,
   trial_ends_at INTEGER,
   plan TEXT,
   billing TEXT NOT NULL DEFAULT 'none',
@@ -101,8 +104,10 @@ CREATE TABLE identity (
   state_note TEXT,
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
-  UNIQUE (space, handle)
+  deleted_at INTEGER
 );
+-- Messages name their identity for as long as they are kept, so a deleted one stays as a row and frees its handle.
+CREATE UNIQUE INDEX identity_handle ON identity (space, handle) WHERE deleted_at IS NULL;
 
 CREATE TABLE suppression (
   no INTEGER PRIMARY KEY,
@@ -118,6 +123,7 @@ CREATE TABLE suppression (
   message TEXT
 );
 CREATE UNIQUE INDEX suppression_key ON suppression (space, key, kind, reason);
+CREATE INDEX suppression_space ON suppression (space, no);
 
 -- One row an entry of the ledger: a contact, a domain, or the counters of a scope. `hash` is 53 bits of (space, key).
 -- Rows lag behind: the journal below holds what is newer than `lsn`.
@@ -128,8 +134,8 @@ CREATE TABLE ledger (
   lsn INTEGER NOT NULL,
   state BLOB NOT NULL
 );
--- Test data can be emptied; only it pays for being found by its space.
-CREATE INDEX ledger_test ON ledger (space) WHERE space % 2 = 1;
+-- Contacts are listed, and test data is emptied, by space.
+CREATE INDEX ledger_space ON ledger (space);
 
 -- What each group of transactions changed in the ledger: replayed onto `ledger` after a crash.
 CREATE TABLE journal (
@@ -228,6 +234,12 @@ CREATE TABLE key_run (
   PRIMARY KEY (run, hash, id)
 ) WITHOUT ROWID;
 
+-- The Bloom filter of each whole run, so that a start need not read the keys again.
+CREATE TABLE key_bloom (
+  run INTEGER PRIMARY KEY,
+  bits BLOB NOT NULL
+);
+
 CREATE TABLE attachment (
   no INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
@@ -244,11 +256,11 @@ CREATE INDEX attachment_sha256 ON attachment (sha256);
 
 -- Which stored messages hold which blobs, so that a sweep removes a blob with its last message.
 CREATE TABLE blob_use (
-  sha256 TEXT NOT NULL,
   message INTEGER NOT NULL,
-  PRIMARY KEY (sha256, message)
+  sha256 TEXT NOT NULL,
+  PRIMARY KEY (message, sha256)
 ) WITHOUT ROWID;
-CREATE INDEX blob_use_message ON blob_use (message);
+CREATE INDEX blob_use_blob ON blob_use (sha256);
 
 CREATE TABLE capture (
   no INTEGER PRIMARY KEY,
@@ -274,6 +286,7 @@ CREATE TABLE audit (
   mode TEXT,
   at INTEGER NOT NULL,
   actor TEXT NOT NULL,
+  actor_id TEXT,
   action TEXT NOT NULL,
   target TEXT,
   note TEXT,

@@ -10,9 +10,17 @@
  * The `key` tells whether two addresses are one for suppressions and counters: the local part in NFC and lower case,
  * unquoted where it needs no quotes, and the domain in lower-case A-labels. On the wire goes what was given.
  */
-import { readDomain } from '../base/domain.ts';
-import type { Address } from '../core/message.ts';
+import { readDomain } from './domain.ts';
 import { hasControl, hasInvisible, isStorable, isWithinOctets } from './text.ts';
+
+/** An address as the canonical submission holds it (core/message.ts has the same shape; this folder imports no other). */
+export type Address = {
+  email: string;
+  name: string | null;
+  key: string;
+  domain: string;
+  isMixedScript?: true;
+};
 
 export type AddressReading = { ok: true; address: Address } | { ok: false; message: string };
 
@@ -27,6 +35,12 @@ const maxMailboxLength = maxOctets + 2 * maxNameOctets;
 const atext = new Uint8Array(128);
 for (const character of "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-/=?^_`{|}~") {
   atext[character.charCodeAt(0)] = 1;
+}
+
+/** The key of one bare address, or null where it is none. */
+export function addressKey(value: string): string | null {
+  const reading = readAddress(value);
+  return reading.ok ? reading.address.key : null;
 }
 
 /** Reads one bare address; `address.name` is null. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { readAddress, readMailbox } from '../../src/intake/address.ts';
+import { readAddress, readMailbox } from '../../src/base/address.ts';
 
 function lines<Line>(path: string): Line[] {
   const text = readFileSync(new URL(`../fixtures/${path}`, import.meta.url), 'utf8');

@@ -1,0 +1,42 @@
+/** Mounts the management API: one file a resource. */
+import type { FastifyInstance } from 'fastify';
+import { accountRoutes } from './account.ts';
+import { appRoutes } from './apps.ts';
+import { auditRoutes } from './audit.ts';
+import { contactRoutes } from './contacts.ts';
+import type { AdminDeps } from './deps.ts';
+import { identityRoutes } from './identities.ts';
+import { installationRoutes } from './installations.ts';
+import { keyRoutes } from './keys.ts';
+import { limitRoutes } from './limits.ts';
+import { meRoutes } from './me.ts';
+import { operatorPolicyRoutes } from './operator-policies.ts';
+import { planRoutes } from './plans.ts';
+import { policyRoutes } from './policies.ts';
+import { suppressionRoutes } from './suppressions.ts';
+import { tenantKeyRoutes } from './tenant-keys.ts';
+import { tenantRoutes } from './tenants.ts';
+import { usageRoutes } from './usage.ts';
+
+const RESOURCES = [
+  meRoutes,
+  accountRoutes,
+  keyRoutes,
+  policyRoutes,
+  limitRoutes,
+  identityRoutes,
+  suppressionRoutes,
+  contactRoutes,
+  usageRoutes,
+  auditRoutes,
+  installationRoutes,
+  tenantRoutes,
+  tenantKeyRoutes,
+  operatorPolicyRoutes,
+  planRoutes,
+  appRoutes,
+];
+
+export function adminRoutes(server: FastifyInstance, deps: AdminDeps): void {
+  for (const mount of RESOURCES) mount(server, deps);
+}

@@ -1,0 +1,70 @@
+/** The part of the port about the people written to: what is known of an address, and what is suppressed. */
+import type { SuppressionFact, SuppressionReason } from '../../policy/facts.ts';
+import type { Page, Space, SuppressionRow } from '../store.ts';
+import type { Actor, Paging, Refused } from './management.ts';
+
+/** A mark that somebody set on a contact. */
+export type Mark = { since: number; note: string | null };
+export type Consent = { marketing: 'opted_in' | 'refused'; since: number };
+
+/** What people and CRMs say of a contact, beside do-not-contact. */
+export type ContactMarks = {
+  opportunity: Mark | null;
+  threadTakenOver: Mark | null;
+  consent: Consent | null;
+};
+
+export type ContactRow = ContactMarks & {
+  /** Key of the address. */
+  key: string;
+  doNotContact: Mark | null;
+  /** In force, those of its domain included. */
+  suppressions: SuppressionFact[];
+  lastSentAt: number | null;
+  lastReplyAt: number | null;
+};
+
+/** Absent: stays. Null clears. */
+export type ContactChange = {
+  doNotContact?: { note: string | null } | null;
+  opportunity?: { note: string | null } | null;
+  threadTakenOver?: { note: string | null } | null;
+  consent?: Consent['marketing'] | null;
+};
+
+export type AddedSuppression = {
+  kind: 'address' | 'domain';
+  /** Address key or A-label. */
+  key: string;
+  reason: SuppressionReason;
+  expiresAt: number | null;
+  note: string | null;
+};
+
+export type ContactAddress = { key: string; domain: string };
+
+export interface ContactsWrites {
+  /** What is known of an address, even where that is nothing. */
+  contact(input: Space & ContactAddress): Promise<ContactRow>;
+  /** Clearing a mark needs a person. */
+  changeContact(
+    input: Space & ContactAddress & { change: ContactChange; note: string | null; actor: Actor },
+  ): Promise<{ outcome: 'changed'; contact: ContactRow } | Refused>;
+  /** Writes what lags behind, so that `contacts` shows it. */
+  settleContacts(input: Space): Promise<null>;
+  /** Adding one again never ends it earlier. */
+  suppress(
+    input: Space & { suppression: AddedSuppression; actor: Actor },
+  ): Promise<{ created: boolean; suppression: SuppressionRow }>;
+  liftSuppression(
+    input: Space & { id: string; note: string | null; actor: Actor },
+  ): Promise<{ outcome: 'lifted'; suppression: SuppressionRow } | { outcome: 'missing' } | Refused>;
+}
+
+export interface ContactsReads {
+  contacts(input: Space & Paging): Promise<Page<ContactRow>>;
+  suppressions(
+    input: Space & Paging & { kind: 'address' | 'domain' | null; key: string | null; reason: SuppressionReason | null },
+  ): Promise<Page<SuppressionRow>>;
+  suppression(input: Space & { id: string }): Promise<SuppressionRow | null>;
+}

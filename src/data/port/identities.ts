@@ -1,0 +1,48 @@
+/** The part of the port that manages identities: the people and personas a tenant sends as. */
+import type { IdentityState } from '../../policy/facts.ts';
+import type { IdentityRow, Page, Space } from '../store.ts';
+import type { Actor, Paging, Refused } from './management.ts';
+
+/** An identity with what its tier adds. */
+export type ManagedIdentity = IdentityRow & {
+  stateNote: string | null;
+  /** The smaller of its own cap and its tier's in the plan; null: none. */
+  effectiveCap: number | null;
+};
+
+export type IdentityFields = {
+  handle: string;
+  fromEmail: string;
+  fromName: string | null;
+  tier: string | null;
+  dailyCap: number | null;
+  state: IdentityState;
+};
+
+export type IdentityTrouble =
+  | { outcome: 'missing' }
+  /** Another identity has the handle. */
+  | { outcome: 'taken' }
+  /** The plan has other tiers. */
+  | { outcome: 'unknown_tier'; tiers: string[] }
+  | Refused;
+
+export type IdentityAnswer = { outcome: 'done'; identity: ManagedIdentity } | IdentityTrouble;
+
+export interface IdentitiesWrites {
+  createIdentity(
+    input: Space & { id: string; fields: IdentityFields; note: string | null; actor: Actor },
+  ): Promise<IdentityAnswer>;
+  /** A higher cap or tier needs a person; `suspended` is set and lifted by the operator. */
+  changeIdentity(
+    input: Space & { id: string; change: Partial<IdentityFields>; note: string | null; actor: Actor },
+  ): Promise<IdentityAnswer>;
+  /** Its handle is free then; messages go on naming it. */
+  deleteIdentity(input: Space & { id: string; actor: Actor }): Promise<IdentityAnswer>;
+}
+
+export interface IdentitiesReads {
+  identities(input: Space & Paging): Promise<Page<ManagedIdentity>>;
+  /** By id or handle. */
+  identity(input: Space & { id: string }): Promise<ManagedIdentity | null>;
+}

@@ -1,0 +1,142 @@
+/** The part of the port that manages who may use the gateway: tenants, keys, apps, installations, plans; audit and usage. */
+import type { Mode } from '../../core/message.ts';
+import type { LimitDocument } from '../../policy/document.ts';
+import type { Standing } from '../../policy/facts.ts';
+import type { KeyRow, NewKey, Page, TenantRow } from '../store.ts';
+
+/** Who makes a change, for the audit log and for the question whether they may. */
+export type Actor = {
+  /** As shown in the audit log. */
+  name: string;
+  /** `key_…` or `operator`. */
+  id: string;
+  /** A person's key: it may loosen controls. */
+  mayApprove: boolean;
+  mayOperate: boolean;
+};
+
+/** Why a change that loosens a control was not made. */
+export type Refused = {
+  outcome: 'human_decision_required';
+  /** The scope it needs; null where the key has it and only the note is missing. */
+  needs: 'approve' | 'operate' | null;
+  /** What it would loosen. */
+  loosens: string[];
+};
+
+export type Paging = { limit: number; cursor: string | null };
+
+/** Absent: stays as it is. */
+export type TenantChange = Partial<{
+  name: string;
+  standing: Standing;
+  note: string | null;
+  trialEndsAt: number | null;
+  plan: string | null;
+  billing: 'none' | 'credits';
+  credits: number;
+  trust: 'new' | 'established';
+  locale: string | null;
+  notify: string[];
+}>;
+
+export type Account = { tenant: TenantRow; storageUsed: number; storageLimit: number | null };
+
+export type ResumeAnswer =
+  | { outcome: 'resumed'; account: Account }
+  /** It is not paused. */
+  | { outcome: 'conflict'; standing: Standing }
+  | Refused;
+
+export type AppRow = { no: number; id: string; name: string; createdAt: number };
+
+export type InstallationRow = {
+  no: number;
+  id: string;
+  appId: string;
+  appName: string;
+  name: string;
+  defaultFrom: string | null;
+  createdAt: number;
+};
+
+export type PlanDocument = {
+  limits?: LimitDocument[];
+  storage_bytes?: number | null;
+  retention_days?: number | null;
+  /** Recipients a UTC day for an identity of each tier. */
+  tiers?: Record<string, number>;
+};
+
+export type PlanRow = { name: string; document: PlanDocument; updatedAt: number };
+
+export type AuditRow = {
+  no: number;
+  tenantId: string | null;
+  mode: Mode | null;
+  at: number;
+  actor: string;
+  actorId: string | null;
+  action: string;
+  target: string | null;
+  note: string | null;
+  before: unknown;
+  after: unknown;
+};
+
+export type IssuedKey =
+  | { ok: true; key: KeyRow }
+  | { ok: false; missing: 'tenant' | 'app' }
+  /** What the new key would be allowed beyond the key that makes it. */
+  | { ok: false; beyond: { param: string; granted: string } };
+
+/** Numbers of one UTC hour by reason or outcome. */
+export type TallyRow = { hour: number; code: string; n: number };
+
+export interface ManagementWrites {
+  /** Null: no such tenant. Unlike `tenantById` it knows the credits; storage is the mode's. */
+  account(input: { tenantId: string; mode: Mode }): Promise<Account | null>;
+  /** Newest first. */
+  tenants(input: Paging): Promise<Page<TenantRow>>;
+  changeTenant(input: { tenantId: string; change: TenantChange; actor: Actor }): Promise<TenantRow | null>;
+  /** A conflict where the standing is none that a pause may replace, or others paused. */
+  pauseAccount(input: {
+    tenantNo: number;
+    mode: Mode;
+    note: string | null;
+    actor: Actor;
+  }): Promise<{ outcome: 'paused'; account: Account } | { outcome: 'conflict'; standing: Standing }>;
+  resumeAccount(input: { tenantNo: number; mode: Mode; note: string | null; actor: Actor }): Promise<ResumeAnswer>;
+  /** A key made by another key, which can hand on no more than it has. */
+  issueKey(input: { key: NewKey; byKeyNo: number }): Promise<IssuedKey>;
+  /** `mode` null: keys of both modes. Null: no such key. */
+  revokeTenantKey(input: { tenantNo: number; mode: Mode | null; id: string; actor: Actor }): Promise<KeyRow | null>;
+  /** Records when keys were last used. */
+  touchKeys(input: { used: [keyNo: number, at: number][] }): Promise<null>;
+  createApp(input: { id: string; name: string; actor: Actor }): Promise<AppRow>;
+  changeApp(input: { id: string; name: string; actor: Actor }): Promise<AppRow | null>;
+  deleteApp(input: { id: string; actor: Actor }): Promise<'deleted' | 'missing' | 'in_use'>;
+  changeInstallation(input: {
+    tenantNo: number;
+    id: string;
+    change: { name?: string; defaultFrom?: string | null };
+    actor: Actor;
+  }): Promise<InstallationRow | null>;
+  putPlan(input: { name: string; document: PlanDocument; actor: Actor }): Promise<PlanRow>;
+  deletePlan(input: { name: string; actor: Actor }): Promise<'deleted' | 'missing' | 'in_use'>;
+  /** Tallies of the hours from `since` up to `until`, both numbers of hours since the Unix epoch. */
+  tallies(input: { tenantNo: number; mode: Mode; since: number; until: number }): Promise<TallyRow[]>;
+}
+
+export interface ManagementReads {
+  keys(input: Paging & { tenantNo: number; mode: Mode | null }): Promise<Page<KeyRow>>;
+  keyById(input: { tenantNo: number; mode: Mode | null; id: string }): Promise<KeyRow | null>;
+  apps(input: Paging): Promise<Page<AppRow>>;
+  appById(input: { id: string }): Promise<AppRow | null>;
+  installations(input: Paging & { tenantNo: number }): Promise<Page<InstallationRow>>;
+  installationById(input: { tenantNo: number; id: string }): Promise<InstallationRow | null>;
+  plans(input: Paging): Promise<Page<PlanRow>>;
+  plan(input: { name: string }): Promise<PlanRow | null>;
+  /** `tenantNo` null: everything. A tenant's rows of the other mode are left out. Newest first. */
+  audit(input: Paging & { tenantNo: number | null; mode: Mode | null }): Promise<Page<AuditRow>>;
+}

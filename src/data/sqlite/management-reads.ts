@@ -1,0 +1,101 @@
+/** Lists and single rows of what is managed: keys, apps, installations, plans, audit, versions of policies. */
+import type { DatabaseSync } from 'node:sqlite';
+import type { AuditRow, ManagementReads } from '../port/management.ts';
+import type { PoliciesReads } from '../port/policies.ts';
+import { appOf, INSTALLATION_SELECT, installationOf, planOf } from './catalog.ts';
+import { below, pageOf } from './paging.ts';
+import { placeOf, policyVersionOf } from './policies.ts';
+import { keyOf, type Row } from './rows.ts';
+import { KEY_SELECT } from './tenants.ts';
+
+type Reads = ManagementReads & PoliciesReads;
+type Calls = {
+  [Name in keyof Reads]: (db: DatabaseSync, input: Parameters<Reads[Name]>[0]) => Awaited<ReturnType<Reads[Name]>>;
+};
+
+function auditRowOf(row: Row): AuditRow {
+  const json = (value: unknown): unknown => (value === null ? null : JSON.parse(value as string));
+  return {
+    no: row['no'] as number,
+    tenantId: row['tenant_id'] as string | null,
+    mode: row['mode'] as AuditRow['mode'],
+    at: row['at'] as number,
+    actor: row['actor'] as string,
+    actorId: row['actor_id'] as string | null,
+    action: row['action'] as string,
+    target: row['target'] as string | null,
+    note: row['note'] as string | null,
+    before: json(row['before']),
+    after: json(row['after']),
+  };
+}
+
+export const MANAGEMENT_READS: Calls = {
+  keys(db, { tenantNo, mode, limit, cursor }) {
+    const rows = db
+      .prepare(`${KEY_SELECT} WHERE k.tenant = ? AND (? IS NULL OR k.mode = ?) AND k.no < ? ORDER BY k.no DESC LIMIT ?`)
+      .all(tenantNo, mode, mode, below(cursor), limit + 1);
+    return pageOf(rows.map(keyOf), limit, ({ no }) => String(no));
+  },
+
+  keyById(db, { tenantNo, mode, id }) {
+    const row = db
+      .prepare(`${KEY_SELECT} WHERE k.id = ? AND k.tenant = ? AND (? IS NULL OR k.mode = ?)`)
+      .get(id, tenantNo, mode, mode);
+    return row === undefined ? null : keyOf(row);
+  },
+
+  apps(db, { limit, cursor }) {
+    const rows = db.prepare('SELECT * FROM app WHERE no < ? ORDER BY no DESC LIMIT ?').all(below(cursor), limit + 1);
+    return pageOf(rows.map(appOf), limit, ({ no }) => String(no));
+  },
+
+  appById(db, { id }) {
+    const row = db.prepare('SELECT * FROM app WHERE id = ?').get(id);
+    return row === undefined ? null : appOf(row);
+  },
+
+  installations(db, { tenantNo, limit, cursor }) {
+    const rows = db
+      .prepare(`${INSTALLATION_SELECT} WHERE i.tenant = ? AND i.no < ? ORDER BY i.no DESC LIMIT ?`)
+      .all(tenantNo, below(cursor), limit + 1);
+    return pageOf(rows.map(installationOf), limit, ({ no }) => String(no));
+  },
+
+  installationById(db, { tenantNo, id }) {
+    const row = db.prepare(`${INSTALLATION_SELECT} WHERE i.id = ? AND i.tenant = ?`).get(id, tenantNo);
+    return row === undefined ? null : installationOf(row);
+  },
+
+  plans(db, { limit, cursor }) {
+    const rows = db.prepare('SELECT * FROM plan WHERE name > ? ORDER BY name LIMIT ?').all(cursor ?? '', limit + 1);
+    return pageOf(rows.map(planOf), limit, ({ name }) => name);
+  },
+
+  plan(db, { name }) {
+    const row = db.prepare('SELECT * FROM plan WHERE name = ?').get(name);
+    return row === undefined ? null : planOf(row);
+  },
+
+  audit(db, { tenantNo, mode, limit, cursor }) {
+    const select = 'SELECT a.*, t.id AS tenant_id FROM audit a LEFT JOIN tenant t ON t.no = a.tenant';
+    const rows =
+      tenantNo === null
+        ? db.prepare(`${select} WHERE a.no < ? ORDER BY a.no DESC LIMIT ?`).all(below(cursor), limit + 1)
+        : db
+            .prepare(
+              `${select} WHERE a.tenant = ? AND (a.mode IS NULL OR a.mode = ?) AND a.no < ? ORDER BY a.no DESC LIMIT ?`,
+            )
+            .all(tenantNo, mode, below(cursor), limit + 1);
+    return pageOf(rows.map(auditRowOf), limit, ({ no }) => String(no));
+  },
+
+  policyVersions(db, { limit, cursor, ...place }) {
+    const rows = db
+      .prepare(
+        'SELECT * FROM policy_document WHERE owner = ? AND space = ? AND version < ? ORDER BY version DESC LIMIT ?',
+      )
+      .all(place.owner, placeOf(place), below(cursor), limit + 1);
+    return pageOf(rows.map(policyVersionOf), limit, ({ version }) => String(version));
+  },
+};
