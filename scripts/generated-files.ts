@@ -1,5 +1,7 @@
 /** Every file that is made from the code. A new one is a row here and a function that renders it. */
 
+import { configMarkdown } from './render/config-markdown.ts';
+import { openapiJson } from './render/openapi-json.ts';
 import { reasonsJson } from './render/reasons-json.ts';
 import { reasonsMarkdown } from './render/reasons-markdown.ts';
 
@@ -11,6 +13,8 @@ export type GeneratedFile = {
 };
 
 export const GENERATED_FILES: readonly GeneratedFile[] = [
+  { path: 'docs/reference/config.md', render: configMarkdown },
   { path: 'docs/reference/reasons.md', render: reasonsMarkdown },
+  { path: 'openapi.json', render: openapiJson },
   { path: 'reasons.json', render: reasonsJson },
 ];

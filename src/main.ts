@@ -4,13 +4,16 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import pino from 'pino';
+import { docsRoutes } from './admin/docs/routes.ts';
+import { eventRoutes } from './admin/events.ts';
 import { watchKeyUse } from './admin/key-use.ts';
 import { pageRoutes } from './admin/page/http.ts';
+import { reasonRoutes } from './admin/reasons.ts';
 import { adminRoutes } from './admin/routes.ts';
 import { sinkRoutes } from './admin/sink/http.ts';
 import { MailReader } from './admin/sink/mail-reader.ts';
 import { testClockRoutes } from './admin/test-clock.ts';
-import { readAddress } from './base/address.ts';
+import { addressKey } from './base/address.ts';
 import { makeKey, makeOperatorKey } from './base/api-key.ts';
 import { lockData } from './base/data-lock.ts';
 import { armFailpoint } from './base/failpoint.ts';
@@ -22,11 +25,13 @@ import { fileBlobs } from './data/blobs.ts';
 import { migrateFolder } from './data/sqlite/database.ts';
 import { openSqliteStore } from './data/sqlite/store.ts';
 import type { Store } from './data/store.ts';
+import { healthRoutes } from './http/health-routes.ts';
 import { buildServer } from './http/server.ts';
 import { intakeRoutes } from './intake/http.ts';
 import { Policies } from './intake/policies.ts';
 import { Intake } from './intake/submit.ts';
 import { openOutbound, startRelay } from './relay/relay.ts';
+import { returnRoutes } from './returns/http.ts';
 
 export type Gateway = {
   /** The line that says that all ports are open. */
@@ -34,6 +39,8 @@ export type Gateway = {
   /** What people read on the first start, or null. */
   welcome: string | null;
   store: Store;
+  /** How many clients wait for an event. */
+  eventWaiters: () => number;
   stop: () => Promise<void>;
 };
 
@@ -59,16 +66,21 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   const { store } = opened;
   const blobs = fileBlobs(join(directory, 'blobs'));
   let publicUrl = settings.publicUrl ?? '';
-  const gate = buildServer({ store, settings, operatorKey, publicUrl: () => publicUrl, log });
+  const gate = await buildServer({ store, settings, operatorKey, publicUrl: () => publicUrl, log });
   const intake = new Intake(store, blobs);
   const policies = new Policies(store);
   const { server, problems } = gate;
   const reader = new MailReader();
-  intakeRoutes(server, { intake, policies, problems });
+  intakeRoutes(server, { intake, policies, problems, store, blobs });
   adminRoutes(server, { store, problems, authenticator: gate.authenticator });
   testClockRoutes(server, { store, problems });
   sinkRoutes(server, { store, problems, reader, addressKey });
   pageRoutes(server, { store, authenticator: gate.authenticator, reader, publicUrl: () => publicUrl });
+  healthRoutes(server, { store, problems, metrics: gate.metrics });
+  reasonRoutes(server, problems);
+  const bell = eventRoutes(server, { store, problems });
+  returnRoutes(server, { store, problems, addressKey });
+  docsRoutes(server, { problems, publicUrl: () => publicUrl });
   const keys = await firstStart(store);
   let address: string;
   try {
@@ -107,6 +119,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
       listening: { http: address, smtp: null, inbound: null },
       welcome: keys === null ? null : welcomeText(address, keys),
       store,
+      eventWaiters: () => bell.count,
       async stop() {
         // What is accepted while the relay stops is durable and goes out after the next start.
         await Promise.all([within(gate.server.close(), settings.graceMs / 2), relay?.stop(settings.graceMs * 0.9)]);
@@ -171,12 +184,6 @@ export async function migrateData(settings: Settings): Promise<MigrateResult> {
   } finally {
     await locked.lock.release();
   }
-}
-
-/** The key by which an address is counted; null where the text is no address. */
-function addressKey(email: string): string | null {
-  const read = readAddress(email);
-  return read.ok ? read.address.key : null;
 }
 
 /** A secret of this installation: made once, kept in the data folder for its owner alone. */

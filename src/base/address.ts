@@ -37,6 +37,12 @@ for (const character of "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012
   atext[character.charCodeAt(0)] = 1;
 }
 
+/** The key of one bare address, or null where it is none. */
+export function addressKey(value: string): string | null {
+  const reading = readAddress(value);
+  return reading.ok ? reading.address.key : null;
+}
+
 /** Reads one bare address; `address.name` is null. */
 export function readAddress(value: string): AddressReading {
   if (value.length > maxOctets) return refused('An address has at most 254 octets, and a field holds one address.');

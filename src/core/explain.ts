@@ -215,12 +215,14 @@ export function smtpText(reason: DecidedReason, options: ExplainOptions): string
 function withIssues(reason: DecidedReason, issues: readonly Issue[] | undefined): DecidedReason {
   const first = issues?.[0];
   if (reason.code !== 'validation_failed' || first === undefined || 'issues' in reason.evidence) return reason;
-  const evidence = { ...reason.evidence, issues: issues!.length, param: first.param, message: first.message };
+  // The sentence around it has its own full stop.
+  const message = first.message.endsWith('.') ? first.message.slice(0, -1) : first.message;
+  const evidence = { ...reason.evidence, issues: issues!.length, param: first.param, message };
   return { ...reason, evidence };
 }
 
 /** Evidence as an answer has it: times in RFC 3339. */
-function writtenEvidence(evidence: Readonly<Record<string, unknown>>): Record<string, unknown> {
+export function writtenEvidence(evidence: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(evidence).map(([field, value]) => [
       field,

@@ -11,30 +11,22 @@ export interface Blobs {
   put(sha256: string, bytes: Uint8Array): Promise<void>;
   /** Null when there is no such blob. */
   get(sha256: string): Promise<Uint8Array | null>;
-  /**
-   * Removes a blob that no row holds. One that was put a short while ago stays, since its message may be on its way into
-   * the store: answers whether it is gone.
-   */
+  /** Keeps blobs from being removed until the function it returns is called: while their message is on its way into the store. */
+  hold(names: readonly string[]): () => void;
+  /** Removes a blob that no row names. Answers whether it is gone: one that is held stays. */
   remove(sha256: string): Promise<boolean>;
 }
 
 const NAME = /^[0-9a-f]{64}$/;
-/** Longer than any request takes from its blobs to its rows. */
-const ON_ITS_WAY_MS = 30 * 60_000;
 
 export function fileBlobs(directory: string): Blobs {
   let writing = 0;
-  const wanted = new Map<string, number>();
+  const held = new Map<string, number>();
   const removing = new Map<string, Promise<void>>();
-  const isWanted = (sha256: string): boolean => (wanted.get(sha256) ?? 0) > performance.now() - ON_ITS_WAY_MS;
-  const want = (sha256: string): void => {
-    // In order of the last wish, so that old ones are met first.
-    wanted.delete(sha256);
-    wanted.set(sha256, performance.now());
-    for (const old of wanted.keys()) {
-      if (isWanted(old)) break;
-      wanted.delete(old);
-    }
+  const release = (sha256: string): void => {
+    const holds = (held.get(sha256) ?? 1) - 1;
+    if (holds > 0) held.set(sha256, holds);
+    else held.delete(sha256);
   };
   const pathOf = (sha256: string): { folder: string; path: string } => {
     if (!NAME.test(sha256)) throw new RangeError('a blob is named by its SHA-256 in lower-case hex');
@@ -44,7 +36,6 @@ export function fileBlobs(directory: string): Blobs {
   return {
     async put(sha256, bytes) {
       const { folder, path } = pathOf(sha256);
-      want(sha256);
       await removing.get(sha256);
       const known = await stat(path).catch(() => null);
       if (known?.size === bytes.length) return;
@@ -68,8 +59,14 @@ export function fileBlobs(directory: string): Blobs {
         throw error;
       }
     },
+    hold(names) {
+      for (const name of names) held.set(name, (held.get(name) ?? 0) + 1);
+      return () => {
+        for (const name of names) release(name);
+      };
+    },
     async remove(sha256) {
-      if (isWanted(sha256)) return false;
+      if (held.has(sha256)) return false;
       const gone = unlink(pathOf(sha256).path).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== 'ENOENT') throw error;
       });

@@ -21,6 +21,8 @@ import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
 import type { ManagementReads, ManagementWrites } from './port/management.ts';
 import type { MessagesReads, MessagesWrites } from './port/messages.ts';
 import type { PoliciesReads, PoliciesWrites } from './port/policies.ts';
+import type { QueueReads } from './port/queue.ts';
+import type { ReturnsWrites } from './port/returns.ts';
 
 export type { LimitStanding, LimitState } from '../policy/headroom.ts';
 
@@ -367,6 +369,7 @@ export interface StoreWrites
     ContactsWrites,
     DeliveryWrites,
     MessagesWrites,
+    ReturnsWrites,
     TestClockWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer>;
   /** Decides and changes nothing. */
@@ -411,6 +414,7 @@ export interface StoreReads
     CaptureReads,
     MessagesReads,
     EventsReads,
+    QueueReads,
     TestClockReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;
@@ -429,8 +433,8 @@ export interface StoreReads
 export interface Store extends StoreWrites, StoreReads {
   /** Calls back whenever something may have become due. */
   onDue(listener: () => void): void;
-  /** Calls back after events were committed. */
-  onEvents(listener: () => void): void;
+  /** Calls back after events were committed, with the tenants and modes that have new ones. */
+  onEvents(listener: (changed: readonly Space[]) => void): void;
   /** Null when healthy, else the sentence that says why not. */
   health(): Promise<string | null>;
   /** Figures of the implementation, for metrics and benches. */

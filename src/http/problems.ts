@@ -1,6 +1,6 @@
 /** Problem answers (RFC 9457): one way out for every refusal, with its headers. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type DecidedReason, type Issue, type ProblemInput, problem } from '../core/explain.ts';
+import { type DecidedReason, type Issue, type ProblemBody, type ProblemInput, problem } from '../core/explain.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import { formatTime } from '../core/time.ts';
 
@@ -23,11 +23,12 @@ export class Problems {
     this.options = options;
   }
 
+  /** Known only once the server listens, so it is asked for each time. */
   get docsBase(): string {
     return this.options.docsBase();
   }
 
-  body(request: FastifyRequest, input: Omit<ProblemInput, 'requestId'>) {
+  body(request: FastifyRequest, input: Omit<ProblemInput, 'requestId'>): ProblemBody {
     const full = { risk: CALM, ...input, requestId: request.id };
     return problem(full, { docsBase: this.docsBase, locale: languageOf(request) });
   }
@@ -40,32 +41,14 @@ export class Problems {
     now = Date.now(),
   ): FastifyReply {
     const body = this.body(request, input);
-    reply.code(body.status).type('application/problem+json; charset=utf-8');
-    if (RETRYABLE_STATUSES.has(body.status) && body.retryable && body.retry_at !== null) {
-      reply.header('Retry-After', Math.max(1, Math.ceil((Date.parse(body.retry_at) - now) / 1000)));
-    }
-    return reply.send(body);
+    const wait = retryAfterSeconds(body, now);
+    if (wait !== null) reply.header('Retry-After', wait);
+    return reply.code(body.status).type(PROBLEM_TYPE).send(body);
   }
 
   /** A refusal with one reason that is about the request itself. */
-  refuse(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    code: ReasonCode,
-    more: {
-      evidence?: Record<string, unknown>;
-      detail?: string;
-      param?: string | null;
-      errors?: readonly Issue[];
-      clearsAt?: number | null;
-      retryAfterSeconds?: number;
-    } = {},
-  ): FastifyReply {
-    const clearsAt =
-      more.retryAfterSeconds === undefined ? (more.clearsAt ?? null) : Date.now() + more.retryAfterSeconds * 1000;
-    const reason: DecidedReason = { code, scope: null, clearsAt, evidence: more.evidence ?? {} };
-    const { detail, param, errors } = more;
-    return this.send(request, reply, { reasons: [reason], messageId: null, detail, param, errors });
+  refuse(request: FastifyRequest, reply: FastifyReply, code: ReasonCode, more: Refusal = {}): FastifyReply {
+    return this.send(request, reply, refusal(code, more));
   }
 
   invalid(request: FastifyRequest, reply: FastifyReply, errors: readonly Issue[]): FastifyReply {
@@ -73,6 +56,32 @@ export class Problems {
   }
 }
 
+export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
+
+export type Refusal = {
+  evidence?: Record<string, unknown>;
+  detail?: string;
+  param?: string | null;
+  errors?: readonly Issue[];
+  clearsAt?: number | null;
+  retryAfterSeconds?: number;
+};
+
+/** The problem of one reason that is about the request itself. */
+export function refusal(code: ReasonCode, more: Refusal = {}): Omit<ProblemInput, 'requestId'> {
+  const clearsAt =
+    more.retryAfterSeconds === undefined ? (more.clearsAt ?? null) : Date.now() + more.retryAfterSeconds * 1000;
+  const reason: DecidedReason = { code, scope: null, clearsAt, evidence: more.evidence ?? {} };
+  const { detail, param, errors } = more;
+  return { reasons: [reason], messageId: null, detail, param, errors };
+}
+
 const RETRYABLE_STATUSES: ReadonlySet<number> = new Set([408, 409, 429, 503]);
+
+/** What `Retry-After` says beside a problem, or null where it has none. */
+export function retryAfterSeconds(body: ProblemBody, now: number): number | null {
+  if (!RETRYABLE_STATUSES.has(body.status) || !body.retryable || body.retry_at === null) return null;
+  return Math.max(1, Math.ceil((Date.parse(body.retry_at) - now) / 1000));
+}
 
 export { formatTime };

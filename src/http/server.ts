@@ -9,6 +9,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import fastifySwagger from '@fastify/swagger';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { newId } from '../base/ids.ts';
 import { findFlaws, parseJson } from '../base/json.ts';
@@ -18,7 +19,10 @@ import { Authenticator } from './authenticate.ts';
 import { BodyGuard } from './body-guard.ts';
 import type { Caller } from './caller.ts';
 import { setHeadroom } from './headroom-headers.ts';
+import { Metrics } from './metrics.ts';
+import { OPENAPI } from './openapi.ts';
 import { Problems } from './problems.ts';
+import { RouteTable } from './route-table.ts';
 import { schemaErrors } from './schema-errors.ts';
 
 export type Log = {
@@ -29,6 +33,7 @@ export type Log = {
 
 export type Gate = {
   server: FastifyInstance;
+  metrics: Metrics;
   problems: Problems;
   authenticator: Authenticator;
 };
@@ -45,13 +50,14 @@ declare module 'fastify' {
   }
 }
 
-export function buildServer(input: {
+/** The server with all but its routes. Whatever serves HTTP is mounted on it, before it listens. */
+export async function buildServer(input: {
   store: Store;
   settings: Settings;
   operatorKey: string;
   publicUrl: () => string;
   log: Log;
-}): Gate {
+}): Promise<Gate> {
   const { store, settings, log } = input;
   const tls = settings.tlsCert === null ? {} : { https: tlsOptions(settings) };
   const server = fastify({
@@ -74,6 +80,11 @@ export function buildServer(input: {
   }) as unknown as FastifyInstance;
   const problems = new Problems({ docsBase: () => `${input.publicUrl()}/docs/reasons/` });
   const authenticator = new Authenticator(store, input.operatorKey);
+  const routes = new RouteTable(server);
+  const metrics = new Metrics(server, store);
+  // Schemas of answers document them; an answer may hold more, and plain JSON is as fast.
+  server.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
+  await server.register(fastifySwagger, OPENAPI);
   server.decorateRequest('caller', null);
   server.decorateRequest('headroomSet', false);
   readBodies(server);
@@ -93,9 +104,23 @@ export function buildServer(input: {
     else addHeadroom(request, reply, store).then(() => done(null, payload));
   });
   new BodyGuard(problems).mount(server);
+  endConnectionsOnStop(server);
   server.setErrorHandler((error: FastifyError, request, reply) => answerFault(error, request, reply, problems, log));
-  server.setNotFoundHandler((request, reply) => answerNowhere(server, request, reply, problems));
-  return { server, problems, authenticator };
+  server.setNotFoundHandler((request, reply) => answerNowhere(routes, request, reply, problems));
+  return { server, problems, authenticator, metrics };
+}
+
+/** Once it stops, a connection ends with its answer: kept alive it would hold the stop up for as long as it may idle. */
+function endConnectionsOnStop(server: FastifyInstance): void {
+  let isStopping = false;
+  server.addHook('preClose', (done) => {
+    isStopping = true;
+    done();
+  });
+  server.addHook('onResponse', (request, _reply, done) => {
+    if (isStopping) request.raw.socket.end();
+    done();
+  });
 }
 
 function tlsOptions(settings: Settings): { cert: Buffer; key: Buffer } {
@@ -269,30 +294,17 @@ async function answerFault(
   return problems.refuse(request, reply, 'internal_error', { evidence: { reference: request.id } });
 }
 
-const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
-
 async function answerNowhere(
-  server: FastifyInstance,
+  routes: RouteTable,
   request: FastifyRequest,
   reply: FastifyReply,
   problems: Problems,
 ): Promise<FastifyReply> {
   const path = request.url.split('?')[0]!;
-  const allowed = METHODS.filter(
-    (method) => server.findRoute({ method, url: path }) !== null || matches(server, method, path),
-  );
-  if (allowed.length === 0)
-    return problems.refuse(request, reply, 'not_found', { evidence: { path: path.slice(0, 200) } });
-  reply.header('Allow', allowed.join(', '));
-  return problems.refuse(request, reply, 'method_not_allowed', {
-    evidence: { method: request.method, allowed: allowed.join(', ') },
-  });
-}
-
-/** Whether a route with parameters serves the path by this method. */
-function matches(server: FastifyInstance, method: string, path: string): boolean {
-  const router = server as unknown as { routeTable?: [string, RegExp][] };
-  return router.routeTable?.some(([by, pattern]) => by === method && pattern.test(path)) ?? false;
+  const allowed = routes.methodsFor(path).join(', ');
+  if (allowed === '') return problems.refuse(request, reply, 'not_found', { evidence: { path: path.slice(0, 200) } });
+  reply.header('Allow', allowed);
+  return problems.refuse(request, reply, 'method_not_allowed', { evidence: { method: request.method, allowed } });
 }
 
 /** Requests so broken that no route is found: answered on the bare socket. */

@@ -235,7 +235,7 @@ export function decodeBase64(text: string): Uint8Array | null {
 }
 
 /** Windows programs (MZ with a PE, NE, LE or LX header), ELF, Mach-O and Java classes. */
-function isProgram(bytes: Uint8Array): boolean {
+export function isProgram(bytes: Uint8Array): boolean {
   if (bytes.length < 8) return false;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const magic = view.getUint32(0);

@@ -3,15 +3,21 @@
  * Postern's own format goes through here; nothing is decided.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type DecidedReason, explainReason, explainWarning } from '../core/explain.ts';
+import {
+  type DecidedReason,
+  type ExplainedWarning,
+  explainReason,
+  explainWarning,
+  type ProblemInput,
+} from '../core/explain.ts';
 import { precedence, REASONS } from '../core/reasons.ts';
 import type { RecipientState } from '../core/states.ts';
 import { messageStatus } from '../core/states.ts';
 import { formatTime } from '../core/time.ts';
-import type { Admission, LimitStanding, LimitState, RecipientVerdict, Checked as StoreChecked } from '../data/store.ts';
+import type { Admission, LimitStanding, LimitState, RecipientVerdict } from '../data/store.ts';
 import { setHeadroom } from '../http/headroom-headers.ts';
 import { limitBody } from '../http/limit-state.ts';
-import { CALM, languageOf, type Problems } from '../http/problems.ts';
+import { CALM, languageOf, PROBLEM_TYPE, type Problems, retryAfterSeconds } from '../http/problems.ts';
 import { type Limit, type Policy, withIdentityCap } from '../policy/document.ts';
 import { limitState, standingAfter } from '../policy/headroom.ts';
 import type { DecidedWarning } from '../policy/verdict.ts';
@@ -75,7 +81,7 @@ function tellersByDomain(recipients: readonly RecipientVerdict[], consumed: bool
   return tellers;
 }
 
-const STATE_OF: Record<RecipientVerdict['verdict'], RecipientState> = {
+export const STATE_OF: Record<RecipientVerdict['verdict'], RecipientState> = {
   accept: 'accepted',
   schedule: 'scheduled',
   hold: 'held',
@@ -96,7 +102,7 @@ function recipientBody(one: RecipientVerdict, limits: readonly LimitState[], tex
 }
 
 /** When waiting helps: the earliest time over the refused recipients that have one. */
-export function retryAtOf(recipients: readonly RecipientVerdict[]): number | null {
+export function retryAtOf(recipients: readonly Pick<RecipientVerdict, 'verdict' | 'reasons'>[]): number | null {
   let earliest: number | null = null;
   for (const one of recipients) {
     if (one.verdict !== 'block') continue;
@@ -108,26 +114,38 @@ export function retryAtOf(recipients: readonly RecipientVerdict[]): number | nul
   return earliest;
 }
 
-/** The body of a 202. */
-export function acceptedBody(admission: Admission, headroom: Headroom, texts: Texts): Record<string, unknown> {
-  const retryAt = retryAtOf(admission.recipients);
-  const warnings = new Map<string, unknown>();
+/** The recipient whose primary reason comes first in the catalogue: the problem is its. */
+export function foremost<One extends { reasons: RecipientVerdict['reasons'] }>(recipients: readonly One[]): One {
+  const rank = (one: One): number => {
+    const primary = one.reasons.find(({ code }) => REASONS[code].http !== null);
+    return primary === undefined ? Number.POSITIVE_INFINITY : precedence(primary.code);
+  };
+  return [...recipients].sort((a, b) => rank(a) - rank(b))[0]!;
+}
+
+/** Warnings about the whole message, each once: those of a recipient stand with it. */
+export function messageWarnings(admission: Pick<Admission, 'recipients'>, texts: Texts): ExplainedWarning[] {
+  const warnings = new Map<string, ExplainedWarning>();
   for (const one of admission.recipients) {
     for (const warning of one.warnings) {
       const kind = warning.scope?.kind;
       if (kind === 'recipient' || kind === 'recipient_domain') continue;
-      warnings.set(
-        `${warning.code} ${warning.evidence['limit_name']}`,
-        explainWarning(warning as DecidedWarning, texts),
-      );
+      const name = `${warning.code} ${warning.evidence['limit_name']}`;
+      warnings.set(name, explainWarning(warning as DecidedWarning, texts));
     }
   }
+  return [...warnings.values()];
+}
+
+/** The body of a 202. */
+export function acceptedBody(admission: Admission, headroom: Headroom, texts: Texts): Record<string, unknown> {
+  const retryAt = retryAtOf(admission.recipients);
   return {
     id: admission.messageId,
     status: messageStatus(admission.recipients.map((one) => STATE_OF[one.verdict])),
     created_at: formatTime(admission.createdAt),
     recipients: admission.recipients.map((one, i) => recipientBody(one, headroom.recipients[i] ?? [], texts)),
-    warnings: [...warnings.values()],
+    warnings: messageWarnings(admission, texts),
     limits: headroom.message.map(limitBody),
     risk: CALM,
     retry_at: retryAt === null ? null : formatTime(retryAt),
@@ -135,77 +153,68 @@ export function acceptedBody(admission: Admission, headroom: Headroom, texts: Te
   };
 }
 
-/** The body of a check: the whole verdict, with every rule's answer. */
-export function checkBody(checked: StoreChecked, headroom: Headroom, texts: Texts): Record<string, unknown> {
-  const verdicts = new Set(checked.recipients.map((one) => one.verdict));
-  return {
-    verdict: verdicts.size === 1 ? [...verdicts][0] : 'partial',
-    recipients: checked.recipients.map((one, i) => ({
-      email: one.email,
-      verdict: one.verdict,
-      scheduled_at: one.verdict === 'schedule' ? formatTime(one.departAt) : null,
-      reasons: one.reasons.map((reason) => explainReason(reason as DecidedReason, texts)),
-      warnings: one.warnings.map((warning) => explainWarning(warning as DecidedWarning, texts)),
-      limits: (headroom.recipients[i] ?? []).map(limitBody),
-      trace: checked.traces[i] ?? [],
-    })),
-    limits: headroom.message.map(limitBody),
-    risk: CALM,
-  };
-}
-
-/** The recipient whose primary reason comes first in the catalogue: the problem is its. */
-function foremost(recipients: readonly RecipientVerdict[]): RecipientVerdict {
-  return [...recipients].sort((a, b) => precedence(a.reasons[0]!.code) - precedence(b.reasons[0]!.code))[0]!;
-}
-
-/** The problem of a message all of whose recipients are refused. */
-export function refusedBody(
-  request: FastifyRequest,
-  problems: Problems,
-  admission: Admission,
-  headroom: Headroom,
-  texts: Texts,
-) {
-  const main = foremost(admission.recipients);
-  return problems.body(request, {
-    reasons: main.reasons as readonly DecidedReason[],
-    recipients: admission.recipients.map((one, i) => recipientBody(one, headroom.recipients[i] ?? [], texts)),
-    limits: headroom.message.map(limitBody),
-    messageId: admission.messageId,
-    retryAt: retryAtOf(admission.recipients),
-  });
-}
-
 export function textsOf(request: FastifyRequest, problems: Problems): Texts {
   return { docsBase: problems.docsBase, locale: languageOf(request) };
 }
 
-/** Answers a decided send: 202, or the primary reason's problem. */
-export function sendOutcome(
+/** What is answered to one send, as a value: a door of its own, or an element of a batch. */
+export type Outcome = {
+  status: number;
+  body: object;
+  headers: Record<string, string | number>;
+  /** The limits for the headers; null where nothing was decided. */
+  headroom: { limits: LimitState[]; now: number } | null;
+};
+
+/** The outcome of a decided send: 202, or the primary reason's problem. */
+export function decidedOutcome(
   request: FastifyRequest,
-  reply: FastifyReply,
   problems: Problems,
   admission: Admission,
   policy: Policy,
   replayed: boolean,
-): FastifyReply {
+): Outcome {
   const accepted = admission.recipients.some((one) => one.verdict !== 'block');
   const headroom = headroomOf(admission, policy, accepted);
-  request.headroomSet = true;
-  setHeadroom(reply, headroom.message, admission.createdAt);
-  if (replayed) reply.header('Idempotent-Replayed', 'true');
   const texts = textsOf(request, problems);
-  if (accepted)
-    return reply
-      .code(202)
-      .type('application/json; charset=utf-8')
-      .send(acceptedBody(admission, headroom, texts));
-  const body = refusedBody(request, problems, admission, headroom, texts);
-  const main = REASONS[body.code];
-  if (main.retryable && body.retry_at !== null) {
-    const wait = Math.ceil((Date.parse(body.retry_at) - admission.createdAt) / 1000);
-    reply.header('Retry-After', Math.max(1, wait));
+  const headers: Outcome['headers'] = replayed ? { 'Idempotent-Replayed': 'true' } : {};
+  const shown = { limits: headroom.message, now: admission.createdAt };
+  if (accepted) return { status: 202, body: acceptedBody(admission, headroom, texts), headers, headroom: shown };
+  return problemOutcome(request, problems, refused(admission, headroom, texts), {
+    now: admission.createdAt,
+    headroom: shown,
+  });
+}
+
+/** The problem of a message all of whose recipients are refused. */
+function refused(admission: Admission, headroom: Headroom, texts: Texts): Omit<ProblemInput, 'requestId'> {
+  return {
+    reasons: foremost(admission.recipients).reasons as readonly DecidedReason[],
+    recipients: admission.recipients.map((one, i) => recipientBody(one, headroom.recipients[i] ?? [], texts)),
+    limits: headroom.message.map(limitBody),
+    messageId: admission.messageId,
+    retryAt: retryAtOf(admission.recipients),
+  };
+}
+
+export function problemOutcome(
+  request: FastifyRequest,
+  problems: Problems,
+  input: Omit<ProblemInput, 'requestId'>,
+  more: { now?: number; headroom?: Outcome['headroom']; headers?: Outcome['headers'] } = {},
+): Outcome {
+  const body = problems.body(request, input);
+  const wait = retryAfterSeconds(body, more.now ?? Date.now());
+  const headers = { ...more.headers, ...(wait === null ? {} : { 'Retry-After': wait }) };
+  return { status: body.status, body, headers, headroom: more.headroom ?? null };
+}
+
+export function answerWith(request: FastifyRequest, reply: FastifyReply, outcome: Outcome): FastifyReply {
+  for (const name in outcome.headers) reply.header(name, outcome.headers[name]);
+  if (outcome.headroom !== null) {
+    request.headroomSet = true;
+    setHeadroom(reply, outcome.headroom.limits, outcome.headroom.now);
   }
-  return reply.code(body.status).type('application/problem+json; charset=utf-8').send(body);
+  const type = outcome.status < 400 ? 'application/json; charset=utf-8' : PROBLEM_TYPE;
+  return reply.code(outcome.status).type(type).send(outcome.body);
 }

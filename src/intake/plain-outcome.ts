@@ -2,7 +2,8 @@
 import { type DecidedReason, problem } from '../core/explain.ts';
 import { precedence, type ReasonCode } from '../core/reasons.ts';
 import { simulatedReason } from '../core/simulator.ts';
-import { acceptedBody, checkBody, headroomOf, retryAtOf, type Texts } from './outcome.ts';
+import { checkBody } from './check.ts';
+import { acceptedBody, headroomOf, retryAtOf, type Texts } from './outcome.ts';
 import type { Policies } from './policies.ts';
 import type { Checked, Submitted } from './submit.ts';
 
@@ -47,7 +48,7 @@ export async function checkedText(checked: Checked, policies: Policies, texts: T
   if (answer.outcome === 'invalid')
     return { ok: false, cause: 'invalid', message: `${answer.param}: ${answer.message}` };
   const body = checkBody(answer, headroomOf(answer, await policies.get(answer.policyVersion), false), texts);
-  return body['verdict'] === 'block'
+  return (body as { verdict: string }).verdict === 'block'
     ? { ok: false, cause: 'refused', message: 'Every recipient would be refused.', output: body }
     : { ok: true, output: body };
 }

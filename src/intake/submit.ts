@@ -82,7 +82,7 @@ export class Intake {
   async check(input: SubmitInput): Promise<Checked> {
     const reading = await this.read(input);
     if (!reading.ok) return reading.result as Checked;
-    const request = await this.request(input, reading.submission, false);
+    const { request } = this.request(input, reading.submission);
     return { outcome: 'answer', answer: await this.store.check(request) };
   }
 
@@ -106,25 +106,37 @@ export class Intake {
   }
 
   private async admit(input: SubmitInput, reading: Reading & { ok: true }): Promise<Submitted> {
-    for (const { sha256: name, bytes } of reading.files) await this.blobs.put(name, bytes);
-    const request = await this.request(input, reading.submission, true);
-    return { outcome: 'answer', answer: await this.store.admit(request) };
+    const { request, large } = this.request(input, reading.submission);
+    const files = large === null ? reading.files : [...reading.files, large];
+    const named = [...files, ...request.blobs].map(({ sha256: name }) => name);
+    if (named.length === 0) return { outcome: 'answer', answer: await this.store.admit(request) };
+    const release = this.blobs.hold(named);
+    let answer: AdmitAnswer;
+    try {
+      await Promise.all(files.map(({ sha256: name, bytes }) => this.blobs.put(name, bytes)));
+      answer = await this.store.admit(request);
+    } finally {
+      release();
+    }
+    if (answer.outcome === 'refused' || answer.outcome === 'invalid') await this.forget(named);
+    return { outcome: 'answer', answer };
   }
 
-  private async storeBody(body: string, size: number, keep: boolean): Promise<{ sha256: string; size: number }> {
-    const bytes = Buffer.from(body);
-    const name = sha256(bytes);
-    if (keep) await this.blobs.put(name, bytes);
-    return { sha256: name, size };
+  /** What is not stored leaves nothing on the disk either. */
+  private async forget(named: string[]): Promise<void> {
+    for (const name of await this.store.unusedBlobs({ sha256s: named })) await this.blobs.remove(name);
   }
 
-  private async request(input: SubmitInput, submission: Submission, keep: boolean): Promise<AdmitRequest> {
+  private request(
+    input: SubmitInput,
+    submission: Submission,
+  ): { request: AdmitRequest; large: { sha256: string; bytes: Uint8Array } | null } {
     const body = JSON.stringify(submission);
     const bodyBytes = Buffer.byteLength(body);
-    const bodyBlob = bodyBytes > INLINE_BYTES ? await this.storeBody(body, bodyBytes, keep) : null;
+    const large = bodyBytes > INLINE_BYTES ? largeBody(body) : null;
     const keyed = input.idempotencyKey !== null || submission.dedupeKey !== null;
     const print = keyed ? fingerprint(submission) : '';
-    return {
+    const request: AdmitRequest = {
       principal: input.principal,
       requestId: input.requestId,
       kind: submission.kind,
@@ -137,9 +149,9 @@ export class Intake {
       subject: submission.subject,
       meta: metaOf(submission),
       recipients: recipientsOf(submission, input.principal.mode),
-      body: bodyBlob === null ? body : '',
+      body: large === null ? body : '',
       bodyBytes,
-      bodyBlob,
+      bodyBlob: large === null ? null : { sha256: large.sha256, size: bodyBytes },
       blobs: submission.attachments.map(({ sha256: name, size }) => ({ sha256: name, size })),
       idempotency: input.idempotencyKey === null ? null : { key: input.idempotencyKey, fingerprint: print },
       dedupe:
@@ -148,7 +160,13 @@ export class Intake {
           : { key: submission.dedupeKey, fingerprint: print, block: submission.onDuplicate === 'block' },
       contentHash: null,
     };
+    return { request, large };
   }
+}
+
+function largeBody(body: string): { sha256: string; bytes: Uint8Array } {
+  const bytes = Buffer.from(body);
+  return { sha256: sha256(bytes), bytes };
 }
 
 function nothing(): void {}

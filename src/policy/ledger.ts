@@ -90,7 +90,8 @@ export function applyChange(change: Change, nowSecond: number): void {
     state[change.unit] = series;
   }
   addUnits(series, change.second, change.units);
-  if (series.at.length > 1) prune(series, nowSecond, change.horizonSeconds);
+  // A place given back may have been counted under a policy that looked less far back than the one in force.
+  if (change.units > 0 && series.at.length > 1) prune(series, nowSecond, change.horizonSeconds);
 }
 
 /**

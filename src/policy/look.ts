@@ -108,11 +108,10 @@ const ABSENT: LimitFact = { used: 0, resetsAt: null, freeAt: 0, units: 0 };
 
 /** Departures up to this second are forgotten by a limit that a reply resets. */
 export function sinceReply(limit: Limit, contact: ContactState): number {
-  const resets = limit.resetOnReply && limit.scope === 'recipient';
-  return resets && contact.lastReplyAt !== null ? Math.floor(contact.lastReplyAt / 1000) : 0;
+  return limit.resetOnReply && contact.lastReplyAt !== null ? Math.floor(contact.lastReplyAt / 1000) : 0;
 }
 
-/** The last departure to the contact up to `second` that no reply has followed, or null. */
+/** The last departure to the contact up to `second` that no reply has followed, in milliseconds, or null. */
 function lastUnanswered(contact: ContactState, second: number): number | null {
   const last = latestUpTo(seriesIn(contact, 'recipient'), second);
   const answered = contact.lastReplyAt === null ? 0 : Math.floor(contact.lastReplyAt / 1000);
@@ -237,8 +236,8 @@ function placeIn(
 
 /** Cooldowns look at departures up to one's own, so a later place may meet one that was reserved before it. */
 function afterCooldown(contact: ContactState, cooldownSeconds: number, second: number): number {
-  const last = cooldownSeconds === 0 ? null : latestUpTo(seriesIn(contact, 'recipient'), second);
-  return last === null ? second : Math.max(second, last + cooldownSeconds);
+  const last = cooldownSeconds === 0 ? null : lastUnanswered(contact, second);
+  return last === null ? second : Math.max(second, last / 1000 + cooldownSeconds);
 }
 
 /** The most units that depart in this second in any of the limits. */

@@ -65,6 +65,21 @@ blockquote { margin: 0.75rem 0; padding: 0.1rem 1rem; border-left: 4px solid var
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: 0.45rem 1rem 0.45rem 0; border-bottom: 1px solid var(--line); }
 th { white-space: nowrap; color: var(--soft); font-weight: 600; font-size: 0.85rem; }
+.index { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 0 1.5rem; margin-top: 1.5rem; }
+.index ul { list-style: none; margin: 0; padding: 0; }
+.index h3 { margin-bottom: 0.25rem; }
+.index code { background: none; padding: 0; }
+h3 { font-size: 1.05rem; line-height: 1.3; margin: 1.75rem 0 0.4rem; }
+h4 { font-size: 0.95rem; margin: 1.25rem 0 0.25rem; }
+small { color: var(--soft); font-size: 0.85em; font-weight: 400; }
+.route { border-top: 1px solid var(--line); padding: 0.25rem 0 1rem; }
+.route:target { background: var(--panel); box-shadow: 0 0 0 0.75rem var(--panel); }
+.route h3 code { font-size: 1em; background: none; padding: 0; }
+.method { display: inline-block; min-width: 4rem; color: var(--link); font-size: 0.85rem; letter-spacing: 0.03em; }
+.method.delete { color: var(--stop); }
+.method.patch, .method.put { color: var(--wait); }
+.method.get { color: var(--pass); }
+details summary { cursor: pointer; color: var(--link); }
 .near { display: flex; justify-content: space-between; gap: 1rem; margin-top: 2.5rem; }
 footer { color: var(--soft); padding-top: 2rem; padding-bottom: 3rem; }
 @media print {

@@ -1,7 +1,7 @@
 /** Headroom as bars: what is used of each limit, what is left, and when more comes free. */
 import type { LimitState } from '../../data/store.ts';
 import { type Html, html } from '../docs/html.ts';
-import { outside, time, windowWords } from './words.ts';
+import { count, outside, time, windowWords } from './words.ts';
 
 export function headroomView(limits: readonly LimitState[]): Html {
   if (limits.length === 0) {
@@ -16,9 +16,9 @@ function limitView(limit: LimitState): Html {
   const unit = limit.limit === 1 ? limit.unit : `${limit.unit}s`;
   return html`<li class="card limit">
 <p class="limit-name"><strong>${outside(limit.name)}</strong> <span>${limit.scope.kind}</span></p>
-<p class="figure ${level}"><b>${limit.remaining}</b> left</p>
+<p class="figure ${level}"><b>${count(limit.remaining)}</b> left</p>
 <svg class="bar" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"><rect class="track" width="100" height="6" rx="1"/><rect class="fill-${level}" width="${(share * 100).toFixed(2)}" height="6" rx="1"/></svg>
-<p class="limit-rest">${limit.used} of ${limit.limit} ${unit} used ${windowWords(limit.window)}${
+<p class="limit-rest">${count(limit.used)} of ${count(limit.limit)} ${unit} used ${windowWords(limit.window)}${
     limit.resetsAt === null ? '' : html`<br>more comes free at ${time(limit.resetsAt)}`
   }</p>
 </li>`;

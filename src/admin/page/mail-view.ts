@@ -49,7 +49,7 @@ export function mailPage({ base }: Visit, { row, mail }: ReadCapture): Html {
   return html`<p class="back"><a href="${base}/page/mail">← All mail</a></p>
 <h1>${subject(mail)}</h1>
 <dl class="envelope">
-<div><dt>From</dt><dd>${mail.from === null ? '–' : outside(mail.from)}</dd></div>
+<div><dt>From</dt><dd>${sender(mail)}</dd></div>
 <div><dt>To</dt><dd>${address(row.to)}</dd></div>
 <div><dt>Return path</dt><dd>${row.from === '' ? '<>' : address(row.from)}</dd></div>
 <div><dt>Received</dt><dd>${time(row.receivedAt)} · ${size(row.raw.length)} · <a href="${base}/page/mail/${row.id}/raw">Download</a></dd></div>
@@ -62,6 +62,12 @@ ${mail.attachments.length === 0 ? '' : filePart(mail)}
 <h2>Headers</h2>
 <table class="headers"><tbody>
 ${mail.headers.map(([name, value]) => html`<tr><th scope="row">${outside(name)}</th><td>${outside(value)}</td></tr>\n`)}</tbody></table>`;
+}
+
+function sender({ from }: ReadMail): Html | string {
+  if (from === null) return '–';
+  if (from.name === '') return address(from.address);
+  return html`${outside(from.name)} &lt;${address(from.address)}&gt;`;
 }
 
 function incomplete({ incomplete: why }: ReadMail): Html | '' {

@@ -66,6 +66,7 @@ h1 { font-size: 1.6rem; line-height: 1.25; margin: 1rem 0 1rem; overflow-wrap: a
 h2 { font-size: 1.05rem; line-height: 1.3; margin: 1.75rem 0 0.6rem; }
 code, pre { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; font-size: 0.88em; }
 code { overflow-wrap: anywhere; }
+time { white-space: nowrap; font-variant-numeric: tabular-nums; }
 .card, .rows, .empty, .envelope, .headers, pre.text, .preview, .files { background: var(--card); border: 1px solid var(--line); border-radius: 0.75rem; }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(26rem, 100%), 1fr)); gap: 0 1.5rem; align-items: start; }
 .columns > *, .row > * { min-width: 0; }
@@ -135,8 +136,10 @@ details > label { display: block; margin: 0.6rem 0 0.25rem; }
 summary { color: var(--soft); cursor: pointer; }
 footer { color: var(--soft); font-size: 0.85rem; padding-top: 2.5rem; padding-bottom: 2.5rem; }
 @media (max-width: 40rem) {
-  .who { margin-left: 0; order: 1; flex: 1; }
-  .top nav { order: 2; width: 100%; margin-left: -0.7rem; }
+  .top { gap: 0.5rem 0.75rem; }
+  .who { flex: 1; display: flex; flex-wrap: wrap; justify-content: flex-end; }
+  .who strong { max-width: 9rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+  .top nav { order: 1; width: 100%; margin-left: -0.7rem; }
   .headers, .headers tbody, .headers tr, .headers th, .headers td { display: block; width: auto; }
   .headers td { border-top: 0; padding-top: 0; }
   .headers tr + tr > td { border-top: 0; }

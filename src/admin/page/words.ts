@@ -21,6 +21,12 @@ export function time(ms: number): Html {
   return html`<time datetime="${text}">${text.slice(0, 10)} ${text.slice(11, 19)}</time>`;
 }
 
+const counts = new Intl.NumberFormat('en');
+
+export function count(n: number): string {
+  return counts.format(n);
+}
+
 export function size(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;
   if (bytes < 1_000_000) return `${(bytes / 1000).toFixed(1)} kB`;

@@ -38,10 +38,9 @@ function mailOf(email: Email): ReadMail {
   };
 }
 
-function fromOf({ from }: Email): string | null {
+function fromOf({ from }: Email): ReadMail['from'] {
   if (from === undefined) return null;
-  if (from.group !== undefined) return from.name;
-  return from.name === '' ? from.address : `${from.name} <${from.address}>`;
+  return { name: from.name, address: from.group === undefined ? from.address : '' };
 }
 
 /** Without the line end that the transport adds. */

@@ -11,8 +11,8 @@ export type MailPart = {
 
 export type ReadMail = {
   subject: string | null;
-  /** As written in the message, decoded: `Alice <alice@acme.example>`. */
-  from: string | null;
+  /** As written in the message, decoded. */
+  from: { name: string; address: string } | null;
   text: string | null;
   html: string | null;
   /** In order, names as written, values unfolded. */

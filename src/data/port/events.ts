@@ -8,6 +8,8 @@ export type EventsPage = {
   events: EventRow[];
   /** Up to here, this number included, everything that matches was given. The next read goes on after it. */
   lastSeq: number;
+  /** The newest event there was. */
+  newestSeq: number;
   /** The oldest event that is kept; one beyond the newest where none is. */
   oldestSeq: number;
   oldestAt: number | null;

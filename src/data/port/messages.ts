@@ -82,6 +82,8 @@ export interface MessagesWrites {
   removeContent(input: MessageName): Promise<ContentAnswer>;
   /** What would be decided now on each recipient; changes nothing. Null: no such message. */
   lookAgain(input: MessageName): Promise<{ now: number; recipients: RecipientDecision[] } | null>;
+  /** Those of the blobs that no stored message and no upload holds. */
+  unusedBlobs(input: { sha256s: string[] }): Promise<string[]>;
   /** Remembers an upload whose blob is stored; forgets some that have expired. */
   putUpload(input: NewUpload): Promise<{ id: string; expiresAt: number; unused: string[] }>;
 }

@@ -94,7 +94,7 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
   }
   const row = state.takeRows(request.recipients.length);
   const nonce = newNonce();
-  storeMessage(state, space, request, send, sender, row, nonce, now, accepted > 0);
+  storeMessage(state, space, request, send, sender, row, nonce, now, decided, accepted > 0);
   storeRecipients(state, space, request, decided, row, now);
   if (accepted === 0) {
     state.refusals.set(refusalKey(request), { row, nonce, at: now });
@@ -398,11 +398,15 @@ function storeMessage(
   row: number,
   nonce: number,
   now: number,
+  decided: readonly Decided[],
   keep: boolean,
 ): void {
-  const departAt = request.sendAt !== null && request.sendAt > now ? request.sendAt : now;
-  if (keep) for (const blob of request.blobs) state.useBlob(blob.sha256, row);
-  if (keep && request.bodyBlob !== null) state.useBlob(request.bodyBlob.sha256, row);
+  if (keep) {
+    // A message may hold the same octets twice.
+    const used = new Set(request.blobs.map((blob) => blob.sha256));
+    if (request.bodyBlob !== null) used.add(request.bodyBlob.sha256);
+    for (const sha256 of used) state.useBlob(sha256, row);
+  }
   const bodyForm = !keep ? BODY_NONE : request.bodyBlob !== null ? BODY_BLOB : BODY_JSON;
   state.messages.add(
     row,
@@ -414,7 +418,7 @@ function storeMessage(
     space.policy.version,
     (request.kind === 'marketing' ? FLAG_MARKETING : 0) | (request.onLimit === 'defer' ? FLAG_DEFER : 0),
     request.sendAt,
-    request.expiresAt ?? departAt + DEFAULT_EXPIRY_MS,
+    request.expiresAt ?? lastDeparture(decided, now) + DEFAULT_EXPIRY_MS,
     request.agent,
     sender.from.email,
     sender.from.name,
@@ -426,6 +430,11 @@ function storeMessage(
     bodyForm,
     bodyForm === BODY_JSON ? request.body : bodyForm === BODY_BLOB ? (request.bodyBlob?.sha256 ?? null) : null,
   );
+}
+
+/** Where nobody set an expiry it follows the last departure, so that no place lies beyond it. */
+function lastDeparture(decided: readonly Decided[], now: number): number {
+  return Math.max(now, ...decided.map(({ verdict }) => verdict.departAt));
 }
 
 const ACCEPTED = stateNumber('accepted');

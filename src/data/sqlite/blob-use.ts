@@ -7,6 +7,8 @@ import type { WriterState } from './writer-state.ts';
 
 const UPLOAD_KEPT_MS = 86_400_000;
 const MOST_FORGOTTEN = 100;
+/** A message that names an upload may be on its way when the upload expires. */
+const GRACE_MS = 60_000;
 
 /** Those of the blobs that neither a stored message nor an upload holds. */
 export function unusedBlobs(state: WriterState, candidates: readonly string[]): string[] {
@@ -45,7 +47,7 @@ function forgetExpired(state: WriterState): string[] {
   const oldest = prepared(state.db, 'SELECT no, sha256, expires_at FROM attachment ORDER BY no LIMIT ?').all(
     MOST_FORGOTTEN,
   ) as { no: number; sha256: string; expires_at: number }[];
-  const expired = oldest.filter((row) => row.expires_at <= state.realNow);
+  const expired = oldest.filter((row) => row.expires_at <= state.realNow - GRACE_MS);
   const forget = prepared(state.db, 'DELETE FROM attachment WHERE no = ?');
   for (const { no } of expired) forget.run(no);
   return expired.map(({ sha256 }) => sha256);

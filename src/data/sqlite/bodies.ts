@@ -1,10 +1,18 @@
 /** Stored bodies: as they came, and compressed by a later sweep. */
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+
+/** With a checksum, so that a flipped bit is found and not sent. */
+const PARAMS = { [constants.ZSTD_c_checksumFlag]: 1, [constants.ZSTD_c_compressionLevel]: 3 };
 
 export function packBody(body: Uint8Array): Uint8Array {
-  return zstdCompressSync(body);
+  return zstdCompressSync(body, { params: PARAMS });
 }
 
-export function unpackBody(body: Uint8Array): Uint8Array {
-  return zstdDecompressSync(body);
+/** Null where it is not what was packed. */
+export function unpackBody(body: Uint8Array): Uint8Array | null {
+  try {
+    return zstdDecompressSync(body);
+  } catch {
+    return null;
+  }
 }

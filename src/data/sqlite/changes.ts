@@ -88,7 +88,7 @@ export function rescheduleMessage(
   if (open.length === 0) return { outcome: 'conflict', state: statusOf(rows) };
   // Later than now by a millisecond at least, so that `rate` limits are taken at the departure, as for all that waits.
   const sendAt = Math.max(input.sendAt ?? 0, now + 1);
-  const expiresAt = expiryFor(message, sendAt);
+  const expiresAt = expiryFor(message, rows, sendAt);
   if (expiresAt === null) {
     return {
       outcome: 'invalid',
@@ -105,8 +105,8 @@ export function rescheduleMessage(
 }
 
 /** An expiry that the caller gave stands; the default one moves along. Null where the message would expire before it leaves. */
-function expiryFor(message: MessageRow, sendAt: number): number | null {
-  const asked = Math.max(message.created_at, message.send_at ?? 0);
+function expiryFor(message: MessageRow, rows: readonly RecipientRow[], sendAt: number): number | null {
+  const asked = Math.max(message.created_at, message.send_at ?? 0, ...rows.map((row) => row.depart_at));
   if (message.expires_at === asked + DEFAULT_EXPIRY_MS) return sendAt + DEFAULT_EXPIRY_MS;
   return message.expires_at > sendAt ? message.expires_at : null;
 }
@@ -129,8 +129,8 @@ function movePlaces(
   const send = sendOfRow(state.db, message);
   const moved = moveAlone(rows, moving);
   const given = [
-    ...moving.flatMap((row) => returned(space, send, row)),
-    ...(moved ? messageUnits(space, send, rows, -1) : []),
+    ...moving.flatMap((row) => returned(state, space, message, send, row)),
+    ...(moved ? messageUnits(state, space, message, send, rows, -1) : []),
   ];
   applyAll(state, space, given);
   const counted: Counted = new Map();

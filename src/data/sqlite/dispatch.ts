@@ -13,6 +13,7 @@ import type { ClaimRef } from '../port/delivery.ts';
 import type { Claimed } from '../store.ts';
 import { BODY_BLOB, BODY_JSON, BODY_ZSTD } from './admit.ts';
 import { unpackBody } from './bodies.ts';
+import { closeWith } from './closing.ts';
 import { isExpired, mayLeave } from './departure.ts';
 import {
   moveTo,
@@ -33,6 +34,7 @@ export const CLAIM_MS = 60_000;
 const MOST_A_SPACE = 64;
 
 type MessageWithBody = MessageRow & { body: Uint8Array | string | null };
+type ClaimedMessage = MessageRow & { content: Claimed['content'] };
 
 /** Claims end on real time: beside a clock that stands still they would hold for ever, and end at its first move. */
 function claimEnd(state: WriterState, space: Space, now: number): number {
@@ -51,13 +53,13 @@ export function claim(state: WriterState, input: { most: number; live: boolean }
   state.flushRows();
   if (state.suspect !== null && !isOut(state, state.suspect)) clearSuspect(state);
   const claimed: Claimed[] = [];
-  const bodies = new Map<number, MessageWithBody>();
+  const messages = new Map<number, ClaimedMessage>();
   for (let waiting = waitingSpaces(state, input.live); waiting.length > 0; ) {
     const before = claimed.length;
     const share = Math.min(MOST_A_SPACE, Math.max(1, Math.ceil((input.most - before) / waiting.length)));
     for (const space of waiting) {
       if (claimed.length >= input.most) return claimed;
-      claimOf(state, space, Math.min(share, input.most - claimed.length), claimed, bodies);
+      claimOf(state, space, Math.min(share, input.most - claimed.length), claimed, messages);
     }
     if (claimed.length === before) break;
     waiting = waitingSpaces(state, input.live);
@@ -80,19 +82,20 @@ function claimOf(
   space: Space,
   most: number,
   claimed: Claimed[],
-  bodies: Map<number, MessageWithBody>,
+  messages: Map<number, ClaimedMessage>,
 ): void {
   const now = space.now(state.realNow);
   const sql = queueStatements(state.db);
   if (space.nextClaimEnd <= state.realNow) sql.endClaims.run(space.no, REAL_TIME, REAL_TIME + state.realNow);
   const rows = sql.due.all({ space: space.no, lone: state.suspect ?? 0, now, most }) as unknown as QueueRow[];
   for (const row of rows) {
-    let message = bodies.get(row.message);
+    let message = messages.get(row.message);
     if (message === undefined) {
-      message = sql.messageWithBody.get(row.message) as unknown as MessageWithBody;
-      bodies.set(row.message, message);
+      const read = sql.messageWithBody.get(row.message) as unknown as MessageWithBody;
+      message = Object.assign(read, { content: contentOf(read) });
+      messages.set(row.message, message);
     }
-    const one = takeOne(state, space, row, message, now);
+    const one = takeOrFail(state, space, row, message, now);
     if (one !== null) claimed.push(one);
   }
   const next = sql.nextDue.get({ space: space.no, lone: state.suspect ?? 0 }) as { due: number } | undefined;
@@ -102,11 +105,29 @@ function claimOf(
   space.servedIn = state.claims;
 }
 
+/** A recipient whose rows cannot be read fails by itself, so that it does not stop the queue behind it. */
+function takeOrFail(
+  state: WriterState,
+  space: Space,
+  row: QueueRow,
+  message: ClaimedMessage,
+  now: number,
+): Claimed | null {
+  try {
+    return takeOne(state, space, row, message, now);
+  } catch (error) {
+    // What the database reports concerns the whole group.
+    if ((error as { errcode?: number }).errcode !== undefined) throw error;
+    closeWith(state, space, row, 'failed', now, { reply: `its stored rows cannot be read: ${error}`, class: null });
+    return null;
+  }
+}
+
 function takeOne(
   state: WriterState,
   space: Space,
   row: QueueRow,
-  message: MessageWithBody,
+  message: ClaimedMessage,
   now: number,
 ): Claimed | null {
   const hasDied = row.state === SENDING;
@@ -148,18 +169,21 @@ function takeOne(
     kind: (message.flags & 1) === 1 ? 'marketing' : 'transactional',
     email: row.email,
     from: { email: message.from_email, name: message.from_name },
-    content: contentOf(message),
+    content: message.content,
     size: message.size,
     possibleDuplicate: row.possible_duplicate === 1,
   };
 }
 
+/** One object for all recipients of a message, so that it crosses to the relay once. */
+/** What cannot be read any more is as good as gone: its message fails, and the others go on. */
 function contentOf({ body_form, body }: MessageWithBody): Claimed['content'] {
   if (body === null) return { gone: true };
   if (body_form === BODY_BLOB) return { blob: String(body) };
   if (body_form === BODY_JSON) return { inline: typeof body === 'string' ? Buffer.from(body) : body };
-  if (body_form === BODY_ZSTD) return { inline: unpackBody(body as Uint8Array) };
-  return { gone: true };
+  if (body_form !== BODY_ZSTD) return { gone: true };
+  const unpacked = unpackBody(body as Uint8Array);
+  return unpacked === null ? { gone: true } : { inline: unpacked };
 }
 
 /** Whether a worker holds a living claim on the recipient. */
@@ -215,6 +239,9 @@ export function dueIn(state: WriterState): number | null {
 
 /** At a start no worker of before is left: what they held is due at once. */
 export function releaseDeadClaims(state: WriterState): void {
-  const result = state.db.prepare('UPDATE recipient SET due = 0 WHERE state = ? AND due IS NOT NULL').run(SENDING);
+  // By the index of the queue: the whole table would be read for the few that were on their way.
+  const result = state.db
+    .prepare('UPDATE recipient INDEXED BY recipient_due SET due = 0 WHERE state = ? AND due IS NOT NULL')
+    .run(SENDING);
   if (Number(result.changes) > 0) state.spaces.forgetAll();
 }

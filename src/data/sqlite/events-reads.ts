@@ -28,7 +28,7 @@ function events(db: DatabaseSync, input: Parameters<EventsReads['events']>[0]): 
   const space = spaceOf(input.tenantNo, input.mode);
   const { newest, oldest, oldestAt } = boundsOf(db, space);
   const after = input.afterSeq ?? oldest - 1;
-  const end = { oldestSeq: oldest, oldestAt };
+  const end = { newestSeq: newest, oldestSeq: oldest, oldestAt };
   if (after + 1 < oldest || after >= newest) return { events: [], lastSeq: newest, ...end };
   const until = Math.min(newest, after + MOST_LOOKED_AT);
   const types = input.types?.map(eventNumber) ?? null;

@@ -9,7 +9,9 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 
 const GENERATION_KEYS = 262_144;
 const GENERATIONS_IN_MEMORY = 4;
-const SPILL_SLICE = 1000;
+const SPILL_PARTS = 256;
+const PART_HASHES = 2 ** 53 / SPILL_PARTS;
+const DROP_SLICE = 1000;
 const BLOOM_BITS_A_KEY = 12;
 
 class Generation {
@@ -33,10 +35,14 @@ class Generation {
     }
   }
 
-  sorted(): [hash: number, id: number][] {
+  /** The keys whose hash lies in one of `SPILL_PARTS` equal ranges, in order: sorting all at once would stall a group. */
+  sortedPart(part: number): [hash: number, id: number][] {
+    const { slots } = this;
+    const from = part * PART_HASHES;
     const pairs: [number, number][] = [];
-    for (let i = 0; i < this.slots.length; i += 2) {
-      if (this.slots[i] !== 0) pairs.push([this.slots[i]! - 1, this.slots[i + 1]!]);
+    for (let i = 0; i < slots.length; i += 2) {
+      const hash = slots[i]! - 1;
+      if (hash >= from && hash < from + PART_HASHES) pairs.push([hash, slots[i + 1]!]);
     }
     return pairs.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
   }
@@ -61,9 +67,17 @@ class Bloom {
   private readonly bits: Uint32Array;
   private readonly size: number;
 
-  constructor(keys: number) {
-    this.size = Math.max(64, keys * BLOOM_BITS_A_KEY);
-    this.bits = new Uint32Array(Math.ceil(this.size / 32));
+  constructor(keys: number, bits = new Uint32Array(Math.ceil(Math.max(64, keys * BLOOM_BITS_A_KEY) / 32))) {
+    this.bits = bits;
+    this.size = bits.length * 32;
+  }
+
+  static of(octets: Uint8Array): Bloom {
+    return new Bloom(0, new Uint32Array(octets.slice().buffer));
+  }
+
+  octets(): Uint8Array {
+    return new Uint8Array(this.bits.buffer);
   }
 
   private positions(hash: number): number[] {
@@ -81,18 +95,31 @@ class Bloom {
   }
 }
 
-type Spill = { run: number; generation: Generation; rest: [hash: number, id: number][]; bloom: Bloom };
+type Spill = { run: number; generation: Generation; part: number; bloom: Bloom };
+
+export type KeyIndexBounds = {
+  /** Keys of one generation. */
+  keys: number;
+  /** Generations kept in memory. */
+  generations: number;
+};
 
 export class KeyIndex {
   private generations: Generation[] = [new Generation()];
   private runs: { run: number; bloom: Bloom }[] = [];
   private spill: Spill | null = null;
+  /** Written whole in the group at hand, not committed yet. */
+  private spilled: { run: number; bloom: Bloom; generation: Generation }[] = [];
+  /** Number of the newest whole run; null once what lies beyond it has been removed. */
+  private whole: number | null = null;
   private readonly db: DatabaseSync;
   private readonly selectRun: StatementSync;
   private readonly insertRun: StatementSync;
+  private readonly bounds: KeyIndexBounds;
 
-  constructor(db: DatabaseSync) {
+  constructor(db: DatabaseSync, bounds: Partial<KeyIndexBounds> = {}) {
     this.db = db;
+    this.bounds = { keys: GENERATION_KEYS, generations: GENERATIONS_IN_MEMORY, ...bounds };
     this.selectRun = db.prepare('SELECT id FROM key_run WHERE run = ? AND hash = ?');
     this.insertRun = db.prepare('INSERT OR IGNORE INTO key_run (run, hash, id) VALUES (?, ?, ?)');
     this.rebuild();
@@ -103,18 +130,15 @@ export class KeyIndex {
     this.generations = [new Generation()];
     this.runs = [];
     this.spill = null;
+    this.spilled = [];
     const whole = this.db.prepare("SELECT value FROM setting WHERE name = 'key_run'").get() as
       | { value: string }
       | undefined;
     const after = Number(whole?.value ?? 0);
-    const bounds = this.db
-      .prepare('SELECT run, count(*) AS n FROM key_run WHERE run <= ? GROUP BY run ORDER BY run')
-      .all(after);
-    for (const { run, n } of bounds as { run: number; n: number }[]) {
-      const bloom = new Bloom(n);
-      const rows = this.db.prepare('SELECT hash FROM key_run WHERE run = ?').iterate(run);
-      for (const row of rows as IterableIterator<{ hash: number }>) bloom.add(row.hash);
-      this.runs.push({ run, bloom });
+    this.whole = after;
+    const blooms = this.db.prepare('SELECT run, bits FROM key_bloom WHERE run <= ? ORDER BY run').all(after);
+    for (const { run, bits } of blooms as { run: number; bits: Uint8Array }[]) {
+      this.runs.push({ run, bloom: Bloom.of(bits) });
     }
     const rows = this.db.prepare('SELECT id, hash FROM used_key WHERE id > ? ORDER BY id').iterate(after);
     for (const row of rows as IterableIterator<{ id: number; hash: number }>) this.insert(row.hash, row.id);
@@ -128,6 +152,7 @@ export class KeyIndex {
       for (const row of this.selectRun.all(run, hash) as { id: number }[]) found.push(row.id);
     }
     this.spill?.generation.find(hash, found);
+    for (const { generation } of this.spilled) generation.find(hash, found);
     for (const generation of this.generations) generation.find(hash, found);
     return found.sort((a, b) => a - b);
   }
@@ -138,43 +163,70 @@ export class KeyIndex {
 
   private insert(hash: number, id: number): void {
     let newest = this.generations.at(-1)!;
-    if (newest.count >= GENERATION_KEYS) {
+    if (newest.count >= this.bounds.keys) {
       newest = new Generation();
       this.generations.push(newest);
     }
     newest.add(hash, id);
   }
 
-  /** Inside a group's transaction: moves a slice of the oldest generation to its run, when memory holds enough. */
+  /** Inside a group's transaction: moves a part of the oldest generation to its run, when memory holds enough. */
   endGroup(): void {
+    if (this.whole !== null) {
+      // Parts of a run that a crash cut short.
+      this.db.prepare('DELETE FROM key_run WHERE run > ?').run(this.whole);
+      this.whole = null;
+    }
     if (this.spill === null) {
-      if (this.generations.length <= GENERATIONS_IN_MEMORY) return;
+      if (this.generations.length <= this.bounds.generations) return;
       const generation = this.generations.shift()!;
       // The run's number is its newest row, so that a start knows from which row on memory must be filled.
-      this.spill = {
-        run: generation.lastId,
-        generation,
-        rest: generation.sorted(),
-        bloom: new Bloom(generation.count),
-      };
+      this.spill = { run: generation.lastId, generation, part: 0, bloom: new Bloom(generation.count) };
     }
-    const { run, rest, bloom } = this.spill;
-    for (const [hash, id] of rest.splice(0, SPILL_SLICE)) {
+    const { run, generation, part, bloom } = this.spill;
+    for (const [hash, id] of generation.sortedPart(part)) {
       this.insertRun.run(run, hash, id);
       bloom.add(hash);
     }
-    if (rest.length > 0) return;
+    this.spill.part += 1;
+    if (this.spill.part < SPILL_PARTS) return;
     // A run counts only once it is whole: a crash before leaves its keys to be read from their rows again.
     this.db.prepare("INSERT OR REPLACE INTO setting (name, value) VALUES ('key_run', ?)").run(String(run));
-    this.runs.push({ run, bloom });
+    this.db.prepare('INSERT OR REPLACE INTO key_bloom (run, bits) VALUES (?, ?)').run(run, bloom.octets());
+    this.spilled.push({ run, bloom, generation });
     this.spill = null;
   }
 
-  /** Forgets runs in which every key has expired. */
-  dropRunsBefore(id: number): void {
-    const expired = this.runs.filter(({ run }) => run < id);
-    if (expired.length === 0) return;
-    this.runs = this.runs.filter(({ run }) => run >= id);
-    for (const { run } of expired) this.db.prepare('DELETE FROM key_run WHERE run = ?').run(run);
+  /** After a commit: what was spilled is answered from its run. */
+  committed(): void {
+    for (const { run, bloom } of this.spilled) this.runs.push({ run, bloom });
+    this.spilled = [];
+  }
+
+  /**
+   * After a failed commit. Keys added since are left: a hash is only a hint, and the row it names does not exist or says
+   * otherwise. What was written of a run is written again.
+   */
+  undo(): void {
+    const [last] = this.spilled;
+    if (last !== undefined) this.spill = { ...last, part: 0 };
+    else if (this.spill !== null) this.spill.part = 0;
+    this.spilled = [];
+  }
+
+  /** The runs, oldest first, each by the number of its newest row. */
+  runNumbers(): number[] {
+    return this.runs.map(({ run }) => run);
+  }
+
+  /** Takes a slice of a run away in which every key has expired; true once all of it is gone. */
+  dropRun(run: number): boolean {
+    const { changes } = this.db
+      .prepare('DELETE FROM key_run WHERE run = ? AND hash IN (SELECT hash FROM key_run WHERE run = ? LIMIT ?)')
+      .run(run, run, DROP_SLICE);
+    if (Number(changes) > 0) return false;
+    this.db.prepare('DELETE FROM key_bloom WHERE run = ?').run(run);
+    this.runs = this.runs.filter((one) => one.run !== run);
+    return true;
   }
 }

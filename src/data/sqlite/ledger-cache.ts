@@ -33,9 +33,21 @@ export type Entry = ContactState & {
   marks: ContactMarks | null;
 };
 
-const MAX_ENTRIES = 60_000;
-const CYCLE_DIRTY = 16_384;
-const SLICE = 192;
+/** What bounds memory, the journal, and the work one group does for the rows that lag behind. */
+export type LedgerBounds = {
+  /** Entries kept in memory. */
+  entries: number;
+  /** A cycle of rewriting rows starts at so many entries with changes, */
+  cycleDirty: number;
+  /** or so many octets of journal: a few busy entries must not make it endless. */
+  cycleOctets: number;
+  /** Rows a group rewrites at least while a cycle runs. */
+  slice: number;
+};
+
+const TRIM_SLICE = 32;
+
+const BOUNDS: LedgerBounds = { entries: 60_000, cycleDirty: 16_384, cycleOctets: 8 * 1024 * 1024, slice: 192 };
 
 const DEFINE = 0;
 const UNITS_RECIPIENT = 1;
@@ -72,14 +84,23 @@ export class LedgerCache {
   private readonly replaceRow: StatementSync;
   private readonly insertJournal: StatementSync;
   private readonly trimJournal: StatementSync;
+  private readonly oldestJournal: StatementSync;
   private readonly replaceTally: StatementSync;
   private lsn = 0;
   private dirtyCount = 0;
+  /** Entries that became dirty, and entries loaded, since the last group: what leaves memory keeps pace with them. */
+  private dirtied = 0;
+  private loaded = 0;
+  private journalOctets = 0;
   private cycle: Entry[] = [];
   private cycleLsn = 0;
+  /** The journal up to here is not needed any more. */
+  private trimTo = 0;
+  private readonly bounds: LedgerBounds;
 
-  constructor(db: DatabaseSync) {
+  constructor(db: DatabaseSync, bounds: Partial<LedgerBounds> = {}) {
     this.db = db;
+    this.bounds = { ...BOUNDS, ...bounds };
     this.selectOne = db.prepare('SELECT hash, space, key, lsn, state FROM ledger WHERE hash = ?');
     this.selectMany = db.prepare(
       'SELECT hash, space, key, lsn, state FROM ledger WHERE hash IN (SELECT value FROM json_each(?))',
@@ -90,6 +111,7 @@ export class LedgerCache {
        ON CONFLICT (hash) DO UPDATE SET lsn = excluded.lsn, state = excluded.state`,
     );
     this.insertJournal = db.prepare('INSERT INTO journal (lsn, changes) VALUES (?, ?)');
+    this.oldestJournal = db.prepare('SELECT min(lsn) AS lsn FROM journal');
     this.trimJournal = db.prepare('DELETE FROM journal WHERE lsn <= ?');
     this.replaceTally = db.prepare('INSERT OR REPLACE INTO tally (space, hour, code, n) VALUES (?, ?, ?, ?)');
     this.recover();
@@ -101,7 +123,9 @@ export class LedgerCache {
     this.journal.restart();
     this.defined.clear();
     this.cycle = [];
+    this.trimTo = 0;
     this.dirtyCount = 0;
+    this.journalOctets = 0;
     const newest = this.db.prepare('SELECT max(lsn) AS lsn FROM journal').get() as { lsn: number | null };
     const flushed = this.db.prepare("SELECT value FROM setting WHERE name = 'lsn'").get() as
       | { value: string }
@@ -111,7 +135,10 @@ export class LedgerCache {
       lsn: number;
       changes: Uint8Array;
     }>;
-    for (const row of rows) this.replay(row.lsn, new PackReader(row.changes));
+    for (const row of rows) {
+      this.journalOctets += row.changes.length;
+      this.replay(row.lsn, new PackReader(row.changes));
+    }
   }
 
   /** Loads what a group will need in one statement. */
@@ -125,8 +152,15 @@ export class LedgerCache {
     for (const row of this.selectMany.all(JSON.stringify(missing)) as unknown as LedgerRow[]) this.load(row);
     for (const [space, key] of keys) {
       const hash = hashKey(space, key);
-      if (!this.entries.has(hash)) this.entries.set(hash, emptyEntry(hash, space, key));
+      if (!this.entries.has(hash)) this.addEmpty(hash, space, key);
     }
+  }
+
+  private addEmpty(hash: number, space: number, key: string): Entry {
+    const entry = emptyEntry(hash, space, key);
+    this.entries.set(hash, entry);
+    this.loaded += 1;
+    return entry;
   }
 
   /** The entry of a key. Two keys of one hash take neighbouring numbers. */
@@ -135,10 +169,7 @@ export class LedgerCache {
       let entry = this.entries.get(hash);
       if (entry === undefined) {
         const row = this.selectOne.get(hash) as unknown as LedgerRow | undefined;
-        if (row === undefined) {
-          entry = emptyEntry(hash, space, key);
-          this.entries.set(hash, entry);
-        } else entry = this.load(row);
+        entry = row === undefined ? this.addEmpty(hash, space, key) : this.load(row);
       }
       if (entry.space === space && entry.key === key) {
         entry.usedIn = this.lsn;
@@ -160,6 +191,7 @@ export class LedgerCache {
   private load(row: LedgerRow): Entry {
     const entry = unpackEntry(row);
     this.entries.set(row.hash, entry);
+    this.loaded += 1;
     return entry;
   }
 
@@ -208,10 +240,14 @@ export class LedgerCache {
       this.journal.uint(entry.space);
       this.journal.text(entry.key);
     }
-    if (!entry.dirty) {
-      entry.dirty = true;
-      this.dirtyCount += 1;
-    }
+    this.markDirty(entry);
+  }
+
+  private markDirty(entry: Entry): void {
+    if (entry.dirty) return;
+    entry.dirty = true;
+    this.dirtyCount += 1;
+    this.dirtied += 1;
   }
 
   /** Only a group that changed something takes a number, so no row can claim changes that the journal lacks. */
@@ -219,6 +255,7 @@ export class LedgerCache {
     if (this.journal.size === 0) return;
     this.lsn += 1;
     this.insertJournal.run(this.lsn, this.journal.bytes());
+    this.journalOctets += this.journal.size;
     this.journal.restart();
     this.defined.clear();
   }
@@ -226,34 +263,50 @@ export class LedgerCache {
   /** Ends a group inside its transaction: one journal row, and a slice of the rows that lag behind. */
   endGroup(): void {
     this.writeJournal();
-    if (this.cycle.length > 0) this.flushSlice(SLICE);
-    else if (this.dirtyCount >= CYCLE_DIRTY) this.startCycle();
+    const { slice, cycleDirty, cycleOctets } = this.bounds;
+    if (this.cycle.length > 0) this.flushSlice(Math.max(slice, this.dirtied + (slice >> 1)));
+    else if (this.dirtyCount >= cycleDirty || this.journalOctets >= cycleOctets) this.startCycle();
+    this.dirtied = 0;
+    this.trim();
   }
 
   /** After a commit: keeps memory bounded. Only entries whose row is current leave. */
   evict(): void {
-    if (this.entries.size <= MAX_ENTRIES) return;
-    let looked = 0;
-    for (const [hash, entry] of this.entries) {
-      if (this.entries.size <= MAX_ENTRIES - 1000 || looked > 4000) return;
-      looked += 1;
-      this.entries.delete(hash);
-      if (entry.dirty || this.lsn - entry.usedIn < 8) this.entries.set(hash, entry);
+    const { entries, bounds } = this;
+    let looks = 4000 + 2 * this.loaded;
+    this.loaded = 0;
+    if (entries.size <= bounds.entries) return;
+    const enough = bounds.entries - (bounds.entries >> 6);
+    for (const [hash, entry] of entries) {
+      if (entries.size <= enough || looks === 0) return;
+      looks -= 1;
+      entries.delete(hash);
+      if (entry.dirty || this.lsn - entry.usedIn < 8) entries.set(hash, entry);
     }
     if (this.cycle.length === 0) this.startCycle();
   }
 
   private startCycle(): void {
     this.cycleLsn = this.lsn;
+    this.journalOctets = 0;
     this.cycle = [...this.entries.values()].filter((entry) => entry.dirty).sort((a, b) => b.hash - a.hash);
   }
 
   private flushSlice(most: number): void {
     for (let n = Math.min(most, this.cycle.length); n > 0; n -= 1) this.flushEntry(this.cycle.pop()!);
     if (this.cycle.length === 0) {
-      this.trimJournal.run(this.cycleLsn);
+      this.trimTo = this.cycleLsn;
       this.saveLsn();
     }
+  }
+
+  /** Takes away journal rows that every ledger row is past, a few a group. */
+  private trim(): void {
+    if (this.trimTo === 0) return;
+    const oldest = (this.oldestJournal.get() as { lsn: number | null }).lsn;
+    const until = Math.min(this.trimTo, (oldest ?? this.trimTo) + TRIM_SLICE);
+    this.trimJournal.run(until);
+    if (until === this.trimTo) this.trimTo = 0;
   }
 
   private saveLsn(): void {
@@ -279,6 +332,8 @@ export class LedgerCache {
     if (this.dirtyCount === 0 && this.cycle.length === 0) return;
     this.startCycle();
     this.flushSlice(this.cycle.length);
+    this.trimJournal.run(this.cycleLsn);
+    this.trimTo = 0;
   }
 
   /** Writes the rows of one space that lag behind, inside the caller's transaction. */
@@ -330,17 +385,14 @@ export class LedgerCache {
       if (kind === DEFINE) {
         const space = reader.uint();
         const key = reader.text();
-        if (this.byHash(hash) === undefined) this.entries.set(hash, emptyEntry(hash, space, key));
+        if (this.byHash(hash) === undefined) this.addEmpty(hash, space, key);
         continue;
       }
       const entry = this.byHash(hash);
       const skip = entry === undefined || entry.lsn >= lsn;
       const change = readChange(kind, reader);
       if (skip) continue;
-      if (!entry.dirty) {
-        entry.dirty = true;
-        this.dirtyCount += 1;
-      }
+      this.markDirty(entry);
       change(entry);
     }
   }

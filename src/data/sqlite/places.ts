@@ -5,7 +5,7 @@
  * recipients (or where a new time moved it: `countedAt`), and is given back only when nothing of the message departs.
  */
 import { RECIPIENT_STATES } from '../../core/states.ts';
-import { withIdentityCap } from '../../policy/document.ts';
+import { type Policy, withIdentityCap } from '../../policy/document.ts';
 import { type Change, giveBack, type ScopeState, stateOf } from '../../policy/ledger.ts';
 import type { Send } from '../../policy/send.ts';
 import { CREDITS, type Space } from './spaces.ts';
@@ -33,10 +33,10 @@ export function returnPlaces(state: WriterState, space: Space, row: RecipientRow
   // What is held takes its places when it is released.
   if (RECIPIENT_STATES[row.state] === 'held') return;
   const send = sendOfRow(state.db, message);
-  applyAll(state, space, returned(space, send, row));
+  applyAll(state, space, returned(state, space, message, send, row));
   const rows = recipientRows(state.db, message.id);
   if (rows.every((other) => other.id === row.id || !departs(other))) {
-    applyAll(state, space, messageUnits(space, send, rows, -1));
+    applyAll(state, space, messageUnits(state, space, message, send, rows, -1));
   }
 }
 
@@ -44,10 +44,23 @@ export function applyAll(state: WriterState, space: Space, changes: readonly Cha
   for (const change of changes) state.ledger.apply(change, Math.floor(space.lastNow / 1000));
 }
 
+/** The policy that a recipient was counted under: another may count elsewhere, and those places are not its own. */
+function countedUnder(state: WriterState, message: MessageRow, row: RecipientRow): Policy {
+  const { later } = verdictsOf(row);
+  const version = later?.cause === 'reschedule' ? later.policyVersion : message.policy;
+  return withIdentityCap(state.spaces.policyAt(version), factsOf(row)?.identityCap ?? null);
+}
+
 /** A recipient's own places, as changes that give them back. */
-export function returned(space: Space, send: Send, row: RecipientRow): Change[] {
+export function returned(
+  state: WriterState,
+  space: Space,
+  message: MessageRow,
+  send: Send,
+  row: RecipientRow,
+): Change[] {
   const facts = factsOf(row);
-  const policy = withIdentityCap(space.policy, facts?.identityCap ?? null);
+  const policy = countedUnder(state, message, row);
   return giveBack(space, policy, send, sendRecipientOf(row, facts), row.depart_at, false);
 }
 
@@ -55,7 +68,14 @@ export function returned(space: Space, send: Send, row: RecipientRow): Change[] 
  * The units `message` of a message where they count now, as changes by `units`: once in each scope that the message has, and
  * once for each address or domain, at the earliest departure there.
  */
-export function messageUnits(space: Space, send: Send, rows: readonly RecipientRow[], units: 1 | -1): Change[] {
+export function messageUnits(
+  state: WriterState,
+  space: Space,
+  message: MessageRow,
+  send: Send,
+  rows: readonly RecipientRow[],
+  units: 1 | -1,
+): Change[] {
   const accepted = rows
     .filter((row) => verdictsOf(row).first.verdict !== 'block')
     .sort((a, b) => a.depart_at - b.depart_at);
@@ -65,13 +85,13 @@ export function messageUnits(space: Space, send: Send, rows: readonly RecipientR
   for (const row of accepted) {
     const facts = factsOf(row);
     const recipient = sendRecipientOf(row, facts);
-    for (const { scope, unit, horizonSeconds } of withIdentityCap(space.policy, facts?.identityCap ?? null).tracks) {
-      const state = unit === 'message' ? stateOf(space, scope, send, recipient) : null;
-      if (state === null || seen.has(state)) continue;
-      seen.add(state);
+    for (const { scope, unit, horizonSeconds } of countedUnder(state, message, row).tracks) {
+      const counter = unit === 'message' ? stateOf(space, scope, send, recipient) : null;
+      if (counter === null || seen.has(counter)) continue;
+      seen.add(counter);
       const ofRecipient = scope === 'recipient' || scope === 'recipient_domain';
       const second = Math.floor((ofRecipient ? row.depart_at : (countedAt ?? row.depart_at)) / 1000);
-      changes.push({ kind: 'units', state, unit, second, units, horizonSeconds });
+      changes.push({ kind: 'units', state: counter, unit, second, units, horizonSeconds });
     }
   }
   return changes;

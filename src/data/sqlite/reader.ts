@@ -26,3 +26,5 @@ port.on('message', (request: { id: number; name: string; input: unknown } | 'clo
   }
   port.postMessage({ id: request.id, result });
 });
+
+port.postMessage({ ready: true });

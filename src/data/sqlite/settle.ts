@@ -1,5 +1,5 @@
 /** Settling: what became of an attempt, recorded with its event before anything else is done about it. */
-import type { RecipientState } from '../../core/states.ts';
+import { type RecipientState, stateNumber } from '../../core/states.ts';
 import type { Settlement } from '../store.ts';
 import { closeWith } from './closing.ts';
 import { moveTo, type QueueRow, queuedMessage, queueRow, queueStatements, SENDING } from './queue-rows.ts';
@@ -9,19 +9,26 @@ import type { MessageRow } from './stored.ts';
 import { addSuppression } from './suppressions.ts';
 import type { WriterState } from './writer-state.ts';
 
+const UNCERTAIN = stateNumber('uncertain');
 /** A recipient over which the worker ended so often in a row is set aside. */
 export const MOST_DEATHS = 3;
 
 /** Records what became of an attempt. False: the claim was lost, or the recipient was closed meanwhile. */
 export function settle(state: WriterState, settlement: Settlement): boolean {
   const row = queueRow(state.db, settlement.recipient);
-  if (row === null || row.claim !== settlement.token || row.state !== SENDING) return false;
+  if (row === null || row.claim !== settlement.token || !maySettle(row, settlement)) return false;
   const message = queuedMessage(state.db, row.message);
   const space = state.spaces.get(row.space);
   const now = space.now(state.realNow);
   apply(state, space, row, message, settlement, now);
   if (state.suspect === row.id) clearSuspect(state);
   return true;
+}
+
+/** An answer that comes after its claim ended is better than none, as long as nobody has tried again. */
+function maySettle(row: QueueRow, { outcome }: Settlement): boolean {
+  if (row.state === SENDING) return true;
+  return row.state === UNCERTAIN && (outcome === 'delivered' || outcome === 'bounced' || outcome === 'failed');
 }
 
 function apply(

@@ -18,6 +18,7 @@ import type { ContactState, LedgerView, ScopeState } from '../../policy/ledger.t
 import { effectiveDocument } from '../../policy/resolve.ts';
 import type { PlanDocument } from '../port/management.ts';
 import type { IdentityRow, TenantRow } from '../store.ts';
+import { CLOCK_STEP_MS } from './clock.ts';
 import type { Entry, LedgerCache } from './ledger-cache.ts';
 import { identityOf, tenantOf } from './rows.ts';
 
@@ -28,6 +29,7 @@ export const tenantNoOf = (space: number): number => Math.floor(space / 2);
 export const CREDITS = 'credits';
 export const STORAGE = 'storage';
 export const TENANT_KEY = '#tenant';
+const MOST_POLICIES = 64;
 
 /**
  * Beyond every date. Where a clock stands still, workers' claims still end on real time: their `due` is this number plus the
@@ -60,10 +62,12 @@ export class Space implements LedgerView {
   identity: IdentityRow | null = null;
   private readonly cache: LedgerCache;
   private readonly held = new Map<string, Entry>();
+  private readonly holding: Set<Space>;
 
   constructor(
     no: number,
     cache: LedgerCache,
+    holding: Set<Space>,
     parts: {
       tenant: TenantRow;
       policy: Policy;
@@ -76,6 +80,7 @@ export class Space implements LedgerView {
   ) {
     this.no = no;
     this.cache = cache;
+    this.holding = holding;
     this.tenant = parts.tenant;
     this.policy = parts.policy;
     this.storageLimit = parts.storageLimit;
@@ -85,10 +90,10 @@ export class Space implements LedgerView {
     this.frozenAt = parts.frozenAt;
   }
 
-  /** Milliseconds on this space's clock, never backwards. */
+  /** Milliseconds on this space's clock. Small steps back are bridged; a larger one somebody has accepted. */
   now(realNow: number): number {
-    const now = this.frozenAt ?? realNow;
-    if (now > this.lastNow) this.lastNow = now;
+    if (this.frozenAt !== null) return this.frozenAt;
+    if (realNow > this.lastNow || realNow < this.lastNow - CLOCK_STEP_MS) this.lastNow = realNow;
     return this.lastNow;
   }
 
@@ -140,13 +145,14 @@ export class Space implements LedgerView {
     if (entry === undefined) {
       entry = this.cache.entry(this.no, key);
       this.held.set(key, entry);
+      this.holding.add(this);
     }
     return entry;
   }
 
   /** Between groups: entries may be evicted, so none is kept. */
   release(): void {
-    if (this.held.size > 0) this.held.clear();
+    this.held.clear();
   }
 }
 
@@ -163,8 +169,10 @@ const scopeKey = (kind: LimitScope, id: string): string => `#${kind}:${id}`;
 
 export class Spaces {
   private readonly known = new Map<number, Space>();
-  /** Spaces used in the group at hand. */
-  private readonly touched = new Set<Space>();
+  /** Spaces that hold entries of the ledger in the group at hand. */
+  private readonly holding = new Set<Space>();
+  /** Earlier policies, by number: those places were counted under that are now given back. */
+  private readonly policies = new Map<number, Policy>();
   private readonly db: DatabaseSync;
   private readonly cache: LedgerCache;
 
@@ -174,9 +182,7 @@ export class Spaces {
   }
 
   get(no: number): Space {
-    const space = this.known.get(no) ?? this.load(no);
-    this.touched.add(space);
-    return space;
+    return this.known.get(no) ?? this.load(no);
   }
 
   all(): IterableIterator<Space> {
@@ -189,7 +195,7 @@ export class Spaces {
     this.known.delete(no);
     if (space === undefined) return;
     const fresh = this.load(no);
-    if (space.frozenAt === fresh.frozenAt) fresh.lastNow = space.lastNow;
+    fresh.lastNow = Math.max(fresh.lastNow, space.lastNow);
   }
 
   forgetTenant(tenantNo: number): void {
@@ -204,11 +210,13 @@ export class Spaces {
   /** After a failed commit: nothing in memory can be trusted. */
   clear(): void {
     this.known.clear();
+    this.holding.clear();
+    this.policies.clear();
   }
 
   release(): void {
-    for (const space of this.touched) space.release();
-    this.touched.clear();
+    for (const space of this.holding) space.release();
+    this.holding.clear();
   }
 
   private load(no: number): Space {
@@ -225,7 +233,9 @@ export class Spaces {
       identities.set(identity.id, identity);
     }
     const clock = this.db.prepare('SELECT now FROM test_clock WHERE space = ?').get(no) as { now: number } | undefined;
-    const seq = this.db.prepare('SELECT max(seq) AS seq FROM event WHERE space = ?').get(no) as { seq: number | null };
+    const last = this.db.prepare('SELECT seq, at FROM event WHERE space = ? ORDER BY seq DESC LIMIT 1').get(no) as
+      | { seq: number; at: number }
+      | undefined;
     const floor = this.db.prepare('SELECT value FROM setting WHERE name = ?').get(`seq:${no}`) as
       | { value: string }
       | undefined;
@@ -234,16 +244,17 @@ export class Spaces {
       .get(no) as {
       due: number | null;
     };
-    const space = new Space(no, this.cache, {
+    const space = new Space(no, this.cache, this.holding, {
       tenant,
       policy: this.policyInForce(no, plan.limits),
       storageLimit: plan.storageBytes,
       identities,
       tiers: plan.tiers,
-      seq: Math.max(seq.seq ?? 0, Number(floor?.value ?? 0)),
+      seq: Math.max(last?.seq ?? 0, Number(floor?.value ?? 0)),
       frozenAt: clock?.now ?? null,
     });
     space.nextDue = due.due ?? Number.POSITIVE_INFINITY;
+    space.lastNow = last?.at ?? 0;
     if (space.frozenAt !== null) space.nextClaimEnd = this.claimEnd(no);
     this.known.set(no, space);
     return space;
@@ -293,6 +304,20 @@ export class Spaces {
           .run(sha256, text, Date.now()).lastInsertRowid,
       );
     return compilePolicy(version, document);
+  }
+
+  /** The policy that a stored verdict names. */
+  policyAt(version: number): Policy {
+    const known = this.policies.get(version);
+    if (known !== undefined) return known;
+    const row = this.db.prepare('SELECT document FROM effective_policy WHERE no = ?').get(version) as
+      | { document: string }
+      | undefined;
+    if (row === undefined) throw new Error(`no policy has the number ${version}`);
+    if (this.policies.size >= MOST_POLICIES) this.policies.clear();
+    const policy = compilePolicy(version, JSON.parse(row.document) as EffectiveDocument);
+    this.policies.set(version, policy);
+    return policy;
   }
 
   /** The newest document of an owner; defaults stand at 0 and 1, which no tenant has. */

@@ -4,15 +4,22 @@
  * Group commit: while one group is in the writer, calls gather; when it returns, all that have gathered (up to a bound) go
  * into the next. No timer, and no wait when idle.
  */
+import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { type AdmitRequest, type Store, StoreFault, type StoreFigures } from '../store.ts';
+import { type AdmitRequest, type Space, type Store, StoreFault, type StoreFigures } from '../store.ts';
 import { type Flat, flattenRequest, readAnswer } from './admit-codec.ts';
 import { READER_CALLS } from './reader-calls.ts';
+import { modeOf, tenantNoOf } from './spaces.ts';
 import type { Call, CallResult, GroupReply } from './thread-protocol.ts';
 import { WRITER_CALLS } from './writer-calls.ts';
 import type { WriterOptions } from './writer-state.ts';
 
 const MOST_IN_A_GROUP = 256;
+/** Submissions that may wait for the writer; more are told to come again rather than kept in memory. */
+const MOST_WAITING = 16_384;
+const OVERLOADED = { fault: { kind: 'unavailable', message: 'more submissions wait than can be kept' } };
+/** EX_SOFTWARE of sysexits.h. */
+const EXIT_SOFTWARE = 70;
 
 type Waiting = { call: Call; resolve: (value: unknown) => void; reject: (error: Error) => void };
 
@@ -24,10 +31,13 @@ class SqliteThreads {
   private readonly reads = new Map<number, Waiting>();
   private nextRead = 1;
   private readonly dueListeners: (() => void)[] = [];
-  private readonly eventListeners: (() => void)[] = [];
+  private readonly eventListeners: ((changed: readonly Space[]) => void)[] = [];
   private dueTimer: NodeJS.Timeout | null = null;
+  /** Set once the threads are meant to end. */
   private closed: (() => void) | null = null;
   private dead: string | null = null;
+  /** Why the writer takes on nothing new, or null. */
+  trouble: string | null = null;
   readonly stats: StoreFigures = { groups: 0, calls: 0, largestGroup: 0, micros: {} };
 
   constructor(writer: Worker, reader: Worker) {
@@ -37,27 +47,38 @@ class SqliteThreads {
       if ('closed' in message) this.closed?.();
       else this.landed(message);
     });
-    writer.on('error', (error) => this.die(error.message));
-    writer.on('exit', (code) => {
-      if (this.closed === null) process.exit(code === 0 ? 70 : code);
-    });
+    // A store without its threads serves nobody: the process ends, and a fresh start finds out what the disk holds.
+    for (const thread of [writer, reader]) {
+      thread.on('error', (error) => this.die(error.stack ?? error.message));
+      thread.on('exit', (code) => {
+        if (this.closed === null) process.exit(code === 0 ? EXIT_SOFTWARE : code);
+      });
+    }
     reader.on('message', ({ id, result }: { id: number; result: CallResult }) => {
       const waiting = this.reads.get(id);
       this.reads.delete(id);
       if (waiting !== undefined) answer(waiting, result);
     });
-    reader.on('error', (error) => this.die(error.message));
   }
 
   write(name: string, input: unknown): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      this.queue.push({ call: [name, input], resolve, reject });
+      const waiting: Waiting = { call: [name, input], resolve, reject };
+      if (name === 'admit' && this.queue.length >= MOST_WAITING) {
+        answer(waiting, OVERLOADED);
+        return;
+      }
+      this.queue.push(waiting);
       if (this.flying === null) this.takeOff();
     });
   }
 
   read(name: string, input: unknown): Promise<unknown> {
     return new Promise((resolve, reject) => {
+      if (this.dead !== null) {
+        reject(new StoreFault('unavailable', this.dead));
+        return;
+      }
       const id = this.nextRead;
       this.nextRead += 1;
       this.reads.set(id, { call: [name, input], resolve, reject });
@@ -84,10 +105,11 @@ class SqliteThreads {
     const group = this.flying ?? [];
     this.flying = null;
     this.stats.micros = reply.micros;
+    this.trouble = reply.trouble;
     if (this.queue.length > 0) this.takeOff();
     for (let i = 0; i < group.length; i += 1) answer(group[i]!, reply.results[i]!);
     this.watchDue(reply.dueIn);
-    if (reply.hasEvents) for (const tell of this.eventListeners) tell();
+    if (reply.eventSpaces.length > 0 && this.eventListeners.length > 0) this.announceEvents(reply.eventSpaces);
   }
 
   private watchDue(dueInMs: number | null): void {
@@ -105,16 +127,26 @@ class SqliteThreads {
     for (const tell of this.dueListeners) tell();
   }
 
+  private announceEvents(spaces: readonly number[]): void {
+    const changed = spaces.map((no) => ({ tenantNo: tenantNoOf(no), mode: modeOf(no) }));
+    for (const tell of this.eventListeners) tell(changed);
+  }
+
   onDue(listener: () => void): void {
     this.dueListeners.push(listener);
   }
 
-  onEvents(listener: () => void): void {
+  onEvents(listener: (changed: readonly Space[]) => void): void {
     this.eventListeners.push(listener);
   }
 
   private die(message: string): void {
     this.dead = message;
+    process.stderr.write(`${JSON.stringify({ level: 60, msg: 'a thread of the store ended', error: message })}\n`);
+    this.refuseAll(message);
+  }
+
+  private refuseAll(message: string): void {
     const fault: CallResult = { fault: { kind: 'unavailable', message } };
     for (const waiting of [...(this.flying ?? []), ...this.queue.splice(0), ...this.reads.values()])
       answer(waiting, fault);
@@ -126,13 +158,25 @@ class SqliteThreads {
     this.writer.postMessage('acceptClock');
   }
 
+  /** Ends the threads at once, as the end of the process would. For tests. */
+  async abandon(): Promise<void> {
+    this.closed = () => undefined;
+    this.dead = 'the store was abandoned';
+    if (this.dueTimer !== null) clearTimeout(this.dueTimer);
+    await Promise.all([this.writer.terminate(), this.reader.terminate()]);
+    this.refuseAll(this.dead);
+  }
+
   async close(): Promise<void> {
     while (this.flying !== null || this.queue.length > 0) await this.write('dueIn', null);
     if (this.dueTimer !== null) clearTimeout(this.dueTimer);
-    this.reader.postMessage('close');
+    this.dead = 'the store is closed';
+    const readerEnded = once(this.reader, 'exit');
     const closed = new Promise<void>((resolve) => {
       this.closed = resolve;
     });
+    this.reader.postMessage('close');
+    await readerEnded;
     this.writer.postMessage('close');
     await closed;
   }
@@ -150,17 +194,33 @@ function errorOf(fault: { kind: string; message: string }): Error {
   return new Error(fault.message);
 }
 
-export type OpenResult = { ok: true; store: Store & { acceptClock(): void } } | { ok: false; message: string };
+export type SqliteStore = Store & {
+  /** Believes the system clock after a leap. */
+  acceptClock(): void;
+  /** Ends the threads at once, as the end of the process would. For tests. */
+  abandon(): Promise<void>;
+};
+
+export type OpenResult = { ok: true; store: SqliteStore } | { ok: false; message: string };
+
+function started(thread: Worker): Promise<{ ready: true } | { failed: string }> {
+  return new Promise((resolve) => {
+    thread.once('message', resolve);
+    thread.once('error', (error) => resolve({ failed: error.message }));
+  });
+}
 
 /** Opens (and migrates) the data in a folder. Answers with a sentence when it cannot be used. */
 export async function openSqliteStore(options: WriterOptions): Promise<OpenResult> {
   const writer = new Worker(new URL('./writer.ts', import.meta.url), { workerData: options });
-  const first = await new Promise<{ ready: true } | { failed: string }>((resolve) => {
-    writer.once('message', resolve);
-    writer.once('error', (error) => resolve({ failed: error.message }));
-  });
-  if ('failed' in first) return { ok: false, message: first.failed };
+  const writing = await started(writer);
+  if ('failed' in writing) return { ok: false, message: writing.failed };
   const reader = new Worker(new URL('./reader.ts', import.meta.url), { workerData: options });
+  const reading = await started(reader);
+  if ('failed' in reading) {
+    await writer.terminate();
+    return { ok: false, message: reading.failed };
+  }
   const threads = new SqliteThreads(writer, reader);
   const calls: Record<string, (input: unknown) => Promise<unknown>> = {};
   for (const name of Object.keys(WRITER_CALLS)) calls[name] = (input) => threads.write(name, input);
@@ -171,18 +231,19 @@ export async function openSqliteStore(options: WriterOptions): Promise<OpenResul
   const store = {
     ...calls,
     onDue: (listener: () => void) => threads.onDue(listener),
-    onEvents: (listener: () => void) => threads.onEvents(listener),
+    onEvents: (listener: (changed: readonly Space[]) => void) => threads.onEvents(listener),
     figures: () => threads.stats,
     close: () => threads.close(),
     acceptClock: () => threads.acceptClock(),
+    abandon: () => threads.abandon(),
     async health(): Promise<string | null> {
       try {
         await threads.write('dueIn', null);
-        return null;
+        return threads.trouble;
       } catch (error) {
         return error instanceof Error ? error.message : String(error);
       }
     },
   };
-  return { ok: true, store: store as unknown as Store & { acceptClock(): void } };
+  return { ok: true, store: store as unknown as SqliteStore };
 }

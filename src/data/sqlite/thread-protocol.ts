@@ -10,6 +10,9 @@ export type GroupReply = {
   results: CallResult[];
   /** Milliseconds until something is due, or null. */
   dueIn: number | null;
-  hasEvents: boolean;
+  /** Spaces that have new events. */
+  eventSpaces: number[];
+  /** Why nothing new is taken on, or null. */
+  trouble: string | null;
   micros: Record<string, number>;
 };

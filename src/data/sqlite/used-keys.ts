@@ -1,7 +1,7 @@
 /** Idempotency and dedupe keys: used once, remembered until their retention ends. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { BulkInsert } from './database.ts';
-import { KeyIndex } from './key-index.ts';
+import { KeyIndex, type KeyIndexBounds } from './key-index.ts';
 import { hashKey } from './ledger-cache.ts';
 import type { Space } from './spaces.ts';
 
@@ -21,17 +21,16 @@ type Row = {
 };
 
 export class UsedKeys {
-  private readonly index: KeyIndex;
+  readonly index: KeyIndex;
   private readonly insert: BulkInsert;
   private readonly select: StatementSync;
   private readonly newest: StatementSync;
-  private readonly newestRun: StatementSync;
   /** Of this group, not inserted yet. */
   private readonly pending = new Map<number, Row>();
   private nextId = 0;
 
-  constructor(db: DatabaseSync) {
-    this.index = new KeyIndex(db);
+  constructor(db: DatabaseSync, bounds?: Partial<KeyIndexBounds>) {
+    this.index = new KeyIndex(db, bounds);
     this.insert = new BulkInsert(db, 'used_key', [
       'id',
       'hash',
@@ -45,17 +44,20 @@ export class UsedKeys {
     ]);
     this.select = db.prepare('SELECT * FROM used_key WHERE id = ?');
     this.newest = db.prepare('SELECT max(id) AS id FROM used_key');
-    this.newestRun = db.prepare("SELECT value FROM setting WHERE name = 'key_run'");
-    this.recover();
+    this.findNextId();
   }
 
-  recover(): void {
+  /** After a failed commit. Its numbers are not given again: the index still names them. */
+  undo(): void {
     this.pending.clear();
     this.insert.clear();
-    this.index.rebuild();
-    // The newest rows may have been emptied with a tenant's test data: numbers already in a run are not given again.
-    const run = this.newestRun.get() as { value: string } | undefined;
-    this.nextId = Math.max((this.newest.get() as { id: number | null }).id ?? 0, Number(run?.value ?? 0)) + 1;
+    this.index.undo();
+  }
+
+  /** Numbers of rows that runs name are never given again, even when every row is gone. */
+  private findNextId(): void {
+    const newest = (this.newest.get() as { id: number | null }).id ?? 0;
+    this.nextId = Math.max(newest, this.index.runNumbers().at(-1) ?? 0) + 1;
   }
 
   use(space: Space, now: number, installation: string, key: { key: string } | null): UsedKey | null {
@@ -110,5 +112,9 @@ export class UsedKeys {
 
   endGroup(): void {
     this.index.endGroup();
+  }
+
+  committed(): void {
+    this.index.committed();
   }
 }

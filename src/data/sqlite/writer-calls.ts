@@ -2,7 +2,7 @@
 import type { StoreWrites } from '../store.ts';
 import { ACCOUNT_WRITES } from './accounts.ts';
 import { admit, check } from './admit.ts';
-import { putUpload } from './blob-use.ts';
+import { putUpload, unusedBlobs } from './blob-use.ts';
 import { capture } from './captures.ts';
 import { CATALOG_WRITES } from './catalog.ts';
 import { cancelMessage, lookAgain, removeContent, rescheduleMessage } from './changes.ts';
@@ -12,6 +12,7 @@ import { headroom } from './headroom.ts';
 import { IDENTITY_WRITES } from './identities.ts';
 import { KEY_WRITES } from './keys.ts';
 import { POLICY_WRITES, putPolicy } from './policies.ts';
+import { reportReturn } from './returns.ts';
 import { settle } from './settle.ts';
 import { simulateReturn } from './simulated-returns.ts';
 import { createKey, createTenant, revokeKey } from './tenants.ts';
@@ -24,6 +25,25 @@ type Calls = {
     input: Parameters<StoreWrites[Name]>[0],
   ) => Awaited<ReturnType<StoreWrites[Name]>>;
 };
+
+/** Calls that decide by the clock: refused while it cannot be believed. */
+export const DECIDING_CALLS: ReadonlySet<string> = new Set([
+  'admit',
+  'check',
+  'claim',
+  'rescheduleMessage',
+  'lookAgain',
+]);
+
+/** Calls that take on nothing new: what they record has happened already, so they run on a full disk too. */
+export const RECORDING_CALLS: ReadonlySet<string> = new Set([
+  'settle',
+  'renew',
+  'capture',
+  'check',
+  'headroom',
+  'dueIn',
+]);
 
 export const WRITER_CALLS: Calls = {
   admit,
@@ -50,6 +70,8 @@ export const WRITER_CALLS: Calls = {
   moveTestClock,
   endTestClock,
   resetTestData,
+  reportReturn,
+  unusedBlobs: (state, { sha256s }) => unusedBlobs(state, sha256s),
   ...ACCOUNT_WRITES,
   ...CATALOG_WRITES,
   ...KEY_WRITES,

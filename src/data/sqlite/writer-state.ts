@@ -3,7 +3,8 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type EventType, eventNumber } from '../../core/events.ts';
 import { PackWriter } from '../../core/pack.ts';
 import { BulkInsert } from './database.ts';
-import { HOUR_PREFIX, LedgerCache } from './ledger-cache.ts';
+import type { KeyIndexBounds } from './key-index.ts';
+import { HOUR_PREFIX, type LedgerBounds, LedgerCache } from './ledger-cache.ts';
 import { firstRowOf } from './row-id.ts';
 import { type Space, Spaces } from './spaces.ts';
 import { UsedKeys } from './used-keys.ts';
@@ -14,6 +15,12 @@ export type WriterOptions = {
   directory: string;
   /** The gateway's own domain: default senders live there. */
   domain: string;
+  /** A clock set from outside, in place of the system's (see `StoreClock`). */
+  clock?: SharedArrayBuffer;
+  /** Octets set aside for a full disk; 0 for none. */
+  reserveBytes?: number;
+  ledger?: Partial<LedgerBounds>;
+  keys?: Partial<KeyIndexBounds>;
   /** A point at which the writer stops, for tests. */
   failpoint?: string | null;
 };
@@ -36,21 +43,21 @@ export class WriterState {
   /** The store's clock for the group at hand. */
   realNow = 0;
   private nextRow = 0;
-  /** Spaces in which something became due in this group. */
-  dueChanged = false;
-  /** Whether events were written in this group. */
-  hasEvents = false;
+  /** Whether every space in which something waits is loaded. */
+  isDueKnown = false;
   /** How often a worker has taken something from a space. */
   claims = 0;
   /** The recipient that is tried alone now, since claims on it have died before. */
   suspect: number | null = null;
+  /** Spaces in which events were written since the last answer. */
+  readonly eventSpaces = new Set<number>();
 
   constructor(db: DatabaseSync, options: WriterOptions) {
     this.db = db;
     this.options = options;
-    this.ledger = new LedgerCache(db);
+    this.ledger = new LedgerCache(db, options.ledger);
     this.spaces = new Spaces(db, this.ledger);
-    this.keys = new UsedKeys(db);
+    this.keys = new UsedKeys(db, options.keys);
     this.messages = new BulkInsert(db, 'message', [
       'id',
       'nonce',
@@ -89,16 +96,21 @@ export class WriterState {
       'verdict',
     ]);
     this.events = new BulkInsert(db, 'event', ['space', 'seq', 'type', 'at', 'recipient', 'data']);
-    this.blobUses = new BulkInsert(db, 'blob_use', ['sha256', 'message']);
+    this.blobUses = new BulkInsert(db, 'blob_use', ['message', 'sha256']);
     this.foldRefusal = db.prepare('UPDATE message SET repeats = repeats + 1 WHERE id = ?');
     this.findNextRow();
-    this.loadDue();
+  }
+
+  /** At the start of each transaction. */
+  begin(): void {
+    if (!this.isDueKnown) this.loadDue();
   }
 
   /** Spaces in which something waits must be known, since only known ones are asked for what is due. */
   private loadDue(): void {
     const waiting = this.db.prepare('SELECT DISTINCT space FROM recipient WHERE due IS NOT NULL').all();
     for (const { space } of waiting as { space: number }[]) this.spaces.get(space);
+    this.isDueKnown = true;
   }
 
   private findNextRow(): void {
@@ -127,7 +139,7 @@ export class WriterState {
   emitNumber(space: Space, type: number, at: number, recipient: number | null, data: string | null): void {
     space.seq += 1;
     this.events.add(space.no, space.seq, type, at, recipient, data);
-    this.hasEvents = true;
+    this.eventSpaces.add(space.no);
   }
 
   tally(space: Space, code: string, now: number, n: number): void {
@@ -139,7 +151,7 @@ export class WriterState {
   }
 
   useBlob(sha256: string, message: number): void {
-    this.blobUses.add(sha256, message);
+    this.blobUses.add(message, sha256);
   }
 
   /** The From address of a send that names neither sender nor identity. */
@@ -170,8 +182,6 @@ export class WriterState {
 
   startGroup(realNow: number): void {
     this.realNow = realNow;
-    this.hasEvents = false;
-    this.dueChanged = false;
     if (this.refusals.size > 10_000) this.refusals.clear();
   }
 
@@ -184,18 +194,19 @@ export class WriterState {
   afterCommit(): void {
     this.spaces.release();
     this.ledger.evict();
+    this.keys.committed();
   }
 
   /** After a failed commit: what is in memory may be ahead of what is stored, so all of it is read anew. */
   recover(): void {
     for (const rows of [this.messages, this.recipients, this.events, this.blobUses]) rows.clear();
     this.ledger.recover();
-    this.keys.recover();
+    this.keys.undo();
     this.spaces.clear();
     this.senders.clear();
     this.refusals.clear();
     this.suspect = null;
     this.findNextRow();
-    this.loadDue();
+    this.isDueKnown = false;
   }
 }

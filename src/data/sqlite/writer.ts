@@ -2,28 +2,45 @@
  * The writer thread: one connection, one group of calls after another, one transaction a group.
  *
  * A call that throws undoes its group; each call of the group is then run in a transaction of its own, so that only the
- * faulty one fails. When the disk is full nothing is stored, memory is read anew, and every call is told so. When a flush
- * fails the process ends at once: what the disk holds is then unknown, and only a fresh start finds out.
+ * faulty one fails. When the disk is full the reserve is given up, what was under way is still recorded, and nothing new
+ * is taken on until the reserve can be made again. When a flush fails the process ends at once: what the disk holds is then
+ * unknown, and only a fresh start finds out.
  */
+import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { armFailpoint, failpoint, passFailpoint } from '../../base/failpoint.ts';
 import type { AdmitAnswer } from '../store.ts';
 import { type Flat, flattenAnswer, readRequest } from './admit-codec.ts';
+import { StoreClock } from './clock.ts';
 import { migrate, openWriter } from './database.ts';
 import { dueIn, releaseDeadClaims } from './dispatch.ts';
+import { RESERVE_BYTES, Reserve } from './reserve.ts';
 import type { Call, CallResult, GroupReply, GroupRequest } from './thread-protocol.ts';
-import { WRITER_CALLS } from './writer-calls.ts';
+import { DECIDING_CALLS, RECORDING_CALLS, WRITER_CALLS } from './writer-calls.ts';
 import { type WriterOptions, WriterState } from './writer-state.ts';
 
-const SQLITE_FULL = 13;
 const SQLITE_IOERR = 10;
+const SQLITE_FULL = 13;
+const SQLITE_IOERR_WRITE = 778;
 const SQLITE_IOERR_SHMSIZE = 4874;
-const CLOCK_STEP_MS = 600_000;
+const TRY_AGAIN_MS = 1000;
+
+const FULL = { kind: 'full', message: 'the disk that holds the data is full' };
+const LEAPT = {
+  kind: 'clock',
+  message: 'the system clock leapt by more than ten minutes: set it right, or accept it with "postern clock accept"',
+};
 
 const options = workerData as WriterOptions;
 const port = parentPort!;
+const clock = new StoreClock(options.clock);
+const reserve = new Reserve(options.directory, options.reserveBytes ?? RESERVE_BYTES);
+let isFull = reserve.isTight() || !reserve.make();
+if (isFull) reserve.release();
+let triedReserveAt = 0;
 const db = openWriter(options.directory);
-const migrated = migrate(db, options.directory, Date.now());
+const migrated = migrate(db, options.directory, clock.read().now);
 if (!migrated.ok) {
   port.postMessage({ failed: migrated.message });
   process.exit(0);
@@ -33,8 +50,8 @@ const micros: Record<string, number> = {};
 /** Whether the group at hand stores an acceptance or a settlement: at others no test stops. */
 let isTelling = false;
 armFailpoint(options.failpoint ?? null);
-let clockOffset = Date.now() - performance.now();
 
+state.startGroup(clock.read().now);
 transaction(() => releaseDeadClaims(state));
 state.afterCommit();
 
@@ -44,18 +61,10 @@ function spend(part: string, since: number): number {
   return now;
 }
 
-/** The wall clock, unless it leapt against the monotonic one. */
-function readClock(): number | null {
-  const now = Date.now();
-  const leap = now - performance.now() - clockOffset;
-  if (Math.abs(leap) > CLOCK_STEP_MS) return null;
-  clockOffset += leap;
-  return now;
-}
-
 function transaction<T>(work: () => T): T {
   db.exec('BEGIN IMMEDIATE');
   try {
+    state.begin();
     const result = work();
     let since = performance.now();
     state.endGroup();
@@ -78,14 +87,18 @@ function order(calls: readonly Call[]): number[] {
   return [...numbers.filter((i) => calls[i]![0] !== 'admit'), ...numbers.filter((i) => calls[i]![0] === 'admit')];
 }
 
-function runCalls(calls: readonly Call[]): CallResult[] {
+function runCalls(calls: readonly Call[], leapt: boolean): CallResult[] {
   const results: CallResult[] = new Array(calls.length);
   state.ledger.prefetch(wanted(calls));
   for (const i of order(calls)) {
     const [name, input] = calls[i]!;
-    const call = WRITER_CALLS[name as keyof typeof WRITER_CALLS] as (state: WriterState, input: unknown) => unknown;
-    const output = call(state, input);
-    results[i] = { ok: name === 'admit' ? flattenAnswer(output as AdmitAnswer) : output };
+    if (leapt && DECIDING_CALLS.has(name)) results[i] = { fault: LEAPT };
+    else if (isFull && !RECORDING_CALLS.has(name)) results[i] = { fault: FULL };
+    else {
+      const call = WRITER_CALLS[name as keyof typeof WRITER_CALLS] as (state: WriterState, input: unknown) => unknown;
+      const output = call(state, input);
+      results[i] = { ok: name === 'admit' ? flattenAnswer(output as AdmitAnswer) : output };
+    }
   }
   return results;
 }
@@ -106,9 +119,8 @@ function wanted(calls: readonly Call[]): (readonly [number, string])[] {
 
 function faultOf(error: unknown): { kind: string; message: string } {
   const code = (error as { errcode?: number }).errcode;
-  if (code === SQLITE_FULL || code === SQLITE_IOERR_SHMSIZE) {
-    return { kind: 'full', message: 'the disk that holds the data is full' };
-  }
+  if (code === SQLITE_FULL || code === SQLITE_IOERR_SHMSIZE) return FULL;
+  if (code === SQLITE_IOERR_WRITE && writesNothing()) return FULL;
   if (code !== undefined && (code & 0xff) === SQLITE_IOERR) {
     process.stderr.write(
       `${JSON.stringify({ level: 60, msg: 'the data could not be flushed to disk', error: String(error) })}\n`,
@@ -118,48 +130,98 @@ function faultOf(error: unknown): { kind: string; message: string } {
   return { kind: 'bug', message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 }
 
+/** SQLite tells a spent quota as a failed write: a write beside it tells the two apart. */
+function writesNothing(): boolean {
+  const path = join(options.directory, 'probe');
+  try {
+    const file = openSync(path, 'w');
+    try {
+      writeSync(file, new Uint8Array(65_536));
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+      rmSync(path, { force: true });
+    }
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EDQUOT' || (error as NodeJS.ErrnoException).code === 'ENOSPC';
+  }
+}
+
+function becomeFull(): void {
+  reserve.release();
+  isFull = true;
+  triedReserveAt = performance.now();
+}
+
+function lookForRoom(): void {
+  if (!isFull || performance.now() - triedReserveAt < TRY_AGAIN_MS) return;
+  triedReserveAt = performance.now();
+  isFull = !reserve.make();
+}
+
 /** Admissions travel flat; they are read once, however often their group is run. */
 function unpack(calls: readonly Call[]): Call[] {
   return calls.map(([name, input]) => (name === 'admit' ? [name, readRequest(input as Flat)] : [name, input]));
 }
 
-function runGroup(calls: Call[]): CallResult[] {
-  const now = readClock();
-  if (now === null) {
-    const fault = { kind: 'clock', message: 'the system clock leapt by more than ten minutes' };
-    return calls.map(() => ({ fault }));
-  }
-  state.startGroup(now);
+/** Milliseconds until the relay should ask again; not at once while nothing new may be taken on. */
+function nextDue(trouble: string | null): number | null {
+  if (!state.isDueKnown) return TRY_AGAIN_MS;
+  const wait = dueIn(state);
+  return wait === null || trouble === null ? wait : Math.max(wait, TRY_AGAIN_MS);
+}
+
+function runGroup(calls: Call[], leapt: boolean): CallResult[] {
   if (failpoint.armed !== null) isTelling = calls.some(([name]) => name === 'admit' || name === 'settle');
   const since = performance.now();
   try {
     return transaction(() => {
-      const results = runCalls(calls);
+      const results = runCalls(calls, leapt);
       spend('decide', since);
       return results;
     });
   } catch (error) {
     const fault = faultOf(error);
-    if (fault.kind === 'full' || calls.length === 1) return calls.map(() => ({ fault }));
-    return calls.flatMap((call) => runGroup([call]));
+    if (fault === FULL && !isFull) {
+      becomeFull();
+      return runGroup(calls, leapt);
+    }
+    if (fault === FULL || calls.length === 1) return calls.map(() => ({ fault }));
+    return calls.flatMap((call) => runGroup([call], leapt));
   }
+}
+
+function close(): void {
+  try {
+    if (!isFull) transaction(() => state.ledger.flushAll());
+    db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  } catch (error) {
+    // Nothing is lost by it: the journal and the log hold what was not written.
+    faultOf(error);
+  }
+  db.close();
+  port.postMessage({ closed: true });
+  port.close();
 }
 
 port.on('message', (request: GroupRequest | 'close' | 'acceptClock') => {
   if (request === 'close') {
-    transaction(() => state.ledger.flushAll());
-    db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
-    db.close();
-    port.postMessage({ closed: true });
-    port.close();
+    close();
     return;
   }
   if (request === 'acceptClock') {
-    clockOffset = Date.now() - performance.now();
+    clock.accept();
     return;
   }
-  const results = runGroup(unpack(request.calls));
-  const reply: GroupReply = { results, dueIn: dueIn(state), hasEvents: state.hasEvents, micros };
+  const { now, leapt } = clock.read();
+  lookForRoom();
+  state.startGroup(now);
+  const results = runGroup(unpack(request.calls), leapt);
+  const trouble = leapt ? LEAPT.message : isFull ? FULL.message : null;
+  const eventSpaces = [...state.eventSpaces];
+  const reply: GroupReply = { results, dueIn: nextDue(trouble), eventSpaces, trouble, micros };
+  state.eventSpaces.clear();
   port.postMessage(reply);
   state.afterCommit();
 });

@@ -234,6 +234,12 @@ CREATE TABLE key_run (
   PRIMARY KEY (run, hash, id)
 ) WITHOUT ROWID;
 
+-- The Bloom filter of each whole run, so that a start need not read the keys again.
+CREATE TABLE key_bloom (
+  run INTEGER PRIMARY KEY,
+  bits BLOB NOT NULL
+);
+
 CREATE TABLE attachment (
   no INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
@@ -250,11 +256,11 @@ CREATE INDEX attachment_sha256 ON attachment (sha256);
 
 -- Which stored messages hold which blobs, so that a sweep removes a blob with its last message.
 CREATE TABLE blob_use (
-  sha256 TEXT NOT NULL,
   message INTEGER NOT NULL,
-  PRIMARY KEY (sha256, message)
+  sha256 TEXT NOT NULL,
+  PRIMARY KEY (message, sha256)
 ) WITHOUT ROWID;
-CREATE INDEX blob_use_message ON blob_use (message);
+CREATE INDEX blob_use_blob ON blob_use (sha256);
 
 CREATE TABLE capture (
   no INTEGER PRIMARY KEY,

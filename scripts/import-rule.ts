@@ -1,0 +1,115 @@
+/**
+ * Who may import whom: the table that keeps the walls between the folders of `src`. A change of it changes the architecture
+ * and belongs with a decision in `docs/decisions`.
+ *
+ * A part is a folder of `src`, or a file in it. Within its own folder everything may import everything; the way there must
+ * have no cycles. `port` stands for what the stages see of `data`: the port, its pieces, and the blob store.
+ */
+import { dirname, join, normalize } from 'node:path';
+import { type Import, importsOf } from './source-code.ts';
+
+export type Part = {
+  /** Folders and files of `src` that it may import. */
+  from: readonly string[];
+  /** Whether it may import `node:` modules. */
+  node: boolean;
+  /** Whether it may import packages. */
+  npm: boolean;
+};
+
+const PORT = ['data/store.ts', 'data/port', 'data/blobs.ts'];
+const STAGE = ['core', 'base', 'policy', 'queue', 'http', ...PORT];
+
+/** The most particular row that fits a file is its row. */
+export const IMPORT_RULE: Readonly<Record<string, Part>> = {
+  core: { from: [], node: false, npm: false },
+  policy: { from: ['core'], node: false, npm: false },
+  base: { from: [], node: true, npm: true },
+  config: { from: ['base'], node: true, npm: false },
+  'data/store.ts': { from: ['core', 'policy', 'data/port'], node: false, npm: false },
+  'data/port': { from: ['core', 'policy', 'data/store.ts'], node: false, npm: false },
+  'data/blobs.ts': { from: ['core', 'base', 'data/store.ts'], node: true, npm: false },
+  'data/sqlite': { from: ['core', 'policy', 'base', ...PORT], node: true, npm: true },
+  'data/postgres': { from: ['core', 'policy', 'base', ...PORT], node: true, npm: true },
+  http: { from: ['core', 'policy', 'base', 'config', ...PORT], node: true, npm: true },
+  queue: { from: ['core', 'policy', 'base', ...PORT], node: true, npm: true },
+  intake: { from: STAGE, node: true, npm: true },
+  relay: { from: STAGE, node: true, npm: true },
+  returns: { from: STAGE, node: true, npm: true },
+  webhooks: { from: STAGE, node: true, npm: true },
+  admin: { from: STAGE, node: true, npm: true },
+  // The shell around the stages: it puts them together, and is imported by nothing but itself.
+  'main.ts': {
+    from: [...STAGE, 'config', 'data', 'intake', 'relay', 'returns', 'webhooks', 'admin', 'control.ts'],
+    node: true,
+    npm: true,
+  },
+  'control.ts': { from: ['core', 'base', 'policy', 'intake', ...PORT], node: true, npm: true },
+  commands: {
+    from: ['core', 'base', 'config', 'main.ts', 'control.ts', ...PORT],
+    node: true,
+    npm: true,
+  },
+  'cli.ts': { from: ['commands'], node: true, npm: false },
+};
+
+/** The row of a file: the longest name that is the file or a folder around it. */
+export function partOf(file: string): string | null {
+  const fitting = Object.keys(IMPORT_RULE).filter((part) => isIn(file, part));
+  return fitting.sort((a, b) => b.length - a.length)[0] ?? null;
+}
+
+function isIn(file: string, part: string): boolean {
+  return file === part || file.startsWith(`${part}/`);
+}
+
+export type SourceFile = { /** From `src`, with slashes. */ path: string; text: string };
+
+/** The file of `src` that an import names, or null where it names a module from elsewhere. */
+function targetOf(file: string, one: Import): string | null {
+  return one.from.startsWith('.') ? normalize(join(dirname(file), one.from)) : null;
+}
+
+/** Every import that the table forbids, as a sentence. */
+export function forbiddenImports(files: readonly SourceFile[]): string[] {
+  return files.flatMap(({ path, text }) => {
+    const part = partOf(path);
+    if (part === null) return [`${path} stands in no row of the import rule`];
+    return importsOf(text)
+      .filter((one) => !isAllowed(path, part, one))
+      .map((one) => `${path} imports ${one.from}, which ${part} may not`);
+  });
+}
+
+function isAllowed(path: string, part: string, one: Import): boolean {
+  const row = IMPORT_RULE[part]!;
+  if (one.from.startsWith('node:')) return row.node;
+  const target = targetOf(path, one);
+  if (target === null) return row.npm;
+  return partOf(target) === part || row.from.some((allowed) => isIn(target, allowed));
+}
+
+/** Groups of files that import each other in a ring when they run; imports of types alone make none. */
+export function importCycles(files: readonly SourceFile[]): string[][] {
+  const targets = new Map(
+    files.map(({ path, text }) => [
+      path,
+      importsOf(text)
+        .filter((one) => !one.isTypeOnly)
+        .flatMap((one) => targetOf(path, one) ?? []),
+    ]),
+  );
+  const done = new Set<string>();
+  const cycles: string[][] = [];
+  const walk = (file: string, way: readonly string[]): void => {
+    if (way.includes(file)) {
+      cycles.push([...way.slice(way.indexOf(file)), file]);
+      return;
+    }
+    if (done.has(file)) return;
+    for (const target of targets.get(file) ?? []) walk(target, [...way, file]);
+    done.add(file);
+  };
+  for (const { path } of files) walk(path, []);
+  return cycles;
+}

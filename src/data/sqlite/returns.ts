@@ -1,0 +1,191 @@
+/**
+ * What comes back, applied in one transaction: the recipient's state, suppression, contact and event.
+ *
+ * Invariants: a recipient closes once and may bounce once more after its delivery; the same thing learnt again changes
+ * nothing. A reply that was only reported resets counters for established tenants alone, since a sender could report replies
+ * that never came.
+ */
+import type { BounceClass } from '../../core/reasons.ts';
+import { isHardBounce, RETURN_EVENTS, type ReturnKind, suppressionFor } from '../../core/returns.ts';
+import { canMove, RECIPIENT_STATES, type RecipientState } from '../../core/states.ts';
+import type { ReturnAnswer, ReturnInput } from '../port/returns.ts';
+import { closeWith } from './closing.ts';
+import { prepared } from './database.ts';
+import { eventId } from './event-rows.ts';
+import type { Entry } from './ledger-cache.ts';
+import { findMessage } from './messages-reads.ts';
+import { hasLeft } from './places.ts';
+import { publicId } from './row-id.ts';
+import { type Space, spaceOf } from './spaces.ts';
+import { type MessageRow, messageRow, type RecipientRow, recipientRows } from './stored.ts';
+import { addSuppression } from './suppressions.ts';
+import type { WriterState } from './writer-state.ts';
+
+/** Events looked at for the last message to an address. */
+const MOST_LOOKED_AT = 5000;
+
+export type ReturnedThing = { kind: ReturnKind; class: BounceClass; at: number; reported: boolean };
+
+export function reportReturn(state: WriterState, input: ReturnInput): ReturnAnswer {
+  state.flushRows();
+  const space = state.spaces.get(spaceOf(input.tenantNo, input.mode));
+  const now = space.now(state.realNow);
+  const at = input.at ?? now;
+  if (at > now) return { outcome: 'impossible_time' };
+  const thing: ReturnedThing = { kind: input.kind, class: input.class, at, reported: true };
+  if (input.messageId === null) return reportByAddress(state, space, input.email!.key, thing);
+  const message = findMessage(state.db, { ...input, id: input.messageId });
+  if (message === null) return { outcome: 'not_found', resource: 'message' };
+  const rows = recipientRows(state.db, message.id);
+  if (input.email === null && rows.length > 1) return { outcome: 'ambiguous' };
+  const row = input.email === null ? rows[0] : rows.find((one) => keyOf(one) === input.email!.key);
+  if (row === undefined) return { outcome: 'not_found', resource: 'recipient' };
+  if (at < message.created_at) return { outcome: 'impossible_time' };
+  return applyReturn(state, space, row, message, thing);
+}
+
+function keyOf(row: RecipientRow): string {
+  return row.key ?? row.email;
+}
+
+/** The last message that left for the address; where it lies too far back, the contact alone hears of it. */
+function reportByAddress(state: WriterState, space: Space, key: string, thing: ReturnedThing): ReturnAnswer {
+  const row = lastLeft(state, space, key);
+  if (row !== null) return applyReturn(state, space, row, messageRow(state.db, row.message)!, thing);
+  const contact = space.contact(key) as Entry;
+  if (contact.recipient === null || contact.recipient.at.length === 0) {
+    return { outcome: 'not_found', resource: 'recipient' };
+  }
+  const learnt = learn(state, space, key, null, thing);
+  const event = emit(state, space, null, thing, { email: key, message_id: null });
+  return {
+    outcome: 'applied',
+    messageId: null,
+    recipientId: null,
+    email: key,
+    status: null,
+    event,
+    suppression: learnt,
+  };
+}
+
+function lastLeft(state: WriterState, space: Space, key: string): RecipientRow | null {
+  const looked = prepared(
+    state.db,
+    'SELECT recipient FROM event WHERE space = ? AND recipient IS NOT NULL AND seq > ? ORDER BY seq DESC',
+  ).all(space.no, space.seq - MOST_LOOKED_AT) as { recipient: number }[];
+  const one = prepared(state.db, 'SELECT message FROM recipient WHERE id = ? AND coalesce(key, email) = ?');
+  for (const { recipient } of looked) {
+    const found = one.get(recipient, key) as { message: number } | undefined;
+    const row = found && recipientRows(state.db, found.message).find(({ id }) => id === recipient);
+    if (row !== undefined && hasLeft(row)) return row;
+  }
+  return null;
+}
+
+/** Applies what came back about one recipient, whoever proved or reported it. */
+export function applyReturn(
+  state: WriterState,
+  space: Space,
+  row: RecipientRow,
+  message: MessageRow,
+  thing: ReturnedThing,
+): ReturnAnswer {
+  const before = RECIPIENT_STATES[row.state]!;
+  const about = {
+    messageId: publicId('msg', message.id, message.nonce),
+    recipientId: publicId('rcp', row.id, message.nonce),
+    email: row.email,
+  };
+  if (!hasLeft(row)) return { outcome: 'conflict', state: before };
+  const to = stateAfter(thing.kind);
+  if (to !== null && !canMove(before, to)) {
+    if (before !== to && !(to === 'delivered' && before === 'bounced')) return { outcome: 'conflict', state: before };
+    return { outcome: 'known', ...about, status: before, event: null, suppression: null };
+  }
+  const suppression = learn(state, space, keyOf(row), about.messageId, thing);
+  const data = { ...detailOf(thing), ...(to === 'bounced' ? { after_delivered: before === 'delivered' } : {}) };
+  const event =
+    to === null
+      ? emit(state, space, row.id, thing, data)
+      : close(state, space, row, to, { ...data, ...marks(thing) }, space.now(state.realNow));
+  return { outcome: 'applied', ...about, status: to ?? before, event, suppression };
+}
+
+function stateAfter(kind: ReturnKind): (RecipientState & ('bounced' | 'delivered')) | null {
+  if (kind === 'bounce') return 'bounced';
+  return kind === 'delivered' ? 'delivered' : null;
+}
+
+function detailOf(thing: ReturnedThing): Record<string, unknown> {
+  if (thing.kind !== 'bounce') return {};
+  return { class: thing.class, kind: isHardBounce(thing.class) ? 'hard' : 'soft' };
+}
+
+function marks({ at, reported }: ReturnedThing): Record<string, unknown> {
+  return { happened_at: at, ...(reported ? { reported: true } : {}) };
+}
+
+type EventName = { id: string; seq: number; type: string };
+
+function close(
+  state: WriterState,
+  space: Space,
+  row: RecipientRow,
+  to: 'bounced' | 'delivered',
+  data: Record<string, unknown>,
+  now: number,
+): EventName {
+  closeWith(state, space, row, to, now, data);
+  return { id: eventId(space.no, space.seq, now), seq: space.seq, type: `message.${to}` };
+}
+
+function emit(
+  state: WriterState,
+  space: Space,
+  recipient: number | null,
+  thing: ReturnedThing,
+  data: Record<string, unknown>,
+): EventName {
+  const now = space.now(state.realNow);
+  const type = RETURN_EVENTS[thing.kind];
+  state.emit(space, type, now, recipient, { ...data, ...(recipient === null ? detailOf(thing) : {}), ...marks(thing) });
+  const { seq } = space;
+  state.tally(space, type.slice('message.'.length), now, 1);
+  return { id: eventId(space.no, seq, now), seq, type };
+}
+
+/** What the address itself is known by afterwards. */
+function learn(
+  state: WriterState,
+  space: Space,
+  key: string,
+  messageId: string | null,
+  thing: ReturnedThing,
+): { id: string; reason: string } | null {
+  if (thing.kind === 'reply') {
+    noteReply(state, space, key, thing);
+    return null;
+  }
+  const reason = suppressionFor(thing.kind, thing.class);
+  if (reason === null) return null;
+  const source = thing.reported ? 'report' : 'return';
+  const row = addSuppression(state, space, {
+    kind: 'address',
+    key,
+    reason,
+    expiresAt: null,
+    note: null,
+    source,
+    message: messageId,
+  });
+  return { id: row.id, reason };
+}
+
+function noteReply(state: WriterState, space: Space, key: string, { at, reported }: ReturnedThing): void {
+  if (reported && space.tenant.trust !== 'established') return;
+  const contact = space.contact(key) as Entry;
+  if (contact.lastReplyAt !== null && contact.lastReplyAt >= at) return;
+  contact.lastReplyAt = at;
+  state.ledger.contactChanged(contact);
+}

@@ -1,0 +1,106 @@
+/** What the routes of this door share: who asks, the idempotency key, and what a submission is answered with. */
+import type { FastifyRequest } from 'fastify';
+import Type from 'typebox';
+import type { ReasonCode } from '../core/reasons.ts';
+import { simulatedReason } from '../core/simulator.ts';
+import type { Blobs } from '../data/blobs.ts';
+import type { Store } from '../data/store.ts';
+import { type Problems, refusal } from '../http/problems.ts';
+import { decidedOutcome, type Outcome, problemOutcome } from './outcome.ts';
+import type { Policies } from './policies.ts';
+import type { Intake, SubmitInput, Submitted } from './submit.ts';
+
+export type IntakeDoor = { intake: Intake; policies: Policies; problems: Problems; store: Store; blobs: Blobs };
+
+const KEY = /^[\x21-\x7e]{1,255}$/;
+
+/** Bodies of sends are read by their own reader, which says more and is faster; their schema is for the reference alone. */
+export const readByHand = { validatorCompiler: () => () => true };
+
+export const IDEMPOTENCY_HEADER = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({
+      description:
+        '1 to 255 visible ASCII characters. The same key and content give the first answer again, for 24 hours.',
+      examples: ['quote-42'],
+    }),
+  ),
+});
+
+export function isIdempotencyKey(text: string): boolean {
+  return KEY.test(text);
+}
+
+/** The key, null where there is none, false where it cannot be one. */
+export function idempotencyKeyOf(request: FastifyRequest): string | null | false {
+  const given = request.headers['idempotency-key'];
+  if (given === undefined) return null;
+  return typeof given === 'string' && KEY.test(given) ? given : false;
+}
+
+export function submitInput(request: FastifyRequest, body: unknown, idempotencyKey: string | null): SubmitInput {
+  const caller = request.caller!;
+  return {
+    principal: caller.principal!,
+    requestId: request.id,
+    agent: caller.agent ?? agentHeader(request),
+    identities: caller.identities,
+    body,
+    idempotencyKey,
+  };
+}
+
+function agentHeader(request: FastifyRequest): string | null {
+  const given = request.headers['x-agent-id'];
+  return typeof given === 'string' && given !== '' ? given.slice(0, 255) : null;
+}
+
+/** What is answered to a submission, in Postern's own format. */
+export async function outcomeOf(
+  request: FastifyRequest,
+  { problems, policies }: Pick<IntakeDoor, 'problems' | 'policies'>,
+  submitted: Submitted,
+): Promise<Outcome> {
+  if (submitted.outcome !== 'answer') return refusedOutcome(request, problems, submitted);
+  const { answer } = submitted;
+  if (answer.outcome === 'invalid') {
+    const errors = [{ code: 'invalid_parameter', param: answer.param, message: answer.message }];
+    return problemOutcome(request, problems, refusal('validation_failed', { errors }));
+  }
+  if (answer.outcome === 'key_reused') {
+    const evidence = { first_at: answer.firstUsedAt, original_message_id: answer.messageId };
+    return problemOutcome(request, problems, refusal('idempotency_key_reused', { clearsAt: answer.until, evidence }));
+  }
+  const policy = await policies.get(answer.policyVersion);
+  return decidedOutcome(request, problems, answer, policy, answer.outcome === 'replayed');
+}
+
+/** What is answered to a submission that no decision was made on. */
+export function refusedOutcome(
+  request: FastifyRequest,
+  problems: Problems,
+  submitted: Exclude<Submitted, { outcome: 'answer' }>,
+): Outcome {
+  switch (submitted.outcome) {
+    case 'malformed':
+      return problemOutcome(request, problems, refusal(submitted.reason, { errors: submitted.errors }));
+    case 'in_progress':
+      return problemOutcome(request, problems, refusal('idempotency_in_progress', { retryAfterSeconds: 1 }));
+    case 'forbidden_identity': {
+      const detail = `This key may not send as ${submitted.identity}.`;
+      return problemOutcome(request, problems, refusal('insufficient_permissions', { detail, param: 'identity' }));
+    }
+    case 'simulated':
+      return simulatedOutcome(request, problems, submitted.code);
+  }
+}
+
+const SIMULATED_HEADERS: Partial<Record<ReasonCode, Outcome['headers']>> = {
+  authentication_required: { 'WWW-Authenticate': 'Bearer' },
+  method_not_allowed: { Allow: 'GET, POST' },
+};
+
+function simulatedOutcome(request: FastifyRequest, problems: Problems, code: ReasonCode): Outcome {
+  const input = { reasons: [simulatedReason(code, Date.now())], messageId: null };
+  return problemOutcome(request, problems, input, { headers: SIMULATED_HEADERS[code] });
+}

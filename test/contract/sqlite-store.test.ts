@@ -1,0 +1,4 @@
+import { openTestStore } from '../harness/sqlite-store.ts';
+import { storeContract } from './store.ts';
+
+storeContract('the SQLite store', () => openTestStore());
