@@ -105,6 +105,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
           domain: settings.domain,
           outbound: next.outbound,
           log,
+          registry: gate.metrics.registry,
         });
   controls = {
     store,
