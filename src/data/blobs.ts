@@ -74,13 +74,15 @@ export function fileBlobs(directory: string): Blobs {
         for (const name of names) release(name);
       };
     },
-    async removeUnused(names, unused) {
-      const free = names.filter((name) => !held.has(name) && !removing.has(name));
+    async removeUnused(wanted, unused) {
+      const free = wanted.filter((name) => !held.has(name) && !removing.has(name));
       if (free.length === 0) return;
-      const remove = async (): Promise<void> => {
-        for (const name of await unused(free)) await unlinkIfThere(pathOf(name).path);
-      };
-      const done = remove();
+      // Asked only once the names wait: who puts one from now on stores it anew.
+      const done = Promise.resolve(free)
+        .then(unused)
+        .then(async (names) => {
+          for (const name of names) await unlinkIfThere(pathOf(name).path);
+        });
       const waited = done.catch(() => undefined);
       for (const name of free) removing.set(name, waited);
       await done.finally(() => {

@@ -48,22 +48,6 @@ describe('compressing', () => {
     assert.deepEqual(texts.sort(), ['{"text":"short"}', long].sort());
   });
 
-  it('leaves alone what does not get smaller', async () => {
-    const principal = await newPrincipal(writer.store);
-    const noise = Array.from({ length: 6000 }, (_, i) =>
-      String.fromCharCode(33 + (((i * i * 7919 + i * 31) % 9973) % 90)),
-    );
-    const body = Buffer.from(noise.map((c) => c.charCodeAt(0) * 7919))
-      .toString('base64')
-      .repeat(1);
-    await send(principal, { body: body + noise.join('') });
-    writer.now += 61_000;
-    writer.sweep('compress');
-    const [claimed] = await claimAll();
-    assert.ok(claimed && 'inline' in claimed.content);
-    assert.equal(Buffer.from(claimed.content.inline).toString(), body + noise.join(''));
-  });
-
   it('finds a flipped bit, and only that message has lost its content', async () => {
     const principal = await newPrincipal(writer.store);
     await send(principal, { body: long });
