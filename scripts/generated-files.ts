@@ -4,6 +4,7 @@ import { configMarkdown } from './render/config-markdown.ts';
 import { openapiJson } from './render/openapi-json.ts';
 import { reasonsJson } from './render/reasons-json.ts';
 import { reasonsMarkdown } from './render/reasons-markdown.ts';
+import { schemaSql } from './render/schema-sql.ts';
 
 export type GeneratedFile = {
   /** From the root of the repository. */
@@ -17,4 +18,5 @@ export const GENERATED_FILES: readonly GeneratedFile[] = [
   { path: 'docs/reference/reasons.md', render: reasonsMarkdown },
   { path: 'openapi.json', render: openapiJson },
   { path: 'reasons.json', render: reasonsJson },
+  { path: 'src/data/sqlite/schema.sql', render: schemaSql },
 ];

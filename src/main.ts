@@ -30,6 +30,7 @@ import { buildServer } from './http/server.ts';
 import { intakeRoutes } from './intake/http.ts';
 import { Policies } from './intake/policies.ts';
 import { Intake } from './intake/submit.ts';
+import { Sweeper } from './queue/sweeper.ts';
 import { openOutbound, startRelay } from './relay/relay.ts';
 import { returnRoutes } from './returns/http.ts';
 
@@ -94,6 +95,8 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
     };
   }
   publicUrl = settings.publicUrl ?? address;
+  const sweeper = new Sweeper(store, blobs, log);
+  sweeper.start();
   const keyUse = watchKeyUse(store, gate.authenticator);
   const relay =
     settings.role === 'api'
@@ -105,6 +108,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
           domain: settings.domain,
           outbound: next.outbound,
           log,
+          registry: gate.metrics.registry,
         });
   controls = {
     store,
@@ -124,6 +128,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
         // What is accepted while the relay stops is durable and goes out after the next start.
         await Promise.all([within(gate.server.close(), settings.graceMs / 2), relay?.stop(settings.graceMs * 0.9)]);
         await reader.close();
+        await sweeper.stop();
         await keyUse.stop();
         await store.close();
         await locked.lock.release();

@@ -26,6 +26,7 @@ import type { ReturnsWrites } from './port/returns.ts';
 
 export type { LimitStanding, LimitState } from '../policy/headroom.ts';
 
+import type { SweepsWrites } from './port/sweeps.ts';
 import type { TestClockReads, TestClockWrites } from './port/test-clock.ts';
 
 export class StoreFault extends Error {
@@ -370,6 +371,7 @@ export interface StoreWrites
     DeliveryWrites,
     MessagesWrites,
     ReturnsWrites,
+    SweepsWrites,
     TestClockWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer>;
   /** Decides and changes nothing. */

@@ -143,6 +143,6 @@ async function freeContent(
   const answer = await door.store.removeContent(nameOf(request));
   if (answer.outcome === 'not_found') return refuseUnknown(request, reply, door);
   if (answer.outcome === 'conflict') return refuseState(request, reply, door, answer.state, 'free the content');
-  for (const sha256 of answer.unused) await door.blobs.remove(sha256);
+  await door.blobs.removeUnused(answer.unused, (sha256s) => door.store.unusedBlobs({ sha256s }));
   return answerMessage(request, reply, door);
 }

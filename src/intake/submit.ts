@@ -124,7 +124,7 @@ export class Intake {
 
   /** What is not stored leaves nothing on the disk either. */
   private async forget(named: string[]): Promise<void> {
-    for (const name of await this.store.unusedBlobs({ sha256s: named })) await this.blobs.remove(name);
+    await this.blobs.removeUnused(named, (sha256s) => this.store.unusedBlobs({ sha256s }));
   }
 
   private request(

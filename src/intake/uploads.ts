@@ -111,7 +111,7 @@ async function keep(
     await blobs.put(sha256, bytes);
     const size = bytes.length;
     const { id, expiresAt, unused } = await store.putUpload({ tenantNo, mode, sha256, size, filename, contentType });
-    for (const name of unused) await blobs.remove(name);
+    await blobs.removeUnused(unused, (sha256s) => store.unusedBlobs({ sha256s }));
     return { id, filename, size, content_type: contentType, sha256, expires_at: formatTime(expiresAt) };
   } finally {
     release();

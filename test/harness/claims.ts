@@ -48,7 +48,10 @@ export function memoryBlobs(stored: Record<string, Uint8Array> = {}): Blobs {
     put: async (sha256, bytes) => void blobs.set(sha256, bytes),
     get: async (sha256) => blobs.get(sha256) ?? null,
     hold: () => () => undefined,
-    remove: async (sha256) => blobs.delete(sha256),
+    removeUnused: async (names, unused) => {
+      for (const name of await unused([...names])) blobs.delete(name);
+    },
+    settled: async () => [],
   };
 }
 

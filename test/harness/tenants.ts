@@ -1,6 +1,7 @@
 /** Tenants with keys for tests of the management API: one of a program, one of a person. */
 import assert from 'node:assert/strict';
 import type { Mode } from '../../src/core/message.ts';
+import type { StoredMessage } from '../../src/data/store.ts';
 import type { Answer, TestGateway } from './gateway.ts';
 
 export type TestTenant = {
@@ -77,4 +78,11 @@ export function withoutIds(answer: Answer, ...ids: string[]): string {
 
 export function hello(call: Call, to = 'bob@example.com', more: Record<string, unknown> = {}): Promise<Answer> {
   return call('POST', '/v1/messages', { to, subject: 'Hello', text: 'It works.', ...more });
+}
+
+/** What is stored of a message, as its tenant sees it in test mode. */
+export async function storedMessage(gateway: TestGateway, tenantNo: number, id: string): Promise<StoredMessage> {
+  const message = await gateway.gateway.store.message({ tenantNo, mode: 'test', id });
+  assert.ok(message, `${id} is stored`);
+  return message;
 }

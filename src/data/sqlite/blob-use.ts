@@ -43,7 +43,7 @@ export function putUpload(state: WriterState, upload: NewUpload): { id: string; 
 }
 
 /** Rows lie in order of expiry, so the oldest are looked at first. */
-function forgetExpired(state: WriterState): string[] {
+export function forgetExpired(state: WriterState): string[] {
   const oldest = prepared(state.db, 'SELECT no, sha256, expires_at FROM attachment ORDER BY no LIMIT ?').all(
     MOST_FORGOTTEN,
   ) as { no: number; sha256: string; expires_at: number }[];

@@ -1,6 +1,7 @@
 /** Mail that stays here instead of leaving: the newest thousand of a space, and 64 MB of it at most. */
 import { newId } from '../../base/ids.ts';
 import type { DeliveryWrites } from '../port/delivery.ts';
+import { prepared } from './database.ts';
 import { queueRow, SENDING } from './queue-rows.ts';
 import type { Space } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
@@ -54,4 +55,13 @@ function dropOldest(state: WriterState, space: Space, holding: Held): void {
   state.db.prepare('DELETE FROM capture WHERE no = ?').run(oldest.no);
   holding.count -= 1;
   holding.bytes -= oldest.bytes;
+}
+
+/** Removes captures whatever their number. */
+export function dropCaptures(state: WriterState, gone: readonly { no: number; space: number }[]): void {
+  const statement = prepared(state.db, 'DELETE FROM capture WHERE no = ?');
+  for (const { no, space } of gone) {
+    statement.run(no);
+    held.delete(state.spaces.get(space));
+  }
 }

@@ -4,7 +4,7 @@
  * Durability: WAL with synchronous=FULL flushes the log at every commit. Pages of 8 kB hold three messages with a body
  * of 2 kB; 4 kB pages held one and cost 1.7 times the processor time.
  */
-import { copyFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, copyFileSync, fsyncSync, openSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 
@@ -49,10 +49,9 @@ export function openReader(directory: string): DatabaseSync {
 
 export type MigrationResult = { ok: true; applied: string[] } | { ok: false; message: string };
 
-/** Brings the file to the newest schema; an existing older file is copied beside itself first. */
-export function migrate(db: DatabaseSync, directory: string, now: number): MigrationResult {
+/** Brings the file to the newest schema, each step whole; an existing older file is copied beside itself first. */
+export function migrate(db: DatabaseSync, directory: string, now: number, all = migrations()): MigrationResult {
   const row = db.prepare('PRAGMA user_version').get() as { user_version: number };
-  const all = migrations();
   const newest = all.at(-1)?.number ?? 0;
   if (row.user_version > newest) {
     return {
@@ -64,9 +63,14 @@ export function migrate(db: DatabaseSync, directory: string, now: number): Migra
   if (pending.length > 0 && row.user_version > 0) backup(db, directory, row.user_version, now);
   for (const migration of pending) {
     db.exec('BEGIN IMMEDIATE');
-    db.exec(migration.sql);
-    db.exec(`PRAGMA user_version = ${migration.number}`);
-    db.exec('COMMIT');
+    try {
+      db.exec(migration.sql);
+      db.exec(`PRAGMA user_version = ${migration.number}`);
+      db.exec('COMMIT');
+    } catch (error) {
+      if (db.isTransaction) db.exec('ROLLBACK');
+      throw error;
+    }
   }
   return { ok: true, applied: pending.map((migration) => migration.name) };
 }
@@ -86,11 +90,24 @@ export function migrateFolder(
   }
 }
 
+/** Named only once it is whole and on the disk. */
 function backup(db: DatabaseSync, directory: string, version: number, now: number): void {
-  db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
-  const source = join(directory, MAIN_FILE);
+  const { busy } = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get() as { busy: number };
+  if (busy !== 0) throw new Error('the data is in use by another process, so no backup of it can be made');
   const target = join(directory, `postern-schema-${version}-${now}.backup.db`);
-  if (existsSync(source)) copyFileSync(source, target);
+  copyFileSync(join(directory, MAIN_FILE), `${target}.part`);
+  flush(`${target}.part`);
+  renameSync(`${target}.part`, target);
+  flush(directory);
+}
+
+function flush(path: string): void {
+  const file = openSync(path, 'r');
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
 }
 
 const statements = new WeakMap<DatabaseSync, Map<string, StatementSync>>();

@@ -89,13 +89,7 @@ function claimOf(
   if (space.nextClaimEnd <= state.realNow) sql.endClaims.run(space.no, REAL_TIME, REAL_TIME + state.realNow);
   const rows = sql.due.all({ space: space.no, lone: state.suspect ?? 0, now, most }) as unknown as QueueRow[];
   for (const row of rows) {
-    let message = messages.get(row.message);
-    if (message === undefined) {
-      const read = sql.messageWithBody.get(row.message) as unknown as MessageWithBody;
-      message = Object.assign(read, { content: contentOf(read) });
-      messages.set(row.message, message);
-    }
-    const one = takeOrFail(state, space, row, message, now);
+    const one = takeOrFail(state, space, row, messages, now);
     if (one !== null) claimed.push(one);
   }
   const next = sql.nextDue.get({ space: space.no, lone: state.suspect ?? 0 }) as { due: number } | undefined;
@@ -105,16 +99,27 @@ function claimOf(
   space.servedIn = state.claims;
 }
 
+/** Read and unpacked once for all its recipients in the same claim. */
+function claimedMessage(state: WriterState, id: number, messages: Map<number, ClaimedMessage>): ClaimedMessage {
+  let message = messages.get(id);
+  if (message === undefined) {
+    const read = queueStatements(state.db).messageWithBody.get(id) as unknown as MessageWithBody;
+    message = Object.assign(read, { content: contentOf(read) });
+    messages.set(id, message);
+  }
+  return message;
+}
+
 /** A recipient whose rows cannot be read fails by itself, so that it does not stop the queue behind it. */
 function takeOrFail(
   state: WriterState,
   space: Space,
   row: QueueRow,
-  message: ClaimedMessage,
+  messages: Map<number, ClaimedMessage>,
   now: number,
 ): Claimed | null {
   try {
-    return takeOne(state, space, row, message, now);
+    return takeOne(state, space, row, claimedMessage(state, row.message, messages), now);
   } catch (error) {
     // What the database reports concerns the whole group.
     if ((error as { errcode?: number }).errcode !== undefined) throw error;

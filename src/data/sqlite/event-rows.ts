@@ -10,6 +10,7 @@ import { encodeTypeId } from '../../base/ids.ts';
 import { EVENT_TYPES, eventNumber } from '../../core/events.ts';
 import { RECIPIENT_STATES, type RecipientState } from '../../core/states.ts';
 import type { EventRow } from '../store.ts';
+import { archivesOf } from './archives.ts';
 import { prepared } from './database.ts';
 import { publicId } from './row-id.ts';
 import { verdictsOf } from './verdicts.ts';
@@ -67,7 +68,16 @@ function aboutRecipient(db: DatabaseSync, recipient: number): AboutRow | undefin
        m.agent, (SELECT i.handle FROM identity i WHERE i.no = m.identity) AS identity
      FROM recipient r JOIN message m ON m.id = r.message WHERE r.id = ?`,
   );
-  return statement.get(recipient) as unknown as AboutRow | undefined;
+  return (statement.get(recipient) as unknown as AboutRow | undefined) ?? archivedAbout(db, recipient);
+}
+
+function archivedAbout(db: DatabaseSync, recipient: number): AboutRow | undefined {
+  const archived = archivesOf(db)?.findByRecipient(recipient) ?? null;
+  const row = archived?.recipients.find(({ id }) => id === recipient);
+  if (archived === null || row === undefined) return undefined;
+  const { nonce, from_email, subject, meta, flags, agent, identity: no } = archived.message;
+  const identity = prepared(db, 'SELECT handle FROM identity WHERE no = ?').get(no ?? null)?.['handle'] ?? null;
+  return { ...row, nonce, from_email, subject, meta, flags, agent, identity } as unknown as AboutRow;
 }
 
 export type StoredMeta = {

@@ -95,7 +95,14 @@ class Bloom {
   }
 }
 
-type Spill = { run: number; generation: Generation; part: number; bloom: Bloom };
+type Spill = {
+  run: number;
+  generation: Generation;
+  bloom: Bloom;
+  /** Parts written, and those of them that are committed. */
+  part: number;
+  committed: number;
+};
 
 export type KeyIndexBounds = {
   /** Keys of one generation. */
@@ -109,7 +116,7 @@ export class KeyIndex {
   private runs: { run: number; bloom: Bloom }[] = [];
   private spill: Spill | null = null;
   /** Written whole in the group at hand, not committed yet. */
-  private spilled: { run: number; bloom: Bloom; generation: Generation }[] = [];
+  private spilled: Spill | null = null;
   /** Number of the newest whole run; null once what lies beyond it has been removed. */
   private whole: number | null = null;
   private readonly db: DatabaseSync;
@@ -130,7 +137,7 @@ export class KeyIndex {
     this.generations = [new Generation()];
     this.runs = [];
     this.spill = null;
-    this.spilled = [];
+    this.spilled = null;
     const whole = this.db.prepare("SELECT value FROM setting WHERE name = 'key_run'").get() as
       | { value: string }
       | undefined;
@@ -152,7 +159,7 @@ export class KeyIndex {
       for (const row of this.selectRun.all(run, hash) as { id: number }[]) found.push(row.id);
     }
     this.spill?.generation.find(hash, found);
-    for (const { generation } of this.spilled) generation.find(hash, found);
+    this.spilled?.generation.find(hash, found);
     for (const generation of this.generations) generation.find(hash, found);
     return found.sort((a, b) => a - b);
   }
@@ -181,7 +188,8 @@ export class KeyIndex {
       if (this.generations.length <= this.bounds.generations) return;
       const generation = this.generations.shift()!;
       // The run's number is its newest row, so that a start knows from which row on memory must be filled.
-      this.spill = { run: generation.lastId, generation, part: 0, bloom: new Bloom(generation.count) };
+      const bloom = new Bloom(generation.count);
+      this.spill = { run: generation.lastId, generation, bloom, part: 0, committed: 0 };
     }
     const { run, generation, part, bloom } = this.spill;
     for (const [hash, id] of generation.sortedPart(part)) {
@@ -193,14 +201,15 @@ export class KeyIndex {
     // A run counts only once it is whole: a crash before leaves its keys to be read from their rows again.
     this.db.prepare("INSERT OR REPLACE INTO setting (name, value) VALUES ('key_run', ?)").run(String(run));
     this.db.prepare('INSERT OR REPLACE INTO key_bloom (run, bits) VALUES (?, ?)').run(run, bloom.octets());
-    this.spilled.push({ run, bloom, generation });
+    this.spilled = this.spill;
     this.spill = null;
   }
 
   /** After a commit: what was spilled is answered from its run. */
   committed(): void {
-    for (const { run, bloom } of this.spilled) this.runs.push({ run, bloom });
-    this.spilled = [];
+    if (this.spill !== null) this.spill.committed = this.spill.part;
+    if (this.spilled !== null) this.runs.push({ run: this.spilled.run, bloom: this.spilled.bloom });
+    this.spilled = null;
   }
 
   /**
@@ -208,10 +217,9 @@ export class KeyIndex {
    * otherwise. What was written of a run is written again.
    */
   undo(): void {
-    const [last] = this.spilled;
-    if (last !== undefined) this.spill = { ...last, part: 0 };
-    else if (this.spill !== null) this.spill.part = 0;
-    this.spilled = [];
+    this.spill = this.spilled ?? this.spill;
+    this.spilled = null;
+    if (this.spill !== null) this.spill.part = this.spill.committed;
   }
 
   /** The runs, oldest first, each by the number of its newest row. */
@@ -219,14 +227,13 @@ export class KeyIndex {
     return this.runs.map(({ run }) => run);
   }
 
-  /** Takes a slice of a run away in which every key has expired; true once all of it is gone. */
-  dropRun(run: number): boolean {
+  /** Takes a slice of a run away in which every key has expired, and the run itself once nothing of it is left. */
+  dropRun(run: number): void {
     const { changes } = this.db
       .prepare('DELETE FROM key_run WHERE run = ? AND hash IN (SELECT hash FROM key_run WHERE run = ? LIMIT ?)')
       .run(run, run, DROP_SLICE);
-    if (Number(changes) > 0) return false;
+    if (Number(changes) > 0) return;
     this.db.prepare('DELETE FROM key_bloom WHERE run = ?').run(run);
     this.runs = this.runs.filter((one) => one.run !== run);
-    return true;
   }
 }

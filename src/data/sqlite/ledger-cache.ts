@@ -46,6 +46,7 @@ export type LedgerBounds = {
 };
 
 const TRIM_SLICE = 32;
+const IDLE_SLICE = 256;
 
 const BOUNDS: LedgerBounds = { entries: 60_000, cycleDirty: 16_384, cycleOctets: 8 * 1024 * 1024, slice: 192 };
 
@@ -340,6 +341,28 @@ export class LedgerCache {
   flushSpace(space: number): void {
     this.writeJournal();
     for (const entry of this.entries.values()) if (entry.space === space) this.flushEntry(entry);
+  }
+
+  /** When nothing else is to do: writes a slice of the rows that lag behind; answers with how many still do. */
+  flushIdle(): number {
+    this.writeJournal();
+    if (this.cycle.length === 0 && this.dirtyCount > 0) this.startCycle();
+    this.flushSlice(IDLE_SLICE);
+    return this.cycle.length;
+  }
+
+  /** Removes the tallies of a space before an hour, from memory and rows; answers with how many rows. */
+  dropHours(space: number, before: number): number {
+    const rows = this.db.prepare('SELECT DISTINCT hour FROM tally WHERE space = ? AND hour < ?').all(space, before);
+    for (const { hour } of rows as { hour: number }[]) {
+      const entry = this.entry(space, HOUR_PREFIX + hour);
+      // One that changed just now stays until its row is written.
+      if (entry.dirty) continue;
+      this.entries.delete(entry.hash);
+      this.db.prepare('DELETE FROM ledger WHERE hash = ?').run(entry.hash);
+      this.db.prepare('DELETE FROM tally WHERE space = ? AND hour = ?').run(space, hour);
+    }
+    return rows.length;
   }
 
   get dirtyEntries(): number {

@@ -1,5 +1,6 @@
 /** The reader thread: lists, searches and single rows, on a connection that cannot write. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { openArchives } from './archives.ts';
 import { openReader } from './database.ts';
 import { READER_CALLS } from './reader-calls.ts';
 import type { CallResult } from './thread-protocol.ts';
@@ -8,9 +9,11 @@ import type { WriterOptions } from './writer-state.ts';
 const options = workerData as WriterOptions;
 const port = parentPort!;
 const db = openReader(options.directory);
+const archives = openArchives(db, options.directory, false);
 
 port.on('message', (request: { id: number; name: string; input: unknown } | 'close') => {
   if (request === 'close') {
+    archives.close();
     db.close();
     port.close();
     return;

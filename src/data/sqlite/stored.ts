@@ -4,6 +4,7 @@ import { RECIPIENT_STATES } from '../../core/states.ts';
 import { type Facts, unpackFacts } from '../../policy/facts.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
 import type { Admission, RecipientKind, StoredMessage, StoredRecipient } from '../store.ts';
+import { type Archived, archivesOf } from './archives.ts';
 import { prepared } from './database.ts';
 import { publicId } from './row-id.ts';
 import { tenantNoOf } from './spaces.ts';
@@ -61,14 +62,41 @@ export function factsOf(row: RecipientRow): Facts | null {
   return row.facts === null ? null : unpackFacts(row.facts);
 }
 
+/** The recipients of a message in order, from the main file or else from an archive. */
 export function recipientRows(db: DatabaseSync, message: number): RecipientRow[] {
   const sql = `SELECT ${RECIPIENT_COLUMNS} FROM recipient WHERE id >= ? AND id < ? AND message = ? ORDER BY id`;
-  return prepared(db, sql).all(message, message + 128, message) as unknown as RecipientRow[];
+  const rows = prepared(db, sql).all(message, message + 128, message) as unknown as RecipientRow[];
+  if (rows.length > 0) return rows;
+  return (fromArchive(db, message)?.recipients as unknown as RecipientRow[] | undefined) ?? rows;
 }
 
+/** A message's row, from the main file or else from an archive. */
 export function messageRow(db: DatabaseSync, row: number): MessageRow | null {
   const found = prepared(db, `SELECT ${MESSAGE_COLUMNS} FROM message WHERE id = ?`).get(row);
-  return (found as unknown as MessageRow | undefined) ?? null;
+  if (found !== undefined) return found as unknown as MessageRow;
+  return (fromArchive(db, row)?.message as unknown as MessageRow | undefined) ?? null;
+}
+
+/** Found by the writer, an archived message is brought back first: whatever changes its rows finds them. */
+function fromArchive(db: DatabaseSync, message: number): Archived | null {
+  const archives = archivesOf(db);
+  const found = archives?.find(message) ?? null;
+  if (found !== null && archives?.recalls === true) recall(db, found);
+  return found;
+}
+
+function recall(db: DatabaseSync, { message, recipients }: Archived): void {
+  for (const [table, rows] of [
+    ['message', [message]],
+    ['recipient', recipients],
+  ] as const) {
+    for (const row of rows) {
+      const names = Object.keys(row);
+      const marks = names.map(() => '?').join(', ');
+      prepared(db, `INSERT OR IGNORE INTO ${table} (${names.join(', ')}) VALUES (${marks})`).run(...Object.values(row));
+    }
+  }
+  prepared(db, 'INSERT OR REPLACE INTO recalled (message, at) VALUES (?, ?)').run(message['id']!, Date.now());
 }
 
 /** Ids never change, so they are looked up once a connection. */

@@ -2,6 +2,7 @@
 import { addDuration, type Duration } from '../../core/duration.ts';
 import { stateNumber } from '../../core/states.ts';
 import type { TestClockMove } from '../port/test-clock.ts';
+import { archivesOf } from './archives.ts';
 import { audit } from './audit.ts';
 import { CLAIM_MS } from './dispatch.ts';
 import { CREDITS, REAL_TIME, type Space, spaceOf } from './spaces.ts';
@@ -86,6 +87,7 @@ function empty(state: WriterState, no: number): void {
   const space = state.spaces.get(no);
   state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(`seq:${no}`, String(space.seq));
   for (const statement of EMPTYING) state.db.prepare(statement).run({ space: no });
+  archivesOf(state.db)?.forgetSpace(no);
   state.ledger.forgetSpace(no);
   // Refusals are folded by the rows they had.
   state.refusals.clear();

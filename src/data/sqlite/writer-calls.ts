@@ -15,6 +15,7 @@ import { POLICY_WRITES, putPolicy } from './policies.ts';
 import { reportReturn } from './returns.ts';
 import { settle } from './settle.ts';
 import { simulateReturn } from './simulated-returns.ts';
+import { sweep } from './sweeps.ts';
 import { createKey, createTenant, revokeKey } from './tenants.ts';
 import { endTestClock, moveTestClock, resetTestData } from './test-clock.ts';
 import type { WriterState } from './writer-state.ts';
@@ -43,6 +44,7 @@ export const RECORDING_CALLS: ReadonlySet<string> = new Set([
   'check',
   'headroom',
   'dueIn',
+  'sweep',
 ]);
 
 export const WRITER_CALLS: Calls = {
@@ -67,6 +69,7 @@ export const WRITER_CALLS: Calls = {
   removeContent,
   lookAgain,
   putUpload,
+  sweep,
   moveTestClock,
   endTestClock,
   resetTestData,

@@ -2,6 +2,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type EventType, eventNumber } from '../../core/events.ts';
 import { PackWriter } from '../../core/pack.ts';
+import { type Archives, openArchives } from './archives.ts';
 import { BulkInsert } from './database.ts';
 import type { KeyIndexBounds } from './key-index.ts';
 import { HOUR_PREFIX, type LedgerBounds, LedgerCache } from './ledger-cache.ts';
@@ -28,6 +29,7 @@ export type WriterOptions = {
 export class WriterState {
   readonly db: DatabaseSync;
   readonly options: WriterOptions;
+  readonly archives: Archives;
   readonly ledger: LedgerCache;
   readonly spaces: Spaces;
   readonly keys: UsedKeys;
@@ -55,6 +57,7 @@ export class WriterState {
   constructor(db: DatabaseSync, options: WriterOptions) {
     this.db = db;
     this.options = options;
+    this.archives = openArchives(db, options.directory, true);
     this.ledger = new LedgerCache(db, options.ledger);
     this.spaces = new Spaces(db, this.ledger);
     this.keys = new UsedKeys(db, options.keys);

@@ -200,6 +200,7 @@ function close(): void {
     // Nothing is lost by it: the journal and the log hold what was not written.
     faultOf(error);
   }
+  state.archives.close();
   db.close();
   port.postMessage({ closed: true });
   port.close();

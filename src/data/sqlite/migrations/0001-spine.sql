@@ -295,12 +295,19 @@ CREATE TABLE audit (
 );
 CREATE INDEX audit_tenant ON audit (tenant, no);
 
+-- Closed messages of a week lie in a file of their own; `first_message` and `last_message` bound the numbers in it.
 CREATE TABLE archive (
   week TEXT PRIMARY KEY,
   file TEXT NOT NULL,
   first_message INTEGER NOT NULL,
   last_message INTEGER NOT NULL,
   created_at INTEGER NOT NULL
+);
+
+-- Messages that something came back about after they were archived: here again until they are archived anew.
+CREATE TABLE recalled (
+  message INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL
 );
 
 -- Numbers of the built-in defaults: one app everybody has.

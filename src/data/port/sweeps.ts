@@ -1,0 +1,38 @@
+/** The part of the port that does housekeeping: what has had its time is compressed, put away or removed. */
+
+/** In the order in which they help each other: what is archived needs no compressing any more. */
+export const SWEEPS = [
+  /** Closed messages go to the archive of the week, a week after they closed; their content is removed. */
+  'archive',
+  /** Content of messages older than a minute is compressed where that saves room. */
+  'compress',
+  /** Events older than the retention. */
+  'events',
+  /** Idempotency and dedupe keys past their time. */
+  'keys',
+  /** Uploads that no message took. */
+  'uploads',
+  /** Mail that stayed in the sink for a week. */
+  'captures',
+  /** Hourly tallies and the audit log, after 400 days. */
+  'records',
+  /** Archives past the retention of their messages. */
+  'archives',
+  /** Counters that are only in memory and the journal get their rows. */
+  'ledger',
+] as const;
+export type Sweep = (typeof SWEEPS)[number];
+
+export type Swept = {
+  /** Rows changed or removed. */
+  count: number;
+  /** Whether there is more to do at once. */
+  more: boolean;
+  /** Blobs that nothing holds any more. */
+  unused: string[];
+};
+
+export interface SweepsWrites {
+  /** One slice, short enough that no submission waits for it longer than for another group. */
+  sweep(input: { kind: Sweep }): Promise<Swept>;
+}

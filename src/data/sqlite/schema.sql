@@ -1,0 +1,306 @@
+-- Generated: the tables after migration 1. Changes go into a new migration.
+
+CREATE TABLE api_key (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  tenant INTEGER,
+  mode TEXT NOT NULL,
+  prefix TEXT NOT NULL UNIQUE,
+  hash BLOB NOT NULL,
+  scopes TEXT NOT NULL,
+  name TEXT,
+  installation INTEGER,
+  expires_at INTEGER,
+  allow_ips TEXT,
+  identities TEXT,
+  agent TEXT,
+  created_at INTEGER NOT NULL,
+  last_used_at INTEGER,
+  revoked_at INTEGER
+);
+
+CREATE INDEX api_key_tenant ON api_key (tenant);
+
+CREATE TABLE app (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  name TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+);
+
+CREATE TABLE archive (
+  week TEXT PRIMARY KEY,
+  file TEXT NOT NULL,
+  first_message INTEGER NOT NULL,
+  last_message INTEGER NOT NULL,
+  created_at INTEGER NOT NULL
+);
+
+CREATE TABLE attachment (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  sha256 TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  filename TEXT,
+  content_type TEXT,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL
+);
+
+CREATE INDEX attachment_sha256 ON attachment (sha256);
+
+CREATE TABLE audit (
+  no INTEGER PRIMARY KEY,
+  tenant INTEGER,
+  mode TEXT,
+  at INTEGER NOT NULL,
+  actor TEXT NOT NULL,
+  actor_id TEXT,
+  action TEXT NOT NULL,
+  target TEXT,
+  note TEXT,
+  before TEXT,
+  after TEXT
+);
+
+CREATE INDEX audit_tenant ON audit (tenant, no);
+
+CREATE TABLE blob_use (
+  message INTEGER NOT NULL,
+  sha256 TEXT NOT NULL,
+  PRIMARY KEY (message, sha256)
+) WITHOUT ROWID;
+
+CREATE INDEX blob_use_blob ON blob_use (sha256);
+
+CREATE TABLE capture (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  recipient INTEGER NOT NULL,
+  mail_from TEXT NOT NULL,
+  rcpt_to TEXT NOT NULL,
+  rcpt_key TEXT NOT NULL,
+  received_at INTEGER NOT NULL,
+  raw BLOB NOT NULL
+);
+
+CREATE INDEX capture_space ON capture (space, no);
+
+CREATE TABLE effective_policy (
+  no INTEGER PRIMARY KEY,
+  sha256 TEXT NOT NULL UNIQUE,
+  document TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+);
+
+CREATE TABLE event (
+  id INTEGER PRIMARY KEY,
+  space INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  type INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  recipient INTEGER,
+  data TEXT
+);
+
+CREATE INDEX event_recipient ON event (recipient) WHERE recipient IS NOT NULL AND (type > 3 OR data IS NOT NULL);
+
+CREATE UNIQUE INDEX event_seq ON event (space, seq);
+
+CREATE TABLE identity (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  handle TEXT NOT NULL,
+  from_email TEXT NOT NULL,
+  from_name TEXT,
+  tier TEXT,
+  daily_cap INTEGER,
+  state TEXT NOT NULL,
+  state_note TEXT,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  deleted_at INTEGER
+);
+
+CREATE UNIQUE INDEX identity_handle ON identity (space, handle) WHERE deleted_at IS NULL;
+
+CREATE TABLE installation (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  tenant INTEGER NOT NULL,
+  app INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  default_from TEXT,
+  created_at INTEGER NOT NULL,
+  UNIQUE (tenant, app)
+);
+
+CREATE TABLE journal (
+  lsn INTEGER PRIMARY KEY,
+  changes BLOB NOT NULL
+);
+
+CREATE TABLE key_bloom (
+  run INTEGER PRIMARY KEY,
+  bits BLOB NOT NULL
+);
+
+CREATE TABLE key_run (
+  run INTEGER NOT NULL,
+  hash INTEGER NOT NULL,
+  id INTEGER NOT NULL,
+  PRIMARY KEY (run, hash, id)
+) WITHOUT ROWID;
+
+CREATE TABLE ledger (
+  hash INTEGER PRIMARY KEY,
+  space INTEGER NOT NULL,
+  key TEXT NOT NULL,
+  lsn INTEGER NOT NULL,
+  state BLOB NOT NULL
+);
+
+CREATE INDEX ledger_space ON ledger (space);
+
+CREATE TABLE message (
+  id INTEGER PRIMARY KEY,
+  nonce INTEGER NOT NULL,
+  space INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  installation INTEGER NOT NULL,
+  identity INTEGER,
+  policy INTEGER NOT NULL,
+  flags INTEGER NOT NULL,
+  send_at INTEGER,
+  expires_at INTEGER NOT NULL,
+  agent TEXT,
+  from_email TEXT NOT NULL,
+  from_name TEXT,
+  subject TEXT NOT NULL,
+  meta TEXT,
+  request_id TEXT NOT NULL,
+  content_hash TEXT,
+  size INTEGER NOT NULL,
+  repeats INTEGER NOT NULL DEFAULT 0,
+  body_form INTEGER NOT NULL,
+  body BLOB
+);
+
+CREATE TABLE plan (
+  name TEXT PRIMARY KEY,
+  document TEXT NOT NULL,
+  updated_at INTEGER NOT NULL
+);
+
+CREATE TABLE policy_document (
+  no INTEGER PRIMARY KEY,
+  owner TEXT NOT NULL,
+  space INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  document TEXT NOT NULL,
+  author TEXT NOT NULL,
+  note TEXT,
+  created_at INTEGER NOT NULL,
+  UNIQUE (owner, space, version)
+);
+
+CREATE TABLE recalled (
+  message INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL
+);
+
+CREATE TABLE recipient (
+  id INTEGER PRIMARY KEY,
+  message INTEGER NOT NULL,
+  space INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  email TEXT NOT NULL,
+  key TEXT,
+  name TEXT,
+  state INTEGER NOT NULL,
+  due INTEGER,
+  depart_at INTEGER NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  claim INTEGER NOT NULL DEFAULT 0,
+  dot INTEGER NOT NULL DEFAULT 0,
+  deaths INTEGER NOT NULL DEFAULT 0,
+  possible_duplicate INTEGER NOT NULL DEFAULT 0,
+  closed_at INTEGER,
+  facts BLOB,
+  verdict TEXT
+);
+
+CREATE INDEX recipient_due ON recipient (space, due) WHERE due IS NOT NULL;
+
+CREATE TABLE setting (
+  name TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+);
+
+CREATE TABLE suppression (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  key TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  expires_at INTEGER,
+  note TEXT,
+  source TEXT NOT NULL,
+  message TEXT
+);
+
+CREATE UNIQUE INDEX suppression_key ON suppression (space, key, kind, reason);
+
+CREATE INDEX suppression_space ON suppression (space, no);
+
+CREATE TABLE tally (
+  space INTEGER NOT NULL,
+  hour INTEGER NOT NULL,
+  code TEXT NOT NULL,
+  n INTEGER NOT NULL,
+  PRIMARY KEY (space, hour, code)
+) WITHOUT ROWID;
+
+CREATE TABLE tenant (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  name TEXT NOT NULL,
+  standing TEXT NOT NULL,
+  standing_by TEXT NOT NULL,
+  standing_since INTEGER NOT NULL,
+  standing_note TEXT,
+  -- What a pause by the tenant interrupted, and whether a person's key paused.
+  paused_from TEXT,
+  paused_by_person INTEGER NOT NULL DEFAULT 0,
+  trial_ends_at INTEGER,
+  plan TEXT,
+  billing TEXT NOT NULL DEFAULT 'none',
+  trust TEXT NOT NULL DEFAULT 'new',
+  locale TEXT,
+  notify TEXT NOT NULL DEFAULT '[]',
+  created_at INTEGER NOT NULL
+);
+
+CREATE TABLE test_clock (
+  space INTEGER PRIMARY KEY,
+  now INTEGER NOT NULL
+);
+
+CREATE TABLE used_key (
+  id INTEGER PRIMARY KEY,
+  hash INTEGER NOT NULL,
+  space INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  scope TEXT NOT NULL,
+  fingerprint TEXT NOT NULL,
+  message INTEGER NOT NULL,
+  used_at INTEGER NOT NULL,
+  until INTEGER NOT NULL
+);
+
+CREATE INDEX used_key_test ON used_key (space) WHERE space % 2 = 1;

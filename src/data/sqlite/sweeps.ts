@@ -1,0 +1,295 @@
+/**
+ * Housekeeping in slices: each call does a few milliseconds of work inside its group and says whether there is more.
+ *
+ * What has had its time is found by walking rows in their order of arrival from where the last slice stopped, so that no
+ * index is paid for on the accept path. Retention runs on real time, also for test mode, whose own clock may stand years
+ * ahead; only keys expire on the clock they were used by.
+ */
+import { eventNumber } from '../../core/events.ts';
+import { stateNumber } from '../../core/states.ts';
+import type { Sweep, Swept } from '../port/sweeps.ts';
+import { BODY_JSON, BODY_NONE, BODY_ZSTD } from './admit.ts';
+import { type Archived, endOfWeek, isoWeek, type WholeRow } from './archives.ts';
+import { forgetExpired, unusedBlobs } from './blob-use.ts';
+import { packBody } from './bodies.ts';
+import { dropCaptures } from './captures.ts';
+import { prepared } from './database.ts';
+import { oldEvents } from './old-events.ts';
+import { firstRowOf, rowTime } from './row-id.ts';
+import { STORAGE } from './spaces.ts';
+import { HOUR_MS, type WriterState } from './writer-state.ts';
+
+const DAY_MS = 86_400_000;
+export const ARCHIVE_AFTER_MS = 7 * DAY_MS;
+export const KEEP_MESSAGES_MS = 90 * DAY_MS;
+const KEEP_EVENTS_MS = 90 * DAY_MS;
+const KEEP_CAPTURES_MS = 7 * DAY_MS;
+const KEEP_RECORDS_MS = 400 * DAY_MS;
+const COMPRESS_AFTER_MS = 60_000;
+/** Rows share pages: only what frees pages of its own is worth compressing before it is archived. */
+const COMPRESS_FROM_OCTETS = 6 * 1024;
+
+const SLICE = {
+  archive: 24,
+  events: 300,
+  compressOctets: 256 * 1024,
+  compressRows: 1000,
+  keys: 2000,
+  records: 500,
+  captures: 100,
+} as const;
+
+const NOTHING: Swept = { count: 0, more: false, unused: [] };
+/** Nothing further is expected of these: `sent` has been quiet for as long as the others. */
+const SETTLED: ReadonlySet<number> = new Set(
+  (['sent', 'delivered', 'bounced', 'failed', 'cancelled', 'expired', 'blocked'] as const).map(stateNumber),
+);
+
+/** Events of the types before this one open a message, they do not end it. */
+const FIRST_ENDING = eventNumber('message.blocked');
+
+export function sweep(state: WriterState, { kind }: { kind: Sweep }): Swept {
+  state.flushRows();
+  return SLICES[kind](state);
+}
+
+const SLICES: Record<Sweep, (state: WriterState) => Swept> = {
+  archive,
+  compress,
+  events: forgetEvents,
+  keys: forgetKeys,
+  uploads,
+  captures: forgetCaptures,
+  records: forgetRecords,
+  archives: removeArchives,
+  ledger(state) {
+    const left = state.ledger.flushIdle();
+    return { count: 0, more: left > 0, unused: [] };
+  },
+};
+
+/** A place that a sweep has reached: a number kept with the settings. */
+function reached(state: WriterState, name: string): number {
+  const row = prepared(state.db, 'SELECT value FROM setting WHERE name = ?').get(`swept:${name}`);
+  return Number(row?.['value'] ?? 0);
+}
+
+function reach(state: WriterState, name: string, place: number): void {
+  prepared(state.db, 'INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(`swept:${name}`, String(place));
+}
+
+function archive(state: WriterState): Swept {
+  const after = reached(state, 'archive');
+  const old = oldEvents(state.db, after, state.realNow - ARCHIVE_AFTER_MS, SLICE.events);
+  const candidates = new Set<number>();
+  let upTo = after;
+  for (const { id, type, recipient } of old) {
+    if (candidates.size >= SLICE.archive) break;
+    const message = recipient === null || type < FIRST_ENDING ? null : messageOf(state, recipient);
+    if (message !== null) candidates.add(message);
+    upTo = id;
+  }
+  for (const message of recalled(state)) candidates.add(message);
+  const ready = [...candidates].filter((message) => isSettled(state, message, upTo));
+  const unused = putAway(state, ready);
+  if (upTo !== after) reach(state, 'archive', upTo);
+  return { count: ready.length, more: upTo !== after, unused };
+}
+
+function messageOf(state: WriterState, recipient: number): number | null {
+  const row = prepared(state.db, 'SELECT message, state FROM recipient WHERE id = ?').get(recipient);
+  return row === undefined || !SETTLED.has(Number(row['state'])) ? null : Number(row['message']);
+}
+
+function recalled(state: WriterState): number[] {
+  const rows = prepared(state.db, 'SELECT message FROM recalled WHERE at <= ? ORDER BY at LIMIT ?').all(
+    state.realNow - ARCHIVE_AFTER_MS,
+    SLICE.archive,
+  );
+  return rows.map((row) => Number(row['message']));
+}
+
+/** Every recipient has ended, and nothing happened to any of them after the event that the walk has reached. */
+function isSettled(state: WriterState, message: number, upTo: number): boolean {
+  const open = prepared(state.db, 'SELECT state FROM recipient WHERE id >= ?1 AND id < ?1 + 128 AND message = ?1').all(
+    message,
+  );
+  if (open.length === 0 || open.some((row) => !SETTLED.has(Number(row['state'])))) return false;
+  const later = prepared(
+    state.db,
+    `SELECT 1 FROM event INDEXED BY event_recipient
+     WHERE recipient >= ? AND recipient < ? AND recipient IS NOT NULL AND (type > 3 OR data IS NOT NULL) AND id > ? LIMIT 1`,
+  );
+  return later.get(message, message + open.length, upTo) === undefined;
+}
+
+/** Commits messages to the archive, then deletes them here; answers with the blobs that only they held. */
+function putAway(state: WriterState, ids: readonly number[]): string[] {
+  if (ids.length === 0) return [];
+  const week = isoWeek(state.realNow - ARCHIVE_AFTER_MS);
+  const file = state.archives.put(
+    week,
+    ids.map((id) => wholeMessage(state, id)),
+  );
+  prepared(
+    state.db,
+    `INSERT INTO archive (week, file, first_message, last_message, created_at) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT (week) DO UPDATE SET first_message = min(first_message, excluded.first_message),
+       last_message = max(last_message, excluded.last_message)`,
+  ).run(week, file, Math.min(...ids), Math.max(...ids), state.realNow);
+  return unusedBlobs(
+    state,
+    ids.flatMap((id) => removeMessage(state, id)),
+  );
+}
+
+function wholeMessage(state: WriterState, id: number): Archived {
+  const { body: _body, ...message } = prepared(state.db, 'SELECT * FROM message WHERE id = ?').get(id) as WholeRow;
+  const recipients = prepared(
+    state.db,
+    'SELECT * FROM recipient WHERE id >= ?1 AND id < ?1 + 128 AND message = ?1 ORDER BY id',
+  ).all(id) as WholeRow[];
+  return { message: { ...message, body_form: BODY_NONE }, recipients };
+}
+
+/** Deletes a message with all that hangs on it, and takes its content off the storage; answers with the blobs it held. */
+function removeMessage(state: WriterState, id: number): string[] {
+  const { db } = state;
+  const row = prepared(db, 'SELECT space, size, body_form FROM message WHERE id = ?').get(id)!;
+  const held = prepared(db, 'SELECT sha256 FROM blob_use WHERE message = ?').all(id);
+  if (Number(row['body_form']) !== BODY_NONE) {
+    state.ledger.addGauge(state.spaces.get(Number(row['space'])).tenantEntry(), STORAGE, -Number(row['size']));
+  }
+  prepared(db, 'DELETE FROM blob_use WHERE message = ?').run(id);
+  prepared(db, 'DELETE FROM recipient WHERE id >= ?1 AND id < ?1 + 128 AND message = ?1').run(id);
+  prepared(db, 'DELETE FROM message WHERE id = ?').run(id);
+  prepared(db, 'DELETE FROM recalled WHERE message = ?').run(id);
+  return held.map((one) => String(one['sha256']));
+}
+
+function compress(state: WriterState): Swept {
+  const after = reached(state, 'compress');
+  const before = firstRowOf(state.realNow - COMPRESS_AFTER_MS);
+  const rows = prepared(
+    state.db,
+    `SELECT id, body_form, octet_length(body) AS octets FROM message WHERE id > ? AND id < ? ORDER BY id LIMIT ?`,
+  ).all(after, before, SLICE.compressRows) as { id: number; body_form: number; octets: number | null }[];
+  let octets = 0;
+  let count = 0;
+  let upTo = after;
+  for (const row of rows) {
+    if (octets >= SLICE.compressOctets) break;
+    upTo = row.id;
+    if (row.body_form !== BODY_JSON || (row.octets ?? 0) < COMPRESS_FROM_OCTETS) continue;
+    octets += row.octets ?? 0;
+    compressOne(state, row.id);
+    count += 1;
+  }
+  if (upTo !== after) reach(state, 'compress', upTo);
+  return {
+    count,
+    more: upTo !== after && (rows.length === SLICE.compressRows || upTo !== rows.at(-1)?.id),
+    unused: [],
+  };
+}
+
+function compressOne(state: WriterState, id: number): void {
+  const row = prepared(state.db, 'SELECT body FROM message WHERE id = ?').get(id)!;
+  const body = typeof row['body'] === 'string' ? Buffer.from(row['body']) : (row['body'] as Uint8Array);
+  prepared(state.db, 'UPDATE message SET body = ?, body_form = ? WHERE id = ?').run(packBody(body), BODY_ZSTD, id);
+}
+
+/** Events go in order of their number, and only past those that the archive has walked. */
+function forgetEvents(state: WriterState): Swept {
+  const old = oldEvents(state.db, 0, state.realNow - KEEP_EVENTS_MS, SLICE.events);
+  const walked = reached(state, 'archive');
+  const gone = old.filter(({ id }) => id <= walked);
+  const last = gone.at(-1);
+  if (last === undefined) return NOTHING;
+  const newest = new Map<number, number>();
+  for (const { space, seq } of gone) newest.set(space, seq);
+  for (const [space, seq] of newest) {
+    // Numbers go on after these, and a reader that asks for an earlier one is told the oldest.
+    const name = `seq:${space}`;
+    const known = prepared(state.db, 'SELECT value FROM setting WHERE name = ?').get(name);
+    if (Number(known?.['value'] ?? 0) < seq) {
+      prepared(state.db, 'INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, String(seq));
+    }
+  }
+  prepared(state.db, 'DELETE FROM event WHERE id <= ?').run(last.id);
+  return { count: gone.length, more: gone.length === SLICE.events, unused: [] };
+}
+
+/** Rows past their time on their own clock, a piece of the table a slice and then from the start; and runs without rows. */
+function forgetKeys(state: WriterState): Swept {
+  const { db } = state;
+  const after = reached(state, 'keys');
+  const until = after + SLICE.keys;
+  const { changes } = prepared(
+    db,
+    `DELETE FROM used_key WHERE id > ? AND id <= ? AND until <=
+       coalesce((SELECT now FROM test_clock WHERE test_clock.space = used_key.space), ?)`,
+  ).run(after, until, state.realNow);
+  const next = prepared(db, 'SELECT min(id) AS id FROM used_key WHERE id > ?').get(until)?.['id'] ?? null;
+  reach(state, 'keys', next === null ? 0 : Number(next) - 1);
+  const dropped = next === null && dropEmptyRun(state);
+  return { count: Number(changes), more: next !== null || dropped, unused: [] };
+}
+
+/** Takes a slice off the first run that has no rows left; false where there is none. */
+function dropEmptyRun(state: WriterState): boolean {
+  let from = 0;
+  for (const run of state.keys.index.runNumbers()) {
+    const used = prepared(state.db, 'SELECT 1 FROM used_key WHERE id > ? AND id <= ? LIMIT 1').get(from, run);
+    if (used === undefined) {
+      state.keys.index.dropRun(run);
+      return true;
+    }
+    from = run;
+  }
+  return false;
+}
+
+function uploads(state: WriterState): Swept {
+  const gone = forgetExpired(state);
+  return { count: gone.length, more: gone.length > 0, unused: unusedBlobs(state, gone) };
+}
+
+/** By the arrival of its message: what was captured on a test clock has no real time of its own. */
+function forgetCaptures(state: WriterState): Swept {
+  const oldest = prepared(state.db, 'SELECT no, space, recipient FROM capture ORDER BY no LIMIT ?').all(
+    SLICE.captures,
+  ) as { no: number; space: number; recipient: number }[];
+  const old = oldest.filter(({ recipient }) => rowTime(recipient) <= state.realNow - KEEP_CAPTURES_MS);
+  dropCaptures(state, old);
+  return { count: old.length, more: old.length === SLICE.captures, unused: [] };
+}
+
+function forgetRecords(state: WriterState): Swept {
+  const cutoff = state.realNow - KEEP_RECORDS_MS;
+  const audit = prepared(
+    state.db,
+    'DELETE FROM audit WHERE at <= ? AND no IN (SELECT no FROM audit ORDER BY no LIMIT ?)',
+  ).run(cutoff, SLICE.records);
+  const hour = Math.floor(cutoff / HOUR_MS);
+  const tenant = reached(state, 'tallies') + 1;
+  let count = 0;
+  for (const space of [tenant * 2, tenant * 2 + 1]) count += state.ledger.dropHours(space, hour);
+  const last = Number(prepared(state.db, 'SELECT max(no) AS no FROM tenant').get()?.['no'] ?? 0);
+  reach(state, 'tallies', tenant >= last ? 0 : tenant);
+  const changed = Number(audit.changes);
+  return { count: count + changed, more: tenant < last || changed === SLICE.records, unused: [] };
+}
+
+/** Files whose every message is past the longest retention. What a plan keeps longer stays for all. */
+function removeArchives(state: WriterState): Swept {
+  const plans = prepared(state.db, "SELECT max(json_extract(document, '$.retention_days')) AS days FROM plan").get();
+  const keepMs = Math.max(KEEP_MESSAGES_MS, Number(plans?.['days'] ?? 0) * DAY_MS);
+  const rows = prepared(state.db, 'SELECT week, file FROM archive ORDER BY week').all();
+  const old = rows.filter((row) => endOfWeek(String(row['week'])) + keepMs <= state.realNow);
+  for (const row of old) {
+    state.archives.remove(String(row['file']));
+    prepared(state.db, 'DELETE FROM archive WHERE week = ?').run(row['week'] as string);
+  }
+  return { count: old.length, more: false, unused: [] };
+}

@@ -1,0 +1,114 @@
+/**
+ * The housekeeper: asks the store for one slice of housekeeping after another, resting between them longer than they took, so
+ * that submissions hardly notice. Blobs go once nothing holds them; one part of their folder after another is also looked
+ * through for those that a crash left behind.
+ */
+import type { Blobs } from '../data/blobs.ts';
+import { PARTS } from '../data/blobs.ts';
+import { SWEEPS, type Sweep } from '../data/port/sweeps.ts';
+import { type Store, StoreFault } from '../data/store.ts';
+
+const SECOND = 1000;
+/** From the end of a sweep to the start of the next one of its kind. */
+const EVERY_MS: Record<Sweep, number> = {
+  archive: 10 * SECOND,
+  compress: 10 * SECOND,
+  events: 60 * SECOND,
+  keys: 600 * SECOND,
+  uploads: 60 * SECOND,
+  captures: 600 * SECOND,
+  records: 3600 * SECOND,
+  archives: 3600 * SECOND,
+  ledger: 5 * SECOND,
+};
+const BLOBS_EVERY_MS = 60 * SECOND;
+/** Names asked for at once. */
+const MOST_ASKED = 200;
+const LEAST_REST_MS = 25;
+/** A slice is followed by a rest of so many times its own length. */
+const REST_FACTOR = 4;
+
+export type Log = { error(fields: object, message: string): void };
+
+export class Sweeper {
+  private readonly store: Store;
+  private readonly blobs: Blobs;
+  private readonly log: Log;
+  private readonly next = new Map<Sweep | 'blobs', number>();
+  private part = 0;
+  private timer: NodeJS.Timeout | null = null;
+  private running: Promise<void> = Promise.resolve();
+  private isStopped = false;
+
+  constructor(store: Store, blobs: Blobs, log: Log) {
+    this.store = store;
+    this.blobs = blobs;
+    this.log = log;
+  }
+
+  start(): void {
+    this.wait(SECOND);
+  }
+
+  /** Waits for the slice in hand and starts no other. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    if (this.timer !== null) clearTimeout(this.timer);
+    await this.running;
+  }
+
+  /** Does all that is to do of one kind, without rests. */
+  async drain(kind: Sweep): Promise<number> {
+    for (let count = 0; ; ) {
+      const { count: done, more } = await this.slice(kind);
+      count += done;
+      if (!more || this.isStopped) return count;
+    }
+  }
+
+  private wait(ms: number): void {
+    if (this.isStopped) return;
+    this.timer = setTimeout(() => {
+      this.running = this.step();
+    }, ms);
+    this.timer.unref();
+  }
+
+  /** One slice of the first kind that is due. */
+  private async step(): Promise<void> {
+    const now = performance.now();
+    const due = [...SWEEPS, 'blobs' as const].find((kind) => (this.next.get(kind) ?? 0) <= now);
+    if (due === undefined) {
+      this.wait(SECOND);
+      return;
+    }
+    const every = due === 'blobs' ? BLOBS_EVERY_MS : EVERY_MS[due];
+    try {
+      const more = due === 'blobs' ? await this.lookThroughBlobs() : (await this.slice(due)).more;
+      if (!more) this.next.set(due, performance.now() + every);
+    } catch (error) {
+      this.next.set(due, performance.now() + every);
+      // A full disk or a leap of the clock is told elsewhere, and the next round comes.
+      if (!(error instanceof StoreFault)) this.log.error({ err: error, sweep: due }, 'a sweep failed');
+    }
+    this.wait(Math.max(LEAST_REST_MS, (performance.now() - now) * REST_FACTOR));
+  }
+
+  private async slice(kind: Sweep): Promise<{ count: number; more: boolean }> {
+    const { count, more, unused } = await this.store.sweep({ kind });
+    await this.removeUnused(unused);
+    return { count, more };
+  }
+
+  /** One part of the blobs: those that nothing holds are what a crash left between a row's end and its file's. */
+  private async lookThroughBlobs(): Promise<boolean> {
+    const names = await this.blobs.settled(this.part);
+    this.part = (this.part + 1) % PARTS;
+    for (let i = 0; i < names.length; i += MOST_ASKED) await this.removeUnused(names.slice(i, i + MOST_ASKED));
+    return false;
+  }
+
+  private removeUnused(names: readonly string[]): Promise<void> {
+    return this.blobs.removeUnused(names, (sha256s) => this.store.unusedBlobs({ sha256s }));
+  }
+}
