@@ -16,7 +16,7 @@ import { parseArgs } from 'node:util';
 import { smtpTransport } from '../src/relay/transports/smtp.ts';
 import { type Sink, startSink } from '../test/harness/smtp-sink.ts';
 import { startPostfix } from './rig/postfix.ts';
-import { memoryOf, startGatewayProcess } from './rig/processes.ts';
+import { memoryOf, processorSeconds, startGatewayProcess } from './rig/processes.ts';
 import { bodyText, prepareTenants } from './rig/tenants.ts';
 
 const { values } = parseArgs({
@@ -146,10 +146,14 @@ try {
     BENCH_QUIET: '1',
   });
   console.log(`${seconds} s each, ${connections} connections in and out, ${window} messages under way`);
+  const usedBefore = processorSeconds(gateway.child.pid!);
   const ours = await measure(overHttp(gateway.port, keys[0]!));
+  const usedMs = ((processorSeconds(gateway.child.pid!) - usedBefore) * 1000) / ours.delivered;
   const memory = memoryOf(gateway.child.pid!);
   await gateway.stop();
-  console.log(`postern, HTTP in, DKIM:  ${told(ours)}; memory ${memory.peakMb.toFixed(0)} MB at its peak`);
+  console.log(
+    `postern, HTTP in, DKIM:  ${told(ours)}; memory ${memory.peakMb.toFixed(0)} MB at its peak, ${usedMs.toFixed(2)} ms of processor a message`,
+  );
   const postfix = await startPostfix(sink.port, connections);
   if (postfix === null) console.log('Postfix not installed (or not root): nothing to compare with');
   else {

@@ -6,7 +6,8 @@ import { closeSync, existsSync, fsyncSync, openSync, rmSync, statfsSync, statSyn
 import { join } from 'node:path';
 
 const FILE = 'reserve';
-export const RESERVE_BYTES = 16 * 1024 * 1024;
+/** Settling one delivery takes about 40 KB of log, which is emptied after each group while the disk is full. */
+export const RESERVE_BYTES = 8 * 1024 * 1024;
 const CHUNK = new Uint8Array(1024 * 1024);
 /** Less than this beside the reserve counts as full at a start. */
 const ROOM_TO_START = 4 * 1024 * 1024;

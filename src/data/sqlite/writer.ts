@@ -36,9 +36,9 @@ const options = workerData as WriterOptions;
 const port = parentPort!;
 const clock = new StoreClock(options.clock);
 const reserve = new Reserve(options.directory, options.reserveBytes ?? RESERVE_BYTES);
-let isFull = reserve.isTight() || !reserve.make();
+let isFull = reserve.isTight();
 if (isFull) reserve.release();
-let triedReserveAt = 0;
+let triedReserveAt = performance.now();
 const db = openWriter(options.directory);
 const migrated = migrate(db, options.directory, clock.read().now);
 if (!migrated.ok) {
@@ -154,6 +154,15 @@ function becomeFull(): void {
   triedReserveAt = performance.now();
 }
 
+/** Puts the log into the main file, so that the next group finds its room there again. */
+function emptyLog(): void {
+  try {
+    db.exec('PRAGMA wal_checkpoint(PASSIVE)');
+  } catch (error) {
+    faultOf(error);
+  }
+}
+
 function lookForRoom(): void {
   if (!isFull || performance.now() - triedReserveAt < TRY_AGAIN_MS) return;
   triedReserveAt = performance.now();
@@ -225,6 +234,9 @@ port.on('message', (request: GroupRequest | 'close' | 'acceptClock') => {
   state.eventSpaces.clear();
   port.postMessage(reply);
   state.afterCommit();
+  if (isFull) emptyLog();
 });
 
 port.postMessage({ ready: true });
+// Not before: a start need not wait for it.
+if (!isFull && !reserve.make()) becomeFull();
