@@ -36,7 +36,7 @@ export function openWriter(directory: string): DatabaseSync {
     PRAGMA busy_timeout = 5000;
     PRAGMA cache_size = -32000;
     PRAGMA temp_store = MEMORY;
-    PRAGMA wal_autocheckpoint = 4000;
+    PRAGMA wal_autocheckpoint = 16000;
   `);
   return db;
 }

@@ -1,8 +1,9 @@
 /**
  * The embedded store: the port on SQLite, with its writer and its reader each in a thread of their own.
  *
- * Group commit: while one group is in the writer, calls gather; when it returns, all that have gathered (up to a bound) go
- * into the next. No timer, and no wait when idle.
+ * Group commit: calls are handed to the writer as they come, one message a turn of the event loop; while it commits one group
+ * they gather at its door, and all that have gathered (up to a bound) go into the next. No timer, and no wait when idle. They
+ * gather there and not here, so that the writer never waits for this thread to hear that it is free.
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
@@ -10,11 +11,14 @@ import { type AdmitRequest, type Space, type Store, StoreFault, type StoreFigure
 import { type Flat, flattenRequest, readAnswer } from './admit-codec.ts';
 import { READER_CALLS } from './reader-calls.ts';
 import { modeOf, tenantNoOf } from './spaces.ts';
-import type { Call, CallResult, GroupReply } from './thread-protocol.ts';
+import type { Call, CallResult, GroupReply, GroupRequest } from './thread-protocol.ts';
 import { WRITER_CALLS } from './writer-calls.ts';
 import type { WriterOptions } from './writer-state.ts';
 
-const MOST_IN_A_GROUP = 256;
+/** So many calls are handed over before the turn ends, so that the writer works while this thread reads on. */
+const HAND_OVER_AT = 16;
+/** Calls in one message to the writer; it joins messages to groups itself. */
+const MOST_IN_A_MESSAGE = 128;
 /** Submissions that may wait for the writer; more are told to come again rather than kept in memory. */
 const MOST_WAITING = 16_384;
 const OVERLOADED = { fault: { kind: 'unavailable', message: 'more submissions wait than can be kept' } };
@@ -26,8 +30,10 @@ type Waiting = { call: Call; resolve: (value: unknown) => void; reject: (error: 
 class SqliteThreads {
   private readonly writer: Worker;
   private readonly reader: Worker;
+  /** Not handed over yet: what this turn of the event loop has brought. */
   private queue: Waiting[] = [];
-  private flying: Waiting[] | null = null;
+  /** Handed over, in the order in which answers come. */
+  private flying: Waiting[] = [];
   private readonly reads = new Map<number, Waiting>();
   private nextRead = 1;
   private readonly dueListeners: (() => void)[] = [];
@@ -64,12 +70,13 @@ class SqliteThreads {
   write(name: string, input: unknown): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const waiting: Waiting = { call: [name, input], resolve, reject };
-      if (name === 'admit' && this.queue.length >= MOST_WAITING) {
+      if (name === 'admit' && this.flying.length + this.queue.length >= MOST_WAITING) {
         answer(waiting, OVERLOADED);
         return;
       }
       this.queue.push(waiting);
-      if (this.flying === null) this.takeOff();
+      if (this.queue.length >= HAND_OVER_AT) this.takeOff();
+      else if (this.queue.length === 1) setImmediate(() => this.takeOff());
     });
   }
 
@@ -92,21 +99,22 @@ class SqliteThreads {
       for (const waiting of this.queue.splice(0)) answer(waiting, fault);
       return;
     }
-    const group = this.queue.length <= MOST_IN_A_GROUP ? this.queue : this.queue.slice(0, MOST_IN_A_GROUP);
-    this.queue = this.queue.length <= MOST_IN_A_GROUP ? [] : this.queue.slice(MOST_IN_A_GROUP);
-    this.flying = group;
-    this.stats.groups += 1;
-    this.stats.calls += group.length;
-    this.stats.largestGroup = Math.max(this.stats.largestGroup, group.length);
-    this.writer.postMessage({ calls: group.map((waiting) => waiting.call) });
+    const queue = this.queue;
+    this.queue = [];
+    for (let from = 0; from < queue.length; from += MOST_IN_A_MESSAGE) {
+      const part = queue.slice(from, from + MOST_IN_A_MESSAGE);
+      this.flying.push(...part);
+      this.writer.postMessage({ calls: part.map((waiting) => waiting.call) } satisfies GroupRequest);
+    }
   }
 
   private landed(reply: GroupReply): void {
-    const group = this.flying ?? [];
-    this.flying = null;
+    const group = this.flying.splice(0, reply.results.length);
+    this.stats.groups += 1;
+    this.stats.calls += group.length;
+    this.stats.largestGroup = Math.max(this.stats.largestGroup, group.length);
     this.stats.micros = reply.micros;
     this.trouble = reply.trouble;
-    if (this.queue.length > 0) this.takeOff();
     for (let i = 0; i < group.length; i += 1) answer(group[i]!, reply.results[i]!);
     this.watchDue(reply.dueIn);
     if (reply.eventSpaces.length > 0 && this.eventListeners.length > 0) this.announceEvents(reply.eventSpaces);
@@ -148,9 +156,8 @@ class SqliteThreads {
 
   private refuseAll(message: string): void {
     const fault: CallResult = { fault: { kind: 'unavailable', message } };
-    for (const waiting of [...(this.flying ?? []), ...this.queue.splice(0), ...this.reads.values()])
+    for (const waiting of [...this.flying.splice(0), ...this.queue.splice(0), ...this.reads.values()])
       answer(waiting, fault);
-    this.flying = null;
     this.reads.clear();
   }
 
@@ -168,7 +175,7 @@ class SqliteThreads {
   }
 
   async close(): Promise<void> {
-    while (this.flying !== null || this.queue.length > 0) await this.write('dueIn', null);
+    while (this.flying.length > 0 || this.queue.length > 0) await this.write('dueIn', null);
     if (this.dueTimer !== null) clearTimeout(this.dueTimer);
     this.dead = 'the store is closed';
     const readerEnded = once(this.reader, 'exit');

@@ -8,7 +8,7 @@
  */
 import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { armFailpoint, failpoint, passFailpoint } from '../../base/failpoint.ts';
 import type { AdmitAnswer } from '../store.ts';
 import { type Flat, flattenAnswer, readRequest } from './admit-codec.ts';
@@ -20,6 +20,7 @@ import type { Call, CallResult, GroupReply, GroupRequest } from './thread-protoc
 import { DECIDING_CALLS, RECORDING_CALLS, WRITER_CALLS } from './writer-calls.ts';
 import { type WriterOptions, WriterState } from './writer-state.ts';
 
+const MOST_IN_A_GROUP = 256;
 const SQLITE_IOERR = 10;
 const SQLITE_FULL = 13;
 const SQLITE_IOERR_WRITE = 778;
@@ -215,19 +216,11 @@ function close(): void {
   port.close();
 }
 
-port.on('message', (request: GroupRequest | 'close' | 'acceptClock') => {
-  if (request === 'close') {
-    close();
-    return;
-  }
-  if (request === 'acceptClock') {
-    clock.accept();
-    return;
-  }
+function serve(calls: Call[]): void {
   const { now, leapt } = clock.read();
   lookForRoom();
   state.startGroup(now);
-  const results = runGroup(unpack(request.calls), leapt);
+  const results = runGroup(unpack(calls), leapt);
   const trouble = leapt ? LEAPT.message : isFull ? FULL.message : null;
   const eventSpaces = [...state.eventSpaces];
   const reply: GroupReply = { results, dueIn: nextDue(trouble), eventSpaces, trouble, micros };
@@ -235,6 +228,38 @@ port.on('message', (request: GroupRequest | 'close' | 'acceptClock') => {
   port.postMessage(reply);
   state.afterCommit();
   if (isFull) emptyLog();
+}
+
+type Request = GroupRequest | 'close' | 'acceptClock';
+
+function nextRequest(): Request | undefined {
+  return receiveMessageOnPort(port)?.message as Request | undefined;
+}
+
+/** Joins what has gathered at the door to groups, until nothing waits there. */
+port.on('message', (first: Request) => {
+  let request: Request | undefined = first;
+  while (request !== undefined) {
+    if (request === 'close') {
+      close();
+      return;
+    }
+    if (request === 'acceptClock') {
+      clock.accept();
+      request = nextRequest();
+      continue;
+    }
+    const calls: Call[] = [];
+    while (
+      typeof request === 'object' &&
+      (calls.length === 0 || calls.length + request.calls.length <= MOST_IN_A_GROUP)
+    ) {
+      calls.push(...request.calls);
+      request = nextRequest();
+    }
+    serve(calls);
+    request ??= nextRequest();
+  }
 });
 
 port.postMessage({ ready: true });
