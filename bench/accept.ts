@@ -51,8 +51,9 @@ const figures = async (): Promise<Record<string, number>> => {
 const run = (port: number, for_: number) =>
   load({ port, connections, seconds: for_, requests, numbered: !values.plain });
 
-await run(floorPort, 2);
-await run(gateway.port, 2);
+// Both run warm: what is measured is the steady state, not compilation.
+await run(floorPort, 3);
+await run(gateway.port, 8);
 const ratios: number[] = [];
 for (let round = 1; round <= Number(values.rounds); round += 1) {
   const floorBefore = processorSeconds(floor.pid!);

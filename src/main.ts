@@ -13,7 +13,7 @@ import { adminRoutes } from './admin/routes.ts';
 import { sinkRoutes } from './admin/sink/http.ts';
 import { MailReader } from './admin/sink/mail-reader.ts';
 import { testClockRoutes } from './admin/test-clock.ts';
-import { addressKey, readAddress } from './base/address.ts';
+import { addressKey } from './base/address.ts';
 import { makeKey, makeOperatorKey } from './base/api-key.ts';
 import { lockData } from './base/data-lock.ts';
 import { armFailpoint } from './base/failpoint.ts';
@@ -40,6 +40,8 @@ export type Gateway = {
   /** What people read on the first start, or null. */
   welcome: string | null;
   store: Store;
+  /** How many clients wait for an event. */
+  eventWaiters: () => number;
   stop: () => Promise<void>;
 };
 
@@ -77,7 +79,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   pageRoutes(server, { store, authenticator: gate.authenticator, reader, publicUrl: () => publicUrl });
   healthRoutes(server, { store, problems, metrics: gate.metrics });
   reasonRoutes(server, problems);
-  eventRoutes(server, { store, problems });
+  const bell = eventRoutes(server, { store, problems });
   returnRoutes(server, { store, problems, addressKey });
   docsRoutes(server, { problems, publicUrl: () => publicUrl });
   const keys = await firstStart(store);
@@ -106,6 +108,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
           domain: settings.domain,
           outbound: next.outbound,
           log,
+          registry: gate.metrics.registry,
         });
   controls = {
     store,
@@ -120,6 +123,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
       listening: { http: address, smtp: null, inbound: null },
       welcome: keys === null ? null : welcomeText(address, keys),
       store,
+      eventWaiters: () => bell.count,
       async stop() {
         // What is accepted while the relay stops is durable and goes out after the next start.
         await Promise.all([within(gate.server.close(), settings.graceMs / 2), relay?.stop(settings.graceMs * 0.9)]);

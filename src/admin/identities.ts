@@ -1,4 +1,9 @@
-/** Identities: the people and personas a tenant sends as, each with its own address and cap. */
+/**
+ * Identities: the people and personas a tenant sends as, each with its own address and cap.
+ *
+ * Whether a change may be made is decided where it is stored, in one transaction with it. Deliberately absent: mailboxes, and
+ * whether the domain of the address is verified, which a send asks.
+ */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type Static } from 'typebox';
 import { newId } from '../base/ids.ts';

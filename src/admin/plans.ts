@@ -1,4 +1,8 @@
-/** Plans: limits, storage and tiers that tenants share. */
+/**
+ * Plans: limits, storage and tiers that tenants share.
+ *
+ * A plan is put as a whole: what is left out is not limited by it. One that a tenant has is not removed.
+ */
 import type { FastifyInstance } from 'fastify';
 import Type, { type Static } from 'typebox';
 import type { Issue } from '../core/explain.ts';

@@ -1,4 +1,9 @@
-/** Tenants: the operator's side. */
+/**
+ * Tenants: the operator's side.
+ *
+ * What is left out of a change stays as it is. Deliberately absent: deleting a tenant, which would take its audit log along;
+ * `suspended` ends its sending.
+ */
 import type { FastifyInstance } from 'fastify';
 import Type, { type Static } from 'typebox';
 import { newId } from '../base/ids.ts';

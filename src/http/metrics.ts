@@ -65,7 +65,7 @@ export class Metrics {
         this.reset();
         for (const [name, count] of requests) {
           const [method, status, route] = name.split(' ') as [string, string, string];
-          this.inc({ method, status, route }, count);
+          this.inc({ method, route, status }, count);
         }
       },
     });

@@ -104,9 +104,23 @@ export async function buildServer(input: {
     else addHeadroom(request, reply, store).then(() => done(null, payload));
   });
   new BodyGuard(problems).mount(server);
+  endConnectionsOnStop(server);
   server.setErrorHandler((error: FastifyError, request, reply) => answerFault(error, request, reply, problems, log));
   server.setNotFoundHandler((request, reply) => answerNowhere(routes, request, reply, problems));
   return { server, problems, authenticator, metrics };
+}
+
+/** Once it stops, a connection ends with its answer: kept alive it would hold the stop up for as long as it may idle. */
+function endConnectionsOnStop(server: FastifyInstance): void {
+  let isStopping = false;
+  server.addHook('preClose', (done) => {
+    isStopping = true;
+    done();
+  });
+  server.addHook('onResponse', (request, _reply, done) => {
+    if (isStopping) request.raw.socket.end();
+    done();
+  });
 }
 
 function tlsOptions(settings: Settings): { cert: Buffer; key: Buffer } {

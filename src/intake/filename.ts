@@ -37,9 +37,11 @@ export function readFilename(name: string): FilenameReading {
   const base = name.split(separator).at(-1)!;
   const filename = withoutTail(base);
   if (filename === '') return { ok: true, filename: defaultFilename };
-  const trouble = endingTrouble(filename);
+  // A cut may leave another ending than the one that was looked at.
+  const kept = cut(filename);
+  const trouble = endingTrouble(filename) ?? (kept === filename ? null : endingTrouble(kept));
   if (trouble !== null) return { ok: false, code: 'attachment_rejected', message: trouble };
-  return { ok: true, filename: cut(filename) };
+  return { ok: true, filename: kept };
 }
 
 function invalid(message: string): FilenameReading {

@@ -1,4 +1,5 @@
 /** The relay as a whole: composer, key, next hop and dispatcher, started and stopped together. */
+import type { Registry } from 'prom-client';
 import type { Secrets } from '../base/secrets.ts';
 import { openTokens } from '../base/tokens.ts';
 import type { Blobs } from '../data/blobs.ts';
@@ -6,6 +7,7 @@ import type { Store } from '../data/store.ts';
 import { startComposer } from './composer.ts';
 import { Dispatcher, type RelayLog } from './dispatcher.ts';
 import type { DkimKey } from './dkim.ts';
+import { relayFigures } from './figures.ts';
 import { openGatewayKey } from './gateway-key.ts';
 import { Mails } from './mails.ts';
 import { replies } from './replies.ts';
@@ -25,8 +27,8 @@ export type RelayParts = {
   domain: string;
   outbound: Outbound;
   log: RelayLog;
-  mostInFlight?: number;
-  onDot?: (spanMs: number) => void;
+  /** Where figures for Prometheus are registered. */
+  registry: Registry;
 };
 
 /** Null: mail stays in the sink. */
@@ -35,7 +37,6 @@ export type Outbound = Transport | null;
 export type Relay = {
   /** Waits for answers to dots that are out for at most `graceMs`; what has not reached its dot goes back untried. */
   stop(graceMs: number): Promise<void>;
-  inFlight(): number;
 };
 
 /** The next hop that POSTERN_OUTBOUND names, or what is wrong with it in a sentence that never repeats a password. */
@@ -52,7 +53,7 @@ export function startRelay(parts: RelayParts): Relay {
   const tokens = openTokens(parts.secrets);
   const keysFor = gatewayKeys(parts);
   const mails = new Mails({ blobs, composer, tokens, domain, keysFor });
-  const dispatcher = new Dispatcher({
+  const dispatcher: Dispatcher = new Dispatcher({
     store,
     mails,
     route: routerTo(outbound, store),
@@ -60,14 +61,12 @@ export function startRelay(parts: RelayParts): Relay {
     returnDomain: `bounces.${domain}`,
     rules: replies(),
     log,
-    mostInFlight: parts.mostInFlight,
-    onDot: parts.onDot,
+    onDot: relayFigures(parts.registry, () => dispatcher.inFlight).onDot,
   });
   dispatcher.start();
   // Made at the first start, so that its record can be published before the first message.
   keysFor().catch((fault) => log.error({ error: String(fault) }, 'the DKIM key cannot be opened now'));
   return {
-    inFlight: () => dispatcher.inFlight,
     async stop(graceMs) {
       const until = performance.now() + graceMs;
       dispatcher.stop();

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Failpoint } from '../../src/base/failpoint.ts';
-import { Chaos, type Report } from './kill.ts';
-import { assertPromiseKept } from './story.ts';
+import { Chaos, type Report } from '../harness/chaos.ts';
+import { assertPromiseKept } from '../harness/chaos-story.ts';
 
 /** One delivery at a time, so that at the point nothing else is behind its dot. */
 async function dieAt(failpoint: string, text = 'It works.'): Promise<Report> {

@@ -1,8 +1,8 @@
 /** A stop under load: SIGTERM is answered in time, nothing is lost and nothing comes twice. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Chaos } from './kill.ts';
-import { assertPromiseKept } from './story.ts';
+import { Chaos } from '../harness/chaos.ts';
+import { assertPromiseKept } from '../harness/chaos-story.ts';
 
 test('a gateway stopped under load ends with 0 in time, loses nothing and sends nothing twice', async () => {
   const chaos = new Chaos();

@@ -25,8 +25,8 @@ function scopeOf(limit: LimitDocument, message: StoredMessage, recipient: Stored
 }
 
 /**
- * Seconds of departure in each scope of a limit. In the unit `message` it is one a message, at the departure of the first that
- * was accepted, for as long as any of them holds its place.
+ * Seconds of departure in each scope of a limit. In the unit `message` it is one a message, at the earliest departure that was
+ * accepted, for as long as any of them holds its place.
  */
 function departures(limit: LimitDocument, messages: readonly (StoredMessage | null)[]): Map<string, number[]> {
   const found = new Map<string, number[]>();
@@ -39,8 +39,9 @@ function departures(limit: LimitDocument, messages: readonly (StoredMessage | nu
     }
     for (const [scope, accepted] of sharing) {
       const holding = accepted.filter(holdsPlace);
-      const counted = limit.unit !== 'message' ? holding : holding.length > 0 ? accepted.slice(0, 1) : [];
-      const seconds = counted.map(({ departAt }) => Math.floor(departAt / 1000));
+      const departAt = (limit.unit === 'message' ? accepted : holding).map((one) => one.departAt);
+      const counted = limit.unit !== 'message' ? departAt : holding.length > 0 ? [Math.min(...departAt)] : [];
+      const seconds = counted.map((at) => Math.floor(at / 1000));
       found.set(scope, [...(found.get(scope) ?? []), ...seconds]);
     }
   }

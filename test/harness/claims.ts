@@ -80,6 +80,12 @@ export class ClaimStore {
     for (const tell of this.#listeners) tell();
   }
 
+  dueIn = async (): Promise<number | null> => {
+    if (this.#due.length === 0) return null;
+    this.add();
+    return 0;
+  };
+
   claim = async (input: { most: number; live: boolean }): Promise<Claimed[]> => {
     this.asked.push(input);
     await this.before.claim?.();

@@ -81,6 +81,16 @@ test('the operator looks at one tenant in one mode', async () => {
   assert.match(await (await get('/', cookie)).text(), /test mode/);
 });
 
+test('a revoked key ends its sessions at once', async () => {
+  const made = await gateway.fetchJson('POST', '/v1/keys', { name: 'for a while', scopes: ['read'] });
+  assert.equal(made.status, 201);
+  const cookie = await signIn({ key: made.body.key });
+  assert.match(await (await get('/', cookie)).text(), /for a while/);
+  assert.ok((await gateway.fetchJson('DELETE', `/v1/keys/${made.body.id}`)).status < 300);
+  assert.doesNotMatch(await (await get('/', cookie)).text(), /Sign out/);
+  assert.equal((await get('/page/mail', cookie)).status, 303);
+});
+
 test('the given key is never shown again, nor markup in the other fields run', async () => {
   const answer = await post('/page/login', { key: '<b>key</b>', tenant: '"><script>1</script>', mode: 'live' });
   const text = await answer.text();

@@ -127,6 +127,21 @@ function anchorsOf(document: string): Set<string> {
   return new Set([...headings, ...[...text.matchAll(/<a id="([^"]+)">/g)].map((match) => match[1]!)]);
 }
 
+test('files that documents name are there', () => {
+  const documents = [
+    'ARCHITECTURE.md',
+    'docs/flow.md',
+    ...filesBelow('docs/decisions').map((path) => `docs/decisions/${path}`),
+  ];
+  const missing = documents.flatMap((document) =>
+    [...textOf(document).matchAll(/`((?:src\/)?[a-z0-9-]+\/[a-z0-9/-]+\.[a-z]+)`/g)]
+      .map((match) => match[1]!.replace(/^src\//, ''))
+      .filter((path) => !existsSync(join(ROOT, 'src', path)) && !existsSync(join(ROOT, path)))
+      .map((path) => `${document}: ${path}`),
+  );
+  assert.deepEqual(missing, []);
+});
+
 test('decisions are numbered without gaps and fit on a page', () => {
   const decisions = filesBelow('docs/decisions', '.md');
   decisions.forEach((file, i) => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
 import { startTestGateway, type TestGateway } from '../harness/gateway.ts';
+import { delivered } from '../harness/sink.ts';
 import { moveClock, send, setPolicy } from '../harness/test-mode.ts';
 
 let gateway: TestGateway;
@@ -49,6 +50,7 @@ test('a reset empties messages, counters, contacts and keys of test mode, and nu
   const attachments = [{ filename: 'a.txt', content: 'aGVsbG8=' }];
   const first = await send(gateway, { to: 'a@example.com', attachments }, keyed);
   for (const to of ['b@example.com', 'c@example.com']) assert.equal((await send(gateway, { to })).status, 202);
+  await delivered(gateway, first.body.id);
   const refused = await send(gateway, { to: 'd@example.com' });
   assert.equal(refused.status, 429);
   const seq = newestSeq();
@@ -76,6 +78,7 @@ test('a reset leaves live mode as it is', async () => {
   const key = gateway.liveKey;
   const first = await send(gateway, {}, { key, headers: { 'idempotency-key': 'k1' } });
   assert.equal(first.status, 202);
+  await delivered(gateway, first.body.id, 'live');
   const before = rows('live');
   assert.equal((await gateway.fetchJson('POST', '/v1/test/reset')).status, 200);
   assert.deepEqual(rows('live'), before);

@@ -94,12 +94,12 @@ const PLACES: Readonly<Record<string, string>> = { path: 'in the path', query: '
 function parameterTable(parameters: readonly Parameter[]): Html {
   if (parameters.length === 0) return html``;
   const rows = parameters.map((parameter) => [
-    html`<code>${parameter.name}</code>`,
-    html`${PLACES[parameter.in] ?? parameter.in}${parameter.required === true ? ', required' : ''}`,
-    html`${typeOf(parameter.schema)}${parameter.description === undefined ? '' : html` ${prose(parameter.description)}`}`,
+    html`<code>${parameter.name}</code> <small>${PLACES[parameter.in] ?? parameter.in}${parameter.required === true ? ', required' : ''}</small>`,
+    typeOf(parameter.schema),
+    prose(parameter.description ?? ''),
   ]);
   return html`<h4>Parameters</h4>
-${table('Parameters', ['name', 'where', 'what'], rows)}`;
+${table('Parameters', ['name', 'type', 'meaning'], rows)}`;
 }
 
 function bodySection({ requestBody }: Operation): Html {

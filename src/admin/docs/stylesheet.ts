@@ -65,7 +65,9 @@ blockquote { margin: 0.75rem 0; padding: 0.1rem 1rem; border-left: 4px solid var
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: 0.45rem 1rem 0.45rem 0; border-bottom: 1px solid var(--line); }
 th { white-space: nowrap; color: var(--soft); font-weight: 600; font-size: 0.85rem; }
-.index { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 0 1.5rem; margin-top: 1.5rem; }
+.index { columns: 2 18rem; column-gap: 1.5rem; margin-top: 1.5rem; }
+.index section { break-inside: avoid; padding-bottom: 0.75rem; }
+.index h3 { margin-top: 0; }
 .index ul { list-style: none; margin: 0; padding: 0; }
 .index h3 { margin-bottom: 0.25rem; }
 .index code { background: none; padding: 0; }

@@ -130,7 +130,9 @@ export function sinkRoutes(server: FastifyInstance, door: SinkDoor): void {
         description: 'The octets after DATA: a message as RFC 5322 has it, lines ended by CRLF, dots not doubled.',
         tags: TAGS,
         params: OneId,
-        produces: ['message/rfc822'],
+        response: {
+          200: { description: 'The message.', content: { 'message/rfc822': { schema: Type.String() } } },
+        },
       },
     },
     async (request, reply) => {

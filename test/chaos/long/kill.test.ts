@@ -1,6 +1,6 @@
 /** The long form: ten kills, each after five hundred more accepted messages. `npm run chaos`. */
 import { test } from 'node:test';
-import { assertPromiseKept, killUnderLoad } from '../story.ts';
+import { assertPromiseKept, killUnderLoad } from '../../harness/chaos-story.ts';
 
 test('ten kills under load lose nothing, double no message and mark what may come twice', async (t) => {
   const startedAt = performance.now();

@@ -1,7 +1,7 @@
 /** The story of the kill tests, short and long: load, kills at random moments, restarts, and the reckoning. */
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Chaos, type Report } from './kill.ts';
+import { Chaos, type Report } from './chaos.ts';
 
 /** Kills the gateway so often under load, each time after so many more messages were accepted. */
 export async function killUnderLoad(kills: number, acceptedEach: number, clients: number): Promise<Report> {

@@ -19,7 +19,7 @@ import { prepareTenants } from '../../bench/rig/tenants.ts';
 import { RECIPIENT_STATES } from '../../src/core/states.ts';
 
 const CLI = new URL('../../src/cli.ts', import.meta.url).pathname;
-const SINK = new URL('../harness/smtp-sink.ts', import.meta.url).pathname;
+const SINK = new URL('./smtp-sink.ts', import.meta.url).pathname;
 const DEADLINE_MS = 60_000;
 
 type Sunk = { id: string; to: string; possibleDuplicate: boolean };
