@@ -7,6 +7,7 @@
 import { closeSync, copyFileSync, fsyncSync, openSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { MOST_PAGES } from './checkpoints.ts';
 
 export type { SQLInputValue } from 'node:sqlite';
 
@@ -36,7 +37,7 @@ export function openWriter(directory: string): DatabaseSync {
     PRAGMA busy_timeout = 5000;
     PRAGMA cache_size = -32000;
     PRAGMA temp_store = MEMORY;
-    PRAGMA wal_autocheckpoint = 16000;
+    PRAGMA wal_autocheckpoint = ${MOST_PAGES};
   `);
   return db;
 }

@@ -12,6 +12,7 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { armFailpoint, failpoint, passFailpoint } from '../../base/failpoint.ts';
 import type { AdmitAnswer } from '../store.ts';
 import { type Flat, flattenAnswer, readRequest } from './admit-codec.ts';
+import { Checkpoints } from './checkpoints.ts';
 import { StoreClock } from './clock.ts';
 import { migrate, openWriter } from './database.ts';
 import { dueIn, releaseDeadClaims } from './dispatch.ts';
@@ -47,6 +48,7 @@ if (!migrated.ok) {
   process.exit(0);
 }
 const state = new WriterState(db, options);
+const checkpoints = new Checkpoints(db);
 const micros: Record<string, number> = {};
 /** Whether the group at hand stores an acceptance or a settlement: at others no test stops. */
 let isTelling = false;
@@ -155,11 +157,13 @@ function becomeFull(): void {
   triedReserveAt = performance.now();
 }
 
-/** Puts the log into the main file, so that the next group finds its room there again. */
-function emptyLog(): void {
+/** While the disk is full the log is emptied after each group, so that the next one finds its room there again. */
+function checkpoint(): void {
   try {
-    db.exec('PRAGMA wal_checkpoint(PASSIVE)');
+    if (isFull) checkpoints.run();
+    else checkpoints.afterGroup();
   } catch (error) {
+    // A checkpoint that finds no room is done again later: the log has everything.
     faultOf(error);
   }
 }
@@ -227,7 +231,7 @@ function serve(calls: Call[]): void {
   state.eventSpaces.clear();
   port.postMessage(reply);
   state.afterCommit();
-  if (isFull) emptyLog();
+  checkpoint();
 }
 
 type Request = GroupRequest | 'close' | 'acceptClock';
