@@ -1,7 +1,7 @@
 /**
  * The housekeeper: asks the store for one slice of housekeeping after another, resting between them longer than they took, so
- * that submissions hardly notice. Blobs go once nothing holds them; one part of their folder after another is also looked
- * through for those that a crash left behind.
+ * that submissions hardly notice; under load it waits. Blobs go once nothing holds them; one part of their folder after another
+ * is also looked through for those that a crash left behind.
  */
 import type { Blobs } from '../data/blobs.ts';
 import { PARTS } from '../data/blobs.ts';
@@ -27,6 +27,10 @@ const MOST_ASKED = 200;
 const LEAST_REST_MS = 25;
 /** A slice is followed by a rest of so many times its own length. */
 const REST_FACTOR = 4;
+/** More calls a second than this, and housekeeping waits for a quieter moment; */
+const BUSY_CALLS_A_SECOND = 500;
+/** but never longer than this. */
+const LONGEST_WAIT_MS = 600 * SECOND;
 
 export type Log = { error(fields: object, message: string): void };
 
@@ -39,6 +43,8 @@ export class Sweeper {
   private timer: NodeJS.Timeout | null = null;
   private running: Promise<void> = Promise.resolve();
   private isStopped = false;
+  private seen = { calls: 0, at: performance.now() };
+  private lastSlice = performance.now();
 
   constructor(store: Store, blobs: Blobs, log: Log) {
     this.store = store;
@@ -77,6 +83,11 @@ export class Sweeper {
   /** One slice of the first kind that is due. */
   private async step(): Promise<void> {
     const now = performance.now();
+    if (this.isBusy(now) && now - this.lastSlice < LONGEST_WAIT_MS) {
+      this.wait(SECOND);
+      return;
+    }
+    this.lastSlice = now;
     const due = [...SWEEPS, 'blobs' as const].find((kind) => (this.next.get(kind) ?? 0) <= now);
     if (due === undefined) {
       this.wait(SECOND);
@@ -92,6 +103,14 @@ export class Sweeper {
       if (!(error instanceof StoreFault)) this.log.error({ err: error, sweep: due }, 'a sweep failed');
     }
     this.wait(Math.max(LEAST_REST_MS, (performance.now() - now) * REST_FACTOR));
+  }
+
+  private isBusy(now: number): boolean {
+    const { calls } = this.store.figures();
+    const seconds = (now - this.seen.at) / SECOND;
+    const isBusy = (calls - this.seen.calls) / Math.max(seconds, 0.01) > BUSY_CALLS_A_SECOND;
+    this.seen = { calls, at: now };
+    return isBusy;
   }
 
   private async slice(kind: Sweep): Promise<{ count: number; more: boolean }> {

@@ -6,8 +6,8 @@
  */
 import type { DatabaseSync } from 'node:sqlite';
 
-/** 32 MB of log. */
-const PAGES = 4000;
+/** 96 MB of log: pages that change in every group are written to the main file a third as often as with SQLite's usual measure. */
+const PAGES = 12_000;
 /** Beyond so many pages SQLite does it inside a commit after all. */
 export const MOST_PAGES = 32_000;
 const MOST_GROUPS = 4096;

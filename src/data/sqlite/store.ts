@@ -15,8 +15,11 @@ import type { Call, CallResult, GroupReply, GroupRequest } from './thread-protoc
 import { WRITER_CALLS } from './writer-calls.ts';
 import type { WriterOptions } from './writer-state.ts';
 
-/** So many calls are handed over before the turn ends, so that the writer works while this thread reads on. */
-const HAND_OVER_AT = 16;
+/**
+ * So many calls are handed over before the turn of the event loop ends: else all callers move in step, and each thread waits
+ * while the other works through the whole lot.
+ */
+const HAND_OVER_AT = 12;
 /** Calls in one message to the writer; it joins messages to groups itself. */
 const MOST_IN_A_MESSAGE = 128;
 /** Submissions that may wait for the writer; more are told to come again rather than kept in memory. */
