@@ -67,9 +67,10 @@ export function durabilityContract(opened: () => Opened): void {
         const answer = await opened().store.admit(submission(principal, { to, body: key, idempotency }));
         acknowledged.set(key, decided(answer).messageId);
       });
+      const settled = Promise.allSettled(sends);
       await sends[0];
       await opened().crash();
-      await Promise.allSettled(sends);
+      await settled;
       await opened().reopen();
       clock.advance(1000);
       for (const [key, id] of acknowledged) {
