@@ -35,7 +35,7 @@ export function openWriter(directory: string): DatabaseSync {
     PRAGMA synchronous = FULL;
     PRAGMA foreign_keys = OFF;
     PRAGMA busy_timeout = 5000;
-    PRAGMA cache_size = -32000;
+    PRAGMA cache_size = -16000;
     PRAGMA temp_store = MEMORY;
     PRAGMA wal_autocheckpoint = ${MOST_PAGES};
   `);
