@@ -10,6 +10,7 @@ import { installationRoutes } from './installations.ts';
 import { keyRoutes } from './keys.ts';
 import { limitRoutes } from './limits.ts';
 import { meRoutes } from './me.ts';
+import { noticeRoutes } from './notices.ts';
 import { operatorPolicyRoutes } from './operator-policies.ts';
 import { planRoutes } from './plans.ts';
 import { policyRoutes } from './policies.ts';
@@ -29,6 +30,7 @@ const RESOURCES = [
   contactRoutes,
   usageRoutes,
   auditRoutes,
+  noticeRoutes,
   installationRoutes,
   tenantRoutes,
   tenantKeyRoutes,

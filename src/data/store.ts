@@ -20,6 +20,7 @@ import type { EventsReads } from './port/events.ts';
 import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
 import type { ManagementReads, ManagementWrites } from './port/management.ts';
 import type { MessagesReads, MessagesWrites } from './port/messages.ts';
+import type { NoticesReads, NoticesWrites } from './port/notices.ts';
 import type { PoliciesReads, PoliciesWrites } from './port/policies.ts';
 import type { QueueReads } from './port/queue.ts';
 import type { ReturnsWrites } from './port/returns.ts';
@@ -370,6 +371,7 @@ export interface StoreWrites
     ContactsWrites,
     DeliveryWrites,
     MessagesWrites,
+    NoticesWrites,
     ReturnsWrites,
     SweepsWrites,
     TestClockWrites {
@@ -416,6 +418,7 @@ export interface StoreReads
     CaptureReads,
     MessagesReads,
     EventsReads,
+    NoticesReads,
     QueueReads,
     TestClockReads {
   /** The key with this public part, whatever its state. */
@@ -437,6 +440,8 @@ export interface Store extends StoreWrites, StoreReads {
   onDue(listener: () => void): void;
   /** Calls back after events were committed, with the tenants and modes that have new ones. */
   onEvents(listener: (changed: readonly Space[]) => void): void;
+  /** Calls back after a notice to people was committed. */
+  onNotices(listener: () => void): void;
   /** Null when healthy, else the sentence that says why not. */
   health(): Promise<string | null>;
   /** Figures of the implementation, for metrics and benches. */

@@ -11,6 +11,7 @@ import { claim, dueIn, mark, renew } from './dispatch.ts';
 import { headroom } from './headroom.ts';
 import { IDENTITY_WRITES } from './identities.ts';
 import { KEY_WRITES } from './keys.ts';
+import { NOTICE_WRITES } from './notices.ts';
 import { POLICY_WRITES, putPolicy } from './policies.ts';
 import { reportReturn } from './returns.ts';
 import { settle } from './settle.ts';
@@ -41,6 +42,7 @@ export const RECORDING_CALLS: ReadonlySet<string> = new Set([
   'settle',
   'renew',
   'capture',
+  'settleNotice',
   'check',
   'headroom',
   'dueIn',
@@ -78,6 +80,7 @@ export const WRITER_CALLS: Calls = {
   ...ACCOUNT_WRITES,
   ...CATALOG_WRITES,
   ...KEY_WRITES,
+  ...NOTICE_WRITES,
   ...POLICY_WRITES,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);

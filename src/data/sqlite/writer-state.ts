@@ -18,6 +18,8 @@ export type WriterOptions = {
   domain: string;
   /** A clock set from outside, in place of the system's (see `StoreClock`). */
   clock?: SharedArrayBuffer;
+  /** Who is told of what happens to any tenant; null or absent: nobody. */
+  operatorEmail?: string | null;
   /** Octets set aside for a full disk; 0 for none. */
   reserveBytes?: number;
   ledger?: Partial<LedgerBounds>;
@@ -53,6 +55,8 @@ export class WriterState {
   suspect: number | null = null;
   /** Spaces in which events were written since the last answer. */
   readonly eventSpaces = new Set<number>();
+  /** Whether a notice was queued since the last answer. */
+  hasNotices = false;
 
   constructor(db: DatabaseSync, options: WriterOptions) {
     this.db = db;

@@ -227,8 +227,10 @@ function serve(calls: Call[]): void {
   const results = runGroup(unpack(calls), leapt);
   const trouble = leapt ? LEAPT.message : isFull ? FULL.message : null;
   const eventSpaces = [...state.eventSpaces];
-  const reply: GroupReply = { results, dueIn: nextDue(trouble), eventSpaces, trouble, micros };
+  const { hasNotices } = state;
+  const reply: GroupReply = { results, dueIn: nextDue(trouble), eventSpaces, hasNotices, trouble, micros };
   state.eventSpaces.clear();
+  state.hasNotices = false;
   port.postMessage(reply);
   state.afterCommit();
   checkpoint();

@@ -312,3 +312,35 @@ CREATE TABLE recalled (
 
 -- Numbers of the built-in defaults: one app everybody has.
 INSERT INTO app (no, id, name, created_at) VALUES (1, 'app_00000000000000000000000001', 'default', 0);
+
+-- Notices to people, queued with what they tell of; `due` bounds how many of a kind go out an hour.
+CREATE TABLE notice (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  texts TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  due INTEGER NOT NULL
+);
+CREATE INDEX notice_space ON notice (space, kind, due);
+
+-- What has been told, by its hash, so that it is told once.
+CREATE TABLE notice_occasion (
+  no INTEGER PRIMARY KEY,
+  occasion TEXT NOT NULL UNIQUE,
+  at INTEGER NOT NULL
+);
+
+-- One addressee of a notice; `due` is null once it was sent or given up.
+CREATE TABLE notice_copy (
+  no INTEGER PRIMARY KEY,
+  notice INTEGER NOT NULL,
+  email TEXT NOT NULL,
+  state TEXT NOT NULL,
+  due INTEGER,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  reply TEXT
+);
+CREATE INDEX notice_copy_notice ON notice_copy (notice);
+CREATE INDEX notice_copy_due ON notice_copy (due) WHERE due IS NOT NULL;
