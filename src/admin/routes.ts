@@ -6,6 +6,7 @@ import { auditRoutes } from './audit.ts';
 import { contactRoutes } from './contacts.ts';
 import type { AdminDeps } from './deps.ts';
 import { identityRoutes } from './identities.ts';
+import { incidentRoutes } from './incidents.ts';
 import { installationRoutes } from './installations.ts';
 import { keyRoutes } from './keys.ts';
 import { limitRoutes } from './limits.ts';
@@ -13,6 +14,7 @@ import { meRoutes } from './me.ts';
 import { noticeRoutes } from './notices.ts';
 import { operatorPolicyRoutes } from './operator-policies.ts';
 import { planRoutes } from './plans.ts';
+import { platformRoutes } from './platform.ts';
 import { policyRoutes } from './policies.ts';
 import { suppressionRoutes } from './suppressions.ts';
 import { tenantKeyRoutes } from './tenant-keys.ts';
@@ -31,6 +33,8 @@ const RESOURCES = [
   usageRoutes,
   auditRoutes,
   noticeRoutes,
+  incidentRoutes,
+  platformRoutes,
   installationRoutes,
   tenantRoutes,
   tenantKeyRoutes,

@@ -2,7 +2,7 @@
  * The store: the port behind which all state lies. Each method is a whole promise, one transaction; there is no generic
  * query and no transaction handle. Every method is asynchronous and may be grouped with others by the implementation.
  *
- * A method rejects with a `StoreFault` only when the store itself cannot serve (`full`, `unavailable`, `clock`);
+ * A method rejects with a `StoreFault` only when the store itself cannot serve (`full`, `unavailable`, `clock`), or the operator has paused it (`paused`);
  * whatever a caller can cause is an answer.
  */
 import type { EventType } from '../core/events.ts';
@@ -21,6 +21,7 @@ import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
 import type { ManagementReads, ManagementWrites } from './port/management.ts';
 import type { MessagesReads, MessagesWrites } from './port/messages.ts';
 import type { NoticesReads, NoticesWrites } from './port/notices.ts';
+import type { PlatformReads, PlatformWrites } from './port/platform.ts';
 import type { PoliciesReads, PoliciesWrites } from './port/policies.ts';
 import type { QueueReads } from './port/queue.ts';
 import type { ReturnsWrites } from './port/returns.ts';
@@ -30,10 +31,13 @@ export type { LimitStanding, LimitState } from '../policy/headroom.ts';
 import type { SweepsWrites } from './port/sweeps.ts';
 import type { TestClockReads, TestClockWrites } from './port/test-clock.ts';
 
-export class StoreFault extends Error {
-  readonly kind: 'full' | 'unavailable' | 'clock';
+/** `paused`: nothing ails it, the operator has stopped sending. */
+export type StoreFaultKind = 'full' | 'unavailable' | 'clock' | 'paused';
 
-  constructor(kind: 'full' | 'unavailable' | 'clock', message: string) {
+export class StoreFault extends Error {
+  readonly kind: StoreFaultKind;
+
+  constructor(kind: StoreFaultKind, message: string) {
     super(message);
     this.name = 'StoreFault';
     this.kind = kind;
@@ -372,6 +376,7 @@ export interface StoreWrites
     DeliveryWrites,
     MessagesWrites,
     NoticesWrites,
+    PlatformWrites,
     ReturnsWrites,
     SweepsWrites,
     TestClockWrites {
@@ -419,6 +424,7 @@ export interface StoreReads
     MessagesReads,
     EventsReads,
     NoticesReads,
+    PlatformReads,
     QueueReads,
     TestClockReads {
   /** The key with this public part, whatever its state. */

@@ -5,6 +5,7 @@ import type { StoreReads } from '../store.ts';
 import { captureReads } from './capture-reads.ts';
 import { CONTACT_READS } from './contacts-reads.ts';
 import { EVENTS_READS } from './events-reads.ts';
+import { INCIDENT_READS } from './incidents.ts';
 import { MANAGEMENT_READS } from './management-reads.ts';
 import { MESSAGES_READS } from './messages-reads.ts';
 import { NOTICE_READS } from './notices-reads.ts';
@@ -30,6 +31,7 @@ export const READER_CALLS: Calls = {
   ...MANAGEMENT_READS,
   ...CONTACT_READS,
   ...NOTICE_READS,
+  ...INCIDENT_READS,
   keyByPrefix(db, { prefix }) {
     const row = db.prepare(`${KEY_SELECT} WHERE k.prefix = ?`).get(prefix);
     return row === undefined ? null : keyOf(row);

@@ -127,6 +127,21 @@ CREATE TABLE identity (
 
 CREATE UNIQUE INDEX identity_handle ON identity (space, handle) WHERE deleted_at IS NULL;
 
+CREATE TABLE incident (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  tenant INTEGER NOT NULL,
+  note TEXT NOT NULL,
+  opened_at INTEGER NOT NULL,
+  opened_by TEXT NOT NULL,
+  closed_at INTEGER,
+  closed_by TEXT,
+  closing_note TEXT,
+  replaced TEXT
+);
+
+CREATE INDEX incident_tenant ON incident (tenant, no);
+
 CREATE TABLE installation (
   no INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,

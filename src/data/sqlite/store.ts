@@ -204,7 +204,7 @@ function answer(waiting: Waiting, result: CallResult): void {
 }
 
 function errorOf(fault: { kind: string; message: string }): Error {
-  if (fault.kind === 'full' || fault.kind === 'clock' || fault.kind === 'unavailable') {
+  if (fault.kind === 'full' || fault.kind === 'clock' || fault.kind === 'unavailable' || fault.kind === 'paused') {
     return new StoreFault(fault.kind, fault.message);
   }
   return new Error(fault.message);

@@ -10,8 +10,10 @@ import { CONTACT_WRITES } from './contacts.ts';
 import { claim, dueIn, mark, renew } from './dispatch.ts';
 import { headroom } from './headroom.ts';
 import { IDENTITY_WRITES } from './identities.ts';
+import { INCIDENT_WRITES } from './incidents.ts';
 import { KEY_WRITES } from './keys.ts';
 import { NOTICE_WRITES } from './notices.ts';
+import { PLATFORM_WRITES } from './platform.ts';
 import { POLICY_WRITES, putPolicy } from './policies.ts';
 import { reportReturn } from './returns.ts';
 import { settle } from './settle.ts';
@@ -36,6 +38,9 @@ export const DECIDING_CALLS: ReadonlySet<string> = new Set([
   'rescheduleMessage',
   'lookAgain',
 ]);
+
+/** Calls that the platform's pause refuses. */
+export const SENDING_CALLS: ReadonlySet<string> = new Set(['admit', 'check']);
 
 /** Calls that take on nothing new: what they record has happened already, so they run on a full disk too. */
 export const RECORDING_CALLS: ReadonlySet<string> = new Set([
@@ -81,6 +86,8 @@ export const WRITER_CALLS: Calls = {
   ...CATALOG_WRITES,
   ...KEY_WRITES,
   ...NOTICE_WRITES,
+  ...PLATFORM_WRITES,
+  ...INCIDENT_WRITES,
   ...POLICY_WRITES,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);

@@ -2,10 +2,12 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type EventType, eventNumber } from '../../core/events.ts';
 import { PackWriter } from '../../core/pack.ts';
+import type { PlatformPause } from '../port/platform.ts';
 import { type Archives, openArchives } from './archives.ts';
 import { BulkInsert } from './database.ts';
 import type { KeyIndexBounds } from './key-index.ts';
 import { HOUR_PREFIX, type LedgerBounds, LedgerCache } from './ledger-cache.ts';
+import { readPlatformPause } from './platform.ts';
 import { firstRowOf } from './row-id.ts';
 import { type Space, Spaces } from './spaces.ts';
 import { UsedKeys } from './used-keys.ts';
@@ -55,6 +57,8 @@ export class WriterState {
   suspect: number | null = null;
   /** Spaces in which events were written since the last answer. */
   readonly eventSpaces = new Set<number>();
+  /** Set while the operator has stopped sending for everybody. */
+  platformPause: PlatformPause | null;
   /** Whether a notice was queued since the last answer. */
   hasNotices = false;
 
@@ -65,6 +69,7 @@ export class WriterState {
     this.ledger = new LedgerCache(db, options.ledger);
     this.spaces = new Spaces(db, this.ledger);
     this.keys = new UsedKeys(db, options.keys);
+    this.platformPause = readPlatformPause(db);
     this.messages = new BulkInsert(db, 'message', [
       'id',
       'nonce',
@@ -213,6 +218,7 @@ export class WriterState {
     this.senders.clear();
     this.refusals.clear();
     this.suspect = null;
+    this.platformPause = readPlatformPause(this.db);
     this.findNextRow();
     this.isDueKnown = false;
   }

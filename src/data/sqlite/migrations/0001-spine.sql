@@ -344,3 +344,18 @@ CREATE TABLE notice_copy (
 );
 CREATE INDEX notice_copy_notice ON notice_copy (notice);
 CREATE INDEX notice_copy_due ON notice_copy (due) WHERE due IS NOT NULL;
+
+-- What the operator looks into; `replaced`: the standing that it interrupted, as JSON, while it is open.
+CREATE TABLE incident (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  tenant INTEGER NOT NULL,
+  note TEXT NOT NULL,
+  opened_at INTEGER NOT NULL,
+  opened_by TEXT NOT NULL,
+  closed_at INTEGER,
+  closed_by TEXT,
+  closing_note TEXT,
+  replaced TEXT
+);
+CREATE INDEX incident_tenant ON incident (tenant, no);
