@@ -16,6 +16,7 @@ import { operatorPolicyRoutes } from './operator-policies.ts';
 import { planRoutes } from './plans.ts';
 import { platformRoutes } from './platform.ts';
 import { policyRoutes } from './policies.ts';
+import { suppressionCsvRoutes } from './suppression-csv.ts';
 import { suppressionRoutes } from './suppressions.ts';
 import { tenantKeyRoutes } from './tenant-keys.ts';
 import { tenantRoutes } from './tenants.ts';
@@ -29,6 +30,7 @@ const RESOURCES = [
   limitRoutes,
   identityRoutes,
   suppressionRoutes,
+  suppressionCsvRoutes,
   contactRoutes,
   usageRoutes,
   auditRoutes,

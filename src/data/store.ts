@@ -28,6 +28,7 @@ import type { ReturnsWrites } from './port/returns.ts';
 
 export type { LimitStanding, LimitState } from '../policy/headroom.ts';
 
+import type { SuppressionImportWrites } from './port/suppression-import.ts';
 import type { SweepsWrites } from './port/sweeps.ts';
 import type { TestClockReads, TestClockWrites } from './port/test-clock.ts';
 
@@ -378,6 +379,7 @@ export interface StoreWrites
     NoticesWrites,
     PlatformWrites,
     ReturnsWrites,
+    SuppressionImportWrites,
     SweepsWrites,
     TestClockWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer>;
