@@ -20,6 +20,7 @@ import type { EventsReads } from './port/events.ts';
 import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
 import type { ManagementReads, ManagementWrites } from './port/management.ts';
 import type { MessagesReads, MessagesWrites } from './port/messages.ts';
+import type { PlansWrites } from './port/plans.ts';
 import type { PoliciesReads, PoliciesWrites } from './port/policies.ts';
 import type { QueueReads } from './port/queue.ts';
 import type { ReturnsWrites } from './port/returns.ts';
@@ -370,6 +371,7 @@ export interface StoreWrites
     ContactsWrites,
     DeliveryWrites,
     MessagesWrites,
+    PlansWrites,
     ReturnsWrites,
     SweepsWrites,
     TestClockWrites {

@@ -198,7 +198,7 @@ function duplicateFact(state: WriterState, used: UsedKey): Facts['duplicate'] {
 
 type Sender = { identity: IdentityRow | null; from: { email: string; name: string | null } };
 
-function resolveSender(
+export function resolveSender(
   state: WriterState,
   space: Space,
   request: AdmitRequest,
@@ -237,7 +237,7 @@ function onlyActive(space: Space): IdentityRow | null {
   return found;
 }
 
-function sendOf(space: Space, request: AdmitRequest, identity: IdentityRow | null): Send {
+export function sendOf(space: Space, request: AdmitRequest, identity: IdentityRow | null): Send {
   space.identity = identity;
   return {
     kind: request.kind,

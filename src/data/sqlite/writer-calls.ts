@@ -11,6 +11,7 @@ import { claim, dueIn, mark, renew } from './dispatch.ts';
 import { headroom } from './headroom.ts';
 import { IDENTITY_WRITES } from './identities.ts';
 import { KEY_WRITES } from './keys.ts';
+import { planView } from './plan-view.ts';
 import { POLICY_WRITES, putPolicy } from './policies.ts';
 import { reportReturn } from './returns.ts';
 import { settle } from './settle.ts';
@@ -31,6 +32,7 @@ type Calls = {
 export const DECIDING_CALLS: ReadonlySet<string> = new Set([
   'admit',
   'check',
+  'planView',
   'claim',
   'rescheduleMessage',
   'lookAgain',
@@ -42,6 +44,7 @@ export const RECORDING_CALLS: ReadonlySet<string> = new Set([
   'renew',
   'capture',
   'check',
+  'planView',
   'headroom',
   'dueIn',
   'sweep',
@@ -50,6 +53,7 @@ export const RECORDING_CALLS: ReadonlySet<string> = new Set([
 export const WRITER_CALLS: Calls = {
   admit,
   check,
+  planView,
   headroom,
   claim,
   renew,
