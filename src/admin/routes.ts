@@ -13,6 +13,7 @@ import { meRoutes } from './me.ts';
 import { operatorPolicyRoutes } from './operator-policies.ts';
 import { planRoutes } from './plans.ts';
 import { policyRoutes } from './policies.ts';
+import { shadowPolicyRoutes } from './shadow-policy.ts';
 import { suppressionRoutes } from './suppressions.ts';
 import { tenantKeyRoutes } from './tenant-keys.ts';
 import { tenantRoutes } from './tenants.ts';
@@ -23,6 +24,7 @@ const RESOURCES = [
   accountRoutes,
   keyRoutes,
   policyRoutes,
+  shadowPolicyRoutes,
   limitRoutes,
   identityRoutes,
   suppressionRoutes,

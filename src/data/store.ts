@@ -24,6 +24,7 @@ import type { PlansWrites } from './port/plans.ts';
 import type { PoliciesReads, PoliciesWrites } from './port/policies.ts';
 import type { QueueReads } from './port/queue.ts';
 import type { ReturnsWrites } from './port/returns.ts';
+import type { ShadowsReads, ShadowsWrites } from './port/shadows.ts';
 
 export type { LimitStanding, LimitState } from '../policy/headroom.ts';
 
@@ -373,6 +374,7 @@ export interface StoreWrites
     MessagesWrites,
     PlansWrites,
     ReturnsWrites,
+    ShadowsWrites,
     SweepsWrites,
     TestClockWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer>;
@@ -419,6 +421,7 @@ export interface StoreReads
     MessagesReads,
     EventsReads,
     QueueReads,
+    ShadowsReads,
     TestClockReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;

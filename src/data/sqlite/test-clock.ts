@@ -80,6 +80,7 @@ const EMPTYING = [
   'DELETE FROM attachment WHERE space = :space',
   'DELETE FROM capture WHERE space = :space',
   'DELETE FROM tally WHERE space = :space',
+  'DELETE FROM shadow_difference WHERE space = :space',
 ];
 
 function empty(state: WriterState, no: number): void {

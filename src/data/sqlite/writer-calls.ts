@@ -15,6 +15,7 @@ import { planView } from './plan-view.ts';
 import { POLICY_WRITES, putPolicy } from './policies.ts';
 import { reportReturn } from './returns.ts';
 import { settle } from './settle.ts';
+import { SHADOW_WRITES } from './shadows.ts';
 import { simulateReturn } from './simulated-returns.ts';
 import { sweep } from './sweeps.ts';
 import { createKey, createTenant, revokeKey } from './tenants.ts';
@@ -83,6 +84,7 @@ export const WRITER_CALLS: Calls = {
   ...CATALOG_WRITES,
   ...KEY_WRITES,
   ...POLICY_WRITES,
+  ...SHADOW_WRITES,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
     return null;
