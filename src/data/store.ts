@@ -21,10 +21,12 @@ import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
 import type { ManagementReads, ManagementWrites } from './port/management.ts';
 import type { MessagesReads, MessagesWrites } from './port/messages.ts';
 import type { NoticesReads, NoticesWrites } from './port/notices.ts';
+import type { PlansWrites } from './port/plans.ts';
 import type { PlatformReads, PlatformWrites } from './port/platform.ts';
 import type { PoliciesReads, PoliciesWrites } from './port/policies.ts';
 import type { QueueReads } from './port/queue.ts';
 import type { ReturnsWrites } from './port/returns.ts';
+import type { ShadowsReads, ShadowsWrites } from './port/shadows.ts';
 
 export type { LimitStanding, LimitState } from '../policy/headroom.ts';
 
@@ -380,6 +382,9 @@ export interface StoreWrites
     PlatformWrites,
     ReturnsWrites,
     SuppressionImportWrites,
+    PlansWrites,
+    ReturnsWrites,
+    ShadowsWrites,
     SweepsWrites,
     TestClockWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer>;
@@ -428,6 +433,7 @@ export interface StoreReads
     NoticesReads,
     PlatformReads,
     QueueReads,
+    ShadowsReads,
     TestClockReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;
