@@ -1,7 +1,9 @@
 /** `look`: takes from the ledger every number that the rules need for one recipient, and nothing else. */
-import { type Limit, type LimitScope, type Policy, withIdentityCap } from './document.ts';
+import type { Limit, LimitScope, Policy } from './document.ts';
 import type { Facts, LimitFact } from './facts.ts';
+import { probationIn, quarantineFacts } from './facts-quarantine.ts';
 import { type ContactState, isCounted, type LedgerView, type ScopeState, seriesIn, stateOf } from './ledger.ts';
+import { adapted } from './probation.ts';
 import type { Send, SendRecipient } from './send.ts';
 import { countAt, isLast, latestUpTo } from './series.ts';
 import { earliestPlace, emissionMicros, rateFreeAt, rateResetsAt, rateUsed, resetsAt, usedAt } from './windows.ts';
@@ -25,7 +27,8 @@ export function look(input: LookInput): Facts {
   const { view, send, recipient, now } = input;
   const hasIdentity = send.scopes.identity !== null;
   const identityCap = hasIdentity ? view.identityCap : null;
-  const policy = withIdentityCap(input.policy, identityCap);
+  const quarantine = quarantineFacts(view.quarantine, now);
+  const policy = adapted(input.policy, { identityCap, probation: probationIn(quarantine) });
   const departAt = send.sendAt !== null && send.sendAt > now ? send.sendAt : now;
   const contact = view.contact(recipient.key);
   const domain = view.domain(recipient.domain);
@@ -63,6 +66,7 @@ export function look(input: LookInput): Facts {
     simulated: recipient.simulated,
     limits,
     place: isFull && send.onLimit === 'defer' ? jointPlace(input, policy, departAt) : null,
+    quarantine,
   };
 }
 
@@ -91,6 +95,7 @@ export function lookAtDeparture(input: Pick<LookInput, 'view' | 'send' | 'recipi
     simulated: recipient.simulated,
     limits: [],
     place: null,
+    quarantine: quarantineFacts(view.quarantine, now),
   };
 }
 

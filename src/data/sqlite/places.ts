@@ -5,8 +5,9 @@
  * recipients (or where a new time moved it: `countedAt`), and is given back only when nothing of the message departs.
  */
 import { RECIPIENT_STATES } from '../../core/states.ts';
-import { type Policy, withIdentityCap } from '../../policy/document.ts';
+import type { Policy } from '../../policy/document.ts';
 import { type Change, giveBack, type ScopeState, stateOf } from '../../policy/ledger.ts';
+import { adapted, adaptingIn } from '../../policy/probation.ts';
 import type { Send } from '../../policy/send.ts';
 import { CREDITS, type Space } from './spaces.ts';
 import { factsOf, type MessageRow, type RecipientRow, recipientRows, sendOfRow, sendRecipientOf } from './stored.ts';
@@ -48,7 +49,9 @@ export function applyAll(state: WriterState, space: Space, changes: readonly Cha
 function countedUnder(state: WriterState, message: MessageRow, row: RecipientRow): Policy {
   const { later } = verdictsOf(row);
   const version = later?.cause === 'reschedule' ? later.policyVersion : message.policy;
-  return withIdentityCap(state.spaces.policyAt(version), factsOf(row)?.identityCap ?? null);
+  const policy = state.spaces.policyAt(version);
+  const facts = factsOf(row);
+  return facts === null ? policy : adapted(policy, adaptingIn(facts));
 }
 
 /** A recipient's own places, as changes that give them back. */
