@@ -11,6 +11,7 @@ import type { RecipientState } from '../core/states.ts';
 import type { TraceLine } from '../policy/decide.ts';
 import type { EffectiveDocument, PolicyDocument } from '../policy/document.ts';
 import type { IdentityState, LimitFact, Setter, Standing, SuppressionReason } from '../policy/facts.ts';
+import type { ProbationFacts } from '../policy/facts-quarantine.ts';
 import type { LimitStanding, LimitState } from '../policy/headroom.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../policy/verdict.ts';
 import type { CaptureReads } from './port/captures.ts';
@@ -137,6 +138,8 @@ export type Admission = {
   scopes: { tenant: string; app: string; installation: string; identity: string | null; agent: string | null };
   /** The identity's own daily cap, which counts as one more limit. */
   identityCap: number | null;
+  /** The account is on probation: its limits are reduced. */
+  probation: ProbationFacts | null;
   recipients: RecipientVerdict[];
 };
 

@@ -5,6 +5,7 @@
 
 import type { LimitScope, LimitUnit, Policy } from './document.ts';
 import type { AccountFacts, IdentityState, SuppressionFact } from './facts.ts';
+import type { QuarantineStanding } from './facts-quarantine.ts';
 import type { Send, SendRecipient } from './send.ts';
 import { addUnits, emptySeries, prune, type Series } from './series.ts';
 import { emissionMicros, nextTat } from './windows.ts';
@@ -29,6 +30,7 @@ export interface LedgerView {
   identityState: IdentityState | null;
   identityHandle: string | null;
   identityCap: number | null;
+  quarantine: QuarantineStanding;
   scope(kind: LimitScope, id: string): ScopeState;
   contact(key: string): ContactState;
   domain(domain: string): ContactState;

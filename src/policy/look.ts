@@ -1,6 +1,7 @@
 /** `look`: takes from the ledger every number that the rules need for one recipient, and nothing else. */
-import { type Limit, type LimitScope, type Policy, withIdentityCap } from './document.ts';
+import type { Limit, LimitScope, Policy } from './document.ts';
 import type { Facts, LimitFact } from './facts.ts';
+import { probationIn, quarantineFacts } from './facts-quarantine.ts';
 import {
   type ContactState,
   type Counters,
@@ -10,6 +11,7 @@ import {
   seriesIn,
   stateOf,
 } from './ledger.ts';
+import { adapted } from './probation.ts';
 import type { Send, SendRecipient } from './send.ts';
 import { countAt, isLast, latestUpTo } from './series.ts';
 import { earliestPlace, emissionMicros, rateFreeAt, rateResetsAt, rateUsed, resetsAt, usedAt } from './windows.ts';
@@ -35,7 +37,9 @@ export function look(input: LookInput): Facts {
   const identityCap = hasIdentity ? view.identityCap : null;
   const departAt = departureAskedFor(send, now);
   const contact = view.contact(recipient.key);
-  const counters = lookAtCounters(input, withIdentityCap(input.policy, identityCap));
+  const quarantine = quarantineFacts(view.quarantine, now);
+  const policy = adapted(input.policy, { identityCap, probation: probationIn(quarantine) });
+  const counters = lookAtCounters(input, policy);
   return {
     engine: ENGINE,
     now,
@@ -53,6 +57,7 @@ export function look(input: LookInput): Facts {
     simulated: recipient.simulated,
     limits: counters.limits,
     place: counters.place,
+    quarantine,
   };
 }
 
@@ -117,6 +122,7 @@ export function lookAtDeparture(input: Pick<LookInput, 'view' | 'send' | 'recipi
     simulated: recipient.simulated,
     limits: [],
     place: null,
+    quarantine: quarantineFacts(view.quarantine, now),
   };
 }
 

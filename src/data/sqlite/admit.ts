@@ -9,10 +9,12 @@ import { createHash } from 'node:crypto';
 import { eventNumber } from '../../core/events.ts';
 import { stateNumber } from '../../core/states.ts';
 import { decide, trace } from '../../policy/decide.ts';
-import { type Limit, type Policy, withIdentityCap } from '../../policy/document.ts';
+import type { Limit, Policy } from '../../policy/document.ts';
 import { type Facts, packFacts } from '../../policy/facts.ts';
+import { probationIn } from '../../policy/facts-quarantine.ts';
 import { type Change, type Counted, countDeparture } from '../../policy/ledger.ts';
 import { ENGINE, look } from '../../policy/look.ts';
+import { adapted, adaptingIn } from '../../policy/probation.ts';
 import { limitScope } from '../../policy/rules/limit-finding.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
 import { decideBeside } from '../../policy/shadow.ts';
@@ -88,6 +90,7 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
     engine: ENGINE,
     scopes,
     identityCap: decided[0]?.facts.identityCap ?? null,
+    probation: probationIn(decided[0]?.facts.quarantine ?? null),
     recipients: decided.map((one, i) =>
       recipientVerdict(one, request.recipients[i]!.email, publicId('rcp', row + i, nonce)),
     ),
@@ -177,6 +180,7 @@ export function check(state: WriterState, request: AdmitRequest): CheckAnswer {
     engine: ENGINE,
     scopes: send.scopes,
     identityCap: decided[0]?.facts.identityCap ?? null,
+    probation: probationIn(decided[0]?.facts.quarantine ?? null),
     recipients: decided.map((one, i) => recipientVerdict(one, request.recipients[i]!.email, null)),
     traces: decided.map(({ recipient, facts }) => trace(send, recipient, facts, space.policy)),
   };
@@ -332,7 +336,7 @@ function changesOf(
   verdict: Verdict,
   counted: Counted,
 ): Change[] {
-  const policy = withIdentityCap(space.policy, facts.identityCap);
+  const policy = adapted(space.policy, adaptingIn(facts));
   return countDeparture(space, policy, send, recipient, verdict.departAt, facts.now, counted);
 }
 
@@ -352,7 +356,7 @@ function count(
   changes: readonly Change[],
   size: number,
 ): void {
-  const policy = withIdentityCap(space.policy, facts.identityCap);
+  const policy = adapted(space.policy, adaptingIn(facts));
   for (const change of changes) state.ledger.apply(change, Math.floor(facts.now / 1000));
   if (facts.account.credits !== null) state.ledger.addGauge(space.tenantEntry(), CREDITS, -1);
   state.ledger.addGauge(space.tenantEntry(), STORAGE, size);

@@ -1,7 +1,10 @@
 /** What a plan starts from, as the writer's memory has it now. */
-import { type LimitScope, withIdentityCap } from '../../policy/document.ts';
+
+import type { LimitScope } from '../../policy/document.ts';
+import { probationIn, quarantineFacts } from '../../policy/facts-quarantine.ts';
 import { type ContactState, type ScopeState, scopeId } from '../../policy/ledger.ts';
 import { look } from '../../policy/look.ts';
+import { adapted } from '../../policy/probation.ts';
 import type { Send } from '../../policy/send.ts';
 import type { PlanView, PlanViewAnswer } from '../port/plans.ts';
 import type { AdmitRequest } from '../store.ts';
@@ -29,14 +32,15 @@ export function planView(state: WriterState, request: AdmitRequest): PlanViewAns
     now,
     send,
     recipients,
-    scopes: scopesOf(space, send),
+    scopes: scopesOf(space, send, now),
     contacts: [...keys].map((key) => ({ key, state: countersOf(space.contact(key)) })),
     domains: [...domains].map((domain) => ({ domain, state: countersOf(space.domain(domain)) })),
   };
 }
 
-function scopesOf(space: Space, send: Send): PlanView['scopes'] {
-  const { messageLimits } = withIdentityCap(space.policy, space.identityCap);
+function scopesOf(space: Space, send: Send, now: number): PlanView['scopes'] {
+  const probation = probationIn(quarantineFacts(space.quarantine, now));
+  const { messageLimits } = adapted(space.policy, { identityCap: space.identityCap, probation });
   const kinds = new Set<LimitScope>(messageLimits.map(({ scope }) => scope));
   return [...kinds].flatMap((kind) => {
     const id = scopeId(kind, send);

@@ -14,6 +14,7 @@ import {
   type PolicyDocument,
 } from '../../policy/document.ts';
 import type { AccountFacts } from '../../policy/facts.ts';
+import type { QuarantineStanding } from '../../policy/facts-quarantine.ts';
 import type { ContactState, LedgerView, ScopeState } from '../../policy/ledger.ts';
 import { effectiveDocument } from '../../policy/resolve.ts';
 import { compileShadow, countingFor, draftOver } from '../../policy/shadow.ts';
@@ -63,6 +64,7 @@ export class Space implements LedgerView {
   servedIn = 0;
   /** Where the clock stands still: the real time at which the next claim ends. */
   nextClaimEnd = Number.POSITIVE_INFINITY;
+  quarantine: QuarantineStanding = null;
   /** Set for the decision at hand. */
   identity: IdentityRow | null = null;
   private readonly cache: LedgerCache;

@@ -2,6 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { RECIPIENT_STATES } from '../../core/states.ts';
 import { type Facts, unpackFacts } from '../../policy/facts.ts';
+import { probationIn } from '../../policy/facts-quarantine.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
 import type { Admission, RecipientKind, StoredMessage, StoredRecipient } from '../store.ts';
 import { type Archived, archivesOf } from './archives.ts';
@@ -155,6 +156,7 @@ export function readAdmission(db: DatabaseSync, row: number): Admission | null {
     engine: recipients[0] === undefined ? 0 : (factsOf(recipients[0])?.engine ?? 0),
     scopes: scopesOf(db, message),
     identityCap: recipients[0] === undefined ? null : (factsOf(recipients[0])?.identityCap ?? null),
+    probation: probationIn((recipients[0] && factsOf(recipients[0])?.quarantine) ?? null),
     recipients: recipients.map((recipient) => {
       const { first, standing } = verdictsOf(recipient);
       const id = publicId('rcp', recipient.id, message.nonce);
