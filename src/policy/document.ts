@@ -208,6 +208,16 @@ export function withIdentityCap(policy: Policy, cap: number | null): Policy {
 function capPolicy(policy: Policy, cap: number): Policy {
   const limit = compileLimit({ name: 'identity_cap', scope: 'identity', window: 'calendar_day', max: cap });
   const messageLimits = [...policy.messageLimits, limit];
-  const tracks = tracksOf([...messageLimits, ...policy.recipientLimits], policy.cooldownSeconds);
-  return { ...policy, messageLimits, tracks };
+  return { ...policy, messageLimits, tracks: mergeTracks(policy.tracks, tracksOf([limit], 0)) };
+}
+
+/** Every series that either reads, kept as long as the longer one needs it. */
+export function mergeTracks(a: readonly Track[], b: readonly Track[]): Track[] {
+  const merged = a.map((track) => ({ ...track }));
+  for (const track of b) {
+    const known = merged.find(({ scope, unit }) => scope === track.scope && unit === track.unit);
+    if (known === undefined) merged.push({ ...track });
+    else known.horizonSeconds = Math.max(known.horizonSeconds, track.horizonSeconds);
+  }
+  return merged;
 }

@@ -34,6 +34,9 @@ export interface LedgerView {
   domain(domain: string): ContactState;
 }
 
+/** The part of a ledger that counts. */
+export type Counters = Pick<LedgerView, 'scope' | 'contact' | 'domain'>;
+
 export function emptyContact(): ContactState {
   return { recipient: null, message: null, tats: null, suppressions: [], doNotContact: null, lastReplyAt: null };
 }
@@ -46,7 +49,7 @@ export function seriesIn(state: ScopeState, unit: LimitUnit): Series {
 }
 
 /** The state that a scope of this recipient and message counts in; null where the message lacks the scope. */
-export function stateOf(view: LedgerView, scope: LimitScope, send: Send, recipient: SendRecipient): ScopeState | null {
+export function stateOf(view: Counters, scope: LimitScope, send: Send, recipient: SendRecipient): ScopeState | null {
   if (scope === 'recipient') return view.contact(recipient.key);
   if (scope === 'recipient_domain') return view.domain(recipient.domain);
   const id = scopeId(scope, send);
@@ -99,7 +102,7 @@ export function applyChange(change: Change, nowSecond: number): void {
  * `counted` says that it counts at a later one, its unit moves. `rate` limits are counted only at the departure itself.
  */
 export function countDeparture(
-  view: LedgerView,
+  view: Counters,
   policy: Policy,
   send: Send,
   recipient: SendRecipient,
@@ -125,7 +128,7 @@ export function countDeparture(
 
 /** What a departure at `now` takes from the `rate` limits. */
 export function countRates(
-  view: LedgerView,
+  view: Counters,
   policy: Policy,
   send: Send,
   recipient: SendRecipient,
@@ -147,7 +150,7 @@ export function countRates(
 
 /** The changes by which a recipient that will not depart gives its places back. `message`: nothing of its message departs. */
 export function giveBack(
-  view: LedgerView,
+  view: Counters,
   policy: Policy,
   send: Send,
   recipient: SendRecipient,

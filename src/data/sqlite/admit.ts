@@ -15,6 +15,7 @@ import { type Change, type Counted, countDeparture } from '../../policy/ledger.t
 import { ENGINE, look } from '../../policy/look.ts';
 import { limitScope } from '../../policy/rules/limit-finding.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
+import { decideBeside } from '../../policy/shadow.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import type {
   Admission,
@@ -29,6 +30,7 @@ import { Assumed } from './assumed.ts';
 import { AT_ONCE } from './fresh-rows.ts';
 import { standingLimits } from './headroom.ts';
 import { newNonce, publicId } from './row-id.ts';
+import { countShadow, noteCompared } from './shadows.ts';
 import { CREDITS, modeOf, type Space, STORAGE, spaceOf } from './spaces.ts';
 import { readAdmission } from './stored.ts';
 import { KEY_DEDUPE, KEY_IDEMPOTENCY, type UsedKey } from './used-keys.ts';
@@ -53,6 +55,8 @@ type Decided = {
   verdict: Verdict;
   /** Where a departure lies ahead: its limits as they stand on the clock, the whole message counted. */
   standing: LimitStanding[] | null;
+  /** What the space's draft would have decided; null where it has none. */
+  shadow: Verdict | null;
 };
 
 export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
@@ -91,10 +95,14 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
   });
   if (accepted === 0) {
     const folded = foldRefusal(state, space, request, now);
-    if (folded !== null) return { outcome: 'refused', ...admission(folded.row, folded.nonce) };
+    if (folded !== null) {
+      noteShadow(state, space, request, decided, folded, now);
+      return { outcome: 'refused', ...admission(folded.row, folded.nonce) };
+    }
   }
   const row = state.takeRows(request.recipients.length);
   const nonce = newNonce();
+  noteShadow(state, space, request, decided, { row, nonce }, now);
   storeMessage(state, space, request, send, sender, row, nonce, now, decided, accepted > 0);
   storeRecipients(state, space, request, decided, row, now);
   if (accepted === 0) {
@@ -124,6 +132,24 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
     );
   }
   return { outcome: 'admitted', ...admission(row, nonce) };
+}
+
+/** Where the space has a draft: remembers on whom it would have decided otherwise. */
+function noteShadow(
+  state: WriterState,
+  space: Space,
+  request: AdmitRequest,
+  decided: readonly Decided[],
+  { row, nonce }: { row: number; nonce: number },
+  now: number,
+): void {
+  if (space.shadow === null) return;
+  const compared = decided.map(({ verdict, shadow }, i) => ({
+    email: request.recipients[i]!.email,
+    verdict,
+    shadow: shadow ?? verdict,
+  }));
+  noteCompared(state, space, publicId('msg', row, nonce), compared, now);
 }
 
 /** The whole verdict with every rule's answer; changes nothing. */
@@ -199,7 +225,7 @@ function duplicateFact(state: WriterState, used: UsedKey): Facts['duplicate'] {
 
 type Sender = { identity: IdentityRow | null; from: { email: string; name: string | null } };
 
-function resolveSender(
+export function resolveSender(
   state: WriterState,
   space: Space,
   request: AdmitRequest,
@@ -238,7 +264,7 @@ function onlyActive(space: Space): IdentityRow | null {
   return found;
 }
 
-function sendOf(space: Space, request: AdmitRequest, identity: IdentityRow | null): Send {
+export function sendOf(space: Space, request: AdmitRequest, identity: IdentityRow | null): Send {
   space.identity = identity;
   return {
     kind: request.kind,
@@ -280,7 +306,12 @@ function decideAll(
     const sized = stored ? { ...send, contentSize: 0 } : send;
     const facts = look({ view: space, policy, send: sized, recipient, now, counted, duplicate });
     const verdict = decide(send, recipient, facts, policy);
-    decided.push({ recipient, facts, verdict, standing: null });
+    const shadow =
+      space.shadow === null || !consume
+        ? null
+        : decideBeside({ view: space, policy: space.shadow.policy, send: sized, recipient, now, counted, duplicate });
+    decided.push({ recipient, facts, verdict, standing: null, shadow: shadow?.verdict ?? null });
+    if (shadow !== null) countShadow(state, shadow, verdict, now);
     if (verdict.verdict === 'block') continue;
     const changes = changesOf(space, send, recipient, facts, verdict, counted);
     const size = stored ? 0 : send.contentSize;

@@ -51,6 +51,7 @@ function hasEnded(state: WriterState, row: QueueRow, now: number): boolean {
  * other. What may no longer leave is settled here and not handed out.
  */
 export function claim(state: WriterState, input: { most: number; live: boolean }): Claimed[] {
+  if (state.platformPause !== null) return [];
   state.flushRows();
   if (state.suspect !== null && !isOut(state, state.suspect)) clearSuspect(state);
   const claimed: Claimed[] = [];
@@ -252,6 +253,7 @@ export function renew(state: WriterState, { claims }: { claims: ClaimRef[] }): n
  * that the dot is about to be sent.
  */
 export function mark(state: WriterState, { recipient, token }: ClaimRef): boolean {
+  if (state.platformPause !== null) return false;
   const row = queueRow(state.db, recipient);
   if (row === null || row.claim !== token || row.state !== SENDING) return false;
   const space = state.spaces.get(row.space);
@@ -265,6 +267,7 @@ export function mark(state: WriterState, { recipient, token }: ClaimRef): boolea
 
 /** When the relay should ask again: milliseconds from now, 0 for at once, null when nothing waits. */
 export function dueIn(state: WriterState): number | null {
+  if (state.platformPause !== null) return null;
   if (state.fresh.size > 0) return 0;
   let soonest = Number.POSITIVE_INFINITY;
   for (const space of state.spaces.all()) {

@@ -16,6 +16,7 @@ import {
 import type { AccountFacts } from '../../policy/facts.ts';
 import type { ContactState, LedgerView, ScopeState } from '../../policy/ledger.ts';
 import { effectiveDocument } from '../../policy/resolve.ts';
+import { compileShadow, countingFor, draftOver } from '../../policy/shadow.ts';
 import type { PlanDocument } from '../port/management.ts';
 import type { IdentityRow, TenantRow } from '../store.ts';
 import { CLOCK_STEP_MS } from './clock.ts';
@@ -37,10 +38,14 @@ const MOST_POLICIES = 64;
  */
 export const REAL_TIME = 2 ** 52;
 
+export type SpaceShadow = { policy: Policy; since: number };
+
 export class Space implements LedgerView {
   readonly no: number;
   readonly tenant: TenantRow;
   readonly policy: Policy;
+  /** A draft that is decided beside it, and since when. */
+  readonly shadow: SpaceShadow | null;
   readonly storageLimit: number | null;
   /** By handle and by id; their caps are the smaller of their own and their tier's. */
   readonly identities: Map<string, IdentityRow>;
@@ -71,6 +76,7 @@ export class Space implements LedgerView {
     parts: {
       tenant: TenantRow;
       policy: Policy;
+      shadow: SpaceShadow | null;
       storageLimit: number | null;
       identities: Map<string, IdentityRow>;
       tiers: Readonly<Record<string, number>>;
@@ -83,6 +89,7 @@ export class Space implements LedgerView {
     this.holding = holding;
     this.tenant = parts.tenant;
     this.policy = parts.policy;
+    this.shadow = parts.shadow;
     this.storageLimit = parts.storageLimit;
     this.identities = parts.identities;
     this.tiers = parts.tiers;
@@ -242,9 +249,12 @@ export class Spaces {
     const due = this.db.prepare('SELECT min(due) AS due FROM recipient WHERE space = ? AND due >= 0').get(no) as {
       due: number | null;
     };
+    const policy = this.policyInForce(no, plan.limits);
+    const shadow = this.shadowOf(no, policy);
     const space = new Space(no, this.cache, this.holding, {
       tenant,
-      policy: this.policyInForce(no, plan.limits),
+      policy: countingFor(policy, shadow?.policy ?? null),
+      shadow,
       storageLimit: plan.storageBytes,
       identities,
       tiers: plan.tiers,
@@ -289,19 +299,33 @@ export class Spaces {
       [this.newest('default', no % 2), plan, this.newest('operator', no)],
       this.newest('tenant', no),
     );
+    return compilePolicy(this.numberOf(document), document);
+  }
+
+  private shadowOf(no: number, policy: Policy): SpaceShadow | null {
+    const row = this.db.prepare('SELECT document, since FROM shadow_policy WHERE space = ?').get(no) as
+      | { document: string; since: number }
+      | undefined;
+    if (row === undefined) return null;
+    const document = draftOver(policy.document, JSON.parse(row.document) as PolicyDocument);
+    return { policy: compileShadow(this.numberOf(document), document), since: row.since };
+  }
+
+  /** The number of a document that decides, by which verdicts name it; equal ones share it. */
+  private numberOf(document: EffectiveDocument): number {
     const text = JSON.stringify(document);
     const sha256 = createHash('sha256').update(text).digest('hex');
     const known = this.db.prepare('SELECT no FROM effective_policy WHERE sha256 = ?').get(sha256) as
       | { no: number }
       | undefined;
-    const version =
+    return (
       known?.no ??
       Number(
         this.db
           .prepare('INSERT INTO effective_policy (sha256, document, created_at) VALUES (?, ?, ?)')
           .run(sha256, text, Date.now()).lastInsertRowid,
-      );
-    return compilePolicy(version, document);
+      )
+    );
   }
 
   /** The policy that a stored verdict names. */

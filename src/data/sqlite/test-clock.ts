@@ -80,6 +80,9 @@ const EMPTYING = [
   'DELETE FROM attachment WHERE space = :space',
   'DELETE FROM capture WHERE space = :space',
   'DELETE FROM tally WHERE space = :space',
+  'DELETE FROM notice_copy WHERE notice IN (SELECT no FROM notice WHERE space = :space)',
+  'DELETE FROM notice WHERE space = :space',
+  'DELETE FROM shadow_difference WHERE space = :space',
 ];
 
 function empty(state: WriterState, no: number): void {

@@ -2,11 +2,13 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type EventType, eventNumber } from '../../core/events.ts';
 import { PackWriter } from '../../core/pack.ts';
+import type { PlatformPause } from '../port/platform.ts';
 import { type Archives, openArchives } from './archives.ts';
 import { BulkInsert } from './database.ts';
 import { FreshRows } from './fresh-rows.ts';
 import type { KeyIndexBounds } from './key-index.ts';
 import { HOUR_PREFIX, type LedgerBounds, LedgerCache } from './ledger-cache.ts';
+import { readPlatformPause } from './platform.ts';
 import { firstRowOf } from './row-id.ts';
 import { type Space, Spaces } from './spaces.ts';
 import { UsedKeys } from './used-keys.ts';
@@ -19,6 +21,8 @@ export type WriterOptions = {
   domain: string;
   /** A clock set from outside, in place of the system's (see `StoreClock`). */
   clock?: SharedArrayBuffer;
+  /** Who is told of what happens to any tenant; null or absent: nobody. */
+  operatorEmail?: string | null;
   /** Octets set aside for a full disk; 0 for none. */
   reserveBytes?: number;
   ledger?: Partial<LedgerBounds>;
@@ -57,6 +61,10 @@ export class WriterState {
   suspect: number | null = null;
   /** Spaces in which events were written since the last answer. */
   readonly eventSpaces = new Set<number>();
+  /** Set while the operator has stopped sending for everybody. */
+  platformPause: PlatformPause | null;
+  /** Whether a notice was queued since the last answer. */
+  hasNotices = false;
 
   constructor(db: DatabaseSync, options: WriterOptions) {
     this.db = db;
@@ -66,6 +74,7 @@ export class WriterState {
     this.spaces = new Spaces(db, this.ledger);
     this.keys = new UsedKeys(db, options.keys);
     this.fresh = new FreshRows(options.mostFresh);
+    this.platformPause = readPlatformPause(db);
     this.messages = new BulkInsert(db, 'message', [
       'id',
       'nonce',
@@ -216,6 +225,7 @@ export class WriterState {
     this.senders.clear();
     this.refusals.clear();
     this.suspect = null;
+    this.platformPause = readPlatformPause(this.db);
     this.findNextRow();
     this.isDueKnown = false;
   }
