@@ -29,10 +29,11 @@ import type {
   RecipientVerdict,
 } from '../store.ts';
 import { Assumed } from './assumed.ts';
+import { AT_ONCE } from './fresh-rows.ts';
 import { standingLimits } from './headroom.ts';
 import { newNonce, publicId } from './row-id.ts';
 import { countShadow, noteCompared } from './shadows.ts';
-import { CREDITS, type Space, STORAGE, spaceOf } from './spaces.ts';
+import { CREDITS, modeOf, type Space, STORAGE, spaceOf } from './spaces.ts';
 import { readAdmission } from './stored.ts';
 import { KEY_DEDUPE, KEY_IDEMPOTENCY, type UsedKey } from './used-keys.ts';
 import { storedVerdict } from './verdicts.ts';
@@ -492,7 +493,7 @@ function storeRecipients(
     const recipient = request.recipients[i]!;
     const blocked = verdict.verdict === 'block';
     const scheduled = verdict.verdict === 'schedule';
-    const due = blocked ? null : verdict.departAt;
+    const due = blocked ? null : scheduled ? verdict.departAt : dueNow(state, space, row + i, now);
     state.recipients.add(
       row + i,
       row,
@@ -508,8 +509,13 @@ function storeRecipients(
       packFacts(facts, state.packer),
       storedVerdict(verdict, standing),
     );
-    if (due !== null && due < space.nextDue) space.nextDue = due;
+    if (due !== null && due !== AT_ONCE && due < space.nextDue) space.nextDue = due;
     state.emitNumber(space, blocked ? EVENT_BLOCKED : scheduled ? EVENT_SCHEDULED : EVENT_ACCEPTED, now, row + i, null);
     state.tallyHour(space, hour, blocked ? (verdict.reasons[0]?.code ?? 'blocked') : 'accepted', 1);
   });
+}
+
+/** The `due` of what leaves at once. In test mode it is a time, since its clock may stand still. */
+function dueNow(state: WriterState, space: Space, row: number, now: number): number {
+  return modeOf(space.no) === 'live' && state.fresh.add(space.no, row) ? AT_ONCE : now;
 }

@@ -280,7 +280,9 @@ CREATE TABLE recipient (
   verdict TEXT
 );
 
-CREATE INDEX recipient_due ON recipient (space, due) WHERE due IS NOT NULL;
+CREATE INDEX recipient_due ON recipient (space, due) WHERE due >= 0;
+
+CREATE INDEX recipient_fresh ON recipient (id, space) WHERE due < 0;
 
 CREATE TABLE setting (
   name TEXT PRIMARY KEY,

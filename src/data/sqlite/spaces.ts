@@ -58,7 +58,7 @@ export class Space implements LedgerView {
   frozenAt: number | null;
   /** The latest time decided at: a clock stepping back a little is bridged by it. */
   lastNow = 0;
-  /** When the next recipient is due, as far as known. */
+  /** When the next recipient with a time is due, as far as known. */
   nextDue = Number.POSITIVE_INFINITY;
   /** The claim that last took something from here: who waited longest comes first. */
   servedIn = 0;
@@ -248,9 +248,7 @@ export class Spaces {
     const floor = this.db.prepare('SELECT value FROM setting WHERE name = ?').get(`seq:${no}`) as
       | { value: string }
       | undefined;
-    const due = this.db
-      .prepare('SELECT min(due) AS due FROM recipient WHERE space = ? AND due IS NOT NULL')
-      .get(no) as {
+    const due = this.db.prepare('SELECT min(due) AS due FROM recipient WHERE space = ? AND due >= 0').get(no) as {
       due: number | null;
     };
     const policy = this.policyInForce(no, plan.limits);
@@ -275,7 +273,7 @@ export class Spaces {
   /** The real time at which the next claim in a space whose clock stands still ends. */
   claimEnd(no: number): number {
     const row = this.db
-      .prepare('SELECT min(due) AS due FROM recipient WHERE space = ? AND due >= ?')
+      .prepare('SELECT min(due) AS due FROM recipient WHERE space = ? AND due >= 0 AND due >= ?')
       .get(no, REAL_TIME);
     const due = row?.['due'] as number | null;
     return due === null ? Number.POSITIVE_INFINITY : due - REAL_TIME;
