@@ -2,7 +2,7 @@
 
 import type { ReasonCode } from '../core/reasons.ts';
 import { simulatedReason } from '../core/simulator.ts';
-import { type Policy, withIdentityCap } from './document.ts';
+import { type Policy, withOwnLimits } from './document.ts';
 import type { Facts } from './facts.ts';
 import { RULES } from './rules/index.ts';
 import type { Send, SendRecipient } from './send.ts';
@@ -13,7 +13,7 @@ const NO_WARNINGS: readonly DecidedWarning[] = [];
 
 export function decide(send: Send, recipient: SendRecipient, facts: Facts, base: Policy): Verdict {
   if (facts.simulated !== null) return simulatedVerdict(facts.simulated as ReasonCode, send, recipient, facts);
-  const policy = withIdentityCap(base, facts.identityCap);
+  const policy = withOwnLimits(base, facts);
   let blocks: DecidedReason[] | null = null;
   let holds: DecidedReason[] | null = null;
   let warnings: DecidedWarning[] | null = null;
@@ -47,6 +47,7 @@ const LIMIT_REASONS: ReadonlySet<ReasonCode> = new Set([
   'daily_quota_exceeded',
   'monthly_quota_exceeded',
   'identity_cap_exceeded',
+  'warmup_limit_exceeded',
   'recipient_domain_throttled',
   'recipient_frequency_exceeded',
 ]);
@@ -110,7 +111,7 @@ export function trace(send: Send, recipient: SendRecipient, facts: Facts, base: 
     const { code, evidence } = simulated(facts.simulated as ReasonCode, send, recipient, facts);
     return [{ rule: code, outcome: 'block', code, evidence }];
   }
-  const policy = withIdentityCap(base, facts.identityCap);
+  const policy = withOwnLimits(base, facts);
   return RULES.flatMap(([name, rule]): TraceLine[] => {
     const findings = rule(send, recipient, facts, policy);
     if (findings.length === 0) return [{ rule: name, outcome: 'pass', code: null, evidence: {} }];

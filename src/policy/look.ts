@@ -1,10 +1,24 @@
 /** `look`: takes from the ledger every number that the rules need for one recipient, and nothing else. */
-import { type Limit, type LimitScope, type Policy, withIdentityCap } from './document.ts';
+import { type Limit, type LimitScope, type Policy, type Warmup, withOwnLimits } from './document.ts';
 import type { Facts, LimitFact } from './facts.ts';
+import { lookBudget } from './facts-budget.ts';
+import { type ContactFacts, lookContact } from './facts-contact.ts';
+import { lookLease, lookLeaseAtDeparture } from './facts-lease.ts';
+import { lookWarmup, warmupAt } from './facts-warmup.ts';
 import { type ContactState, isCounted, type LedgerView, type ScopeState, seriesIn, stateOf } from './ledger.ts';
 import type { Send, SendRecipient } from './send.ts';
 import { countAt, isLast, latestUpTo } from './series.ts';
-import { earliestPlace, emissionMicros, rateFreeAt, rateResetsAt, rateUsed, resetsAt, usedAt } from './windows.ts';
+import {
+  type CountedWindow,
+  earliestPlace,
+  emissionMicros,
+  rateFreeAt,
+  rateResetsAt,
+  rateUsed,
+  releasedAt,
+  resetsAt,
+  usedAt,
+} from './windows.ts';
 
 /** Version of the rules as code: with facts and policy it determines a verdict. Raise it when any rule changes. */
 export const ENGINE = 1;
@@ -25,8 +39,9 @@ export function look(input: LookInput): Facts {
   const { view, send, recipient, now } = input;
   const hasIdentity = send.scopes.identity !== null;
   const identityCap = hasIdentity ? view.identityCap : null;
-  const policy = withIdentityCap(input.policy, identityCap);
   const departAt = send.sendAt !== null && send.sendAt > now ? send.sendAt : now;
+  const warmup = lookWarmup(view, input.policy, send, recipient, departAt);
+  const policy = withOwnLimits(input.policy, { identityCap, warmup });
   const contact = view.contact(recipient.key);
   const domain = view.domain(recipient.domain);
   const limits: LimitFact[] = [];
@@ -63,6 +78,10 @@ export function look(input: LookInput): Facts {
     simulated: recipient.simulated,
     limits,
     place: isFull && send.onLimit === 'defer' ? jointPlace(input, policy, departAt) : null,
+    contact: lookContact(view, policy, recipient, contact, departAt),
+    lease: lookLease(view, send, recipient, departAt),
+    budget: lookBudget(view, policy, send, departAt),
+    warmup,
   };
 }
 
@@ -70,8 +89,8 @@ export function look(input: LookInput): Facts {
  * The facts of the look at departure. What was counted, paid for or used up at acceptance is not asked for again: limits,
  * cooldown, credits, storage, dedupe keys.
  */
-export function lookAtDeparture(input: Pick<LookInput, 'view' | 'send' | 'recipient' | 'now'>): Facts {
-  const { view, send, recipient, now } = input;
+export function lookAtDeparture(input: Pick<LookInput, 'view' | 'policy' | 'send' | 'recipient' | 'now'>): Facts {
+  const { view, policy, send, recipient, now } = input;
   const hasIdentity = send.scopes.identity !== null;
   const contact = view.contact(recipient.key);
   return {
@@ -91,7 +110,16 @@ export function lookAtDeparture(input: Pick<LookInput, 'view' | 'send' | 'recipi
     simulated: recipient.simulated,
     limits: [],
     place: null,
+    contact: settled(lookContact(view, policy, recipient, contact, now)),
+    lease: lookLeaseAtDeparture(view, send, recipient, now),
+    budget: null,
+    warmup: null,
   };
+}
+
+/** Silence was counted at acceptance, and so were the traits of the address looked at. */
+function settled(contact: ContactFacts | null): ContactFacts | null {
+  return contact === null ? null : { ...contact, role: null, isDisposable: false, suggestion: null, unanswered: 0 };
 }
 
 const NONE: Facts['suppressions'] = [];
@@ -153,9 +181,24 @@ function freeSecond(
   since: number,
 ): number | null {
   if (limit.window.kind === 'rate') return second;
-  const place = earliestPlace(seriesIn(state, limit.unit), limit.window, limit.max, 1, second, since);
+  const { warmup, window } = limit;
+  const series = seriesIn(state, limit.unit);
+  const place =
+    warmup === null
+      ? earliestPlace(series, window, limit.max, 1, second, since)
+      : warmupPlace(warmup, state, window, second);
   const countedAt = limit.unit === 'message' ? counted.get(state) : undefined;
   return countedAt === undefined ? place : Math.max(second, Math.min(place ?? countedAt, countedAt));
+}
+
+/** The places of a warm-up grow from day to day, and when it is over there is no end of them. */
+function warmupPlace(warmup: Warmup, state: ScopeState, window: CountedWindow, from: number): number {
+  let second = from;
+  for (;;) {
+    const today = warmupAt(warmup, state.firstAt, second);
+    if (today === null || usedAt(seriesIn(state, 'recipient'), window, second) < today.places) return second;
+    second = releasedAt(window, second);
+  }
 }
 
 function rateFact(

@@ -5,7 +5,7 @@
  * recipients (or where a new time moved it: `countedAt`), and is given back only when nothing of the message departs.
  */
 import { RECIPIENT_STATES } from '../../core/states.ts';
-import { type Policy, withIdentityCap } from '../../policy/document.ts';
+import { NO_OWN_LIMITS, type Policy, withOwnLimits } from '../../policy/document.ts';
 import { type Change, giveBack, type ScopeState, stateOf } from '../../policy/ledger.ts';
 import type { Send } from '../../policy/send.ts';
 import { CREDITS, type Space } from './spaces.ts';
@@ -48,7 +48,7 @@ export function applyAll(state: WriterState, space: Space, changes: readonly Cha
 function countedUnder(state: WriterState, message: MessageRow, row: RecipientRow): Policy {
   const { later } = verdictsOf(row);
   const version = later?.cause === 'reschedule' ? later.policyVersion : message.policy;
-  return withIdentityCap(state.spaces.policyAt(version), factsOf(row)?.identityCap ?? null);
+  return withOwnLimits(state.spaces.policyAt(version), factsOf(row) ?? NO_OWN_LIMITS);
 }
 
 /** A recipient's own places, as changes that give them back. */
