@@ -13,6 +13,7 @@ import type { EffectiveDocument, PolicyDocument } from '../policy/document.ts';
 import type { IdentityState, LimitFact, Setter, Standing, SuppressionReason } from '../policy/facts.ts';
 import type { ProbationFacts } from '../policy/facts-quarantine.ts';
 import type { LimitStanding, LimitState } from '../policy/headroom.ts';
+import type { AddressTraits } from '../policy/send.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../policy/verdict.ts';
 import type { CaptureReads } from './port/captures.ts';
 import type { ContactsReads, ContactsWrites } from './port/contacts.ts';
@@ -70,6 +71,8 @@ export type AdmitRecipient = {
   domain: string;
   undeliverable: string | null;
   simulated: string | null;
+  /** What the address tells by itself; absent or null: nothing. */
+  traits?: AddressTraits | null;
 };
 
 /** A submission on its way to a decision. */
@@ -101,6 +104,8 @@ export type AdmitRequest = {
   dedupe: { key: string; fingerprint: string; block: boolean } | null;
   /** SHA-256 of the canonical content: identical refusals are folded by it. Null where nobody has computed it yet. */
   contentHash: string | null;
+  /** The token of the lease that the caller says it holds. */
+  leaseToken?: string | null;
 };
 
 export type RecipientVerdict = {
@@ -136,10 +141,11 @@ export type Admission = {
   policyVersion: number;
   engine: number;
   scopes: { tenant: string; app: string; installation: string; identity: string | null; agent: string | null };
-  /** The identity's own daily cap, which counts as one more limit. */
+  /** The identity's own daily cap, which counts as one more limit, and so do the places of a warm-up. */
   identityCap: number | null;
   /** The account is on probation: its limits are reduced. */
   probation: ProbationFacts | null;
+  warmup: { day: number; places: number } | null;
   recipients: RecipientVerdict[];
 };
 

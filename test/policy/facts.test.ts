@@ -12,6 +12,8 @@ import {
   SUPPRESSION_REASONS,
   unpackFacts,
 } from '../../src/policy/facts.ts';
+import { CONSENT_FACTS } from '../../src/policy/facts-contact.ts';
+import { LEASE_PROBLEMS } from '../../src/policy/facts-lease.ts';
 import { QUARANTINED, type QuarantineFacts } from '../../src/policy/facts-quarantine.ts';
 import { FREE, factsOf, NOW } from './deciding.ts';
 
@@ -41,6 +43,7 @@ const anyQuarantine: fc.Arbitrary<QuarantineFacts> = fc.oneof(
     note: fc.oneof(fc.constant(''), text),
   }),
 );
+const mark = fc.record({ since: time, note: perhaps(text) });
 
 export const anyFacts: fc.Arbitrary<Facts> = fc
   .record({
@@ -87,6 +90,42 @@ export const anyFacts: fc.Arbitrary<Facts> = fc
     ),
     place: perhaps(time),
     quarantine: anyQuarantine,
+    contact: perhaps(
+      fc.record({
+        consent: fc.constantFrom(...CONSENT_FACTS),
+        consentSince: perhaps(time),
+        opportunity: perhaps(mark),
+        takenOver: perhaps(mark),
+        role: perhaps(text),
+        isDisposable: fc.boolean(),
+        suggestion: perhaps(text),
+        unanswered: amount,
+        lastEngagedAt: perhaps(time),
+        areRepliesVisible: fc.boolean(),
+      }),
+    ),
+    lease: perhaps(
+      fc.record({
+        id: perhaps(text),
+        heldBy: perhaps(text),
+        expiresAt: perhaps(time),
+        problem: perhaps(fc.constantFrom(...LEASE_PROBLEMS)),
+      }),
+    ),
+    budget: perhaps(
+      fc.record({
+        sent: amount,
+        bounces: amount,
+        complaints: amount,
+        bouncesClearAt: perhaps(time),
+        complaintsClearAt: perhaps(time),
+        signals: amount,
+        signalBounces: amount,
+        signalComplaints: amount,
+        signalsClearAt: perhaps(time),
+      }),
+    ),
+    warmup: perhaps(fc.record({ day: fc.integer({ min: 1, max: 366 }), places: amount })),
   })
   .map(({ ahead, ...facts }) => structuredClone({ ...facts, departAt: facts.now + ahead }));
 

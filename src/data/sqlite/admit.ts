@@ -92,6 +92,7 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
     scopes,
     identityCap: decided[0]?.facts.identityCap ?? null,
     probation: probationIn(decided[0]?.facts.quarantine ?? null),
+    warmup: decided[0]?.facts.warmup ?? null,
     recipients: decided.map((one, i) =>
       recipientVerdict(one, request.recipients[i]!.email, publicId('rcp', row + i, nonce)),
     ),
@@ -182,6 +183,7 @@ export function check(state: WriterState, request: AdmitRequest): CheckAnswer {
     scopes: send.scopes,
     identityCap: decided[0]?.facts.identityCap ?? null,
     probation: probationIn(decided[0]?.facts.quarantine ?? null),
+    warmup: decided[0]?.facts.warmup ?? null,
     recipients: decided.map((one, i) => recipientVerdict(one, request.recipients[i]!.email, null)),
     traces: decided.map(({ recipient, facts }) => trace(send, recipient, facts, space.policy)),
   };
@@ -282,6 +284,7 @@ export function sendOf(space: Space, request: AdmitRequest, identity: IdentityRo
       agent: request.agent,
     },
     contentSize: contentSize(request),
+    leaseToken: request.leaseToken ?? null,
   };
 }
 

@@ -15,7 +15,7 @@ import {
 } from '../../policy/document.ts';
 import type { AccountFacts } from '../../policy/facts.ts';
 import type { QuarantineStanding } from '../../policy/facts-quarantine.ts';
-import type { ContactState, LedgerView, ScopeState } from '../../policy/ledger.ts';
+import type { ContactState, LeaseState, LedgerView, ScopeState, Signal } from '../../policy/ledger.ts';
 import { effectiveDocument } from '../../policy/resolve.ts';
 import { compileShadow, countingFor, draftOver } from '../../policy/shadow.ts';
 import type { PlanDocument } from '../port/management.ts';
@@ -30,6 +30,9 @@ export const tenantNoOf = (space: number): number => Math.floor(space / 2);
 
 export const CREDITS = 'credits';
 export const STORAGE = 'storage';
+/** Whether a bad sign, and whether a reply, has ever come: gauges of the tenant's entry. */
+export const SIGNS = 'signs';
+export const REPLIES = 'replies';
 export const TENANT_KEY = '#tenant';
 const MOST_POLICIES = 64;
 
@@ -147,6 +150,22 @@ export class Space implements LedgerView {
 
   domain(domain: string): ContactState {
     return this.cached(domainKey(domain));
+  }
+
+  get areRepliesVisible(): boolean {
+    return this.tenantEntry().gauges?.has(REPLIES) ?? false;
+  }
+
+  signals(signal: Signal): ScopeState | null {
+    return this.tenantEntry().gauges?.has(SIGNS) ? this.signalEntry(signal) : null;
+  }
+
+  signalEntry(signal: Signal): Entry {
+    return this.cached(`#signal:${signal}`);
+  }
+
+  lease(_contact: string): LeaseState | null {
+    return null;
   }
 
   private cached(key: string): Entry {
