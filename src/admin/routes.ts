@@ -1,6 +1,7 @@
 /** Mounts the management API: one file a resource. */
 import type { FastifyInstance } from 'fastify';
 import { accountRoutes } from './account.ts';
+import { approvalRoutes } from './approvals.ts';
 import { appRoutes } from './apps.ts';
 import { auditRoutes } from './audit.ts';
 import { contactRoutes } from './contacts.ts';
@@ -27,6 +28,7 @@ const RESOURCES = [
   identityRoutes,
   suppressionRoutes,
   contactRoutes,
+  approvalRoutes,
   usageRoutes,
   auditRoutes,
   installationRoutes,

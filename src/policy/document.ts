@@ -5,6 +5,7 @@
  * In force is: the default, the plan's limits, the operator's document for the tenant (each replaces what it names), then the
  * tenant's own, which is added and can only tighten.
  */
+import { parseDuration } from '../core/duration.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import { parseWindow, type Window, windowSpan } from './windows.ts';
 
@@ -117,6 +118,8 @@ export type Policy = {
   /** Limits of a recipient or its domain. */
   recipientLimits: readonly Limit[];
   cooldownSeconds: number;
+  /** How long an approval may wait for its decision. */
+  approvalMs: number;
   /** The series that windowed limits read, each with the longest span any of them needs. */
   tracks: readonly Track[];
   rates: readonly Limit[];
@@ -156,6 +159,7 @@ export function compileLimit(document: LimitDocument): Limit {
   };
 }
 
+const DAY_MS = 86_400_000;
 const RECIPIENT_SCOPES: readonly LimitScope[] = ['recipient', 'recipient_domain'];
 const ROUTED_SCOPES: readonly LimitScope[] = ['mailbox', 'provider'];
 
@@ -169,6 +173,7 @@ export function compilePolicy(version: number, document: EffectiveDocument): Pol
     messageLimits: limits.filter((limit) => !RECIPIENT_SCOPES.includes(limit.scope)),
     recipientLimits: limits.filter((limit) => RECIPIENT_SCOPES.includes(limit.scope)),
     cooldownSeconds,
+    approvalMs: parseDuration(document.approvals.expires_after ?? '')?.ms ?? DAY_MS,
     tracks: tracksOf(limits, cooldownSeconds),
     rates: limits.filter((limit) => limit.window.kind === 'rate'),
   };

@@ -6,6 +6,8 @@
  * limits are as the window counts them (seconds; milliseconds for `rate`).
  */
 import { PackReader, type PackWriter } from '../core/pack.ts';
+import { type ApprovalFacts, packApproval, unpackApproval } from './facts-approval.ts';
+import { type ContentFacts, packContent, unpackContent } from './facts-content.ts';
 
 export const STANDINGS = [
   'active',
@@ -99,6 +101,8 @@ export type Facts = {
   limits: readonly LimitFact[];
   /** The earliest millisecond at which every limit has a place, where one is full and the caller would wait; else null. */
   place: number | null;
+  approval: ApprovalFacts;
+  content: ContentFacts;
 };
 
 const LAYOUT = 1;
@@ -146,6 +150,8 @@ export function packFacts(facts: Facts, writer: PackWriter): Uint8Array {
     w.uint(limit.units);
   }
   w.optional(facts.place);
+  packApproval(w, facts.approval);
+  packContent(w, facts.content);
   return w.bytes();
 }
 
@@ -210,5 +216,7 @@ export function unpackFacts(bytes: Uint8Array): Facts {
     simulated,
     limits,
     place: r.optional(),
+    approval: unpackApproval(r),
+    content: unpackContent(r),
   };
 }

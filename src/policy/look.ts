@@ -1,6 +1,7 @@
 /** `look`: takes from the ledger every number that the rules need for one recipient, and nothing else. */
 import { type Limit, type LimitScope, type Policy, withIdentityCap } from './document.ts';
 import type { Facts, LimitFact } from './facts.ts';
+import { type ApprovalAsked, lookAtApproval } from './facts-approval.ts';
 import { type ContactState, isCounted, type LedgerView, type ScopeState, seriesIn, stateOf } from './ledger.ts';
 import type { Send, SendRecipient } from './send.ts';
 import { countAt, isLast, latestUpTo } from './series.ts';
@@ -19,6 +20,8 @@ export type LookInput = {
   /** Where and when the message counts already (unit `message`). */
   counted: ReadonlyMap<ScopeState, number>;
   duplicate: Facts['duplicate'];
+  /** The approval it may need; absent where none can be asked for. */
+  approval?: ApprovalAsked | null;
 };
 
 export function look(input: LookInput): Facts {
@@ -63,6 +66,8 @@ export function look(input: LookInput): Facts {
     simulated: recipient.simulated,
     limits,
     place: isFull && send.onLimit === 'defer' ? jointPlace(input, policy, departAt) : null,
+    approval: lookAtApproval(input.approval, contact),
+    content: send.findings ?? null,
   };
 }
 
@@ -70,7 +75,7 @@ export function look(input: LookInput): Facts {
  * The facts of the look at departure. What was counted, paid for or used up at acceptance is not asked for again: limits,
  * cooldown, credits, storage, dedupe keys.
  */
-export function lookAtDeparture(input: Pick<LookInput, 'view' | 'send' | 'recipient' | 'now'>): Facts {
+export function lookAtDeparture(input: Pick<LookInput, 'view' | 'send' | 'recipient' | 'now' | 'approval'>): Facts {
   const { view, send, recipient, now } = input;
   const hasIdentity = send.scopes.identity !== null;
   const contact = view.contact(recipient.key);
@@ -91,6 +96,8 @@ export function lookAtDeparture(input: Pick<LookInput, 'view' | 'send' | 'recipi
     simulated: recipient.simulated,
     limits: [],
     place: null,
+    approval: lookAtApproval(input.approval, contact),
+    content: null,
   };
 }
 

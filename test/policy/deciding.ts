@@ -55,6 +55,8 @@ export function factsOf(changes: Partial<Omit<Facts, 'account'>> & { account?: P
     simulated: null,
     limits: [],
     place: null,
+    approval: null,
+    content: null,
     ...changes,
     account: { ...GOOD_STANDING, ...changes.account },
   };

@@ -12,6 +12,7 @@
 import type { ClaimRef } from '../port/delivery.ts';
 import type { Claimed } from '../store.ts';
 import { BODY_BLOB, BODY_JSON, BODY_ZSTD } from './admit.ts';
+import { expireApprovals } from './approvals.ts';
 import { unpackBody } from './bodies.ts';
 import { closeWith } from './closing.ts';
 import { isExpired, mayLeave } from './departure.ts';
@@ -32,6 +33,8 @@ import type { WriterState } from './writer-state.ts';
 
 export const CLAIM_MS = 60_000;
 const MOST_A_SPACE = 64;
+/** Approvals whose time is over, ended in one call. */
+const MOST_EXPIRED = 100;
 
 type MessageWithBody = MessageRow & { body: Uint8Array | string | null };
 type ClaimedMessage = MessageRow & { content: Claimed['content'] };
@@ -51,6 +54,7 @@ function hasEnded(state: WriterState, row: QueueRow, now: number): boolean {
  */
 export function claim(state: WriterState, input: { most: number; live: boolean }): Claimed[] {
   state.flushRows();
+  expireApprovals(state, MOST_EXPIRED);
   if (state.suspect !== null && !isOut(state, state.suspect)) clearSuspect(state);
   const claimed: Claimed[] = [];
   const messages = new Map<number, ClaimedMessage>();
@@ -233,7 +237,7 @@ export function mark(state: WriterState, { recipient, token }: ClaimRef): boolea
 export function dueIn(state: WriterState): number | null {
   let soonest = Number.POSITIVE_INFINITY;
   for (const space of state.spaces.all()) {
-    const wait = space.nextDue - space.now(state.realNow);
+    const wait = Math.min(space.nextDue, space.nextHoldEnd) - space.now(state.realNow);
     // A clock that stands still makes nothing due by waiting.
     const ends = space.nextClaimEnd - state.realNow;
     if (wait <= 0 || ends <= 0) return 0;

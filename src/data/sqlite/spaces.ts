@@ -14,6 +14,7 @@ import {
   type PolicyDocument,
 } from '../../policy/document.ts';
 import type { AccountFacts } from '../../policy/facts.ts';
+import type { ApprovalMode } from '../../policy/facts-approval.ts';
 import type { ContactState, LedgerView, ScopeState } from '../../policy/ledger.ts';
 import { effectiveDocument } from '../../policy/resolve.ts';
 import type { PlanDocument } from '../port/management.ts';
@@ -37,6 +38,8 @@ const MOST_POLICIES = 64;
  */
 export const REAL_TIME = 2 ** 52;
 
+const NO_AGENTS: ReadonlyMap<string, ApprovalMode> = new Map();
+
 export class Space implements LedgerView {
   readonly no: number;
   readonly tenant: TenantRow;
@@ -58,6 +61,10 @@ export class Space implements LedgerView {
   servedIn = 0;
   /** Where the clock stands still: the real time at which the next claim ends. */
   nextClaimEnd = Number.POSITIVE_INFINITY;
+  /** When the next approval that waits is over, as far as known. */
+  nextHoldEnd = Number.POSITIVE_INFINITY;
+  /** What agents of this tenant ask for, by name. */
+  readonly agentApprovals: ReadonlyMap<string, ApprovalMode>;
   /** Set for the decision at hand. */
   identity: IdentityRow | null = null;
   private readonly cache: LedgerCache;
@@ -76,6 +83,7 @@ export class Space implements LedgerView {
       tiers: Readonly<Record<string, number>>;
       seq: number;
       frozenAt: number | null;
+      agentApprovals?: ReadonlyMap<string, ApprovalMode>;
     },
   ) {
     this.no = no;
@@ -88,6 +96,7 @@ export class Space implements LedgerView {
     this.tiers = parts.tiers;
     this.seq = parts.seq;
     this.frozenAt = parts.frozenAt;
+    this.agentApprovals = parts.agentApprovals ?? NO_AGENTS;
   }
 
   /** Milliseconds on this space's clock. Small steps back are bridged; a larger one somebody has accepted. */
@@ -122,6 +131,10 @@ export class Space implements LedgerView {
 
   get identityCap(): number | null {
     return this.identity?.dailyCap ?? null;
+  }
+
+  approvalsOfAgent(agent: string | null): ApprovalMode {
+    return agent === null ? 'none' : (this.agentApprovals.get(agent) ?? 'none');
   }
 
   tenantEntry(): Entry {
@@ -254,6 +267,7 @@ export class Spaces {
       frozenAt: clock?.now ?? null,
     });
     space.nextDue = due.due ?? Number.POSITIVE_INFINITY;
+    space.nextHoldEnd = this.holdEnd(no);
     space.lastNow = last?.at ?? 0;
     if (space.frozenAt !== null) space.nextClaimEnd = this.claimEnd(no);
     this.known.set(no, space);
@@ -267,6 +281,14 @@ export class Spaces {
       .get(no, REAL_TIME);
     const due = row?.['due'] as number | null;
     return due === null ? Number.POSITIVE_INFINITY : due - REAL_TIME;
+  }
+
+  /** When the first of the approvals that wait is over. */
+  holdEnd(no: number): number {
+    const row = this.db
+      .prepare("SELECT min(expires_at) AS at FROM approval WHERE space = ? AND state = 'pending'")
+      .get(no);
+    return (row?.['at'] as number | null) ?? Number.POSITIVE_INFINITY;
   }
 
   private plan(name: string | null): PlanParts {

@@ -2,6 +2,7 @@
 import type { StoreWrites } from '../store.ts';
 import { ACCOUNT_WRITES } from './accounts.ts';
 import { admit, check } from './admit.ts';
+import { APPROVAL_WRITES } from './approvals.ts';
 import { putUpload, unusedBlobs } from './blob-use.ts';
 import { capture } from './captures.ts';
 import { CATALOG_WRITES } from './catalog.ts';
@@ -34,6 +35,7 @@ export const DECIDING_CALLS: ReadonlySet<string> = new Set([
   'claim',
   'rescheduleMessage',
   'lookAgain',
+  'decideApproval',
 ]);
 
 /** Calls that take on nothing new: what they record has happened already, so they run on a full disk too. */
@@ -79,6 +81,7 @@ export const WRITER_CALLS: Calls = {
   ...CATALOG_WRITES,
   ...KEY_WRITES,
   ...POLICY_WRITES,
+  ...APPROVAL_WRITES,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
     return null;

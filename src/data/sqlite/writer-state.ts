@@ -113,6 +113,8 @@ export class WriterState {
   private loadDue(): void {
     const waiting = this.db.prepare('SELECT DISTINCT space FROM recipient WHERE due IS NOT NULL').all();
     for (const { space } of waiting as { space: number }[]) this.spaces.get(space);
+    const held = this.db.prepare("SELECT DISTINCT space FROM approval WHERE state = 'pending'").all();
+    for (const { space } of held as { space: number }[]) this.spaces.get(space);
     this.isDueKnown = true;
   }
 

@@ -4,6 +4,8 @@
  */
 import { accountPaused } from './account-paused.ts';
 import { accountSuspended } from './account-suspended.ts';
+import { approvalRequired } from './approval-required.ts';
+import { contentReviewRequired } from './content-review-required.ts';
 import { cooldown } from './cooldown.ts';
 import { dailyQuotaExceeded } from './daily-quota-exceeded.ts';
 import { doNotContact } from './do-not-contact.ts';
@@ -48,5 +50,7 @@ export const RULES: readonly (readonly [name: string, rule: Rule])[] = [
   ['monthly_quota_exceeded', monthlyQuotaExceeded],
   ['identity_cap_exceeded', identityCapExceeded],
   ['recipient_domain_throttled', recipientDomainThrottled],
+  ['approval_required', approvalRequired],
+  ['content_review_required', contentReviewRequired],
   ['limit_approaching', limitApproaching],
 ];
