@@ -208,9 +208,9 @@ function duplicateFact(state: WriterState, used: UsedKey): Facts['duplicate'] {
   return { messageId, at: used.usedAt, until: used.until };
 }
 
-type Sender = { identity: IdentityRow | null; from: { email: string; name: string | null } };
+export type Sender = { identity: IdentityRow | null; from: { email: string; name: string | null } };
 
-function resolveSender(
+export function resolveSender(
   state: WriterState,
   space: Space,
   request: AdmitRequest,
@@ -263,10 +263,11 @@ function sendOf(space: Space, request: AdmitRequest, identity: IdentityRow | nul
       agent: request.agent,
     },
     contentSize: contentSize(request),
+    findings: request.findings,
   };
 }
 
-function contentSize(request: AdmitRequest): number {
+export function contentSize(request: AdmitRequest): number {
   let size = request.bodyBytes;
   for (const blob of request.blobs) size += blob.size;
   return size;

@@ -13,6 +13,7 @@ import { headroom } from './headroom.ts';
 import { IDENTITY_WRITES } from './identities.ts';
 import { KEY_WRITES } from './keys.ts';
 import { POLICY_WRITES, putPolicy } from './policies.ts';
+import { replaceHeld } from './replace-held.ts';
 import { reportReturn } from './returns.ts';
 import { settle } from './settle.ts';
 import { simulateReturn } from './simulated-returns.ts';
@@ -36,6 +37,7 @@ export const DECIDING_CALLS: ReadonlySet<string> = new Set([
   'rescheduleMessage',
   'lookAgain',
   'decideApproval',
+  'replaceHeld',
 ]);
 
 /** Calls that take on nothing new: what they record has happened already, so they run on a full disk too. */
@@ -82,6 +84,7 @@ export const WRITER_CALLS: Calls = {
   ...KEY_WRITES,
   ...POLICY_WRITES,
   ...APPROVAL_WRITES,
+  replaceHeld,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
     return null;
