@@ -7,11 +7,11 @@
  */
 import { RECIPIENT_STATES, stateNumber } from '../../core/states.ts';
 import { decide } from '../../policy/decide.ts';
-import { withIdentityCap } from '../../policy/document.ts';
 import type { Facts } from '../../policy/facts.ts';
 import type { ApprovalAsked } from '../../policy/facts-approval.ts';
 import { type Counted, countDeparture } from '../../policy/ledger.ts';
 import { look, lookAtDeparture } from '../../policy/look.ts';
+import { adapted, adaptingIn } from '../../policy/probation.ts';
 import type { Send } from '../../policy/send.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import { DEFAULT_EXPIRY_MS } from './admit.ts';
@@ -96,7 +96,7 @@ function decideReleased(
   const leaving = sendAtDeparture(state, space, message);
   if (hasLeft(row)) {
     // It counts already: what is looked at is what a departure looks at.
-    const facts = lookAtDeparture({ view: space, send: leaving, recipient, now, approval: asked });
+    const facts = lookAtDeparture({ view: space, policy, send: leaving, recipient, now, approval: asked });
     return { send: leaving, facts, verdict: decide(leaving, recipient, facts, policy) };
   }
   const stored = sendOfRow(state.db, message);
@@ -116,7 +116,7 @@ function take(
   taken: { send: Send; facts: Facts; verdict: Verdict; counted: Counted | null },
 ): void {
   const { send, facts, verdict } = taken;
-  const policy = withIdentityCap(space.policy, facts.identityCap);
+  const policy = adapted(space.policy, adaptingIn(facts));
   const recipient = sendRecipientOf(row, facts);
   const counted = taken.counted ?? allCounted(space, send, row);
   const { departAt } = verdict;

@@ -8,11 +8,11 @@
  */
 import { NOT_LEFT, RECIPIENT_STATES, stateNumber } from '../../core/states.ts';
 import { decide } from '../../policy/decide.ts';
-import { withIdentityCap } from '../../policy/document.ts';
 import { type Facts, packFacts } from '../../policy/facts.ts';
 import type { ApprovalAsked } from '../../policy/facts-approval.ts';
 import { type Change, type Counted, countDeparture } from '../../policy/ledger.ts';
 import { look } from '../../policy/look.ts';
+import { adapted, adaptingIn } from '../../policy/probation.ts';
 import type { Send } from '../../policy/send.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import type { ReplaceAnswer, ReplaceInput } from '../port/approvals.ts';
@@ -177,7 +177,7 @@ function decideAll(
       credits += 1;
     }
     if (verdict.verdict === 'hold') continue;
-    const capped = withIdentityCap(policy, facts.identityCap);
+    const capped = adapted(policy, adaptingIn(facts));
     const { departAt } = verdict;
     const ratesAt = departAt > message.created_at ? departAt - 1 : now;
     const changes = countDeparture(space, capped, sized, recipient, departAt, ratesAt, counted);
