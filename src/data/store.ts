@@ -12,6 +12,7 @@ import type { TraceLine } from '../policy/decide.ts';
 import type { EffectiveDocument, PolicyDocument } from '../policy/document.ts';
 import type { IdentityState, LimitFact, Setter, Standing, SuppressionReason } from '../policy/facts.ts';
 import type { ApprovalMode } from '../policy/facts-approval.ts';
+import type { ContentFacts } from '../policy/facts-content.ts';
 import type { ProbationFacts } from '../policy/facts-quarantine.ts';
 import type { LimitStanding, LimitState } from '../policy/headroom.ts';
 import type { AddressTraits } from '../policy/send.ts';
@@ -106,6 +107,8 @@ export type AdmitRequest = {
   dedupe: { key: string; fingerprint: string; block: boolean } | null;
   /** SHA-256 of the canonical content: identical refusals are folded by it. Null where nobody has computed it yet. */
   contentHash: string | null;
+  /** What the scan of the content found; absent where nothing did. */
+  findings?: ContentFacts;
   /** The token of the lease that the caller says it holds. */
   leaseToken?: string | null;
 };

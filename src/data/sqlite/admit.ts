@@ -241,7 +241,7 @@ function duplicateFact(state: WriterState, used: UsedKey): Facts['duplicate'] {
   return { messageId, at: used.usedAt, until: used.until };
 }
 
-type Sender = { identity: IdentityRow | null; from: { email: string; name: string | null } };
+export type Sender = { identity: IdentityRow | null; from: { email: string; name: string | null } };
 
 export function resolveSender(
   state: WriterState,
@@ -296,11 +296,12 @@ export function sendOf(space: Space, request: AdmitRequest, identity: IdentityRo
       agent: request.agent,
     },
     contentSize: contentSize(request),
+    findings: request.findings,
     leaseToken: request.leaseToken ?? null,
   };
 }
 
-function contentSize(request: AdmitRequest): number {
+export function contentSize(request: AdmitRequest): number {
   let size = request.bodyBytes;
   for (const blob of request.blobs) size += blob.size;
   return size;

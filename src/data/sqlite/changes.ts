@@ -37,6 +37,7 @@ import {
   allCounted,
   applyAll,
   hasLeft,
+  inverse,
   messageUnits,
   moveAlone,
   rememberCounted,
@@ -62,7 +63,7 @@ function stateOfRow(row: RecipientRow): RecipientState {
   return RECIPIENT_STATES[row.state]!;
 }
 
-function statusOf(rows: readonly RecipientRow[]): RecipientState | 'partial' {
+export function statusOf(rows: readonly RecipientRow[]): RecipientState | 'partial' {
   return messageStatus(rows.map(stateOfRow));
 }
 
@@ -178,10 +179,6 @@ function movePlaces(
   for (const { row, verdict } of decisions) storeMoved(state, found, row, verdict);
   if (moved) rememberCounted(state, rows, Math.min(...decisions.map(({ verdict }) => verdict.departAt)));
   return null;
-}
-
-function inverse(change: Change): Change[] {
-  return change.kind === 'units' ? [{ ...change, units: -change.units }] : [];
 }
 
 function storeMoved(state: WriterState, { space, now }: Found, row: RecipientRow, verdict: Verdict): void {

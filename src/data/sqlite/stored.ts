@@ -164,9 +164,11 @@ export function readAdmission(db: DatabaseSync, row: number): Admission | null {
     scopes: scopesOf(db, message),
     ...adaptingOf(recipients[0]),
     recipients: recipients.map((recipient) => {
-      const { first, standing } = verdictsOf(recipient);
+      const { first, standing, policyVersion } = verdictsOf(recipient);
       const id = publicId('rcp', recipient.id, message.nonce);
-      const limits = factsOf(recipient)?.limits ?? [];
+      // Limits stand in the order of their policy: those of another one say nothing here.
+      const isOurs = policyVersion === null || policyVersion === message.policy;
+      const limits = isOurs ? (factsOf(recipient)?.limits ?? []) : [];
       return { id, email: recipient.email, key: recipient.key ?? recipient.email, ...first, limits, standing };
     }),
   };

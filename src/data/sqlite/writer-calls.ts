@@ -17,6 +17,7 @@ import { NOTICE_WRITES } from './notices.ts';
 import { planView } from './plan-view.ts';
 import { PLATFORM_WRITES } from './platform.ts';
 import { POLICY_WRITES, putPolicy } from './policies.ts';
+import { replaceHeld } from './replace-held.ts';
 import { reportReturn } from './returns.ts';
 import { settle } from './settle.ts';
 import { SHADOW_WRITES } from './shadows.ts';
@@ -43,6 +44,7 @@ export const DECIDING_CALLS: ReadonlySet<string> = new Set([
   'rescheduleMessage',
   'lookAgain',
   'decideApproval',
+  'replaceHeld',
 ]);
 
 /** Calls that the platform's pause refuses. */
@@ -100,6 +102,7 @@ export const WRITER_CALLS: Calls = {
   ...POLICY_WRITES,
   ...SHADOW_WRITES,
   ...APPROVAL_WRITES,
+  replaceHeld,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
     return null;
