@@ -2,7 +2,7 @@
  * The store: the port behind which all state lies. Each method is a whole promise, one transaction; there is no generic
  * query and no transaction handle. Every method is asynchronous and may be grouped with others by the implementation.
  *
- * A method rejects with a `StoreFault` only when the store itself cannot serve (`full`, `unavailable`, `clock`);
+ * A method rejects with a `StoreFault` only when the store itself cannot serve (`full`, `unavailable`, `clock`), or the operator has paused it (`paused`);
  * whatever a caller can cause is an answer.
  */
 import type { EventType } from '../core/events.ts';
@@ -11,6 +11,8 @@ import type { RecipientState } from '../core/states.ts';
 import type { TraceLine } from '../policy/decide.ts';
 import type { EffectiveDocument, PolicyDocument } from '../policy/document.ts';
 import type { IdentityState, LimitFact, Setter, Standing, SuppressionReason } from '../policy/facts.ts';
+import type { ProbationFacts } from '../policy/facts-quarantine.ts';
+import type { WarmupFacts } from '../policy/facts-warmup.ts';
 import type { LimitStanding, LimitState } from '../policy/headroom.ts';
 import type { AddressTraits } from '../policy/send.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../policy/verdict.ts';
@@ -21,19 +23,27 @@ import type { EventsReads } from './port/events.ts';
 import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
 import type { ManagementReads, ManagementWrites } from './port/management.ts';
 import type { MessagesReads, MessagesWrites } from './port/messages.ts';
+import type { NoticesReads, NoticesWrites } from './port/notices.ts';
+import type { PlansWrites } from './port/plans.ts';
+import type { PlatformReads, PlatformWrites } from './port/platform.ts';
 import type { PoliciesReads, PoliciesWrites } from './port/policies.ts';
 import type { QueueReads } from './port/queue.ts';
 import type { ReturnsWrites } from './port/returns.ts';
+import type { ShadowsReads, ShadowsWrites } from './port/shadows.ts';
 
 export type { LimitStanding, LimitState } from '../policy/headroom.ts';
 
+import type { SuppressionImportWrites } from './port/suppression-import.ts';
 import type { SweepsWrites } from './port/sweeps.ts';
 import type { TestClockReads, TestClockWrites } from './port/test-clock.ts';
 
-export class StoreFault extends Error {
-  readonly kind: 'full' | 'unavailable' | 'clock';
+/** `paused`: nothing ails it, the operator has stopped sending. */
+export type StoreFaultKind = 'full' | 'unavailable' | 'clock' | 'paused';
 
-  constructor(kind: 'full' | 'unavailable' | 'clock', message: string) {
+export class StoreFault extends Error {
+  readonly kind: StoreFaultKind;
+
+  constructor(kind: StoreFaultKind, message: string) {
     super(message);
     this.name = 'StoreFault';
     this.kind = kind;
@@ -134,7 +144,9 @@ export type Admission = {
   scopes: { tenant: string; app: string; installation: string; identity: string | null; agent: string | null };
   /** The identity's own daily cap, which counts as one more limit, and so do the places of a warm-up. */
   identityCap: number | null;
-  warmup: { day: number; places: number } | null;
+  warmup: WarmupFacts | null;
+  /** The account is on probation: its limits are reduced. */
+  probation: ProbationFacts | null;
   recipients: RecipientVerdict[];
 };
 
@@ -376,7 +388,13 @@ export interface StoreWrites
     ContactsWrites,
     DeliveryWrites,
     MessagesWrites,
+    NoticesWrites,
+    PlatformWrites,
     ReturnsWrites,
+    SuppressionImportWrites,
+    PlansWrites,
+    ReturnsWrites,
+    ShadowsWrites,
     SweepsWrites,
     TestClockWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer>;
@@ -422,7 +440,10 @@ export interface StoreReads
     CaptureReads,
     MessagesReads,
     EventsReads,
+    NoticesReads,
+    PlatformReads,
     QueueReads,
+    ShadowsReads,
     TestClockReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;
@@ -443,6 +464,8 @@ export interface Store extends StoreWrites, StoreReads {
   onDue(listener: () => void): void;
   /** Calls back after events were committed, with the tenants and modes that have new ones. */
   onEvents(listener: (changed: readonly Space[]) => void): void;
+  /** Calls back after a notice to people was committed. */
+  onNotices(listener: () => void): void;
   /** Null when healthy, else the sentence that says why not. */
   health(): Promise<string | null>;
   /** Figures of the implementation, for metrics and benches. */

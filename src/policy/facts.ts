@@ -9,6 +9,7 @@ import { PackReader, type PackWriter } from '../core/pack.ts';
 import { type BudgetFacts, packBudget, unpackBudget } from './facts-budget.ts';
 import { type ContactFacts, packContact, unpackContact } from './facts-contact.ts';
 import { type LeaseFacts, packLease, unpackLease } from './facts-lease.ts';
+import { packQuarantine, type QuarantineFacts, unpackQuarantine } from './facts-quarantine.ts';
 import { packWarmup, unpackWarmup, type WarmupFacts } from './facts-warmup.ts';
 
 export const STANDINGS = [
@@ -107,6 +108,7 @@ export type Facts = {
   lease: LeaseFacts | null;
   budget: BudgetFacts | null;
   warmup: WarmupFacts | null;
+  quarantine: QuarantineFacts;
 };
 
 const LAYOUT = 1;
@@ -158,6 +160,7 @@ export function packFacts(facts: Facts, writer: PackWriter): Uint8Array {
   packLease(w, facts.lease);
   packBudget(w, facts.budget);
   packWarmup(w, facts.warmup);
+  packQuarantine(w, facts.quarantine);
   return w.bytes();
 }
 
@@ -226,5 +229,6 @@ export function unpackFacts(bytes: Uint8Array): Facts {
     lease: unpackLease(r),
     budget: unpackBudget(r),
     warmup: unpackWarmup(r),
+    quarantine: unpackQuarantine(r),
   };
 }

@@ -5,6 +5,7 @@
 
 import type { LimitScope, LimitUnit, Policy } from './document.ts';
 import type { AccountFacts, IdentityState, SuppressionFact } from './facts.ts';
+import type { QuarantineStanding } from './facts-quarantine.ts';
 import type { Send, SendRecipient } from './send.ts';
 import { addUnits, emptySeries, prune, type Series } from './series.ts';
 import { emissionMicros, nextTat } from './windows.ts';
@@ -60,6 +61,7 @@ export interface LedgerView {
   identityState: IdentityState | null;
   identityHandle: string | null;
   identityCap: number | null;
+  quarantine: QuarantineStanding;
   scope(kind: LimitScope, id: string): ScopeState;
   contact(key: string): ContactState;
   domain(domain: string): ContactState;
@@ -70,6 +72,9 @@ export interface LedgerView {
   /** The lease on a contact that is in force, or null. */
   lease(contact: string): LeaseState | null;
 }
+
+/** The part of a ledger that counts. */
+export type Counters = Pick<LedgerView, 'scope' | 'contact' | 'domain'>;
 
 export function emptyContact(): ContactState {
   return {
@@ -92,7 +97,7 @@ export function seriesIn(state: ScopeState, unit: LimitUnit): Series {
 }
 
 /** The state that a scope of this recipient and message counts in; null where the message lacks the scope. */
-export function stateOf(view: LedgerView, scope: LimitScope, send: Send, recipient: SendRecipient): ScopeState | null {
+export function stateOf(view: Counters, scope: LimitScope, send: Send, recipient: SendRecipient): ScopeState | null {
   if (scope === 'recipient') return view.contact(recipient.key);
   if (scope === 'recipient_domain') return view.domain(recipient.domain);
   const id = scopeId(scope, send);
@@ -148,7 +153,7 @@ export function applyChange(change: Change, nowSecond: number): void {
  * `counted` says that it counts at a later one, its unit moves. `rate` limits are counted only at the departure itself.
  */
 export function countDeparture(
-  view: LedgerView,
+  view: Counters,
   policy: Policy,
   send: Send,
   recipient: SendRecipient,
@@ -174,7 +179,7 @@ export function countDeparture(
 
 /** What a departure at `now` takes from the `rate` limits. */
 export function countRates(
-  view: LedgerView,
+  view: Counters,
   policy: Policy,
   send: Send,
   recipient: SendRecipient,
@@ -196,7 +201,7 @@ export function countRates(
 
 /** The changes by which a recipient that will not depart gives its places back. `message`: nothing of its message departs. */
 export function giveBack(
-  view: LedgerView,
+  view: Counters,
   policy: Policy,
   send: Send,
   recipient: SendRecipient,

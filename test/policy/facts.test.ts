@@ -14,6 +14,7 @@ import {
 } from '../../src/policy/facts.ts';
 import { CONSENT_FACTS } from '../../src/policy/facts-contact.ts';
 import { LEASE_PROBLEMS } from '../../src/policy/facts-lease.ts';
+import { QUARANTINED, type QuarantineFacts } from '../../src/policy/facts-quarantine.ts';
 import { FREE, factsOf, NOW } from './deciding.ts';
 
 const time = fc.integer({ min: 0, max: 4e12 });
@@ -22,6 +23,27 @@ const perhaps = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.op
 const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 });
 
 const mark = fc.record({ since: time, note: perhaps(text) });
+const anyQuarantine: fc.Arbitrary<QuarantineFacts> = fc.oneof(
+  fc.constant(null),
+  fc.record({
+    state: fc.constant('probation' as const),
+    until: time,
+    share: fc.integer({ min: 1, max: 99 }),
+    baseline: perhaps(amount),
+  }),
+  fc.record({
+    state: fc.constantFrom(...QUARANTINED),
+    since: time,
+    byOperator: fc.boolean(),
+    score: amount,
+    threshold: amount,
+    signals: fc.array(fc.record({ name: text, value: amount, threshold: amount, contribution: amount }), {
+      maxLength: 4,
+    }),
+    releaseAt: perhaps(time),
+    note: fc.oneof(fc.constant(''), text),
+  }),
+);
 
 export const anyFacts: fc.Arbitrary<Facts> = fc
   .record({
@@ -103,6 +125,7 @@ export const anyFacts: fc.Arbitrary<Facts> = fc
       }),
     ),
     warmup: perhaps(fc.record({ day: fc.integer({ min: 1, max: 366 }), places: amount })),
+    quarantine: anyQuarantine,
   })
   .map(({ ahead, ...facts }) => structuredClone({ ...facts, departAt: facts.now + ahead }));
 

@@ -1,12 +1,13 @@
 /** Reading messages back: by the writer (a repeated key) and by the reader (everything else). */
 import type { DatabaseSync } from 'node:sqlite';
 import { RECIPIENT_STATES } from '../../core/states.ts';
-import { NO_OWN_LIMITS, type OwnLimits } from '../../policy/document.ts';
 import { type Facts, unpackFacts } from '../../policy/facts.ts';
+import { type Adapting, adaptingIn } from '../../policy/probation.ts';
 import type { AddressTraits, Send, SendRecipient } from '../../policy/send.ts';
 import type { Admission, RecipientKind, StoredMessage, StoredRecipient } from '../store.ts';
 import { type Archived, archivesOf } from './archives.ts';
 import { prepared } from './database.ts';
+import { AT_ONCE } from './fresh-rows.ts';
 import { publicId } from './row-id.ts';
 import { tenantNoOf } from './spaces.ts';
 import { verdictsOf } from './verdicts.ts';
@@ -143,9 +144,9 @@ function identityId(db: DatabaseSync, known: KnownScopes, no: number | null): st
   return id;
 }
 
-function ownLimitsOf(row: RecipientRow | undefined): OwnLimits {
+function adaptingOf(row: RecipientRow | undefined): Adapting {
   const facts = row === undefined ? null : factsOf(row);
-  return facts === null ? NO_OWN_LIMITS : { identityCap: facts.identityCap, warmup: facts.warmup };
+  return facts === null ? { identityCap: null, probation: null, warmup: null } : adaptingIn(facts);
 }
 
 /** What was answered when the message was admitted, or null when its rows are gone. */
@@ -160,7 +161,7 @@ export function readAdmission(db: DatabaseSync, row: number): Admission | null {
     policyVersion: message.policy,
     engine: recipients[0] === undefined ? 0 : (factsOf(recipients[0])?.engine ?? 0),
     scopes: scopesOf(db, message),
-    ...ownLimitsOf(recipients[0]),
+    ...adaptingOf(recipients[0]),
     recipients: recipients.map((recipient) => {
       const { first, standing } = verdictsOf(recipient);
       const id = publicId('rcp', recipient.id, message.nonce);
@@ -210,13 +211,18 @@ function storedRecipient(row: RecipientRow, nonce: number): StoredRecipient {
     kind: KINDS[row.kind]!,
     state: RECIPIENT_STATES[row.state]!,
     departAt: row.depart_at,
-    // While it is being sent, the row holds the end of the claim.
-    nextAttemptAt: RECIPIENT_STATES[row.state] === 'sending' ? null : row.due,
+    nextAttemptAt: nextAttemptAt(row),
     attempts: row.attempts,
     possibleDuplicate: row.possible_duplicate === 1,
     closedAt: row.closed_at,
     ...verdictPartsOf(row),
   };
+}
+
+/** While it is being sent, the row holds the end of the claim. */
+function nextAttemptAt({ state, due, depart_at }: RecipientRow): number | null {
+  if (RECIPIENT_STATES[state] === 'sending') return null;
+  return due === AT_ONCE ? depart_at : due;
 }
 
 function verdictPartsOf(row: RecipientRow): Pick<StoredRecipient, 'verdict' | 'later'> {

@@ -3,6 +3,7 @@
  * first that blocks is the primary reason. All of them run, and all that they find is kept.
  */
 import { accountPaused } from './account-paused.ts';
+import { accountQuarantined } from './account-quarantined.ts';
 import { accountSuspended } from './account-suspended.ts';
 import { activeOpportunity } from './active-opportunity.ts';
 import { consentMissing } from './consent-missing.ts';
@@ -40,6 +41,7 @@ import { unreachableReplies } from './unreachable-replies.ts';
 import { warmupLimitExceeded } from './warmup-limit-exceeded.ts';
 
 export const RULES: readonly (readonly [name: string, rule: Rule])[] = [
+  ['account_quarantined', accountQuarantined],
   ['account_suspended', accountSuspended],
   ['account_paused', accountPaused],
   ['trial_not_activated', trialNotActivated],
