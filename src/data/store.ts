@@ -14,6 +14,7 @@ import type { IdentityState, LimitFact, Setter, Standing, SuppressionReason } fr
 import type { ApprovalMode } from '../policy/facts-approval.ts';
 import type { ContentFacts } from '../policy/facts-content.ts';
 import type { ProbationFacts } from '../policy/facts-quarantine.ts';
+import type { WarmupFacts } from '../policy/facts-warmup.ts';
 import type { LimitStanding, LimitState } from '../policy/headroom.ts';
 import type { AddressTraits } from '../policy/send.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../policy/verdict.ts';
@@ -148,9 +149,9 @@ export type Admission = {
   scopes: { tenant: string; app: string; installation: string; identity: string | null; agent: string | null };
   /** The identity's own daily cap, which counts as one more limit, and so do the places of a warm-up. */
   identityCap: number | null;
+  warmup: WarmupFacts | null;
   /** The account is on probation: its limits are reduced. */
   probation: ProbationFacts | null;
-  warmup: { day: number; places: number } | null;
   recipients: RecipientVerdict[];
 };
 

@@ -1,5 +1,5 @@
 /** `look`: takes from the ledger every number that the rules need for one recipient, and nothing else. */
-import type { Limit, LimitScope, Policy, Warmup } from './document.ts';
+import type { Limit, LimitScope, Policy } from './document.ts';
 import type { Facts, LimitFact } from './facts.ts';
 import { type ApprovalAsked, lookAtApproval } from './facts-approval.ts';
 import { lookBudget } from './facts-budget.ts';
@@ -227,19 +227,26 @@ function freeSecond(
   const place =
     warmup === null
       ? earliestPlace(series, window, limit.max, 1, second, since)
-      : warmupPlace(warmup, state, window, second);
+      : warmupPlace(limit, state, window, second);
   const countedAt = limit.unit === 'message' ? counted.get(state) : undefined;
   return countedAt === undefined ? place : Math.max(second, Math.min(place ?? countedAt, countedAt));
 }
 
 /** The places of a warm-up grow from day to day, and when it is over there is no end of them. */
-function warmupPlace(warmup: Warmup, state: ScopeState, window: CountedWindow, from: number): number {
+function warmupPlace(limit: Limit, state: ScopeState, window: CountedWindow, from: number): number {
   let second = from;
   for (;;) {
-    const today = warmupAt(warmup, state.firstAt, second);
-    if (today === null || usedAt(seriesIn(state, 'recipient'), window, second) < today.places) return second;
+    const today = limit.warmup === null ? null : warmupAt(limit.warmup, state.firstAt, second);
+    if (today === null || usedAt(seriesIn(state, 'recipient'), window, second) < openPlaces(limit, today.places)) {
+      return second;
+    }
     second = releasedAt(window, second);
   }
+}
+
+/** On probation a share of a day's places is open. */
+function openPlaces({ max, full }: Limit, places: number): number {
+  return full === undefined ? places : Math.max(1, Math.floor((places * max) / full));
 }
 
 function rateFact(

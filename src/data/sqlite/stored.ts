@@ -1,7 +1,6 @@
 /** Reading messages back: by the writer (a repeated key) and by the reader (everything else). */
 import type { DatabaseSync } from 'node:sqlite';
 import { RECIPIENT_STATES } from '../../core/states.ts';
-import { NO_OWN_LIMITS } from '../../policy/document.ts';
 import { type Facts, unpackFacts } from '../../policy/facts.ts';
 import { type Adapting, adaptingIn } from '../../policy/probation.ts';
 import type { AddressTraits, Send, SendRecipient } from '../../policy/send.ts';
@@ -147,7 +146,7 @@ function identityId(db: DatabaseSync, known: KnownScopes, no: number | null): st
 
 function adaptingOf(row: RecipientRow | undefined): Adapting {
   const facts = row === undefined ? null : factsOf(row);
-  return facts === null ? { ...NO_OWN_LIMITS, probation: null } : adaptingIn(facts);
+  return facts === null ? { identityCap: null, probation: null, warmup: null } : adaptingIn(facts);
 }
 
 /** What was answered when the message was admitted, or null when its rows are gone. */
