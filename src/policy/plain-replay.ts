@@ -2,6 +2,7 @@
 import type { MessageKind } from '../core/message.ts';
 import type { BounceClass } from '../core/reasons.ts';
 import { suppressionFor } from '../core/returns.ts';
+import { ColdStates } from './cold-states.ts';
 import { MemoryCounters } from './counters.ts';
 import { decide } from './decide.ts';
 import { type Policy, withIdentityCap } from './document.ts';
@@ -54,8 +55,8 @@ class Account extends MemoryCounters implements LedgerView {
   identityHandle: string | null = null;
   readonly identityCap = null;
 
-  constructor(since: number) {
-    super();
+  constructor(cold: ColdStates, tenant: string, since: number) {
+    super(cold, tenant);
     this.account = {
       standing: 'active',
       standingBy: 'operator',
@@ -73,13 +74,15 @@ export type Replay = { fold(line: TrafficLine): ReplayResult | null };
 
 export function newReplay(policyOf: (tenant: string) => Policy): Replay {
   const accounts = new Map<string, Account>();
+  const cold = new ColdStates();
   return {
     fold(line) {
       let account = accounts.get(line.tenant);
       if (account === undefined) {
-        account = new Account(line.at);
+        account = new Account(cold, line.tenant, line.at);
         accounts.set(line.tenant, account);
       }
+      account.settle();
       if (line.kind !== 'send') {
         learn(account, line);
         return null;
