@@ -59,7 +59,12 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   if (!locked.ok) return locked;
   const operatorKey = settings.operatorKey ?? kept(directory, 'operator.key', makeOperatorKey);
   const secret = settings.secret ?? kept(directory, 'master.secret', () => makeOperatorKey().slice(7));
-  const opened = await openSqliteStore({ directory, domain: settings.domain, failpoint: settings.failpoint });
+  const opened = await openSqliteStore({
+    directory,
+    domain: settings.domain,
+    operatorEmail: settings.operatorEmail,
+    failpoint: settings.failpoint,
+  });
   if (!opened.ok) {
     await locked.lock.release();
     return opened;

@@ -6,6 +6,11 @@
  * limits are as the window counts them (seconds; milliseconds for `rate`).
  */
 import { PackReader, type PackWriter } from '../core/pack.ts';
+import { type BudgetFacts, packBudget, unpackBudget } from './facts-budget.ts';
+import { type ContactFacts, packContact, unpackContact } from './facts-contact.ts';
+import { type LeaseFacts, packLease, unpackLease } from './facts-lease.ts';
+import { packQuarantine, type QuarantineFacts, unpackQuarantine } from './facts-quarantine.ts';
+import { packWarmup, unpackWarmup, type WarmupFacts } from './facts-warmup.ts';
 
 export const STANDINGS = [
   'active',
@@ -99,6 +104,11 @@ export type Facts = {
   limits: readonly LimitFact[];
   /** The earliest millisecond at which every limit has a place, where one is full and the caller would wait; else null. */
   place: number | null;
+  contact: ContactFacts | null;
+  lease: LeaseFacts | null;
+  budget: BudgetFacts | null;
+  warmup: WarmupFacts | null;
+  quarantine: QuarantineFacts;
 };
 
 const LAYOUT = 1;
@@ -146,6 +156,11 @@ export function packFacts(facts: Facts, writer: PackWriter): Uint8Array {
     w.uint(limit.units);
   }
   w.optional(facts.place);
+  packContact(w, facts.contact);
+  packLease(w, facts.lease);
+  packBudget(w, facts.budget);
+  packWarmup(w, facts.warmup);
+  packQuarantine(w, facts.quarantine);
   return w.bytes();
 }
 
@@ -210,5 +225,10 @@ export function unpackFacts(bytes: Uint8Array): Facts {
     simulated,
     limits,
     place: r.optional(),
+    contact: unpackContact(r),
+    lease: unpackLease(r),
+    budget: unpackBudget(r),
+    warmup: unpackWarmup(r),
+    quarantine: unpackQuarantine(r),
   };
 }

@@ -16,6 +16,18 @@ export type Send = {
   };
   /** Octets of content that are stored when the message is accepted. */
   contentSize: number;
+  /** The token of the lease under which the message is sent, where one was given. */
+  leaseToken?: string | null;
+};
+
+/** What an address tells by itself; null where that is nothing. */
+export type AddressTraits = {
+  /** The role that the local part names, or null. */
+  role: string | null;
+  /** Its domain gives out addresses to be thrown away. */
+  isDisposable: boolean;
+  /** The address that may have been meant, or null. */
+  suggestion: string | null;
 };
 
 export type SendRecipient = {
@@ -26,4 +38,5 @@ export type SendRecipient = {
   undeliverable: string | null;
   /** The reason that a simulator address asks for, or null. */
   simulated: string | null;
+  traits?: AddressTraits | null;
 };

@@ -9,10 +9,12 @@ import { createHash } from 'node:crypto';
 import { eventNumber } from '../../core/events.ts';
 import { stateNumber } from '../../core/states.ts';
 import { decide, trace } from '../../policy/decide.ts';
-import { type Limit, type Policy, withIdentityCap } from '../../policy/document.ts';
+import type { Limit, Policy } from '../../policy/document.ts';
 import { type Facts, packFacts } from '../../policy/facts.ts';
+import { probationIn } from '../../policy/facts-quarantine.ts';
 import { type Change, type Counted, countDeparture } from '../../policy/ledger.ts';
 import { ENGINE, look } from '../../policy/look.ts';
+import { adapted, adaptingIn } from '../../policy/probation.ts';
 import { limitScope } from '../../policy/rules/limit-finding.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
 import { decideBeside } from '../../policy/shadow.ts';
@@ -27,10 +29,11 @@ import type {
   RecipientVerdict,
 } from '../store.ts';
 import { Assumed } from './assumed.ts';
+import { AT_ONCE } from './fresh-rows.ts';
 import { standingLimits } from './headroom.ts';
 import { newNonce, publicId } from './row-id.ts';
 import { countShadow, noteCompared } from './shadows.ts';
-import { CREDITS, type Space, STORAGE, spaceOf } from './spaces.ts';
+import { CREDITS, modeOf, type Space, STORAGE, spaceOf } from './spaces.ts';
 import { readAdmission } from './stored.ts';
 import { KEY_DEDUPE, KEY_IDEMPOTENCY, type UsedKey } from './used-keys.ts';
 import { storedVerdict } from './verdicts.ts';
@@ -88,6 +91,8 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
     engine: ENGINE,
     scopes,
     identityCap: decided[0]?.facts.identityCap ?? null,
+    probation: probationIn(decided[0]?.facts.quarantine ?? null),
+    warmup: decided[0]?.facts.warmup ?? null,
     recipients: decided.map((one, i) =>
       recipientVerdict(one, request.recipients[i]!.email, publicId('rcp', row + i, nonce)),
     ),
@@ -177,6 +182,8 @@ export function check(state: WriterState, request: AdmitRequest): CheckAnswer {
     engine: ENGINE,
     scopes: send.scopes,
     identityCap: decided[0]?.facts.identityCap ?? null,
+    probation: probationIn(decided[0]?.facts.quarantine ?? null),
+    warmup: decided[0]?.facts.warmup ?? null,
     recipients: decided.map((one, i) => recipientVerdict(one, request.recipients[i]!.email, null)),
     traces: decided.map(({ recipient, facts }) => trace(send, recipient, facts, space.policy)),
   };
@@ -277,6 +284,7 @@ export function sendOf(space: Space, request: AdmitRequest, identity: IdentityRo
       agent: request.agent,
     },
     contentSize: contentSize(request),
+    leaseToken: request.leaseToken ?? null,
   };
 }
 
@@ -332,7 +340,7 @@ function changesOf(
   verdict: Verdict,
   counted: Counted,
 ): Change[] {
-  const policy = withIdentityCap(space.policy, facts.identityCap);
+  const policy = adapted(space.policy, adaptingIn(facts));
   return countDeparture(space, policy, send, recipient, verdict.departAt, facts.now, counted);
 }
 
@@ -352,7 +360,7 @@ function count(
   changes: readonly Change[],
   size: number,
 ): void {
-  const policy = withIdentityCap(space.policy, facts.identityCap);
+  const policy = adapted(space.policy, adaptingIn(facts));
   for (const change of changes) state.ledger.apply(change, Math.floor(facts.now / 1000));
   if (facts.account.credits !== null) state.ledger.addGauge(space.tenantEntry(), CREDITS, -1);
   state.ledger.addGauge(space.tenantEntry(), STORAGE, size);
@@ -488,7 +496,7 @@ function storeRecipients(
     const recipient = request.recipients[i]!;
     const blocked = verdict.verdict === 'block';
     const scheduled = verdict.verdict === 'schedule';
-    const due = blocked ? null : verdict.departAt;
+    const due = blocked ? null : scheduled ? verdict.departAt : dueNow(state, space, row + i, now);
     state.recipients.add(
       row + i,
       row,
@@ -504,8 +512,13 @@ function storeRecipients(
       packFacts(facts, state.packer),
       storedVerdict(verdict, standing),
     );
-    if (due !== null && due < space.nextDue) space.nextDue = due;
+    if (due !== null && due !== AT_ONCE && due < space.nextDue) space.nextDue = due;
     state.emitNumber(space, blocked ? EVENT_BLOCKED : scheduled ? EVENT_SCHEDULED : EVENT_ACCEPTED, now, row + i, null);
     state.tallyHour(space, hour, blocked ? (verdict.reasons[0]?.code ?? 'blocked') : 'accepted', 1);
   });
+}
+
+/** The `due` of what leaves at once. In test mode it is a time, since its clock may stand still. */
+function dueNow(state: WriterState, space: Space, row: number, now: number): number {
+  return modeOf(space.no) === 'live' && state.fresh.add(space.no, row) ? AT_ONCE : now;
 }

@@ -8,11 +8,12 @@ import { countRates } from '../../policy/ledger.ts';
 import { lookAtDeparture, ratesFreeAt } from '../../policy/look.ts';
 import type { Send } from '../../policy/send.ts';
 import type { DecidedReason } from '../../policy/verdict.ts';
+import { FLAG_MARKETING } from './admit.ts';
 import { closeWith } from './closing.ts';
 import { returnPlaces } from './places.ts';
 import { type QueueRow, queueStatements, SENDING } from './queue-rows.ts';
 import type { Space } from './spaces.ts';
-import { type MessageRow, scopesOf, sendRecipientOf } from './stored.ts';
+import { leaseTokenOf, type MessageRow, scopesOf, sendRecipientOf } from './stored.ts';
 import { withLater } from './verdicts.ts';
 import type { WriterState } from './writer-state.ts';
 
@@ -20,7 +21,7 @@ import type { WriterState } from './writer-state.ts';
 export function mayLeave(state: WriterState, space: Space, row: QueueRow, message: MessageRow, now: number): boolean {
   const send = sendAtDeparture(state, space, message);
   const recipient = sendRecipientOf(row, null);
-  const facts = lookAtDeparture({ view: space, send, recipient, now });
+  const facts = lookAtDeparture({ view: space, policy: space.policy, send, recipient, now });
   const verdict = decide(send, recipient, facts, space.policy);
   if (verdict.verdict === 'block') {
     block(state, space, row, message, verdict.reasons, now);
@@ -46,7 +47,8 @@ export function sendAtDeparture(state: WriterState, space: Space, message: Messa
     for (const identity of space.identities.values()) if (identity.no === message.identity) space.identity = identity;
   }
   const scopes = scopesOf(state.db, message);
-  return { kind: 'transactional', onLimit: 'reject', sendAt: null, scopes, contentSize: 0 };
+  const kind = (message.flags & FLAG_MARKETING) === 0 ? 'transactional' : 'marketing';
+  return { kind, onLimit: 'reject', sendAt: null, scopes, contentSize: 0, leaseToken: leaseTokenOf(message) };
 }
 
 /** A scheduled recipient takes its place in the `rate` limits when it leaves; a full one makes it wait. */

@@ -5,8 +5,9 @@
  * recipients (or where a new time moved it: `countedAt`), and is given back only when nothing of the message departs.
  */
 import { RECIPIENT_STATES } from '../../core/states.ts';
-import { type Policy, withIdentityCap } from '../../policy/document.ts';
+import type { Policy } from '../../policy/document.ts';
 import { type Change, giveBack, type ScopeState, stateOf } from '../../policy/ledger.ts';
+import { adapted, adaptingIn } from '../../policy/probation.ts';
 import type { Send } from '../../policy/send.ts';
 import { countingFor } from '../../policy/shadow.ts';
 import { CREDITS, type Space } from './spaces.ts';
@@ -52,7 +53,9 @@ function countedUnder(state: WriterState, space: Space, message: MessageRow, row
   const { shadow } = space;
   // Whatever came after a draft was put counts for its limits too.
   const beside = shadow !== null && message.created_at >= shadow.since ? shadow.policy : null;
-  return withIdentityCap(countingFor(state.spaces.policyAt(version), beside), factsOf(row)?.identityCap ?? null);
+  const policy = countingFor(state.spaces.policyAt(version), beside);
+  const facts = factsOf(row);
+  return facts === null ? policy : adapted(policy, adaptingIn(facts));
 }
 
 /** A recipient's own places, as changes that give them back. */

@@ -5,8 +5,10 @@ import type { StoreReads } from '../store.ts';
 import { captureReads } from './capture-reads.ts';
 import { CONTACT_READS } from './contacts-reads.ts';
 import { EVENTS_READS } from './events-reads.ts';
+import { INCIDENT_READS } from './incidents.ts';
 import { MANAGEMENT_READS } from './management-reads.ts';
 import { MESSAGES_READS } from './messages-reads.ts';
+import { NOTICE_READS } from './notices-reads.ts';
 import { QUEUE_READS } from './queue-reads.ts';
 import { keyOf, tenantOf } from './rows.ts';
 import { SHADOW_READS } from './shadow-reads.ts';
@@ -29,6 +31,8 @@ export const READER_CALLS: Calls = {
   ...QUEUE_READS,
   ...MANAGEMENT_READS,
   ...CONTACT_READS,
+  ...NOTICE_READS,
+  ...INCIDENT_READS,
   ...SHADOW_READS,
   keyByPrefix(db, { prefix }) {
     const row = db.prepare(`${KEY_SELECT} WHERE k.prefix = ?`).get(prefix);

@@ -127,6 +127,21 @@ CREATE TABLE identity (
 
 CREATE UNIQUE INDEX identity_handle ON identity (space, handle) WHERE deleted_at IS NULL;
 
+CREATE TABLE incident (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  tenant INTEGER NOT NULL,
+  note TEXT NOT NULL,
+  opened_at INTEGER NOT NULL,
+  opened_by TEXT NOT NULL,
+  closed_at INTEGER,
+  closed_by TEXT,
+  closing_note TEXT,
+  replaced TEXT
+);
+
+CREATE INDEX incident_tenant ON incident (tenant, no);
+
 CREATE TABLE installation (
   no INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
@@ -189,6 +204,38 @@ CREATE TABLE message (
   body BLOB
 );
 
+CREATE TABLE notice (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  texts TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  due INTEGER NOT NULL
+);
+
+CREATE INDEX notice_space ON notice (space, kind, due);
+
+CREATE TABLE notice_copy (
+  no INTEGER PRIMARY KEY,
+  notice INTEGER NOT NULL,
+  email TEXT NOT NULL,
+  state TEXT NOT NULL,
+  due INTEGER,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  reply TEXT
+);
+
+CREATE INDEX notice_copy_due ON notice_copy (due) WHERE due IS NOT NULL;
+
+CREATE INDEX notice_copy_notice ON notice_copy (notice);
+
+CREATE TABLE notice_occasion (
+  no INTEGER PRIMARY KEY,
+  occasion TEXT NOT NULL UNIQUE,
+  at INTEGER NOT NULL
+);
+
 CREATE TABLE plan (
   name TEXT PRIMARY KEY,
   document TEXT NOT NULL,
@@ -233,7 +280,9 @@ CREATE TABLE recipient (
   verdict TEXT
 );
 
-CREATE INDEX recipient_due ON recipient (space, due) WHERE due IS NOT NULL;
+CREATE INDEX recipient_due ON recipient (space, due) WHERE due >= 0;
+
+CREATE INDEX recipient_fresh ON recipient (id, space) WHERE due < 0;
 
 CREATE TABLE setting (
   name TEXT PRIMARY KEY,

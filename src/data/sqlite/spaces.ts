@@ -14,7 +14,8 @@ import {
   type PolicyDocument,
 } from '../../policy/document.ts';
 import type { AccountFacts } from '../../policy/facts.ts';
-import type { ContactState, LedgerView, ScopeState } from '../../policy/ledger.ts';
+import type { QuarantineStanding } from '../../policy/facts-quarantine.ts';
+import type { ContactState, LeaseState, LedgerView, ScopeState, Signal } from '../../policy/ledger.ts';
 import { effectiveDocument } from '../../policy/resolve.ts';
 import { compileShadow, countingFor, draftOver } from '../../policy/shadow.ts';
 import type { PlanDocument } from '../port/management.ts';
@@ -29,6 +30,9 @@ export const tenantNoOf = (space: number): number => Math.floor(space / 2);
 
 export const CREDITS = 'credits';
 export const STORAGE = 'storage';
+/** Whether a bad sign, and whether a reply, has ever come: gauges of the tenant's entry. */
+export const SIGNS = 'signs';
+export const REPLIES = 'replies';
 export const TENANT_KEY = '#tenant';
 const MOST_POLICIES = 64;
 
@@ -57,12 +61,13 @@ export class Space implements LedgerView {
   frozenAt: number | null;
   /** The latest time decided at: a clock stepping back a little is bridged by it. */
   lastNow = 0;
-  /** When the next recipient is due, as far as known. */
+  /** When the next recipient with a time is due, as far as known. */
   nextDue = Number.POSITIVE_INFINITY;
   /** The claim that last took something from here: who waited longest comes first. */
   servedIn = 0;
   /** Where the clock stands still: the real time at which the next claim ends. */
   nextClaimEnd = Number.POSITIVE_INFINITY;
+  quarantine: QuarantineStanding = null;
   /** Set for the decision at hand. */
   identity: IdentityRow | null = null;
   private readonly cache: LedgerCache;
@@ -145,6 +150,22 @@ export class Space implements LedgerView {
 
   domain(domain: string): ContactState {
     return this.cached(domainKey(domain));
+  }
+
+  get areRepliesVisible(): boolean {
+    return this.tenantEntry().gauges?.has(REPLIES) ?? false;
+  }
+
+  signals(signal: Signal): ScopeState | null {
+    return this.tenantEntry().gauges?.has(SIGNS) ? this.signalEntry(signal) : null;
+  }
+
+  signalEntry(signal: Signal): Entry {
+    return this.cached(`#signal:${signal}`);
+  }
+
+  lease(_contact: string): LeaseState | null {
+    return null;
   }
 
   private cached(key: string): Entry {
@@ -246,9 +267,7 @@ export class Spaces {
     const floor = this.db.prepare('SELECT value FROM setting WHERE name = ?').get(`seq:${no}`) as
       | { value: string }
       | undefined;
-    const due = this.db
-      .prepare('SELECT min(due) AS due FROM recipient WHERE space = ? AND due IS NOT NULL')
-      .get(no) as {
+    const due = this.db.prepare('SELECT min(due) AS due FROM recipient WHERE space = ? AND due >= 0').get(no) as {
       due: number | null;
     };
     const policy = this.policyInForce(no, plan.limits);
@@ -273,7 +292,7 @@ export class Spaces {
   /** The real time at which the next claim in a space whose clock stands still ends. */
   claimEnd(no: number): number {
     const row = this.db
-      .prepare('SELECT min(due) AS due FROM recipient WHERE space = ? AND due >= ?')
+      .prepare('SELECT min(due) AS due FROM recipient WHERE space = ? AND due >= 0 AND due >= ?')
       .get(no, REAL_TIME);
     const due = row?.['due'] as number | null;
     return due === null ? Number.POSITIVE_INFINITY : due - REAL_TIME;

@@ -14,6 +14,7 @@ import { forgetExpired, unusedBlobs } from './blob-use.ts';
 import { packBody } from './bodies.ts';
 import { dropCaptures } from './captures.ts';
 import { prepared } from './database.ts';
+import { forgetNotices } from './notices.ts';
 import { oldEvents } from './old-events.ts';
 import { firstRowOf, rowTime } from './row-id.ts';
 import { STORAGE } from './spaces.ts';
@@ -277,8 +278,8 @@ function forgetRecords(state: WriterState): Swept {
   for (const space of [tenant * 2, tenant * 2 + 1]) count += state.ledger.dropHours(space, hour);
   const last = Number(prepared(state.db, 'SELECT max(no) AS no FROM tenant').get()?.['no'] ?? 0);
   reach(state, 'tallies', tenant >= last ? 0 : tenant);
-  const changed = Number(audit.changes);
-  return { count: count + changed, more: tenant < last || changed === SLICE.records, unused: [] };
+  const changed = Number(audit.changes) + forgetNotices(state, state.realNow - KEEP_EVENTS_MS, SLICE.records);
+  return { count: count + changed, more: tenant < last || changed >= SLICE.records, unused: [] };
 }
 
 /** Files whose every message is past the longest retention. What a plan keeps longer stays for all. */

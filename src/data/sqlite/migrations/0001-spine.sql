@@ -177,7 +177,8 @@ CREATE TABLE message (
 );
 
 -- The recipient row is the queue entry: a state and a due time. Its number is its message's, plus its place.
--- `deaths`: how many of its claims in a row ended without a word.
+-- `deaths`: how many of its claims in a row ended without a word. `due`: a time, or -1 for what was accepted for now and waits
+-- since it arrived.
 CREATE TABLE recipient (
   id INTEGER PRIMARY KEY,
   message INTEGER NOT NULL,
@@ -198,7 +199,9 @@ CREATE TABLE recipient (
   facts BLOB,
   verdict TEXT
 );
-CREATE INDEX recipient_due ON recipient (space, due) WHERE due IS NOT NULL;
+CREATE INDEX recipient_due ON recipient (space, due) WHERE due >= 0;
+-- In order of arrival, so that an accept touches its last page alone; the space beside it, so that a start reads nothing else.
+CREATE INDEX recipient_fresh ON recipient (id, space) WHERE due < 0;
 
 CREATE TABLE event (
   id INTEGER PRIMARY KEY,
@@ -313,6 +316,52 @@ CREATE TABLE recalled (
 -- Numbers of the built-in defaults: one app everybody has.
 INSERT INTO app (no, id, name, created_at) VALUES (1, 'app_00000000000000000000000001', 'default', 0);
 
+-- Notices to people, queued with what they tell of; `due` bounds how many of a kind go out an hour.
+CREATE TABLE notice (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  texts TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  due INTEGER NOT NULL
+);
+CREATE INDEX notice_space ON notice (space, kind, due);
+
+-- What has been told, by its hash, so that it is told once.
+CREATE TABLE notice_occasion (
+  no INTEGER PRIMARY KEY,
+  occasion TEXT NOT NULL UNIQUE,
+  at INTEGER NOT NULL
+);
+
+-- One addressee of a notice; `due` is null once it was sent or given up.
+CREATE TABLE notice_copy (
+  no INTEGER PRIMARY KEY,
+  notice INTEGER NOT NULL,
+  email TEXT NOT NULL,
+  state TEXT NOT NULL,
+  due INTEGER,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  reply TEXT
+);
+CREATE INDEX notice_copy_notice ON notice_copy (notice);
+CREATE INDEX notice_copy_due ON notice_copy (due) WHERE due IS NOT NULL;
+
+-- What the operator looks into; `replaced`: the standing that it interrupted, as JSON, while it is open.
+CREATE TABLE incident (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  tenant INTEGER NOT NULL,
+  note TEXT NOT NULL,
+  opened_at INTEGER NOT NULL,
+  opened_by TEXT NOT NULL,
+  closed_at INTEGER,
+  closed_by TEXT,
+  closing_note TEXT,
+  replaced TEXT
+);
+CREATE INDEX incident_tenant ON incident (tenant, no);
 -- A draft that is decided beside the policy in force, and the recipients on which it would have decided otherwise.
 CREATE TABLE shadow_policy (
   space INTEGER PRIMARY KEY,
