@@ -8,11 +8,27 @@
 import { precedence, type ReasonCode } from '../core/reasons.ts';
 import { MemoryCounters } from './counters.ts';
 import { decide } from './decide.ts';
-import { type Policy, withIdentityCap } from './document.ts';
+import type { Policy } from './document.ts';
 import type { Facts } from './facts.ts';
-import { applyChange, type Change, type Counted, countDeparture, giveBack } from './ledger.ts';
+import { lookBudget, type Signs } from './facts-budget.ts';
+import type { ContactFacts } from './facts-contact.ts';
+import { lookWarmup } from './facts-warmup.ts';
+import {
+  applyChange,
+  type Change,
+  type Counted,
+  countDeparture,
+  countSignal,
+  emptyContact,
+  giveBack,
+  type ScopeState,
+  type Signal,
+  seriesIn,
+} from './ledger.ts';
 import { ENGINE, lookAtCounters } from './look.ts';
+import { adapted, adaptingIn } from './probation.ts';
 import type { Send, SendRecipient } from './send.ts';
+import { countBetween, DAY_SECONDS } from './series.ts';
 import type { Verdict } from './verdict.ts';
 
 export type PastRecipient = {
@@ -37,7 +53,9 @@ export type PastLine =
   /** It ended without leaving. */
   | { kind: 'unsent'; at: number; no: number }
   /** A reply that resets what is counted for a person. */
-  | { kind: 'reply'; at: number; key: string };
+  | { kind: 'reply'; at: number; key: string }
+  /** A bad sign, which counts in budgets. */
+  | { kind: 'sign'; at: number; sign: 'bounce' | 'complaint' | 'unsubscribe' };
 
 export type Outcome = { verdict: Verdict['verdict']; reasons: string[]; warnings: string[] };
 
@@ -55,11 +73,32 @@ type Remembered = {
   /** When it leaves under the other policy; null where that has refused or held it. */
   departAt: number | null;
   isRefused: boolean;
+  /** The first of its message, which gives back and takes the message's own unit. */
+  isFirst: boolean;
+  /** Shared by the recipients of its message. */
+  counted: Counted;
 };
+
+class PastLedger extends MemoryCounters implements Signs {
+  private readonly signs = new Map<Signal, ScopeState>();
+
+  signals(signal: Signal): ScopeState | null {
+    return this.signs.size === 0 ? null : this.signalState(signal);
+  }
+
+  signalState(signal: Signal): ScopeState {
+    let state = this.signs.get(signal);
+    if (state === undefined) {
+      state = emptyContact();
+      this.signs.set(signal, state);
+    }
+    return state;
+  }
+}
 
 export class HistoryFold {
   private readonly policy: Policy;
-  private readonly counters = new MemoryCounters();
+  private readonly counters = new PastLedger();
   private readonly remembered = new Map<number, Remembered>();
 
   constructor(policy: Policy) {
@@ -91,48 +130,88 @@ export class HistoryFold {
     return { id: line.id, at: line.at, recipients };
   }
 
-  private decideAgain({ send }: PastSend, { recipient, facts, verdict }: PastRecipient, counted: Counted): Verdict {
-    if (facts === null) return verdict;
-    const { now, identityCap } = facts;
-    const policy = withIdentityCap(this.policy, identityCap);
-    const asked = askedBy(send, facts);
-    const counts = lookAtCounters({ view: this.counters, send: asked, recipient, now, counted }, policy);
-    return decide(asked, recipient, { ...facts, engine: ENGINE, ...counts }, this.policy);
+  private decideAgain({ send }: PastSend, past: PastRecipient, counted: Counted): Verdict {
+    if (past.facts === null) return past.verdict;
+    const asked = askedBy(send, past.facts);
+    return decide(asked, past.recipient, this.factsFor(asked, past.recipient, past.facts, counted), this.policy);
+  }
+
+  /** The stored facts, but for those that follow from what was counted. */
+  private factsFor(send: Send, recipient: SendRecipient, stored: Facts, counted: Counted): Facts {
+    const { counters: view, policy } = this;
+    const { now, departAt } = stored;
+    this.recallWarmup(send, stored);
+    const warmup = lookWarmup(view, policy, send, recipient, departAt);
+    const own = adapted(policy, adaptingIn({ ...stored, warmup }));
+    return {
+      ...stored,
+      engine: ENGINE,
+      warmup,
+      budget: lookBudget(view, own, send, departAt),
+      contact: policy.countsSilence ? this.silence(recipient, stored) : stored.contact,
+      ...lookAtCounters({ view, send, recipient, now, counted }, own),
+    };
+  }
+
+  /** A warm-up began where the facts say, however far back the history goes. */
+  private recallWarmup(send: Send, { warmup, departAt }: Facts): void {
+    const { identity, tenant } = send.scopes;
+    if (warmup === null || this.policy.warmup === null) return;
+    const { scope } = this.policy.warmup;
+    const id = scope === 'identity' ? identity : tenant;
+    if (id === null) return;
+    const state = this.counters.scope(scope, id);
+    state.firstAt ??= (Math.floor(departAt / 1000 / DAY_SECONDS) - (warmup.day - 1)) * DAY_SECONDS;
+  }
+
+  private silence({ key }: SendRecipient, { contact, departAt }: Facts): ContactFacts {
+    const known = this.counters.contact(key);
+    const told = contact ?? NOTHING_KNOWN;
+    const lastEngagedAt = latest(told.lastEngagedAt, known.lastReplyAt);
+    const since = lastEngagedAt === null ? 0 : Math.floor(lastEngagedAt / 1000);
+    const unanswered = countBetween(seriesIn(known, 'recipient'), since, Math.floor(departAt / 1000));
+    return { ...told, lastEngagedAt, unanswered };
   }
 
   private count(line: PastSend, past: PastRecipient, verdict: Verdict, counted: Counted): void {
     const { recipient, facts } = past;
     const leaves = verdict.verdict === 'accept' || verdict.verdict === 'schedule';
-    const policy = withIdentityCap(this.policy, facts?.identityCap ?? null);
+    const policy = facts === null ? this.policy : adapted(this.policy, adaptingIn(facts));
     const now = facts?.now ?? line.at;
+    const { counters } = this;
     if (leaves) {
-      this.apply(
-        countDeparture(this.counters, policy, line.send, recipient, verdict.departAt, now, counted),
-        Math.floor(now / 1000),
-      );
+      const changes = countDeparture(counters, policy, line.send, recipient, verdict.departAt, now, counted);
+      this.apply(changes, Math.floor(now / 1000));
     }
     if (!past.isRemembered) return;
     const departAt = leaves ? verdict.departAt : null;
     const isRefused = verdict.verdict === 'block';
-    this.remembered.set(past.no, { send: line.send, recipient, policy, departAt, isRefused });
+    const isFirst = past === line.recipients[0];
+    this.remembered.set(past.no, { send: line.send, recipient, policy, departAt, isRefused, isFirst, counted });
   }
 
   private follow(line: Exclude<PastLine, PastSend>): void {
     if (line.kind === 'reply') {
       const contact = this.counters.contact(line.key);
       contact.lastReplyAt = Math.max(contact.lastReplyAt ?? 0, line.at);
-      return;
-    }
+    } else if (line.kind === 'sign') {
+      const changes = countSignal((signal) => this.counters.signalState(signal), this.policy, line.sign, line.at);
+      this.apply(changes, Math.floor(line.at / 1000));
+    } else this.move(line);
+  }
+
+  private move(line: Extract<PastLine, { no: number }>): void {
     const known = this.remembered.get(line.no);
     if (known === undefined || known.isRefused) return;
-    const { send, recipient, policy, departAt } = known;
+    const { send, recipient, policy, departAt, isFirst, counted } = known;
     const second = Math.floor(line.at / 1000);
-    if (departAt !== null) this.apply(giveBack(this.counters, policy, send, recipient, departAt, true), second);
+    if (departAt !== null) this.apply(giveBack(this.counters, policy, send, recipient, departAt, isFirst), second);
+    if (isFirst) counted.clear();
     if (line.kind === 'unsent') {
       this.remembered.delete(line.no);
       return;
     }
-    const again = countDeparture(this.counters, policy, send, recipient, line.departAt, line.at, new Map());
+    const again = countDeparture(this.counters, policy, send, recipient, line.departAt, line.at, counted);
     this.apply(again, second);
     known.departAt = line.departAt;
   }
@@ -140,6 +219,23 @@ export class HistoryFold {
   private apply(changes: readonly Change[], second: number): void {
     for (const change of changes) applyChange(change, second);
   }
+}
+
+const NOTHING_KNOWN: ContactFacts = {
+  consent: 'none',
+  consentSince: null,
+  opportunity: null,
+  takenOver: null,
+  role: null,
+  isDisposable: false,
+  suggestion: null,
+  unanswered: 0,
+  lastEngagedAt: null,
+  areRepliesVisible: false,
+};
+
+function latest(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.max(a, b);
 }
 
 /** The send as it was asked for: a later change of its time stands in the message, the first one in the facts. */

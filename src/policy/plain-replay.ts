@@ -5,7 +5,7 @@ import { suppressionFor } from '../core/returns.ts';
 import { ColdStates } from './cold-states.ts';
 import { MemoryCounters } from './counters.ts';
 import { decide } from './decide.ts';
-import { type Policy, withIdentityCap } from './document.ts';
+import type { Policy } from './document.ts';
 import type { AccountFacts, IdentityState } from './facts.ts';
 import { joined, type Outcome } from './history.ts';
 import { applyChange, type Counted, countDeparture, type LedgerView } from './ledger.ts';
@@ -54,6 +54,8 @@ class Account extends MemoryCounters implements LedgerView {
   readonly identityState: IdentityState = 'active';
   identityHandle: string | null = null;
   readonly identityCap = null;
+  readonly quarantine = null;
+  readonly areRepliesVisible = true;
 
   constructor(cold: ColdStates, tenant: string, since: number) {
     super(cold, tenant);
@@ -67,6 +69,14 @@ class Account extends MemoryCounters implements LedgerView {
       storageLimit: null,
       storageFreesAt: null,
     };
+  }
+
+  signals(): null {
+    return null;
+  }
+
+  lease(): null {
+    return null;
   }
 }
 
@@ -116,8 +126,7 @@ function decideSend(account: Account, line: TrafficSend, policy: Policy): Replay
     const facts = look({ view: account, policy, send, recipient, now: line.at, counted, duplicate: null });
     const verdict = decide(send, recipient, facts, policy);
     if (verdict.verdict === 'accept') {
-      const capped = withIdentityCap(policy, null);
-      for (const change of countDeparture(account, capped, send, recipient, line.at, line.at, counted)) {
+      for (const change of countDeparture(account, policy, send, recipient, line.at, line.at, counted)) {
         applyChange(change, Math.floor(line.at / 1000));
       }
     }
