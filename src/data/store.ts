@@ -11,10 +11,12 @@ import type { RecipientState } from '../core/states.ts';
 import type { TraceLine } from '../policy/decide.ts';
 import type { EffectiveDocument, PolicyDocument } from '../policy/document.ts';
 import type { IdentityState, LimitFact, Setter, Standing, SuppressionReason } from '../policy/facts.ts';
+import type { ApprovalMode } from '../policy/facts-approval.ts';
 import type { ProbationFacts } from '../policy/facts-quarantine.ts';
 import type { LimitStanding, LimitState } from '../policy/headroom.ts';
 import type { AddressTraits } from '../policy/send.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../policy/verdict.ts';
+import type { ApprovalsReads, ApprovalsWrites } from './port/approvals.ts';
 import type { CaptureReads } from './port/captures.ts';
 import type { ContactsReads, ContactsWrites } from './port/contacts.ts';
 import type { DeliveryWrites } from './port/delivery.ts';
@@ -129,7 +131,7 @@ export type RecipientVerdict = {
 /** A decision made on a recipient after the first one. */
 export type LaterVerdict = Verdict & {
   at: number;
-  cause: 'departure' | 'reschedule';
+  cause: 'departure' | 'reschedule' | 'release' | 'change';
   policyVersion: number;
 };
 
@@ -348,6 +350,8 @@ export type IdentityRow = {
   fromName: string | null;
   tier: string | null;
   dailyCap: number | null;
+  /** Which of its messages wait for a person. */
+  approvals: ApprovalMode;
   state: IdentityState;
   createdAt: number;
   updatedAt: number;
@@ -382,6 +386,7 @@ export type Space = { tenantNo: number; mode: Mode };
 /** What changes state: grouped, each one whole. */
 export interface StoreWrites
   extends ManagementWrites,
+    ApprovalsWrites,
     PoliciesWrites,
     IdentitiesWrites,
     ContactsWrites,
@@ -433,6 +438,7 @@ export interface StoreWrites
 /** What only looks; may be a second old where its docstring says so. */
 export interface StoreReads
   extends ManagementReads,
+    ApprovalsReads,
     PoliciesReads,
     IdentitiesReads,
     ContactsReads,

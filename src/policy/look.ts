@@ -1,6 +1,7 @@
 /** `look`: takes from the ledger every number that the rules need for one recipient, and nothing else. */
 import type { Limit, LimitScope, Policy, Warmup } from './document.ts';
 import type { Facts, LimitFact } from './facts.ts';
+import { type ApprovalAsked, lookAtApproval } from './facts-approval.ts';
 import { lookBudget } from './facts-budget.ts';
 import { type ContactFacts, lookContact } from './facts-contact.ts';
 import { lookLease, lookLeaseAtDeparture } from './facts-lease.ts';
@@ -43,6 +44,8 @@ export type LookInput = {
   /** Where and when the message counts already (unit `message`). */
   counted: ReadonlyMap<ScopeState, number>;
   duplicate: Facts['duplicate'];
+  /** The approval it may need; absent where none can be asked for. */
+  approval?: ApprovalAsked | null;
 };
 
 export function look(input: LookInput): Facts {
@@ -77,6 +80,8 @@ export function look(input: LookInput): Facts {
     budget: lookBudget(view, policy, send, departAt),
     warmup,
     quarantine,
+    approval: lookAtApproval(input.approval, contact),
+    content: send.findings ?? null,
   };
 }
 
@@ -120,7 +125,9 @@ export function lookAtCounters(input: CountersInput, policy: Policy): Pick<Facts
  * The facts of the look at departure. What was counted, paid for or used up at acceptance is not asked for again: limits,
  * cooldown, credits, storage, dedupe keys.
  */
-export function lookAtDeparture(input: Pick<LookInput, 'view' | 'policy' | 'send' | 'recipient' | 'now'>): Facts {
+export function lookAtDeparture(
+  input: Pick<LookInput, 'view' | 'policy' | 'send' | 'recipient' | 'now' | 'approval'>,
+): Facts {
   const { view, policy, send, recipient, now } = input;
   const hasIdentity = send.scopes.identity !== null;
   const contact = view.contact(recipient.key);
@@ -146,6 +153,8 @@ export function lookAtDeparture(input: Pick<LookInput, 'view' | 'policy' | 'send
     budget: null,
     warmup: null,
     quarantine: quarantineFacts(view.quarantine, now),
+    approval: lookAtApproval(input.approval, contact),
+    content: null,
   };
 }
 

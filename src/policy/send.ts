@@ -1,5 +1,6 @@
 /** What a decision knows of a message and of one recipient, beside the facts. Plain data; stored with the message. */
 import type { MessageKind } from '../core/message.ts';
+import type { ContentFacts } from './facts-content.ts';
 
 export type Send = {
   kind: MessageKind;
@@ -18,6 +19,8 @@ export type Send = {
   contentSize: number;
   /** The token of the lease under which the message is sent, where one was given. */
   leaseToken?: string | null;
+  /** What the scan of the content found; absent where nothing did. */
+  findings?: ContentFacts;
 };
 
 /** What an address tells by itself; null where that is nothing. */

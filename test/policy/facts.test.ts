@@ -12,6 +12,7 @@ import {
   SUPPRESSION_REASONS,
   unpackFacts,
 } from '../../src/policy/facts.ts';
+import { APPROVAL_MODES, APPROVAL_SOURCES } from '../../src/policy/facts-approval.ts';
 import { CONSENT_FACTS } from '../../src/policy/facts-contact.ts';
 import { LEASE_PROBLEMS } from '../../src/policy/facts-lease.ts';
 import { QUARANTINED, type QuarantineFacts } from '../../src/policy/facts-quarantine.ts';
@@ -126,6 +127,25 @@ export const anyFacts: fc.Arbitrary<Facts> = fc
       }),
     ),
     warmup: perhaps(fc.record({ day: fc.integer({ min: 1, max: 366 }), places: amount })),
+    approval: perhaps(
+      fc.record({
+        mode: fc.constantFrom(...APPROVAL_MODES),
+        by: fc.constantFrom(...APPROVAL_SOURCES),
+        isGranted: fc.boolean(),
+        isFirstContact: fc.boolean(),
+        id: text,
+        deadline: time,
+      }),
+    ),
+    content: perhaps(
+      fc.record({
+        score: fc.integer({ min: 0, max: 1000 }),
+        findings: fc.array(fc.record({ name: text, where: text, weight: fc.integer({ min: 0, max: 100 }) }), {
+          maxLength: 6,
+        }),
+        canary: perhaps(fc.record({ label: text, part: text })),
+      }),
+    ),
   })
   .map(({ ahead, ...facts }) => structuredClone({ ...facts, departAt: facts.now + ahead }));
 

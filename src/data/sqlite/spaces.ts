@@ -14,6 +14,7 @@ import {
   type PolicyDocument,
 } from '../../policy/document.ts';
 import type { AccountFacts } from '../../policy/facts.ts';
+import type { ApprovalMode } from '../../policy/facts-approval.ts';
 import type { QuarantineStanding } from '../../policy/facts-quarantine.ts';
 import type { ContactState, LeaseState, LedgerView, ScopeState, Signal } from '../../policy/ledger.ts';
 import { effectiveDocument } from '../../policy/resolve.ts';
@@ -43,6 +44,7 @@ const MOST_POLICIES = 64;
 export const REAL_TIME = 2 ** 52;
 
 export type SpaceShadow = { policy: Policy; since: number };
+const NO_AGENTS: ReadonlyMap<string, ApprovalMode> = new Map();
 
 export class Space implements LedgerView {
   readonly no: number;
@@ -68,6 +70,10 @@ export class Space implements LedgerView {
   /** Where the clock stands still: the real time at which the next claim ends. */
   nextClaimEnd = Number.POSITIVE_INFINITY;
   quarantine: QuarantineStanding = null;
+  /** When the next approval that waits is over, as far as known. */
+  nextHoldEnd = Number.POSITIVE_INFINITY;
+  /** What agents of this tenant ask for, by name. */
+  readonly agentApprovals: ReadonlyMap<string, ApprovalMode>;
   /** Set for the decision at hand. */
   identity: IdentityRow | null = null;
   private readonly cache: LedgerCache;
@@ -87,6 +93,7 @@ export class Space implements LedgerView {
       tiers: Readonly<Record<string, number>>;
       seq: number;
       frozenAt: number | null;
+      agentApprovals?: ReadonlyMap<string, ApprovalMode>;
     },
   ) {
     this.no = no;
@@ -100,6 +107,7 @@ export class Space implements LedgerView {
     this.tiers = parts.tiers;
     this.seq = parts.seq;
     this.frozenAt = parts.frozenAt;
+    this.agentApprovals = parts.agentApprovals ?? NO_AGENTS;
   }
 
   /** Milliseconds on this space's clock. Small steps back are bridged; a larger one somebody has accepted. */
@@ -134,6 +142,10 @@ export class Space implements LedgerView {
 
   get identityCap(): number | null {
     return this.identity?.dailyCap ?? null;
+  }
+
+  approvalsOfAgent(agent: string | null): ApprovalMode {
+    return agent === null ? 'none' : (this.agentApprovals.get(agent) ?? 'none');
   }
 
   tenantEntry(): Entry {
@@ -283,6 +295,7 @@ export class Spaces {
       frozenAt: clock?.now ?? null,
     });
     space.nextDue = due.due ?? Number.POSITIVE_INFINITY;
+    space.nextHoldEnd = this.holdEnd(no);
     space.lastNow = last?.at ?? 0;
     if (space.frozenAt !== null) space.nextClaimEnd = this.claimEnd(no);
     this.known.set(no, space);
@@ -296,6 +309,14 @@ export class Spaces {
       .get(no, REAL_TIME);
     const due = row?.['due'] as number | null;
     return due === null ? Number.POSITIVE_INFINITY : due - REAL_TIME;
+  }
+
+  /** When the first of the approvals that wait is over. */
+  holdEnd(no: number): number {
+    const row = this.db
+      .prepare("SELECT min(expires_at) AS at FROM approval WHERE space = ? AND state = 'pending'")
+      .get(no);
+    return (row?.['at'] as number | null) ?? Number.POSITIVE_INFINITY;
   }
 
   private plan(name: string | null): PlanParts {

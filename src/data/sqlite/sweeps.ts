@@ -9,6 +9,7 @@ import { eventNumber } from '../../core/events.ts';
 import { stateNumber } from '../../core/states.ts';
 import type { Sweep, Swept } from '../port/sweeps.ts';
 import { BODY_JSON, BODY_NONE, BODY_ZSTD } from './admit.ts';
+import { expireApprovals } from './approvals.ts';
 import { type Archived, endOfWeek, isoWeek, type WholeRow } from './archives.ts';
 import { forgetExpired, unusedBlobs } from './blob-use.ts';
 import { packBody } from './bodies.ts';
@@ -31,6 +32,7 @@ const COMPRESS_AFTER_MS = 60_000;
 const COMPRESS_FROM_OCTETS = 6 * 1024;
 
 const SLICE = {
+  holds: 100,
   archive: 24,
   events: 300,
   compressOctets: 256 * 1024,
@@ -57,6 +59,10 @@ export function sweep(state: WriterState, { kind }: { kind: Sweep }): Swept {
 const SLICES: Record<Sweep, (state: WriterState) => Swept> = {
   archive,
   compress,
+  holds(state) {
+    const count = expireApprovals(state, SLICE.holds);
+    return { count, more: count === SLICE.holds, unused: [] };
+  },
   events: forgetEvents,
   keys: forgetKeys,
   uploads,

@@ -6,7 +6,9 @@ import { accountPaused } from './account-paused.ts';
 import { accountQuarantined } from './account-quarantined.ts';
 import { accountSuspended } from './account-suspended.ts';
 import { activeOpportunity } from './active-opportunity.ts';
+import { approvalRequired } from './approval-required.ts';
 import { consentMissing } from './consent-missing.ts';
+import { contentReviewRequired } from './content-review-required.ts';
 import { cooldown } from './cooldown.ts';
 import { dailyQuotaExceeded } from './daily-quota-exceeded.ts';
 import { disengaged } from './disengaged.ts';
@@ -71,6 +73,8 @@ export const RULES: readonly (readonly [name: string, rule: Rule])[] = [
   ['warmup_limit_exceeded', warmupLimitExceeded],
   ['risk_budget_exceeded', riskBudgetExceeded],
   ['negative_signal_budget_exceeded', negativeSignalBudgetExceeded],
+  ['approval_required', approvalRequired],
+  ['content_review_required', contentReviewRequired],
   ['limit_approaching', limitApproaching],
   ['unreachable_replies', unreachableReplies],
   ['disengaging', disengaging],
