@@ -6,15 +6,15 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { serialize } from 'node:v8';
 import { EVENT_TYPES, type EventType } from '../../core/events.ts';
-import { RECIPIENT_STATES, type RecipientState } from '../../core/states.ts';
 import { isBadSign } from '../../core/returns.ts';
+import { RECIPIENT_STATES, type RecipientState } from '../../core/states.ts';
 import type { PastLine, PastRecipient } from '../../policy/history.ts';
 import type { HistoryPage, HistoryReads } from '../port/history.ts';
 import { prepared } from './database.ts';
 import { LAST_ACCEPTANCE_TYPE } from './event-rows.ts';
 import { hasLeft } from './places.ts';
 import { publicId } from './row-id.ts';
-import { spaceOf } from './spaces.ts';
+import { spaceOf, tenantNoOf } from './spaces.ts';
 import { factsOf, messageRow, type RecipientRow, recipientRows, sendOfRow, sendRecipientOf } from './stored.ts';
 import { verdictsOf } from './verdicts.ts';
 
@@ -31,7 +31,7 @@ export const HISTORY_READS = {
       'SELECT seq, type, at, recipient, data FROM event WHERE space = ? AND seq > ? ORDER BY seq LIMIT ?',
     ).all(space, after, EVENTS_A_PAGE) as unknown as LoggedRow[];
     const past = rows.filter(({ at }) => at < input.until);
-    const lines = past.flatMap((row) => lineOf(db, row) ?? []);
+    const lines = past.flatMap((row) => lineOf(db, space, row) ?? []);
     const isLast = past.length < rows.length || rows.length < EVENTS_A_PAGE;
     return {
       lines: serialize(lines),
@@ -60,13 +60,13 @@ function before(db: DatabaseSync, space: number, since: number): number {
   return low - 1;
 }
 
-function lineOf(db: DatabaseSync, row: LoggedRow): PastLine | null {
+function lineOf(db: DatabaseSync, space: number, row: LoggedRow): PastLine | null {
   const { type, recipient, data } = row;
   if (type <= LAST_ACCEPTANCE_TYPE && data === null && recipient !== null) return sendLine(db, recipient);
   const told = data === null ? {} : (JSON.parse(data) as Told);
   const name = EVENT_TYPES[type]!;
   if (recipient !== null && (ENDS.has(name) || PLACES.has(name))) return changeLine(db, row, name);
-  return returnLine(db, row, name, told);
+  return returnLine(db, space, row, name, told);
 }
 
 /** An event about the first recipient names the message too: they share a number. */
@@ -117,12 +117,12 @@ function recipientRow(db: DatabaseSync, no: number): RecipientRow | null {
 
 type Told = { happened_at?: number; reported?: boolean; class?: string | null; email?: string };
 
-function returnLine(db: DatabaseSync, row: LoggedRow, name: EventType, told: Told): PastLine | null {
+function returnLine(db: DatabaseSync, space: number, row: LoggedRow, name: EventType, told: Told): PastLine | null {
   const at = told.happened_at ?? row.at;
   switch (name) {
     case 'message.replied': {
       const key = told.email ?? (row.recipient === null ? null : keyOf(db, row.recipient));
-      return key === null || !counts(db, row, told) ? null : { kind: 'reply', at, key };
+      return key === null || !isBelieved(db, space, told) ? null : { kind: 'reply', at, key };
     }
     case 'message.bounced':
       return isBadSign(told.class ?? null) ? { kind: 'sign', at, sign: 'bounce' } : null;
@@ -141,9 +141,8 @@ function keyOf(db: DatabaseSync, recipient: number): string | null {
 }
 
 /** Whether a reply reset anything: one that was only reported does so for established tenants alone. */
-function counts(db: DatabaseSync, { seq }: LoggedRow, told: Told): boolean {
-  if (told.reported !== true) return true;
-  void seq;
-  void db;
-  return false;
+function isBelieved(db: DatabaseSync, space: number, { reported }: Told): boolean {
+  if (reported !== true) return true;
+  const tenant = prepared(db, 'SELECT trust FROM tenant WHERE no = ?').get(tenantNoOf(space));
+  return tenant?.['trust'] === 'established';
 }
