@@ -23,6 +23,7 @@ import type { CaptureReads } from './port/captures.ts';
 import type { ContactsReads, ContactsWrites } from './port/contacts.ts';
 import type { DeliveryWrites } from './port/delivery.ts';
 import type { EventsReads } from './port/events.ts';
+import type { HistoryReads } from './port/history.ts';
 import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
 import type { ManagementReads, ManagementWrites } from './port/management.ts';
 import type { MessagesReads, MessagesWrites } from './port/messages.ts';
@@ -452,6 +453,7 @@ export interface StoreReads
     NoticesReads,
     PlatformReads,
     QueueReads,
+    HistoryReads,
     ShadowsReads,
     TestClockReads {
   /** The key with this public part, whatever its state. */
