@@ -11,7 +11,12 @@ describe('suppressions by the file', () => {
   });
   after(() => gateway.stop());
 
-  async function put(tenant: TestTenant, file: string | ReadableStream<Uint8Array>, query = '', type = 'text/csv'): Promise<Answer> {
+  async function put(
+    tenant: TestTenant,
+    file: string | ReadableStream<Uint8Array>,
+    query = '',
+    type = 'text/csv',
+  ): Promise<Answer> {
     const response = await fetch(`${gateway.url}/v1/suppressions/import${query}`, {
       method: 'POST',
       headers: { authorization: `Bearer ${tenant.agent.key}`, 'content-type': type },
