@@ -1,6 +1,7 @@
 /** A ledger in plain maps: the same decisions as a store's, without a store. For benches, and for tests of the policy. */
 import type { LimitScope } from '../../src/policy/document.ts';
 import type { AccountFacts, IdentityState } from '../../src/policy/facts.ts';
+import type { QuarantineStanding } from '../../src/policy/facts-quarantine.ts';
 import { type ContactState, emptyContact, type LedgerView, type ScopeState } from '../../src/policy/ledger.ts';
 
 export const GOOD_STANDING: AccountFacts = {
@@ -19,6 +20,7 @@ export class PlainLedger implements LedgerView {
   identityState: IdentityState | null = 'active';
   identityHandle: string | null = 'alice';
   identityCap: number | null = null;
+  quarantine: QuarantineStanding = null;
   private readonly scopes = new Map<string, ContactState>();
   private readonly contacts = new Map<string, ContactState>();
   private readonly domains = new Map<string, ContactState>();

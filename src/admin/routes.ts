@@ -16,6 +16,7 @@ import { operatorPolicyRoutes } from './operator-policies.ts';
 import { planRoutes } from './plans.ts';
 import { platformRoutes } from './platform.ts';
 import { policyRoutes } from './policies.ts';
+import { shadowPolicyRoutes } from './shadow-policy.ts';
 import { suppressionCsvRoutes } from './suppression-csv.ts';
 import { suppressionRoutes } from './suppressions.ts';
 import { tenantKeyRoutes } from './tenant-keys.ts';
@@ -27,6 +28,7 @@ const RESOURCES = [
   accountRoutes,
   keyRoutes,
   policyRoutes,
+  shadowPolicyRoutes,
   limitRoutes,
   identityRoutes,
   suppressionRoutes,

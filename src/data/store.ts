@@ -11,6 +11,7 @@ import type { RecipientState } from '../core/states.ts';
 import type { TraceLine } from '../policy/decide.ts';
 import type { EffectiveDocument, PolicyDocument } from '../policy/document.ts';
 import type { IdentityState, LimitFact, Setter, Standing, SuppressionReason } from '../policy/facts.ts';
+import type { ProbationFacts } from '../policy/facts-quarantine.ts';
 import type { LimitStanding, LimitState } from '../policy/headroom.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../policy/verdict.ts';
 import type { CaptureReads } from './port/captures.ts';
@@ -21,10 +22,12 @@ import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
 import type { ManagementReads, ManagementWrites } from './port/management.ts';
 import type { MessagesReads, MessagesWrites } from './port/messages.ts';
 import type { NoticesReads, NoticesWrites } from './port/notices.ts';
+import type { PlansWrites } from './port/plans.ts';
 import type { PlatformReads, PlatformWrites } from './port/platform.ts';
 import type { PoliciesReads, PoliciesWrites } from './port/policies.ts';
 import type { QueueReads } from './port/queue.ts';
 import type { ReturnsWrites } from './port/returns.ts';
+import type { ShadowsReads, ShadowsWrites } from './port/shadows.ts';
 
 export type { LimitStanding, LimitState } from '../policy/headroom.ts';
 
@@ -135,6 +138,8 @@ export type Admission = {
   scopes: { tenant: string; app: string; installation: string; identity: string | null; agent: string | null };
   /** The identity's own daily cap, which counts as one more limit. */
   identityCap: number | null;
+  /** The account is on probation: its limits are reduced. */
+  probation: ProbationFacts | null;
   recipients: RecipientVerdict[];
 };
 
@@ -380,6 +385,9 @@ export interface StoreWrites
     PlatformWrites,
     ReturnsWrites,
     SuppressionImportWrites,
+    PlansWrites,
+    ReturnsWrites,
+    ShadowsWrites,
     SweepsWrites,
     TestClockWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer>;
@@ -428,6 +436,7 @@ export interface StoreReads
     NoticesReads,
     PlatformReads,
     QueueReads,
+    ShadowsReads,
     TestClockReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;

@@ -9,6 +9,7 @@ import type { ReasonCode } from '../core/reasons.ts';
 import { REASONS } from '../core/reasons.ts';
 import { parseSimulatorAddress, SIMULATOR_DOMAIN } from '../core/simulator.ts';
 import type { Blobs } from '../data/blobs.ts';
+import type { PlanViewAnswer } from '../data/port/plans.ts';
 import type { AdmitAnswer, AdmitRecipient, AdmitRequest, CheckAnswer, Principal, Store } from '../data/store.ts';
 import { attachmentIds } from './attachments.ts';
 import type { FieldError } from './field-errors.ts';
@@ -44,6 +45,20 @@ export type Submitted =
 export type Checked =
   | { outcome: 'answer'; answer: CheckAnswer }
   | Exclude<Submitted, { outcome: 'answer' } | { outcome: 'in_progress' }>;
+
+export type PlanSeen =
+  | { outcome: 'answer'; answer: PlanViewAnswer }
+  | Exclude<Submitted, { outcome: 'answer' } | { outcome: 'in_progress' }>;
+
+const STRANGER: AdmitRecipient = {
+  kind: 'to',
+  email: '',
+  name: null,
+  key: '',
+  domain: '',
+  undeliverable: null,
+  simulated: null,
+};
 
 type Reading =
   | { ok: true; submission: Submission; files: { sha256: string; bytes: Uint8Array }[] }
@@ -84,6 +99,15 @@ export class Intake {
     if (!reading.ok) return reading.result as Checked;
     const { request } = this.request(input, reading.submission);
     return { outcome: 'answer', answer: await this.store.check(request) };
+  }
+
+  /** What a plan of such sends starts from. `strangers`: each goes to somebody else, of whom nothing is known. */
+  async planView(input: SubmitInput, strangers: boolean): Promise<PlanSeen> {
+    const reading = await this.read(input);
+    if (!reading.ok) return reading.result as PlanSeen;
+    const { request } = this.request(input, reading.submission);
+    if (strangers) request.recipients = [STRANGER];
+    return { outcome: 'answer', answer: await this.store.planView(request) };
   }
 
   private async read(input: SubmitInput): Promise<Reading> {

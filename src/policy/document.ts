@@ -106,6 +106,8 @@ export type Limit = {
   burst: number;
   resetOnReply: boolean;
   reason: ReasonCode;
+  /** What `max` is without the probation that has reduced it. */
+  full?: number;
 };
 
 /** A policy in force: its document, its number (which verdicts keep), and its limits in reading form. */
@@ -207,7 +209,24 @@ export function withIdentityCap(policy: Policy, cap: number | null): Policy {
 
 function capPolicy(policy: Policy, cap: number): Policy {
   const limit = compileLimit({ name: 'identity_cap', scope: 'identity', window: 'calendar_day', max: cap });
-  const messageLimits = [...policy.messageLimits, limit];
-  const tracks = tracksOf([...messageLimits, ...policy.recipientLimits], policy.cooldownSeconds);
-  return { ...policy, messageLimits, tracks };
+  return withLimits(policy, [...policy.messageLimits, limit], policy.recipientLimits);
+}
+
+/** Every series that either reads, kept as long as the longer one needs it. */
+export function mergeTracks(a: readonly Track[], b: readonly Track[]): Track[] {
+  const merged = a.map((track) => ({ ...track }));
+  for (const track of b) {
+    const known = merged.find(({ scope, unit }) => scope === track.scope && unit === track.unit);
+    if (known === undefined) merged.push({ ...track });
+    else known.horizonSeconds = Math.max(known.horizonSeconds, track.horizonSeconds);
+  }
+  return merged;
+}
+
+/** The policy with other limits, ready for deciding. Whatever it counted for before it still counts for. */
+export function withLimits(policy: Policy, messageLimits: readonly Limit[], recipientLimits: readonly Limit[]): Policy {
+  const limits = [...messageLimits, ...recipientLimits];
+  const tracks = mergeTracks(policy.tracks, tracksOf(limits, policy.cooldownSeconds));
+  const rates = limits.filter((limit) => limit.window.kind === 'rate');
+  return { ...policy, messageLimits, recipientLimits, tracks, rates };
 }

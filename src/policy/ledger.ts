@@ -5,6 +5,7 @@
 
 import type { LimitScope, LimitUnit, Policy } from './document.ts';
 import type { AccountFacts, IdentityState, SuppressionFact } from './facts.ts';
+import type { QuarantineStanding } from './facts-quarantine.ts';
 import type { Send, SendRecipient } from './send.ts';
 import { addUnits, emptySeries, prune, type Series } from './series.ts';
 import { emissionMicros, nextTat } from './windows.ts';
@@ -29,10 +30,14 @@ export interface LedgerView {
   identityState: IdentityState | null;
   identityHandle: string | null;
   identityCap: number | null;
+  quarantine: QuarantineStanding;
   scope(kind: LimitScope, id: string): ScopeState;
   contact(key: string): ContactState;
   domain(domain: string): ContactState;
 }
+
+/** The part of a ledger that counts. */
+export type Counters = Pick<LedgerView, 'scope' | 'contact' | 'domain'>;
 
 export function emptyContact(): ContactState {
   return { recipient: null, message: null, tats: null, suppressions: [], doNotContact: null, lastReplyAt: null };
@@ -46,7 +51,7 @@ export function seriesIn(state: ScopeState, unit: LimitUnit): Series {
 }
 
 /** The state that a scope of this recipient and message counts in; null where the message lacks the scope. */
-export function stateOf(view: LedgerView, scope: LimitScope, send: Send, recipient: SendRecipient): ScopeState | null {
+export function stateOf(view: Counters, scope: LimitScope, send: Send, recipient: SendRecipient): ScopeState | null {
   if (scope === 'recipient') return view.contact(recipient.key);
   if (scope === 'recipient_domain') return view.domain(recipient.domain);
   const id = scopeId(scope, send);
@@ -99,7 +104,7 @@ export function applyChange(change: Change, nowSecond: number): void {
  * `counted` says that it counts at a later one, its unit moves. `rate` limits are counted only at the departure itself.
  */
 export function countDeparture(
-  view: LedgerView,
+  view: Counters,
   policy: Policy,
   send: Send,
   recipient: SendRecipient,
@@ -125,7 +130,7 @@ export function countDeparture(
 
 /** What a departure at `now` takes from the `rate` limits. */
 export function countRates(
-  view: LedgerView,
+  view: Counters,
   policy: Policy,
   send: Send,
   recipient: SendRecipient,
@@ -147,7 +152,7 @@ export function countRates(
 
 /** The changes by which a recipient that will not depart gives its places back. `message`: nothing of its message departs. */
 export function giveBack(
-  view: LedgerView,
+  view: Counters,
   policy: Policy,
   send: Send,
   recipient: SendRecipient,

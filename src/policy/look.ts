@@ -1,7 +1,17 @@
 /** `look`: takes from the ledger every number that the rules need for one recipient, and nothing else. */
-import { type Limit, type LimitScope, type Policy, withIdentityCap } from './document.ts';
+import type { Limit, LimitScope, Policy } from './document.ts';
 import type { Facts, LimitFact } from './facts.ts';
-import { type ContactState, isCounted, type LedgerView, type ScopeState, seriesIn, stateOf } from './ledger.ts';
+import { probationIn, quarantineFacts } from './facts-quarantine.ts';
+import {
+  type ContactState,
+  type Counters,
+  isCounted,
+  type LedgerView,
+  type ScopeState,
+  seriesIn,
+  stateOf,
+} from './ledger.ts';
+import { adapted } from './probation.ts';
 import type { Send, SendRecipient } from './send.ts';
 import { countAt, isLast, latestUpTo } from './series.ts';
 import { earliestPlace, emissionMicros, rateFreeAt, rateResetsAt, rateUsed, resetsAt, usedAt } from './windows.ts';
@@ -25,10 +35,43 @@ export function look(input: LookInput): Facts {
   const { view, send, recipient, now } = input;
   const hasIdentity = send.scopes.identity !== null;
   const identityCap = hasIdentity ? view.identityCap : null;
-  const policy = withIdentityCap(input.policy, identityCap);
-  const departAt = send.sendAt !== null && send.sendAt > now ? send.sendAt : now;
+  const departAt = departureAskedFor(send, now);
   const contact = view.contact(recipient.key);
-  const domain = view.domain(recipient.domain);
+  const quarantine = quarantineFacts(view.quarantine, now);
+  const policy = adapted(input.policy, { identityCap, probation: probationIn(quarantine) });
+  const counters = lookAtCounters(input, policy);
+  return {
+    engine: ENGINE,
+    now,
+    departAt,
+    account: view.account,
+    identityState: hasIdentity ? view.identityState : null,
+    identityHandle: hasIdentity ? view.identityHandle : null,
+    identityCap,
+    contentSize: send.contentSize,
+    doNotContactSince: contact.doNotContact?.since ?? null,
+    suppressions: activeSuppressions(contact, view.domain(recipient.domain), departAt),
+    lastSentAt: counters.lastSentAt,
+    duplicate: input.duplicate,
+    undeliverable: recipient.undeliverable,
+    simulated: recipient.simulated,
+    limits: counters.limits,
+    place: counters.place,
+    quarantine,
+  };
+}
+
+export function departureAskedFor(send: Send, now: number): number {
+  return send.sendAt !== null && send.sendAt > now ? send.sendAt : now;
+}
+
+export type CountersInput = Pick<LookInput, 'send' | 'recipient' | 'now' | 'counted'> & { view: Counters };
+
+/** The facts that follow from counters, under a policy with its identity's cap. */
+export function lookAtCounters(input: CountersInput, policy: Policy): Pick<Facts, 'lastSentAt' | 'limits' | 'place'> {
+  const { view, send, recipient, now } = input;
+  const departAt = departureAskedFor(send, now);
+  const contact = view.contact(recipient.key);
   const limits: LimitFact[] = [];
   let isFull = false;
   let scope: LimitScope | null = null;
@@ -42,25 +85,13 @@ export function look(input: LookInput): Facts {
     limits.push(fact);
   }
   for (const limit of policy.recipientLimits) {
-    const fact = limitFact(limit, limit.scope === 'recipient' ? contact : domain, input, contact, departAt);
+    const counter = limit.scope === 'recipient' ? contact : view.domain(recipient.domain);
+    const fact = limitFact(limit, counter, input, contact, departAt);
     if (fact.freeAt !== 0) isFull = true;
     limits.push(fact);
   }
   return {
-    engine: ENGINE,
-    now,
-    departAt,
-    account: view.account,
-    identityState: hasIdentity ? view.identityState : null,
-    identityHandle: hasIdentity ? view.identityHandle : null,
-    identityCap,
-    contentSize: send.contentSize,
-    doNotContactSince: contact.doNotContact?.since ?? null,
-    suppressions: activeSuppressions(contact, domain, departAt),
     lastSentAt: lastUnanswered(contact, Math.floor(departAt / 1000)),
-    duplicate: input.duplicate,
-    undeliverable: recipient.undeliverable,
-    simulated: recipient.simulated,
     limits,
     place: isFull && send.onLimit === 'defer' ? jointPlace(input, policy, departAt) : null,
   };
@@ -91,6 +122,7 @@ export function lookAtDeparture(input: Pick<LookInput, 'view' | 'send' | 'recipi
     simulated: recipient.simulated,
     limits: [],
     place: null,
+    quarantine: quarantineFacts(view.quarantine, now),
   };
 }
 
@@ -121,7 +153,7 @@ function lastUnanswered(contact: ContactState, second: number): number | null {
 function limitFact(
   limit: Limit,
   state: ScopeState | null,
-  input: LookInput,
+  input: CountersInput,
   contact: ContactState,
   departAt: number,
 ): LimitFact {
@@ -187,7 +219,7 @@ const MOST_MOVES = 1000;
  * `rate` limits are not reserved ahead: only the time at which they would first be free counts. Places in one second take
  * its milliseconds in turn, so that no two share a departure time.
  */
-function jointPlace(input: LookInput, policy: Policy, departAt: number): number | null {
+function jointPlace(input: CountersInput, policy: Policy, departAt: number): number | null {
   const { view, send, recipient } = input;
   const contact = view.contact(recipient.key);
   const limits: [Limit, ScopeState][] = [];
@@ -216,7 +248,7 @@ function jointPlace(input: LookInput, policy: Policy, departAt: number): number 
 function placeIn(
   limit: Limit,
   state: ScopeState,
-  input: LookInput,
+  input: CountersInput,
   contact: ContactState,
   second: number,
   departAt: number,
@@ -250,13 +282,7 @@ function takenIn(limits: readonly [Limit, ScopeState][], second: number): number
 }
 
 /** The earliest millisecond at which the `rate` limits let this recipient leave; asked when a scheduled one is due. */
-export function ratesFreeAt(
-  view: LedgerView,
-  policy: Policy,
-  send: Send,
-  recipient: SendRecipient,
-  now: number,
-): number {
+export function ratesFreeAt(view: Counters, policy: Policy, send: Send, recipient: SendRecipient, now: number): number {
   let freeAt = now;
   for (const limit of policy.rates) {
     const state = stateOf(view, limit.scope, send, recipient);

@@ -5,6 +5,7 @@
 import { decide } from '../../src/policy/decide.ts';
 import { type LimitScope, type Policy, withIdentityCap } from '../../src/policy/document.ts';
 import type { AccountFacts, Facts, IdentityState } from '../../src/policy/facts.ts';
+import type { QuarantineStanding } from '../../src/policy/facts-quarantine.ts';
 import {
   applyChange,
   type Change,
@@ -52,6 +53,7 @@ export class PlainLedger implements LedgerView {
   identityState: IdentityState | null = null;
   identityHandle: string | null = null;
   identityCap: number | null = null;
+  quarantine: QuarantineStanding = null;
   readonly queue: PlainRecipient[] = [];
   private readonly scopes = new Map<string, ContactState>();
   private readonly contacts = new Map<string, ContactState>();

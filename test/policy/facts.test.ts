@@ -12,12 +12,35 @@ import {
   SUPPRESSION_REASONS,
   unpackFacts,
 } from '../../src/policy/facts.ts';
+import { QUARANTINED, type QuarantineFacts } from '../../src/policy/facts-quarantine.ts';
 import { FREE, factsOf, NOW } from './deciding.ts';
 
 const time = fc.integer({ min: 0, max: 4e12 });
 const amount = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER - 1 });
 const perhaps = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(arbitrary, { nil: null });
 const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 });
+
+const anyQuarantine: fc.Arbitrary<QuarantineFacts> = fc.oneof(
+  fc.constant(null),
+  fc.record({
+    state: fc.constant('probation' as const),
+    until: time,
+    share: fc.integer({ min: 1, max: 99 }),
+    baseline: perhaps(amount),
+  }),
+  fc.record({
+    state: fc.constantFrom(...QUARANTINED),
+    since: time,
+    byOperator: fc.boolean(),
+    score: amount,
+    threshold: amount,
+    signals: fc.array(fc.record({ name: text, value: amount, threshold: amount, contribution: amount }), {
+      maxLength: 4,
+    }),
+    releaseAt: perhaps(time),
+    note: fc.oneof(fc.constant(''), text),
+  }),
+);
 
 export const anyFacts: fc.Arbitrary<Facts> = fc
   .record({
@@ -63,6 +86,7 @@ export const anyFacts: fc.Arbitrary<Facts> = fc
       { maxLength: 12 },
     ),
     place: perhaps(time),
+    quarantine: anyQuarantine,
   })
   .map(({ ahead, ...facts }) => structuredClone({ ...facts, departAt: facts.now + ahead }));
 

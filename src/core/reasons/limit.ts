@@ -9,7 +9,7 @@ import { exampleId, HOUR, MINUTE, nextUtcDay, nextUtcMonth, type ReasonEntry, SE
 import { LIMIT_EVIDENCE, limitExample } from './limit-evidence.ts';
 
 const USED_IN_WINDOW =
-  '[{used} of {limit} {unit} used in {window}|{used} of {limit} {unit} used|The limit is used up][; there is room for {requested} more at {clears_at}|; the next place frees at {clears_at}].';
+  '[{used} of {limit} {unit} used in {window}|{used} of {limit} {unit} used|The limit is used up][; there is room for {requested} more at {clears_at}|; the next place frees at {clears_at}][. The account is on probation: the limit grows back to {full_limit} until {probation_ends_at}].';
 
 const LIMIT_USED_UP = 'The sending limit of your account[ ({limit} {unit} in {window})| ({limit} {unit})] is used up.';
 

@@ -171,6 +171,9 @@ export function flattenAnswer(answer: AdmitAnswer): Flat {
     answer.recipients.length,
   ];
   for (const one of answer.recipients) flattenVerdict(one, flat);
+  const { probation } = answer;
+  flat.push(probation?.until ?? null);
+  if (probation !== null) flat.push(probation.share, probation.baseline);
   return flat;
 }
 
@@ -211,9 +214,13 @@ export function readAnswer(flat: Flat): AdmitAnswer {
       agent: c.textOrNull(),
     },
     identityCap: c.numberOrNull(),
+    probation: null,
     recipients: [],
   };
   for (let n = c.number(); n > 0; n -= 1) admission.recipients.push(readVerdict(c));
+  const until = c.numberOrNull();
+  if (until !== null)
+    admission.probation = { state: 'probation', until, share: c.number(), baseline: c.numberOrNull() };
   if (outcome === 'replayed') return { outcome, by: by as 'idempotency' | 'dedupe', ...admission };
   return { outcome, ...admission };
 }

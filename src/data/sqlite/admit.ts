@@ -9,12 +9,15 @@ import { createHash } from 'node:crypto';
 import { eventNumber } from '../../core/events.ts';
 import { stateNumber } from '../../core/states.ts';
 import { decide, trace } from '../../policy/decide.ts';
-import { type Limit, type Policy, withIdentityCap } from '../../policy/document.ts';
+import type { Limit, Policy } from '../../policy/document.ts';
 import { type Facts, packFacts } from '../../policy/facts.ts';
+import { probationIn } from '../../policy/facts-quarantine.ts';
 import { type Change, type Counted, countDeparture } from '../../policy/ledger.ts';
 import { ENGINE, look } from '../../policy/look.ts';
+import { adapted, adaptingIn } from '../../policy/probation.ts';
 import { limitScope } from '../../policy/rules/limit-finding.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
+import { decideBeside } from '../../policy/shadow.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import type {
   Admission,
@@ -26,9 +29,11 @@ import type {
   RecipientVerdict,
 } from '../store.ts';
 import { Assumed } from './assumed.ts';
+import { AT_ONCE } from './fresh-rows.ts';
 import { standingLimits } from './headroom.ts';
 import { newNonce, publicId } from './row-id.ts';
-import { CREDITS, type Space, STORAGE, spaceOf } from './spaces.ts';
+import { countShadow, noteCompared } from './shadows.ts';
+import { CREDITS, modeOf, type Space, STORAGE, spaceOf } from './spaces.ts';
 import { readAdmission } from './stored.ts';
 import { KEY_DEDUPE, KEY_IDEMPOTENCY, type UsedKey } from './used-keys.ts';
 import { storedVerdict } from './verdicts.ts';
@@ -52,6 +57,8 @@ type Decided = {
   verdict: Verdict;
   /** Where a departure lies ahead: its limits as they stand on the clock, the whole message counted. */
   standing: LimitStanding[] | null;
+  /** What the space's draft would have decided; null where it has none. */
+  shadow: Verdict | null;
 };
 
 export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
@@ -84,16 +91,21 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
     engine: ENGINE,
     scopes,
     identityCap: decided[0]?.facts.identityCap ?? null,
+    probation: probationIn(decided[0]?.facts.quarantine ?? null),
     recipients: decided.map((one, i) =>
       recipientVerdict(one, request.recipients[i]!.email, publicId('rcp', row + i, nonce)),
     ),
   });
   if (accepted === 0) {
     const folded = foldRefusal(state, space, request, now);
-    if (folded !== null) return { outcome: 'refused', ...admission(folded.row, folded.nonce) };
+    if (folded !== null) {
+      noteShadow(state, space, request, decided, folded, now);
+      return { outcome: 'refused', ...admission(folded.row, folded.nonce) };
+    }
   }
   const row = state.takeRows(request.recipients.length);
   const nonce = newNonce();
+  noteShadow(state, space, request, decided, { row, nonce }, now);
   storeMessage(state, space, request, send, sender, row, nonce, now, decided, accepted > 0);
   storeRecipients(state, space, request, decided, row, now);
   if (accepted === 0) {
@@ -125,6 +137,24 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
   return { outcome: 'admitted', ...admission(row, nonce) };
 }
 
+/** Where the space has a draft: remembers on whom it would have decided otherwise. */
+function noteShadow(
+  state: WriterState,
+  space: Space,
+  request: AdmitRequest,
+  decided: readonly Decided[],
+  { row, nonce }: { row: number; nonce: number },
+  now: number,
+): void {
+  if (space.shadow === null) return;
+  const compared = decided.map(({ verdict, shadow }, i) => ({
+    email: request.recipients[i]!.email,
+    verdict,
+    shadow: shadow ?? verdict,
+  }));
+  noteCompared(state, space, publicId('msg', row, nonce), compared, now);
+}
+
 /** The whole verdict with every rule's answer; changes nothing. */
 export function check(state: WriterState, request: AdmitRequest): CheckAnswer {
   const space = state.spaces.get(spaceOf(request.principal.tenantNo, request.principal.mode));
@@ -151,6 +181,7 @@ export function check(state: WriterState, request: AdmitRequest): CheckAnswer {
     engine: ENGINE,
     scopes: send.scopes,
     identityCap: decided[0]?.facts.identityCap ?? null,
+    probation: probationIn(decided[0]?.facts.quarantine ?? null),
     recipients: decided.map((one, i) => recipientVerdict(one, request.recipients[i]!.email, null)),
     traces: decided.map(({ recipient, facts }) => trace(send, recipient, facts, space.policy)),
   };
@@ -198,7 +229,7 @@ function duplicateFact(state: WriterState, used: UsedKey): Facts['duplicate'] {
 
 type Sender = { identity: IdentityRow | null; from: { email: string; name: string | null } };
 
-function resolveSender(
+export function resolveSender(
   state: WriterState,
   space: Space,
   request: AdmitRequest,
@@ -237,7 +268,7 @@ function onlyActive(space: Space): IdentityRow | null {
   return found;
 }
 
-function sendOf(space: Space, request: AdmitRequest, identity: IdentityRow | null): Send {
+export function sendOf(space: Space, request: AdmitRequest, identity: IdentityRow | null): Send {
   space.identity = identity;
   return {
     kind: request.kind,
@@ -279,7 +310,12 @@ function decideAll(
     const sized = stored ? { ...send, contentSize: 0 } : send;
     const facts = look({ view: space, policy, send: sized, recipient, now, counted, duplicate });
     const verdict = decide(send, recipient, facts, policy);
-    decided.push({ recipient, facts, verdict, standing: null });
+    const shadow =
+      space.shadow === null || !consume
+        ? null
+        : decideBeside({ view: space, policy: space.shadow.policy, send: sized, recipient, now, counted, duplicate });
+    decided.push({ recipient, facts, verdict, standing: null, shadow: shadow?.verdict ?? null });
+    if (shadow !== null) countShadow(state, shadow, verdict, now);
     if (verdict.verdict === 'block') continue;
     const changes = changesOf(space, send, recipient, facts, verdict, counted);
     const size = stored ? 0 : send.contentSize;
@@ -301,7 +337,7 @@ function changesOf(
   verdict: Verdict,
   counted: Counted,
 ): Change[] {
-  const policy = withIdentityCap(space.policy, facts.identityCap);
+  const policy = adapted(space.policy, adaptingIn(facts));
   return countDeparture(space, policy, send, recipient, verdict.departAt, facts.now, counted);
 }
 
@@ -321,7 +357,7 @@ function count(
   changes: readonly Change[],
   size: number,
 ): void {
-  const policy = withIdentityCap(space.policy, facts.identityCap);
+  const policy = adapted(space.policy, adaptingIn(facts));
   for (const change of changes) state.ledger.apply(change, Math.floor(facts.now / 1000));
   if (facts.account.credits !== null) state.ledger.addGauge(space.tenantEntry(), CREDITS, -1);
   state.ledger.addGauge(space.tenantEntry(), STORAGE, size);
@@ -457,7 +493,7 @@ function storeRecipients(
     const recipient = request.recipients[i]!;
     const blocked = verdict.verdict === 'block';
     const scheduled = verdict.verdict === 'schedule';
-    const due = blocked ? null : verdict.departAt;
+    const due = blocked ? null : scheduled ? verdict.departAt : dueNow(state, space, row + i, now);
     state.recipients.add(
       row + i,
       row,
@@ -473,8 +509,13 @@ function storeRecipients(
       packFacts(facts, state.packer),
       storedVerdict(verdict, standing),
     );
-    if (due !== null && due < space.nextDue) space.nextDue = due;
+    if (due !== null && due !== AT_ONCE && due < space.nextDue) space.nextDue = due;
     state.emitNumber(space, blocked ? EVENT_BLOCKED : scheduled ? EVENT_SCHEDULED : EVENT_ACCEPTED, now, row + i, null);
     state.tallyHour(space, hour, blocked ? (verdict.reasons[0]?.code ?? 'blocked') : 'accepted', 1);
   });
+}
+
+/** The `due` of what leaves at once. In test mode it is a time, since its clock may stand still. */
+function dueNow(state: WriterState, space: Space, row: number, now: number): number {
+  return modeOf(space.no) === 'live' && state.fresh.add(space.no, row) ? AT_ONCE : now;
 }

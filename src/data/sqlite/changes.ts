@@ -13,10 +13,10 @@ import {
   stateNumber,
 } from '../../core/states.ts';
 import { decide } from '../../policy/decide.ts';
-import { withIdentityCap } from '../../policy/document.ts';
 import type { Facts } from '../../policy/facts.ts';
 import { type Change, type Counted, countDeparture, stateOf } from '../../policy/ledger.ts';
 import { look } from '../../policy/look.ts';
+import { adapted, adaptingIn } from '../../policy/probation.ts';
 import type { Send } from '../../policy/send.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import type {
@@ -140,7 +140,7 @@ function movePlaces(
     const decision = decideAgain(state, found, row, { sendAt, settled: true, counted: moved ? counted : null });
     decisions.push({ email: row.email, key: row.key ?? row.email, verdict: decision.verdict, row });
     if (decision.verdict.verdict === 'block') continue;
-    const policy = withIdentityCap(space.policy, decision.facts.identityCap);
+    const policy = adapted(space.policy, adaptingIn(decision.facts));
     const recipient = sendRecipientOf(row, decision.facts);
     const already = moved ? counted : allCounted(space, decision.send, row);
     const changes = countDeparture(

@@ -15,6 +15,7 @@ import { BODY_BLOB, BODY_JSON, BODY_ZSTD } from './admit.ts';
 import { unpackBody } from './bodies.ts';
 import { closeWith } from './closing.ts';
 import { isExpired, mayLeave } from './departure.ts';
+import { AT_ONCE } from './fresh-rows.ts';
 import {
   moveTo,
   type QueueRow,
@@ -24,7 +25,7 @@ import {
   SENDING,
   SUSPECT_DEATHS,
 } from './queue-rows.ts';
-import { publicId } from './row-id.ts';
+import { publicId, rowTime } from './row-id.ts';
 import { clearSuspect, MOST_DEATHS, setAside, settleUncertain } from './settle.ts';
 import { modeOf, REAL_TIME, type Space } from './spaces.ts';
 import type { MessageRow } from './stored.ts';
@@ -72,10 +73,15 @@ export function claim(state: WriterState, input: { most: number; live: boolean }
 function waitingSpaces(state: WriterState, live: boolean): Space[] {
   const waiting: Space[] = [];
   for (const space of state.spaces.all()) {
-    if (space.nextDue > space.now(state.realNow) && space.nextClaimEnd > state.realNow) continue;
+    if (!isWaiting(state, space)) continue;
     if (live || modeOf(space.no) === 'test') waiting.push(space);
   }
   return waiting.sort((a, b) => a.servedIn - b.servedIn);
+}
+
+function isWaiting(state: WriterState, space: Space): boolean {
+  if (state.fresh.has(space.no) || space.nextClaimEnd <= state.realNow) return true;
+  return space.nextDue <= space.now(state.realNow);
 }
 
 function claimOf(
@@ -87,9 +93,11 @@ function claimOf(
 ): void {
   const now = space.now(state.realNow);
   const sql = queueStatements(state.db);
-  if (space.nextClaimEnd <= state.realNow) sql.endClaims.run(space.no, REAL_TIME, REAL_TIME + state.realNow);
-  const rows = sql.due.all({ space: space.no, lone: state.suspect ?? 0, now, most }) as unknown as QueueRow[];
-  for (const row of rows) {
+  if (space.nextClaimEnd <= state.realNow) {
+    sql.endClaims.run(space.no, REAL_TIME, REAL_TIME + state.realNow);
+    space.nextDue = 0;
+  }
+  for (const row of dueRows(state, space, now, most)) {
     const one = takeOrFail(state, space, row, messages, now);
     if (one !== null) claimed.push(one);
   }
@@ -98,6 +106,32 @@ function claimOf(
   if (space.frozenAt !== null) space.nextClaimEnd = state.spaces.claimEnd(space.no);
   state.claims += 1;
   space.servedIn = state.claims;
+}
+
+/** What is due in a space, oldest first: what has a time, and what waits since it arrived. */
+function dueRows(state: WriterState, space: Space, now: number, most: number): QueueRow[] {
+  const sql = queueStatements(state.db);
+  const due: QueueRow[] = [];
+  if (space.nextDue <= now) {
+    const timed = sql.due.all({ space: space.no, lone: state.suspect ?? 0, now, most }) as unknown as QueueRow[];
+    for (const row of timed) {
+      takeFresh(state, space, row.due!, most, due);
+      if (due.length === most) return due;
+      due.push(row);
+    }
+  }
+  takeFresh(state, space, Number.POSITIVE_INFINITY, most, due);
+  return due;
+}
+
+/** Takes what arrived until `until`. What was cancelled or given another time meanwhile is passed over. */
+function takeFresh(state: WriterState, space: Space, until: number, most: number, due: QueueRow[]): void {
+  for (let first = state.fresh.first(space.no); first !== null; first = state.fresh.first(space.no)) {
+    if (due.length === most || rowTime(first) > until) return;
+    state.fresh.shift(space.no);
+    const row = queueRow(state.db, first);
+    if (row !== null && row.due === AT_ONCE) due.push(row);
+  }
 }
 
 /** Read and unpacked once for all its recipients in the same claim. */
@@ -234,6 +268,7 @@ export function mark(state: WriterState, { recipient, token }: ClaimRef): boolea
 /** When the relay should ask again: milliseconds from now, 0 for at once, null when nothing waits. */
 export function dueIn(state: WriterState): number | null {
   if (state.platformPause !== null) return null;
+  if (state.fresh.size > 0) return 0;
   let soonest = Number.POSITIVE_INFINITY;
   for (const space of state.spaces.all()) {
     const wait = space.nextDue - space.now(state.realNow);
@@ -249,7 +284,7 @@ export function dueIn(state: WriterState): number | null {
 export function releaseDeadClaims(state: WriterState): void {
   // By the index of the queue: the whole table would be read for the few that were on their way.
   const result = state.db
-    .prepare('UPDATE recipient INDEXED BY recipient_due SET due = 0 WHERE state = ? AND due IS NOT NULL')
+    .prepare('UPDATE recipient INDEXED BY recipient_due SET due = 0 WHERE state = ? AND due >= 0')
     .run(SENDING);
   if (Number(result.changes) > 0) state.spaces.forgetAll();
 }

@@ -11,6 +11,7 @@ import { MESSAGES_READS } from './messages-reads.ts';
 import { NOTICE_READS } from './notices-reads.ts';
 import { QUEUE_READS } from './queue-reads.ts';
 import { keyOf, tenantOf } from './rows.ts';
+import { SHADOW_READS } from './shadow-reads.ts';
 import { spaceOf } from './spaces.ts';
 import { KEY_SELECT } from './tenants.ts';
 import { testClock } from './test-clock-reads.ts';
@@ -32,6 +33,7 @@ export const READER_CALLS: Calls = {
   ...CONTACT_READS,
   ...NOTICE_READS,
   ...INCIDENT_READS,
+  ...SHADOW_READS,
   keyByPrefix(db, { prefix }) {
     const row = db.prepare(`${KEY_SELECT} WHERE k.prefix = ?`).get(prefix);
     return row === undefined ? null : keyOf(row);

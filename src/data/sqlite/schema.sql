@@ -280,11 +280,35 @@ CREATE TABLE recipient (
   verdict TEXT
 );
 
-CREATE INDEX recipient_due ON recipient (space, due) WHERE due IS NOT NULL;
+CREATE INDEX recipient_due ON recipient (space, due) WHERE due >= 0;
+
+CREATE INDEX recipient_fresh ON recipient (id, space) WHERE due < 0;
 
 CREATE TABLE setting (
   name TEXT PRIMARY KEY,
   value TEXT NOT NULL
+);
+
+CREATE TABLE shadow_difference (
+  no INTEGER PRIMARY KEY,
+  space INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  message TEXT NOT NULL,
+  email TEXT NOT NULL,
+  policy INTEGER NOT NULL,
+  shadow INTEGER NOT NULL,
+  decided TEXT NOT NULL,
+  shadowed TEXT NOT NULL
+);
+
+CREATE INDEX shadow_difference_space ON shadow_difference (space, no);
+
+CREATE TABLE shadow_policy (
+  space INTEGER PRIMARY KEY,
+  document TEXT NOT NULL,
+  author TEXT NOT NULL,
+  note TEXT,
+  since INTEGER NOT NULL
 );
 
 CREATE TABLE suppression (

@@ -2,10 +2,12 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { RECIPIENT_STATES } from '../../core/states.ts';
 import { type Facts, unpackFacts } from '../../policy/facts.ts';
+import { probationIn } from '../../policy/facts-quarantine.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
 import type { Admission, RecipientKind, StoredMessage, StoredRecipient } from '../store.ts';
 import { type Archived, archivesOf } from './archives.ts';
 import { prepared } from './database.ts';
+import { AT_ONCE } from './fresh-rows.ts';
 import { publicId } from './row-id.ts';
 import { tenantNoOf } from './spaces.ts';
 import { verdictsOf } from './verdicts.ts';
@@ -155,6 +157,7 @@ export function readAdmission(db: DatabaseSync, row: number): Admission | null {
     engine: recipients[0] === undefined ? 0 : (factsOf(recipients[0])?.engine ?? 0),
     scopes: scopesOf(db, message),
     identityCap: recipients[0] === undefined ? null : (factsOf(recipients[0])?.identityCap ?? null),
+    probation: probationIn((recipients[0] && factsOf(recipients[0])?.quarantine) ?? null),
     recipients: recipients.map((recipient) => {
       const { first, standing } = verdictsOf(recipient);
       const id = publicId('rcp', recipient.id, message.nonce);
@@ -204,13 +207,18 @@ function storedRecipient(row: RecipientRow, nonce: number): StoredRecipient {
     kind: KINDS[row.kind]!,
     state: RECIPIENT_STATES[row.state]!,
     departAt: row.depart_at,
-    // While it is being sent, the row holds the end of the claim.
-    nextAttemptAt: RECIPIENT_STATES[row.state] === 'sending' ? null : row.due,
+    nextAttemptAt: nextAttemptAt(row),
     attempts: row.attempts,
     possibleDuplicate: row.possible_duplicate === 1,
     closedAt: row.closed_at,
     ...verdictPartsOf(row),
   };
+}
+
+/** While it is being sent, the row holds the end of the claim. */
+function nextAttemptAt({ state, due, depart_at }: RecipientRow): number | null {
+  if (RECIPIENT_STATES[state] === 'sending') return null;
+  return due === AT_ONCE ? depart_at : due;
 }
 
 function verdictPartsOf(row: RecipientRow): Pick<StoredRecipient, 'verdict' | 'later'> {

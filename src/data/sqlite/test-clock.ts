@@ -42,7 +42,7 @@ function earliestStart(state: WriterState, space: Space): number {
 /** Workers hold their claims for a minute of real time, however far the clock moves meanwhile. */
 function keepClaims(state: WriterState, space: Space, now: number): void {
   state.db
-    .prepare('UPDATE recipient SET due = due + ? WHERE space = ? AND due > ? AND due <= ? AND state = ?')
+    .prepare('UPDATE recipient SET due = due + ? WHERE space = ? AND due >= 0 AND due > ? AND due <= ? AND state = ?')
     .run(REAL_TIME, space.no, now, now + CLAIM_MS, stateNumber('sending'));
 }
 
@@ -82,6 +82,7 @@ const EMPTYING = [
   'DELETE FROM tally WHERE space = :space',
   'DELETE FROM notice_copy WHERE notice IN (SELECT no FROM notice WHERE space = :space)',
   'DELETE FROM notice WHERE space = :space',
+  'DELETE FROM shadow_difference WHERE space = :space',
 ];
 
 function empty(state: WriterState, no: number): void {

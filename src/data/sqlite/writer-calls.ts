@@ -13,10 +13,12 @@ import { IDENTITY_WRITES } from './identities.ts';
 import { INCIDENT_WRITES } from './incidents.ts';
 import { KEY_WRITES } from './keys.ts';
 import { NOTICE_WRITES } from './notices.ts';
+import { planView } from './plan-view.ts';
 import { PLATFORM_WRITES } from './platform.ts';
 import { POLICY_WRITES, putPolicy } from './policies.ts';
 import { reportReturn } from './returns.ts';
 import { settle } from './settle.ts';
+import { SHADOW_WRITES } from './shadows.ts';
 import { simulateReturn } from './simulated-returns.ts';
 import { importSuppressions } from './suppression-import.ts';
 import { sweep } from './sweeps.ts';
@@ -35,6 +37,7 @@ type Calls = {
 export const DECIDING_CALLS: ReadonlySet<string> = new Set([
   'admit',
   'check',
+  'planView',
   'claim',
   'rescheduleMessage',
   'lookAgain',
@@ -50,6 +53,7 @@ export const RECORDING_CALLS: ReadonlySet<string> = new Set([
   'capture',
   'settleNotice',
   'check',
+  'planView',
   'headroom',
   'dueIn',
   'sweep',
@@ -58,6 +62,7 @@ export const RECORDING_CALLS: ReadonlySet<string> = new Set([
 export const WRITER_CALLS: Calls = {
   admit,
   check,
+  planView,
   headroom,
   claim,
   renew,
@@ -91,6 +96,7 @@ export const WRITER_CALLS: Calls = {
   ...PLATFORM_WRITES,
   ...INCIDENT_WRITES,
   ...POLICY_WRITES,
+  ...SHADOW_WRITES,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
     return null;

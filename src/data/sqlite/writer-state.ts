@@ -5,6 +5,7 @@ import { PackWriter } from '../../core/pack.ts';
 import type { PlatformPause } from '../port/platform.ts';
 import { type Archives, openArchives } from './archives.ts';
 import { BulkInsert } from './database.ts';
+import { FreshRows } from './fresh-rows.ts';
 import type { KeyIndexBounds } from './key-index.ts';
 import { HOUR_PREFIX, type LedgerBounds, LedgerCache } from './ledger-cache.ts';
 import { readPlatformPause } from './platform.ts';
@@ -26,6 +27,8 @@ export type WriterOptions = {
   reserveBytes?: number;
   ledger?: Partial<LedgerBounds>;
   keys?: Partial<KeyIndexBounds>;
+  /** Recipients due at once that are kept in memory. */
+  mostFresh?: number;
   /** A point at which the writer stops, for tests. */
   failpoint?: string | null;
 };
@@ -37,6 +40,7 @@ export class WriterState {
   readonly ledger: LedgerCache;
   readonly spaces: Spaces;
   readonly keys: UsedKeys;
+  readonly fresh: FreshRows;
   readonly packer = new PackWriter();
   readonly messages: BulkInsert;
   readonly recipients: BulkInsert;
@@ -69,6 +73,7 @@ export class WriterState {
     this.ledger = new LedgerCache(db, options.ledger);
     this.spaces = new Spaces(db, this.ledger);
     this.keys = new UsedKeys(db, options.keys);
+    this.fresh = new FreshRows(options.mostFresh);
     this.platformPause = readPlatformPause(db);
     this.messages = new BulkInsert(db, 'message', [
       'id',
@@ -120,8 +125,9 @@ export class WriterState {
 
   /** Spaces in which something waits must be known, since only known ones are asked for what is due. */
   private loadDue(): void {
-    const waiting = this.db.prepare('SELECT DISTINCT space FROM recipient WHERE due IS NOT NULL').all();
+    const waiting = this.db.prepare('SELECT DISTINCT space FROM recipient WHERE due >= 0').all();
     for (const { space } of waiting as { space: number }[]) this.spaces.get(space);
+    for (const space of this.fresh.load(this.db)) this.spaces.get(space);
     this.isDueKnown = true;
   }
 
@@ -214,6 +220,7 @@ export class WriterState {
     for (const rows of [this.messages, this.recipients, this.events, this.blobUses]) rows.clear();
     this.ledger.recover();
     this.keys.undo();
+    this.fresh.clear();
     this.spaces.clear();
     this.senders.clear();
     this.refusals.clear();

@@ -3,6 +3,7 @@
  * first that blocks is the primary reason. All of them run, and all that they find is kept.
  */
 import { accountPaused } from './account-paused.ts';
+import { accountQuarantined } from './account-quarantined.ts';
 import { accountSuspended } from './account-suspended.ts';
 import { cooldown } from './cooldown.ts';
 import { dailyQuotaExceeded } from './daily-quota-exceeded.ts';
@@ -27,6 +28,7 @@ import { trialExpired } from './trial-expired.ts';
 import { trialNotActivated } from './trial-not-activated.ts';
 
 export const RULES: readonly (readonly [name: string, rule: Rule])[] = [
+  ['account_quarantined', accountQuarantined],
   ['account_suspended', accountSuspended],
   ['account_paused', accountPaused],
   ['trial_not_activated', trialNotActivated],

@@ -177,7 +177,8 @@ CREATE TABLE message (
 );
 
 -- The recipient row is the queue entry: a state and a due time. Its number is its message's, plus its place.
--- `deaths`: how many of its claims in a row ended without a word.
+-- `deaths`: how many of its claims in a row ended without a word. `due`: a time, or -1 for what was accepted for now and waits
+-- since it arrived.
 CREATE TABLE recipient (
   id INTEGER PRIMARY KEY,
   message INTEGER NOT NULL,
@@ -198,7 +199,9 @@ CREATE TABLE recipient (
   facts BLOB,
   verdict TEXT
 );
-CREATE INDEX recipient_due ON recipient (space, due) WHERE due IS NOT NULL;
+CREATE INDEX recipient_due ON recipient (space, due) WHERE due >= 0;
+-- In order of arrival, so that an accept touches its last page alone; the space beside it, so that a start reads nothing else.
+CREATE INDEX recipient_fresh ON recipient (id, space) WHERE due < 0;
 
 CREATE TABLE event (
   id INTEGER PRIMARY KEY,
@@ -359,3 +362,24 @@ CREATE TABLE incident (
   replaced TEXT
 );
 CREATE INDEX incident_tenant ON incident (tenant, no);
+-- A draft that is decided beside the policy in force, and the recipients on which it would have decided otherwise.
+CREATE TABLE shadow_policy (
+  space INTEGER PRIMARY KEY,
+  document TEXT NOT NULL,
+  author TEXT NOT NULL,
+  note TEXT,
+  since INTEGER NOT NULL
+);
+
+CREATE TABLE shadow_difference (
+  no INTEGER PRIMARY KEY,
+  space INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  message TEXT NOT NULL,
+  email TEXT NOT NULL,
+  policy INTEGER NOT NULL,
+  shadow INTEGER NOT NULL,
+  decided TEXT NOT NULL,
+  shadowed TEXT NOT NULL
+);
+CREATE INDEX shadow_difference_space ON shadow_difference (space, no);
