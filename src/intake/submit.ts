@@ -3,6 +3,7 @@
  * door renders it in its caller's own words.
  */
 import { createHash } from 'node:crypto';
+import { addressTraits } from '../base/address-traits.ts';
 import { readDomain } from '../base/domain.ts';
 import type { Submission } from '../core/message.ts';
 import type { ReasonCode } from '../core/reasons.ts';
@@ -183,6 +184,7 @@ export class Intake {
           ? null
           : { key: submission.dedupeKey, fingerprint: print, block: submission.onDuplicate === 'block' },
       contentHash: null,
+      leaseToken: submission.leaseToken,
     };
     return { request, large };
   }
@@ -226,7 +228,8 @@ function recipientsOf(submission: Submission, mode: Principal['mode']): AdmitRec
   const recipients: AdmitRecipient[] = [];
   for (const kind of ['to', 'cc', 'bcc'] as const) {
     for (const { email, name, key, domain } of submission[kind]) {
-      recipients.push({ kind, email, name, key, domain, ...simulation(key, domain, mode) });
+      const traits = addressTraits(key, domain);
+      recipients.push({ kind, email, name, key, domain, ...simulation(key, domain, mode), traits });
     }
   }
   return recipients;
@@ -248,14 +251,15 @@ function simulation(
 }
 
 function metaOf(submission: Submission): string | null {
-  const { tags, metadata, threadId, purpose, dedupeKey } = submission;
-  if (tags.length === 0 && metadata.length === 0 && threadId === null && purpose === null && dedupeKey === null)
-    return null;
+  const { tags, metadata, threadId, purpose, dedupeKey, leaseToken } = submission;
+  const texts = [threadId, purpose, dedupeKey, leaseToken];
+  if (tags.length === 0 && metadata.length === 0 && texts.every((text) => text === null)) return null;
   return JSON.stringify({
     tags,
     metadata,
     thread_id: threadId,
     purpose,
     dedupe_key: dedupeKey,
+    ...(leaseToken === null ? {} : { lease_token: leaseToken }),
   });
 }

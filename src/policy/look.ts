@@ -1,7 +1,12 @@
 /** `look`: takes from the ledger every number that the rules need for one recipient, and nothing else. */
-import type { Limit, LimitScope, Policy } from './document.ts';
+import type { Limit, LimitScope, Policy, Warmup } from './document.ts';
 import type { AccountFacts, Facts, LimitFact } from './facts.ts';
+import { type ApprovalAsked, lookAtApproval } from './facts-approval.ts';
+import { lookBudget } from './facts-budget.ts';
+import { type ContactFacts, lookContact } from './facts-contact.ts';
+import { lookLease, lookLeaseAtDeparture } from './facts-lease.ts';
 import { probationIn, quarantineFacts } from './facts-quarantine.ts';
+import { lookWarmup, warmupAt } from './facts-warmup.ts';
 import {
   type ContactState,
   type Counters,
@@ -14,7 +19,17 @@ import {
 import { adapted } from './probation.ts';
 import type { Send, SendRecipient } from './send.ts';
 import { countAt, isLast, latestUpTo } from './series.ts';
-import { earliestPlace, emissionMicros, rateFreeAt, rateResetsAt, rateUsed, resetsAt, usedAt } from './windows.ts';
+import {
+  type CountedWindow,
+  earliestPlace,
+  emissionMicros,
+  rateFreeAt,
+  rateResetsAt,
+  rateUsed,
+  releasedAt,
+  resetsAt,
+  usedAt,
+} from './windows.ts';
 
 /** Version of the rules as code: with facts and policy it determines a verdict. Raise it when any rule changes. */
 export const ENGINE = 1;
@@ -29,6 +44,8 @@ export type LookInput = {
   /** Where and when the message counts already (unit `message`). */
   counted: ReadonlyMap<ScopeState, number>;
   duplicate: Facts['duplicate'];
+  /** The approval it may need; absent where none can be asked for. */
+  approval?: ApprovalAsked | null;
 };
 
 export function look(input: LookInput): Facts {
@@ -38,7 +55,8 @@ export function look(input: LookInput): Facts {
   const departAt = departureAskedFor(send, now);
   const contact = view.contact(recipient.key);
   const quarantine = quarantineFacts(view.quarantine, now);
-  const policy = adapted(input.policy, { identityCap, probation: probationIn(quarantine) });
+  const warmup = lookWarmup(view, input.policy, send, recipient, departAt);
+  const policy = adapted(input.policy, { identityCap, warmup, probation: probationIn(quarantine) });
   const counters = lookAtCounters(input, policy);
   return {
     engine: ENGINE,
@@ -57,7 +75,13 @@ export function look(input: LookInput): Facts {
     simulated: recipient.simulated,
     limits: counters.limits,
     place: counters.place,
+    contact: lookContact(view, policy, recipient, contact, departAt),
+    lease: lookLease(view, send, recipient, departAt),
+    budget: lookBudget(view, policy, send, departAt),
+    warmup,
     quarantine,
+    approval: lookAtApproval(input.approval, contact),
+    content: send.findings ?? null,
   };
 }
 
@@ -108,8 +132,10 @@ export function lookAtCounters(input: CountersInput, policy: Policy): Pick<Facts
  * The facts of the look at departure. What was counted, paid for or used up at acceptance is not asked for again: limits,
  * cooldown, credits, storage, dedupe keys.
  */
-export function lookAtDeparture(input: Pick<LookInput, 'view' | 'send' | 'recipient' | 'now'>): Facts {
-  const { view, send, recipient, now } = input;
+export function lookAtDeparture(
+  input: Pick<LookInput, 'view' | 'policy' | 'send' | 'recipient' | 'now' | 'approval'>,
+): Facts {
+  const { view, policy, send, recipient, now } = input;
   const hasIdentity = send.scopes.identity !== null;
   const contact = view.contact(recipient.key);
   return {
@@ -129,8 +155,19 @@ export function lookAtDeparture(input: Pick<LookInput, 'view' | 'send' | 'recipi
     simulated: recipient.simulated,
     limits: [],
     place: null,
+    contact: settled(lookContact(view, policy, recipient, contact, now)),
+    lease: lookLeaseAtDeparture(view, send, recipient, now),
+    budget: null,
+    warmup: null,
     quarantine: quarantineFacts(view.quarantine, now),
+    approval: lookAtApproval(input.approval, contact),
+    content: null,
   };
+}
+
+/** Silence was counted at acceptance, and so were the traits of the address looked at. */
+function settled(contact: ContactFacts | null): ContactFacts | null {
+  return contact === null ? null : { ...contact, role: null, isDisposable: false, suggestion: null, unanswered: 0 };
 }
 
 const NONE: Facts['suppressions'] = [];
@@ -192,9 +229,24 @@ function freeSecond(
   since: number,
 ): number | null {
   if (limit.window.kind === 'rate') return second;
-  const place = earliestPlace(seriesIn(state, limit.unit), limit.window, limit.max, 1, second, since);
+  const { warmup, window } = limit;
+  const series = seriesIn(state, limit.unit);
+  const place =
+    warmup === null
+      ? earliestPlace(series, window, limit.max, 1, second, since)
+      : warmupPlace(warmup, state, window, second);
   const countedAt = limit.unit === 'message' ? counted.get(state) : undefined;
   return countedAt === undefined ? place : Math.max(second, Math.min(place ?? countedAt, countedAt));
+}
+
+/** The places of a warm-up grow from day to day, and when it is over there is no end of them. */
+function warmupPlace(warmup: Warmup, state: ScopeState, window: CountedWindow, from: number): number {
+  let second = from;
+  for (;;) {
+    const today = warmupAt(warmup, state.firstAt, second);
+    if (today === null || usedAt(seriesIn(state, 'recipient'), window, second) < today.places) return second;
+    second = releasedAt(window, second);
+  }
 }
 
 function rateFact(

@@ -54,19 +54,43 @@ describe('retention by plan', () => {
     const plain = await newPrincipal(writer.store);
     const long = await onPlan('long', { retention_days: 150 });
     const tenants = [short, plain, long];
-    const ids = [];
+    const ids: string[] = [];
     for (const tenant of tenants) ids.push(await send(tenant));
     await deliverAll();
     const kept = async () => Promise.all(tenants.map((tenant, i) => isKept(tenant, ids[i]!)));
     const events = async () => Promise.all(tenants.map(async (tenant) => (await oldestSeq(tenant)) === 1));
     pass(19);
-    assert.deepEqual([await kept(), await events()], [[true, true, true], [true, true, true]]);
+    assert.deepEqual(
+      [await kept(), await events()],
+      [
+        [true, true, true],
+        [true, true, true],
+      ],
+    );
     pass(2);
-    assert.deepEqual([await kept(), await events()], [[false, true, true], [false, true, true]]);
+    assert.deepEqual(
+      [await kept(), await events()],
+      [
+        [false, true, true],
+        [false, true, true],
+      ],
+    );
     pass(76);
-    assert.deepEqual([await kept(), await events()], [[false, false, true], [false, false, true]]);
+    assert.deepEqual(
+      [await kept(), await events()],
+      [
+        [false, false, true],
+        [false, false, true],
+      ],
+    );
     pass(70);
-    assert.deepEqual([await kept(), await events()], [[false, false, false], [false, false, false]]);
+    assert.deepEqual(
+      [await kept(), await events()],
+      [
+        [false, false, false],
+        [false, false, false],
+      ],
+    );
     for (const tenant of tenants) {
       const page = await writer.store.events({ ...tenant, afterSeq: null, types: null, limit: 10 });
       assert.ok(page.newestSeq >= 3, 'numbers go on after what was forgotten');

@@ -2,6 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { EffectiveDocument } from '../../policy/document.ts';
 import type { StoreReads } from '../store.ts';
+import { APPROVAL_READS } from './approvals-reads.ts';
 import { captureReads } from './capture-reads.ts';
 import { CONTACT_READS } from './contacts-reads.ts';
 import { EVENTS_READS } from './events-reads.ts';
@@ -26,6 +27,7 @@ type Calls = {
 export const READER_CALLS: Calls = {
   ...captureReads,
   ...MESSAGES_READS,
+  ...APPROVAL_READS,
   ...EVENTS_READS,
   testClock,
   ...QUEUE_READS,

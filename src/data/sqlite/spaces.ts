@@ -14,8 +14,9 @@ import {
   type PolicyDocument,
 } from '../../policy/document.ts';
 import type { AccountFacts } from '../../policy/facts.ts';
+import type { ApprovalMode } from '../../policy/facts-approval.ts';
 import type { QuarantineStanding } from '../../policy/facts-quarantine.ts';
-import type { ContactState, LedgerView, ScopeState } from '../../policy/ledger.ts';
+import type { ContactState, LeaseState, LedgerView, ScopeState, Signal } from '../../policy/ledger.ts';
 import { effectiveDocument } from '../../policy/resolve.ts';
 import { compileShadow, countingFor, draftOver } from '../../policy/shadow.ts';
 import type { PlanDocument } from '../port/management.ts';
@@ -31,6 +32,9 @@ export const tenantNoOf = (space: number): number => Math.floor(space / 2);
 
 export const CREDITS = 'credits';
 export const STORAGE = 'storage';
+/** Whether a bad sign, and whether a reply, has ever come: gauges of the tenant's entry. */
+export const SIGNS = 'signs';
+export const REPLIES = 'replies';
 export const TENANT_KEY = '#tenant';
 const DAY_MS = 86_400_000;
 const FREEING_KEPT_MS = 60_000;
@@ -43,6 +47,7 @@ const MOST_POLICIES = 64;
 export const REAL_TIME = 2 ** 52;
 
 export type SpaceShadow = { policy: Policy; since: number };
+const NO_AGENTS: ReadonlyMap<string, ApprovalMode> = new Map();
 
 export class Space implements LedgerView {
   readonly no: number;
@@ -68,6 +73,10 @@ export class Space implements LedgerView {
   /** Where the clock stands still: the real time at which the next claim ends. */
   nextClaimEnd = Number.POSITIVE_INFINITY;
   quarantine: QuarantineStanding = null;
+  /** When the next approval that waits is over, as far as known. */
+  nextHoldEnd = Number.POSITIVE_INFINITY;
+  /** What agents of this tenant ask for, by name. */
+  readonly agentApprovals: ReadonlyMap<string, ApprovalMode>;
   /** Set for the decision at hand. */
   identity: IdentityRow | null = null;
   private readonly readFreeing: () => Freeing;
@@ -90,6 +99,7 @@ export class Space implements LedgerView {
       tiers: Readonly<Record<string, number>>;
       seq: number;
       frozenAt: number | null;
+      agentApprovals?: ReadonlyMap<string, ApprovalMode>;
     },
   ) {
     this.no = no;
@@ -104,6 +114,7 @@ export class Space implements LedgerView {
     this.tiers = parts.tiers;
     this.seq = parts.seq;
     this.frozenAt = parts.frozenAt;
+    this.agentApprovals = parts.agentApprovals ?? NO_AGENTS;
   }
 
   /** Milliseconds on this space's clock. Small steps back are bridged; a larger one somebody has accepted. */
@@ -150,6 +161,10 @@ export class Space implements LedgerView {
     return this.identity?.dailyCap ?? null;
   }
 
+  approvalsOfAgent(agent: string | null): ApprovalMode {
+    return agent === null ? 'none' : (this.agentApprovals.get(agent) ?? 'none');
+  }
+
   tenantEntry(): Entry {
     return this.cached(TENANT_KEY);
   }
@@ -164,6 +179,22 @@ export class Space implements LedgerView {
 
   domain(domain: string): ContactState {
     return this.cached(domainKey(domain));
+  }
+
+  get areRepliesVisible(): boolean {
+    return this.tenantEntry().gauges?.has(REPLIES) ?? false;
+  }
+
+  signals(signal: Signal): ScopeState | null {
+    return this.tenantEntry().gauges?.has(SIGNS) ? this.signalEntry(signal) : null;
+  }
+
+  signalEntry(signal: Signal): Entry {
+    return this.cached(`#signal:${signal}`);
+  }
+
+  lease(_contact: string): LeaseState | null {
+    return null;
   }
 
   private cached(key: string): Entry {
@@ -287,6 +318,7 @@ export class Spaces {
       frozenAt: clock?.now ?? null,
     });
     space.nextDue = due.due ?? Number.POSITIVE_INFINITY;
+    space.nextHoldEnd = this.holdEnd(no);
     space.lastNow = last?.at ?? 0;
     if (space.frozenAt !== null) space.nextClaimEnd = this.claimEnd(no);
     this.known.set(no, space);
@@ -300,6 +332,14 @@ export class Spaces {
       .get(no, REAL_TIME);
     const due = row?.['due'] as number | null;
     return due === null ? Number.POSITIVE_INFINITY : due - REAL_TIME;
+  }
+
+  /** When the first of the approvals that wait is over. */
+  holdEnd(no: number): number {
+    const row = this.db
+      .prepare("SELECT min(expires_at) AS at FROM approval WHERE space = ? AND state = 'pending'")
+      .get(no);
+    return (row?.['at'] as number | null) ?? Number.POSITIVE_INFINITY;
   }
 
   private plan(name: string | null): PlanParts {

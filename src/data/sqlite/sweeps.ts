@@ -7,6 +7,7 @@
  */
 import { eventNumber } from '../../core/events.ts';
 import type { Sweep, Swept } from '../port/sweeps.ts';
+import { expireApprovals } from './approvals.ts';
 import { type Archived, isoWeek, type WholeRow } from './archives.ts';
 import { forgetExpired, unusedBlobs } from './blob-use.ts';
 import { BODY_JSON, BODY_NONE, BODY_ZSTD, packBody } from './bodies.ts';
@@ -32,6 +33,7 @@ const COMPRESS_AFTER_MS = 60_000;
 const COMPRESS_FROM_OCTETS = 6 * 1024;
 
 const SLICE = {
+  holds: 100,
   archive: 24,
   events: 300,
   compressOctets: 256 * 1024,
@@ -52,6 +54,10 @@ export function sweep(state: WriterState, { kind }: { kind: Sweep }): Swept {
 const SLICES: Record<Sweep, (state: WriterState) => Swept> = {
   archive,
   compress,
+  holds(state) {
+    const count = expireApprovals(state, SLICE.holds);
+    return { count, more: count === SLICE.holds, unused: [] };
+  },
   events: forgetEvents,
   keys: forgetKeys,
   uploads,

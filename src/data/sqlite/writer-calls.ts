@@ -2,6 +2,7 @@
 import type { StoreWrites } from '../store.ts';
 import { ACCOUNT_WRITES } from './accounts.ts';
 import { admit, check } from './admit.ts';
+import { APPROVAL_WRITES } from './approvals.ts';
 import { putUpload, unusedBlobs } from './blob-use.ts';
 import { capture } from './captures.ts';
 import { CATALOG_WRITES } from './catalog.ts';
@@ -41,6 +42,7 @@ export const DECIDING_CALLS: ReadonlySet<string> = new Set([
   'claim',
   'rescheduleMessage',
   'lookAgain',
+  'decideApproval',
 ]);
 
 /** Calls that the platform's pause refuses. */
@@ -97,6 +99,7 @@ export const WRITER_CALLS: Calls = {
   ...INCIDENT_WRITES,
   ...POLICY_WRITES,
   ...SHADOW_WRITES,
+  ...APPROVAL_WRITES,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
     return null;
