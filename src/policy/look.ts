@@ -1,6 +1,6 @@
 /** `look`: takes from the ledger every number that the rules need for one recipient, and nothing else. */
 import type { Limit, LimitScope, Policy } from './document.ts';
-import type { Facts, LimitFact } from './facts.ts';
+import type { AccountFacts, Facts, LimitFact } from './facts.ts';
 import { type ApprovalAsked, lookAtApproval } from './facts-approval.ts';
 import { lookBudget } from './facts-budget.ts';
 import { type ContactFacts, lookContact } from './facts-contact.ts';
@@ -62,7 +62,7 @@ export function look(input: LookInput): Facts {
     engine: ENGINE,
     now,
     departAt,
-    account: view.account,
+    account: accountFacts(view, send.contentSize),
     identityState: hasIdentity ? view.identityState : null,
     identityHandle: hasIdentity ? view.identityHandle : null,
     identityCap,
@@ -90,6 +90,13 @@ export function departureAskedFor(send: Send, now: number): number {
 }
 
 export type CountersInput = Pick<LookInput, 'send' | 'recipient' | 'now' | 'counted'> & { view: Counters };
+
+/** The account, and where this message finds no room when there will be some: only then is that looked for. */
+function accountFacts(view: LedgerView, contentSize: number): AccountFacts {
+  const { account } = view;
+  const over = account.storageLimit === null ? 0 : account.storageUsed + contentSize - account.storageLimit;
+  return over > 0 ? { ...account, storageFreesAt: view.storageFreesAt?.(over) ?? null } : account;
+}
 
 /** The facts that follow from counters, under a policy with its identity's cap. */
 export function lookAtCounters(input: CountersInput, policy: Policy): Pick<Facts, 'lastSentAt' | 'limits' | 'place'> {

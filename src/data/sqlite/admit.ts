@@ -31,6 +31,7 @@ import type {
 } from '../store.ts';
 import { askedOfSend, bindingOf, FLAG_APPROVAL, requestApproval, sha256Of } from './approval-rows.ts';
 import { Assumed } from './assumed.ts';
+import { BODY_BLOB, BODY_JSON, BODY_NONE } from './bodies.ts';
 import { AT_ONCE } from './fresh-rows.ts';
 import { standingLimits } from './headroom.ts';
 import { newNonce, publicId } from './row-id.ts';
@@ -43,10 +44,6 @@ import { HOUR_MS, type WriterState } from './writer-state.ts';
 
 export const FLAG_MARKETING = 1;
 export const FLAG_DEFER = 2;
-export const BODY_NONE = 0;
-export const BODY_JSON = 1;
-export const BODY_ZSTD = 2;
-export const BODY_BLOB = 3;
 export const RECIPIENT_KINDS = ['to', 'cc', 'bcc'] as const;
 
 export const DEFAULT_EXPIRY_MS = 3 * 86_400_000;

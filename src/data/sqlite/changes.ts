@@ -26,8 +26,9 @@ import type {
   RecipientDecision,
   RescheduleAnswer,
 } from '../port/messages.ts';
-import { BODY_NONE, DEFAULT_EXPIRY_MS } from './admit.ts';
+import { DEFAULT_EXPIRY_MS } from './admit.ts';
 import { unusedBlobs } from './blob-use.ts';
+import { BODY_NONE } from './bodies.ts';
 import { closeWith } from './closing.ts';
 import { prepared } from './database.ts';
 import { sendAtDeparture } from './departure.ts';

@@ -11,9 +11,8 @@
  */
 import type { ClaimRef } from '../port/delivery.ts';
 import type { Claimed } from '../store.ts';
-import { BODY_BLOB, BODY_JSON, BODY_ZSTD } from './admit.ts';
 import { expireApprovals } from './approvals.ts';
-import { unpackBody } from './bodies.ts';
+import { BODY_BLOB, BODY_JSON, BODY_ZSTD, unpackBody } from './bodies.ts';
 import { closeWith } from './closing.ts';
 import { isExpired, mayLeave } from './departure.ts';
 import { AT_ONCE } from './fresh-rows.ts';

@@ -24,6 +24,7 @@ import type { IdentityRow, TenantRow } from '../store.ts';
 import { CLOCK_STEP_MS } from './clock.ts';
 import type { Entry, LedgerCache } from './ledger-cache.ts';
 import { identityOf, tenantOf } from './rows.ts';
+import { type Freeing, freedAt, freeing } from './storage-frees.ts';
 
 export const spaceOf = (tenantNo: number, mode: Mode): number => tenantNo * 2 + (mode === 'test' ? 1 : 0);
 export const modeOf = (space: number): Mode => (space % 2 === 1 ? 'test' : 'live');
@@ -35,6 +36,8 @@ export const STORAGE = 'storage';
 export const SIGNS = 'signs';
 export const REPLIES = 'replies';
 export const TENANT_KEY = '#tenant';
+const DAY_MS = 86_400_000;
+const FREEING_KEPT_MS = 60_000;
 const MOST_POLICIES = 64;
 
 /**
@@ -76,6 +79,8 @@ export class Space implements LedgerView {
   readonly agentApprovals: ReadonlyMap<string, ApprovalMode>;
   /** Set for the decision at hand. */
   identity: IdentityRow | null = null;
+  private readonly readFreeing: () => Freeing;
+  private freeing: { list: Freeing; used: number; until: number } | null = null;
   private readonly cache: LedgerCache;
   private readonly held = new Map<string, Entry>();
   private readonly holding: Set<Space>;
@@ -89,6 +94,7 @@ export class Space implements LedgerView {
       policy: Policy;
       shadow: SpaceShadow | null;
       storageLimit: number | null;
+      freeing: () => Freeing;
       identities: Map<string, IdentityRow>;
       tiers: Readonly<Record<string, number>>;
       seq: number;
@@ -103,6 +109,7 @@ export class Space implements LedgerView {
     this.policy = parts.policy;
     this.shadow = parts.shadow;
     this.storageLimit = parts.storageLimit;
+    this.readFreeing = parts.freeing;
     this.identities = parts.identities;
     this.tiers = parts.tiers;
     this.seq = parts.seq;
@@ -130,6 +137,16 @@ export class Space implements LedgerView {
       storageLimit: this.storageLimit,
       storageFreesAt: null,
     };
+  }
+
+  /** Looked for once a minute, however much is refused for it. On a clock that stands still nothing is freed by waiting. */
+  storageFreesAt(bytes: number): number | null {
+    if (this.frozenAt !== null) return null;
+    const used = this.tenantEntry().gauges?.get(STORAGE) ?? 0;
+    if (this.freeing === null || this.freeing.used !== used || this.freeing.until <= this.lastNow) {
+      this.freeing = { list: this.readFreeing(), used, until: this.lastNow + FREEING_KEPT_MS };
+    }
+    return freedAt(this.freeing.list, bytes);
   }
 
   get identityState(): IdentityRow['state'] | null {
@@ -196,7 +213,12 @@ export class Space implements LedgerView {
   }
 }
 
-type PlanParts = { limits: PolicyDocument; storageBytes: number | null; tiers: Readonly<Record<string, number>> };
+type PlanParts = {
+  limits: PolicyDocument;
+  storageBytes: number | null;
+  retentionMs: number | null;
+  tiers: Readonly<Record<string, number>>;
+};
 
 /** The smaller of two caps; null is none. */
 export function smallerCap(a: number | null, b: number | null): number | null {
@@ -289,6 +311,7 @@ export class Spaces {
       policy: countingFor(policy, shadow?.policy ?? null),
       shadow,
       storageLimit: plan.storageBytes,
+      freeing: () => freeing(this.db, no, plan.retentionMs),
       identities,
       tiers: plan.tiers,
       seq: Math.max(last?.seq ?? 0, Number(floor?.value ?? 0)),
@@ -324,11 +347,12 @@ export class Spaces {
       name === null
         ? undefined
         : (this.db.prepare('SELECT document FROM plan WHERE name = ?').get(name) as { document: string } | undefined);
-    if (row === undefined) return { limits: {}, storageBytes: null, tiers: {} };
+    if (row === undefined) return { limits: {}, storageBytes: null, retentionMs: null, tiers: {} };
     const document = JSON.parse(row.document) as PlanDocument;
     return {
       limits: document.limits === undefined ? {} : { limits: document.limits },
       storageBytes: document.storage_bytes ?? null,
+      retentionMs: document.retention_days == null ? null : document.retention_days * DAY_MS,
       // Without a prototype: a tier may be called "constructor".
       tiers: Object.assign(Object.create(null), document.tiers),
     };
