@@ -38,6 +38,8 @@ const send: Send = {
   sendAt: null,
   scopes: { tenant: 'ten_1', app: 'app_1', installation: 'ins_1', identity: 'idn_1', agent: null },
   contentSize: 2000,
+  template: null,
+  templateFacts: null,
 };
 
 type Figures = { decisions: number; lookMs: number; decideMs: number; applyMs: number; refused: number };

@@ -14,6 +14,7 @@ import { operatorPolicyRoutes } from './operator-policies.ts';
 import { planRoutes } from './plans.ts';
 import { policyRoutes } from './policies.ts';
 import { suppressionRoutes } from './suppressions.ts';
+import { templateRoutes } from './templates.ts';
 import { tenantKeyRoutes } from './tenant-keys.ts';
 import { tenantRoutes } from './tenants.ts';
 import { usageRoutes } from './usage.ts';
@@ -27,6 +28,7 @@ const RESOURCES = [
   identityRoutes,
   suppressionRoutes,
   contactRoutes,
+  templateRoutes,
   usageRoutes,
   auditRoutes,
   installationRoutes,

@@ -27,6 +27,7 @@ import type { ReturnsWrites } from './port/returns.ts';
 export type { LimitStanding, LimitState } from '../policy/headroom.ts';
 
 import type { SweepsWrites } from './port/sweeps.ts';
+import type { TemplatesReads, TemplatesWrites, TemplateUse } from './port/templates.ts';
 import type { TestClockReads, TestClockWrites } from './port/test-clock.ts';
 
 export class StoreFault extends Error {
@@ -92,6 +93,8 @@ export type AdmitRequest = {
   dedupe: { key: string; fingerprint: string; block: boolean } | null;
   /** SHA-256 of the canonical content: identical refusals are folded by it. Null where nobody has computed it yet. */
   contentHash: string | null;
+  /** What was done with the template that it names; null where it names none. */
+  template: TemplateUse | null;
 };
 
 export type RecipientVerdict = {
@@ -372,6 +375,7 @@ export interface StoreWrites
     MessagesWrites,
     ReturnsWrites,
     SweepsWrites,
+    TemplatesWrites,
     TestClockWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer>;
   /** Decides and changes nothing. */
@@ -417,6 +421,7 @@ export interface StoreReads
     MessagesReads,
     EventsReads,
     QueueReads,
+    TemplatesReads,
     TestClockReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;

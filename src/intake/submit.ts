@@ -9,7 +9,9 @@ import type { ReasonCode } from '../core/reasons.ts';
 import { REASONS } from '../core/reasons.ts';
 import { parseSimulatorAddress, SIMULATOR_DOMAIN } from '../core/simulator.ts';
 import type { Blobs } from '../data/blobs.ts';
+import type { TemplateUse } from '../data/port/templates.ts';
 import type { AdmitAnswer, AdmitRecipient, AdmitRequest, CheckAnswer, Principal, Store } from '../data/store.ts';
+import { Templates } from '../templates/templates.ts';
 import { attachmentIds } from './attachments.ts';
 import type { FieldError } from './field-errors.ts';
 import { fingerprint } from './fingerprint.ts';
@@ -46,7 +48,15 @@ export type Checked =
   | Exclude<Submitted, { outcome: 'answer' } | { outcome: 'in_progress' }>;
 
 type Reading =
-  | { ok: true; submission: Submission; files: { sha256: string; bytes: Uint8Array }[] }
+  | {
+      ok: true;
+      /** As it was sent: what tells whether two sends under one key are the same. */
+      sent: Submission;
+      /** As it is decided and stored: the same, unless a template was filled in. */
+      submission: Submission;
+      template: TemplateUse | null;
+      files: { sha256: string; bytes: Uint8Array }[];
+    }
   | { ok: false; result: Exclude<Submitted, { outcome: 'answer' }> };
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
@@ -54,12 +64,14 @@ const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes)
 export class Intake {
   private readonly store: Store;
   private readonly blobs: Blobs;
+  private readonly templates: Templates;
   /** Keys whose first request is still running. */
   private readonly running = new Map<string, Promise<void>>();
 
   constructor(store: Store, blobs: Blobs) {
     this.store = store;
     this.blobs = blobs;
+    this.templates = new Templates(store);
   }
 
   async submit(input: SubmitInput): Promise<Submitted> {
@@ -82,7 +94,7 @@ export class Intake {
   async check(input: SubmitInput): Promise<Checked> {
     const reading = await this.read(input);
     if (!reading.ok) return reading.result as Checked;
-    const { request } = this.request(input, reading.submission);
+    const { request } = this.request(input, reading);
     return { outcome: 'answer', answer: await this.store.check(request) };
   }
 
@@ -102,11 +114,37 @@ export class Intake {
     }
     const simulated = input.principal.mode === 'test' ? simulatedRequest(submission) : null;
     if (simulated !== null) return { ok: false, result: { outcome: 'simulated', code: simulated } };
-    return { ok: true, submission, files: reading.files };
+    return { ok: true, sent: submission, ...(await this.filledIn(input, submission)), files: reading.files };
+  }
+
+  /**
+   * The submission with its template filled in. What the caller gives itself stands in place of the template's; where the template
+   * cannot be filled in, the rules refuse the message.
+   */
+  private async filledIn(
+    { principal }: SubmitInput,
+    submission: Submission,
+  ): Promise<{ submission: Submission; template: TemplateUse | null }> {
+    const { template: asked, subject, text, html } = submission;
+    if (asked === null) return { submission, template: null };
+    const overrides = subject !== '' || text !== null || html !== null;
+    const { use, content, kind } = await this.templates.use(principal, asked, submission.kind, overrides);
+    if (content === null) return { submission: { ...submission, kind }, template: use };
+    const { id, version } = use.found!;
+    const filled = {
+      ...submission,
+      kind,
+      subject: subject === '' ? content.subject : subject,
+      text: text ?? (html === null ? content.text : null),
+      html: html ?? (text === null ? content.html : null),
+      // The content is whole now; the data may hold what need not be kept.
+      template: { id, version, data: {} },
+    };
+    return { submission: filled, template: use };
   }
 
   private async admit(input: SubmitInput, reading: Reading & { ok: true }): Promise<Submitted> {
-    const { request, large } = this.request(input, reading.submission);
+    const { request, large } = this.request(input, reading);
     const files = large === null ? reading.files : [...reading.files, large];
     const named = [...files, ...request.blobs].map(({ sha256: name }) => name);
     if (named.length === 0) return { outcome: 'answer', answer: await this.store.admit(request) };
@@ -129,13 +167,13 @@ export class Intake {
 
   private request(
     input: SubmitInput,
-    submission: Submission,
+    { sent, submission, template }: Reading & { ok: true },
   ): { request: AdmitRequest; large: { sha256: string; bytes: Uint8Array } | null } {
     const body = JSON.stringify(submission);
     const bodyBytes = Buffer.byteLength(body);
     const large = bodyBytes > INLINE_BYTES ? largeBody(body) : null;
     const keyed = input.idempotencyKey !== null || submission.dedupeKey !== null;
-    const print = keyed ? fingerprint(submission) : '';
+    const print = keyed ? fingerprint(sent) : '';
     const request: AdmitRequest = {
       principal: input.principal,
       requestId: input.requestId,
@@ -147,7 +185,7 @@ export class Intake {
       identity: submission.identity,
       from: submission.from === null ? null : { email: submission.from.email, name: submission.from.name },
       subject: submission.subject,
-      meta: metaOf(submission),
+      meta: metaOf(submission, template),
       recipients: recipientsOf(submission, input.principal.mode),
       body: large === null ? body : '',
       bodyBytes,
@@ -159,6 +197,7 @@ export class Intake {
           ? null
           : { key: submission.dedupeKey, fingerprint: print, block: submission.onDuplicate === 'block' },
       contentHash: null,
+      template,
     };
     return { request, large };
   }
@@ -223,15 +262,17 @@ function simulation(
   return { undeliverable: null, simulated: meaning.kind === 'blocked' ? meaning.code : null };
 }
 
-function metaOf(submission: Submission): string | null {
+function metaOf(submission: Submission, template: TemplateUse | null): string | null {
   const { tags, metadata, threadId, purpose, dedupeKey } = submission;
-  if (tags.length === 0 && metadata.length === 0 && threadId === null && purpose === null && dedupeKey === null)
-    return null;
+  const found = template?.found ?? null;
+  const hasLabels = threadId !== null || purpose !== null || dedupeKey !== null || found !== null;
+  if (tags.length === 0 && metadata.length === 0 && !hasLabels) return null;
   return JSON.stringify({
     tags,
     metadata,
     thread_id: threadId,
     purpose,
     dedupe_key: dedupeKey,
+    ...(found === null ? {} : { template: found }),
   });
 }

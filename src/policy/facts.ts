@@ -6,6 +6,7 @@
  * limits are as the window counts them (seconds; milliseconds for `rate`).
  */
 import { PackReader, type PackWriter } from '../core/pack.ts';
+import { packTemplate, type TemplateFacts, unpackTemplate } from './facts-template.ts';
 
 export const STANDINGS = [
   'active',
@@ -99,6 +100,8 @@ export type Facts = {
   limits: readonly LimitFact[];
   /** The earliest millisecond at which every limit has a place, where one is full and the caller would wait; else null. */
   place: number | null;
+  /** The template that the message was made from, or null. */
+  template: TemplateFacts | null;
 };
 
 const LAYOUT = 1;
@@ -146,6 +149,7 @@ export function packFacts(facts: Facts, writer: PackWriter): Uint8Array {
     w.uint(limit.units);
   }
   w.optional(facts.place);
+  packTemplate(w, facts.template);
   return w.bytes();
 }
 
@@ -210,5 +214,6 @@ export function unpackFacts(bytes: Uint8Array): Facts {
     simulated,
     limits,
     place: r.optional(),
+    template: unpackTemplate(r),
   };
 }

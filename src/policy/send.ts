@@ -1,5 +1,6 @@
 /** What a decision knows of a message and of one recipient, beside the facts. Plain data; stored with the message. */
 import type { MessageKind } from '../core/message.ts';
+import type { TemplateFacts } from './facts-template.ts';
 
 export type Send = {
   kind: MessageKind;
@@ -16,6 +17,10 @@ export type Send = {
   };
   /** Octets of content that are stored when the message is accepted. */
   contentSize: number;
+  /** Slug of the template that it was made from, or null. */
+  template: string | null;
+  /** What is known of that template when the message is decided on; null also where that is over. */
+  templateFacts: TemplateFacts | null;
 };
 
 export type SendRecipient = {

@@ -95,6 +95,7 @@ function request(more: Partial<AdmitRequest> = {}): AdmitRequest {
     idempotency: null,
     dedupe: null,
     contentHash: null,
+    template: null,
     ...more,
   };
 }

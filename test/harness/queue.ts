@@ -162,6 +162,7 @@ function request(principal: Principal, change: Partial<AdmitRequest> & { to?: st
     idempotency: null,
     dedupe: null,
     contentHash: null,
+    template: null,
     ...rest,
   };
 }

@@ -85,6 +85,7 @@ export function submission(principal: Principal, given: Given = {}): AdmitReques
     idempotency: null,
     dedupe: null,
     contentHash: null,
+    template: null,
     ...rest,
   };
 }

@@ -29,6 +29,8 @@ export function sendOf(changes: Partial<Omit<Send, 'scopes'>> & { scopes?: Parti
     onLimit: 'reject',
     sendAt: null,
     contentSize: 2000,
+    template: null,
+    templateFacts: null,
     ...changes,
     scopes: { tenant: 'ten_1', app: 'app_1', installation: 'ins_1', identity: 'idn_1', agent: null, ...changes.scopes },
   };
@@ -55,6 +57,7 @@ export function factsOf(changes: Partial<Omit<Facts, 'account'>> & { account?: P
     simulated: null,
     limits: [],
     place: null,
+    template: null,
     ...changes,
     account: { ...GOOD_STANDING, ...changes.account },
   };

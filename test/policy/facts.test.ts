@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { EIGHT_LIMITS } from '../../bench/rig/tenants.ts';
+import { LINT_NAMES } from '../../src/core/lints.ts';
 import { PackWriter } from '../../src/core/pack.ts';
 import {
   type Facts,
@@ -12,12 +13,36 @@ import {
   SUPPRESSION_REASONS,
   unpackFacts,
 } from '../../src/policy/facts.ts';
+import {
+  RENDER_PROBLEMS,
+  TEMPLATE_PARTS,
+  TEMPLATE_STATES,
+  type TemplateFacts,
+} from '../../src/policy/facts-template.ts';
 import { FREE, factsOf, NOW } from './deciding.ts';
 
 const time = fc.integer({ min: 0, max: 4e12 });
 const amount = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER - 1 });
 const perhaps = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(arbitrary, { nil: null });
 const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 });
+
+const template: fc.Arbitrary<TemplateFacts> = fc.record({
+  asked: text,
+  askedVersion: perhaps(amount),
+  found: perhaps(fc.record({ id: text, slug: text, version: amount, state: fc.constantFrom(...TEMPLATE_STATES) })),
+  overrides: fc.boolean(),
+  lints: fc.subarray([...LINT_NAMES]),
+  failure: perhaps(
+    fc.record({
+      problem: fc.constantFrom(...RENDER_PROBLEMS),
+      part: perhaps(fc.constantFrom(...TEMPLATE_PARTS)),
+      variable: perhaps(text),
+      line: perhaps(amount),
+      column: perhaps(amount),
+      message: text,
+    }),
+  ),
+});
 
 export const anyFacts: fc.Arbitrary<Facts> = fc
   .record({
@@ -53,6 +78,7 @@ export const anyFacts: fc.Arbitrary<Facts> = fc
     duplicate: perhaps(fc.record({ messageId: text, at: time, until: time })),
     undeliverable: perhaps(text),
     simulated: perhaps(text),
+    template: perhaps(template),
     limits: fc.array(
       fc.record({
         used: amount,

@@ -82,6 +82,7 @@ export function flattenRequest(request: AdmitRequest): Flat {
   }
   flat.push(blobs.length);
   for (const blob of blobs) flat.push(blob.sha256, blob.size);
+  flat.push(request.template === null ? null : JSON.stringify(request.template));
   return flat;
 }
 
@@ -132,6 +133,7 @@ export function readRequest(flat: Flat): AdmitRequest {
   }
   const blobs: AdmitRequest['blobs'] = [];
   for (let n = c.number(); n > 0; n -= 1) blobs.push({ sha256: c.text(), size: c.number() });
+  const template = c.textOrNull();
   return {
     principal,
     ...head,
@@ -146,6 +148,7 @@ export function readRequest(flat: Flat): AdmitRequest {
     idempotency: key === null ? null : { key, fingerprint: keyPrint ?? '' },
     dedupe: dedupe === null ? null : { key: dedupe, fingerprint: dedupePrint ?? '', block },
     contentHash,
+    template: template === null ? null : (JSON.parse(template) as AdmitRequest['template']),
   };
 }
 

@@ -30,6 +30,7 @@ import { standingLimits } from './headroom.ts';
 import { newNonce, publicId } from './row-id.ts';
 import { CREDITS, type Space, STORAGE, spaceOf } from './spaces.ts';
 import { readAdmission } from './stored.ts';
+import { templateFacts } from './templates.ts';
 import { KEY_DEDUPE, KEY_IDEMPOTENCY, type UsedKey } from './used-keys.ts';
 import { storedVerdict } from './verdicts.ts';
 import { HOUR_MS, type WriterState } from './writer-state.ts';
@@ -71,7 +72,7 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
   }
   const sender = resolveSender(state, space, request);
   if ('message' in sender) return { outcome: 'invalid', ...sender };
-  const send = sendOf(space, request, sender.identity);
+  const send = sendOf(state, space, request, sender.identity);
   const duplicate = deduped === null ? null : duplicateFact(state, deduped);
   const decided = decideAll(state, space, send, request, now, duplicate, true);
   const accepted = decided.filter(({ verdict }) => verdict.verdict !== 'block').length;
@@ -140,7 +141,7 @@ export function check(state: WriterState, request: AdmitRequest): CheckAnswer {
   );
   const blocks =
     deduped !== null && (request.dedupe?.block === true || deduped.fingerprint !== request.dedupe?.fingerprint);
-  const send = sendOf(space, request, sender.identity);
+  const send = sendOf(state, space, request, sender.identity);
   const decided = decideAll(state, space, send, request, now, blocks ? duplicateFact(state, deduped) : null, false);
   return {
     outcome: 'checked',
@@ -237,7 +238,7 @@ function onlyActive(space: Space): IdentityRow | null {
   return found;
 }
 
-function sendOf(space: Space, request: AdmitRequest, identity: IdentityRow | null): Send {
+function sendOf(state: WriterState, space: Space, request: AdmitRequest, identity: IdentityRow | null): Send {
   space.identity = identity;
   return {
     kind: request.kind,
@@ -251,6 +252,8 @@ function sendOf(space: Space, request: AdmitRequest, identity: IdentityRow | nul
       agent: request.agent,
     },
     contentSize: contentSize(request),
+    template: request.template?.found?.slug ?? null,
+    templateFacts: templateFacts(state, space, request.template),
   };
 }
 

@@ -12,7 +12,7 @@ import { closeWith } from './closing.ts';
 import { returnPlaces } from './places.ts';
 import { type QueueRow, queueStatements, SENDING } from './queue-rows.ts';
 import type { Space } from './spaces.ts';
-import { type MessageRow, scopesOf, sendRecipientOf } from './stored.ts';
+import { type MessageRow, scopesOf, sendRecipientOf, templateOf } from './stored.ts';
 import { withLater } from './verdicts.ts';
 import type { WriterState } from './writer-state.ts';
 
@@ -46,7 +46,15 @@ export function sendAtDeparture(state: WriterState, space: Space, message: Messa
     for (const identity of space.identities.values()) if (identity.no === message.identity) space.identity = identity;
   }
   const scopes = scopesOf(state.db, message);
-  return { kind: 'transactional', onLimit: 'reject', sendAt: null, scopes, contentSize: 0 };
+  return {
+    kind: 'transactional',
+    onLimit: 'reject',
+    sendAt: null,
+    scopes,
+    contentSize: 0,
+    template: templateOf(message),
+    templateFacts: null,
+  };
 }
 
 /** A scheduled recipient takes its place in the `rate` limits when it leaves; a full one makes it wait. */

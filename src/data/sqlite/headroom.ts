@@ -31,6 +31,8 @@ export function headroom(
       agent: null,
     },
     contentSize: 0,
+    template: null,
+    templateFacts: null,
   };
   const recipient: SendRecipient = {
     key: input.recipient?.key ?? '',

@@ -6,6 +6,7 @@ import type { Send, SendRecipient } from '../../policy/send.ts';
 import type { Admission, RecipientKind, StoredMessage, StoredRecipient } from '../store.ts';
 import { type Archived, archivesOf } from './archives.ts';
 import { prepared } from './database.ts';
+import type { StoredMeta } from './event-rows.ts';
 import { publicId } from './row-id.ts';
 import { tenantNoOf } from './spaces.ts';
 import { verdictsOf } from './verdicts.ts';
@@ -226,7 +227,15 @@ export function sendOfRow(db: DatabaseSync, message: MessageRow): Send {
     sendAt: message.send_at,
     scopes: scopesOf(db, message),
     contentSize: message.size,
+    template: templateOf(message),
+    templateFacts: null,
   };
+}
+
+/** Slug of the template that the message was made from; kept with its tags. */
+export function templateOf({ meta }: MessageRow): string | null {
+  if (meta === null || !meta.includes('"template"')) return null;
+  return (JSON.parse(meta) as StoredMeta).template?.slug ?? null;
 }
 
 export function sendRecipientOf(row: RecipientRow, facts: Facts | null): SendRecipient {

@@ -16,6 +16,7 @@ import { reportReturn } from './returns.ts';
 import { settle } from './settle.ts';
 import { simulateReturn } from './simulated-returns.ts';
 import { sweep } from './sweeps.ts';
+import { TEMPLATE_WRITES } from './templates.ts';
 import { createKey, createTenant, revokeKey } from './tenants.ts';
 import { endTestClock, moveTestClock, resetTestData } from './test-clock.ts';
 import type { WriterState } from './writer-state.ts';
@@ -79,6 +80,7 @@ export const WRITER_CALLS: Calls = {
   ...CATALOG_WRITES,
   ...KEY_WRITES,
   ...POLICY_WRITES,
+  ...TEMPLATE_WRITES,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
     return null;

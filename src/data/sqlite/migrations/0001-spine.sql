@@ -312,3 +312,34 @@ CREATE TABLE recalled (
 
 -- Numbers of the built-in defaults: one app everybody has.
 INSERT INTO app (no, id, name, created_at) VALUES (1, 'app_00000000000000000000000001', 'default', 0);
+
+-- Templates of a space. The content of a version never changes; a deleted template keeps its rows and frees its slug.
+CREATE TABLE template (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  slug TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  deleted_at INTEGER
+);
+CREATE UNIQUE INDEX template_slug ON template (space, slug) WHERE deleted_at IS NULL;
+
+CREATE TABLE template_version (
+  no INTEGER PRIMARY KEY,
+  template INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  html TEXT,
+  text TEXT,
+  variables TEXT NOT NULL,
+  state TEXT NOT NULL,
+  author TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  submitted_at INTEGER,
+  decided_at INTEGER,
+  decided_by TEXT,
+  note TEXT,
+  UNIQUE (template, version)
+);
