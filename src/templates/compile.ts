@@ -5,7 +5,7 @@
 import { LiquidError, type Template } from 'liquidjs';
 import type { TemplateSource } from '../data/port/templates.ts';
 import { type RenderFailure, TEMPLATE_PARTS, type TemplatePart } from '../policy/facts-template.ts';
-import { ENGINES, MOST_SOURCE } from './engine.ts';
+import { ENGINES, MOST_CONSTRUCTS, MOST_SOURCE } from './engine.ts';
 
 /** The link by which a recipient unsubscribes: known to every template, a link of its own for every recipient. */
 export const UNSUBSCRIBE_VARIABLE = 'unsubscribe_url';
@@ -32,7 +32,7 @@ export function compileTemplate(source: TemplateSource): Compilation {
     const text = source[part];
     if (text === null) continue;
     try {
-      if (text.length > MOST_SOURCE) throw new RangeError(`it has more than ${MOST_SOURCE} characters`);
+      checkSize(text);
       const parsed = ENGINES[part].parse(text);
       noteUses(parsed, part, uses);
       parts[part] = parsed;
@@ -41,6 +41,13 @@ export function compileTemplate(source: TemplateSource): Compilation {
     }
   }
   return faults.length === 0 ? { ok: true, compiled: { source, parts, uses } } : { ok: false, faults };
+}
+
+function checkSize(text: string): void {
+  if (text.length > MOST_SOURCE) throw new RangeError(`it has more than ${MOST_SOURCE} characters`);
+  if (text.split(/\{[{%]/, MOST_CONSTRUCTS + 2).length > MOST_CONSTRUCTS + 1) {
+    throw new RangeError(`it has more than ${MOST_CONSTRUCTS} outputs and tags`);
+  }
 }
 
 function noteUses(parsed: Template[], part: TemplatePart, uses: Map<string, Place[]>): void {
@@ -68,7 +75,10 @@ export function failureOf(fault: unknown, part: TemplatePart, otherwise: 'syntax
   if (cause instanceof RangeError && /call stack/.test(message)) {
     return { ...said, problem: 'syntax', message: 'it is nested too deeply' };
   }
-  if (cause instanceof RangeError || /limit exceeded$/.test(said.message)) return { ...said, problem: 'too_large' };
+  if (/limit exceeded$/.test(said.message)) {
+    return { ...said, problem: 'too_large', message: 'the result, or the work for it, goes beyond the bound' };
+  }
+  if (cause instanceof RangeError) return { ...said, problem: 'too_large' };
   if (cause instanceof Error && cause.name === 'BadSubject') return { ...said, problem: 'bad_subject' };
   return { ...said, problem: otherwise };
 }

@@ -2,11 +2,9 @@
  * The `date` filter, the same on every machine: times are UTC unless a zone is named, `now` is the time of the rendering, and
  * only written forms with one meaning are read.
  */
-import type { Context } from 'liquidjs';
 import { parseTime } from '../core/time.ts';
+import type { Filter } from './budget.ts';
 import { WrongValue } from './wrong-value.ts';
-
-type Filter = (this: { context: Context }, value: unknown, ...args: unknown[]) => unknown;
 
 /** Under this name the time of the rendering stands among the globals, in milliseconds. */
 export const NOW = '#now';

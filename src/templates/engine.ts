@@ -9,26 +9,16 @@
  * Absent on purpose: filters that draw lots, hash, or evaluate text, and the tags that load other templates. String searches
  * take short patterns only, since theirs is the one way to quadratic time.
  */
-import {
-  type Context,
-  defaultOperators,
-  type Emitter,
-  Liquid,
-  LiquidError,
-  RenderError,
-  type Template,
-} from 'liquidjs';
+import { type Context, type Emitter, Liquid, LiquidError, RenderError, type Template, Token } from 'liquidjs';
 import { hasControl } from '../base/text.ts';
-import { dateFilter } from './date-filter.ts';
+import { BUDGET, boundFilters, filterOf, NODE, OPERATORS, WITHIN_MS } from './budget.ts';
+import { lineAt, lineStartsOf } from './lines.ts';
 import { BadSubject, WrongValue } from './wrong-value.ts';
 
 /** Characters that one part of a template may have. */
-export const MOST_SOURCE = 262_144;
-/** Characters, nodes (16 each) and list members that one rendering may use up: about 2 million characters in the end. */
-const BUDGET = 4_000_000;
-const NODE = 16;
-const WITHIN_MS = 1000;
-const MOST_PATTERN = 1000;
+export const MOST_SOURCE = 131_072;
+/** Outputs and tags that one part may have: reading that many takes some 50 ms. */
+export const MOST_CONSTRUCTS = 5000;
 
 const TAGS = ['assign', 'break', 'capture', 'case', 'comment', 'continue', 'cycle', 'decrement', 'echo', 'for', 'if'];
 const MORE_TAGS = ['increment', '#', 'liquid', 'raw', 'unless'];
@@ -40,8 +30,6 @@ const FILTERS = new Set(
     'sum times truncate truncatewords uniq upcase url_decode url_encode where'
   ).split(' '),
 );
-
-type Filter = (this: { context: Context }, value: unknown, ...args: unknown[]) => unknown;
 
 /** Text as it comes out of `{{ … }}`. An object has none: printing one is a mistake in the template. */
 function textOf(value: unknown): string {
@@ -73,6 +61,7 @@ class Written implements Emitter {
 /** As the library's own, with the budget asked at every node. */
 function* renderTemplates(templates: Template[], context: Context, emitter?: Emitter): IterableIterator<unknown> {
   const written = emitter ?? new Written(context);
+  context.memoryLimit.use(NODE);
   for (const template of templates) {
     try {
       context.memoryLimit.use(NODE);
@@ -106,12 +95,6 @@ function subjectText(value: unknown): string {
   return text;
 }
 
-function checkPattern(pattern: unknown): void {
-  if (typeof pattern === 'string' && pattern.length > MOST_PATTERN) {
-    throw new WrongValue(`a text to look for has more than ${MOST_PATTERN} characters`);
-  }
-}
-
 function makeEngine(output: (value: unknown) => string, isHtml: boolean): Liquid {
   const liquid = new Liquid({
     fs: NO_FILES,
@@ -126,14 +109,13 @@ function makeEngine(output: (value: unknown) => string, isHtml: boolean): Liquid
     memoryLimit: BUDGET,
     renderLimit: WITHIN_MS,
     outputEscape: output,
-    operators: { ...defaultOperators, contains },
+    operators: OPERATORS,
   });
   liquid.renderer.renderTemplates = renderTemplates;
   const tags = new Set([...TAGS, ...MORE_TAGS]);
   for (const name of Object.keys(liquid.tags)) if (!tags.has(name)) delete liquid.tags[name];
   for (const name of Object.keys(liquid.filters)) if (!FILTERS.has(name)) liquid.unregisterFilter(name);
   boundFilters(liquid);
-  liquid.registerFilter('date', dateFilter(filterOf(liquid, 'date')));
   if (isHtml) escapeByThemselves(liquid);
   return liquid;
 }
@@ -146,43 +128,6 @@ const NO_FILES = {
   readFileSync: () => '',
   resolve: () => '',
 };
-
-function contains(left: unknown, right: unknown, context: Context) {
-  checkPattern(right);
-  if (typeof left === 'string') context.memoryLimit.use(left.length);
-  return (defaultOperators['contains'] as (left: unknown, right: unknown, context: Context) => boolean)(
-    left,
-    right,
-    context,
-  );
-}
-
-function filterOf(liquid: Liquid, name: string): Filter {
-  return liquid.filters[name] as unknown as Filter;
-}
-
-function boundFilters(liquid: Liquid): void {
-  for (const name of ['remove', 'remove_first', 'replace', 'replace_first', 'split']) {
-    const filter = filterOf(liquid, name);
-    liquid.registerFilter(name, function (this: { context: Context }, value: unknown, ...args: unknown[]) {
-      checkPattern(args[0]);
-      return filter.call(this, value, ...args);
-    });
-  }
-  // The one filter by which a list holds a long text many times over: its texts are paid for, so that sorting and comparing
-  // them later is bounded too.
-  const concat = filterOf(liquid, 'concat');
-  liquid.registerFilter('concat', function (this: { context: Context }, value: unknown, ...args: unknown[]) {
-    for (const list of [value, args[0]]) if (Array.isArray(list)) this.context.memoryLimit.use(weightOf(list));
-    return concat.call(this, value, ...args);
-  });
-}
-
-function weightOf(list: readonly unknown[]): number {
-  let weight = list.length;
-  for (const member of list) if (typeof member === 'string') weight += member.length;
-  return weight;
-}
 
 /** Filters that make HTML do the escaping themselves, so that `| escape` does not escape twice. */
 function escapeByThemselves(liquid: Liquid): void {
@@ -199,6 +144,22 @@ function escapeByThemselves(liquid: Liquid): void {
     },
   });
 }
+
+let positionsOf = '';
+let lineStarts: number[] = [];
+
+/**
+ * Line and column of a token, both from 1. The library walks the source anew for each one, which takes minutes where a source
+ * has tens of thousands; here the lines of the source at hand are found once.
+ */
+Token.prototype.getPosition = function (this: Token): [line: number, column: number] {
+  if (positionsOf !== this.input) {
+    positionsOf = this.input;
+    lineStarts = lineStartsOf(positionsOf);
+  }
+  const line = lineAt(lineStarts, this.begin);
+  return [line + 1, this.begin - lineStarts[line]! + 1];
+};
 
 export const ENGINES = {
   subject: makeEngine(subjectText, false),

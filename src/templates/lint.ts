@@ -10,6 +10,7 @@ import type { MessageKind } from '../core/message.ts';
 import { TEMPLATE_PARTS, type TemplatePart } from '../policy/facts-template.ts';
 import { type Compiled, type Place, UNSUBSCRIBE_VARIABLE } from './compile.ts';
 import { type Tag, tagsOf, textOnly, withoutLiquid } from './html-tags.ts';
+import { lineAt, lineStartsOf } from './lines.ts';
 import { carriedScheme, isLeading, isPlainHttp, linkFault } from './links.ts';
 import type { RenderedContent } from './render.ts';
 import { spamPhrases } from './spam-phrases.ts';
@@ -80,20 +81,12 @@ export function lintRendered(content: RenderedContent): LintFinding[] {
 function sheetOf(part: TemplatePart, source: string): Sheet {
   const tags = part === 'html' ? tagsOf(source) : [];
   const text = part === 'html' ? textOnly(source, tags) : withoutLiquid(source);
-  const lineStarts = [0];
-  for (let at = source.indexOf('\n'); at >= 0; at = source.indexOf('\n', at + 1)) lineStarts.push(at + 1);
-  return { part, source, tags, text, lineStarts };
+  return { part, source, tags, text, lineStarts: lineStartsOf(source) };
 }
 
 function placeIn({ part, lineStarts }: Sheet, at: number): Place {
-  let low = 0;
-  let high = lineStarts.length - 1;
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2);
-    if (lineStarts[middle]! <= at) low = middle;
-    else high = middle - 1;
-  }
-  return { part, line: low + 1, column: at - lineStarts[low]! + 1 };
+  const line = lineAt(lineStarts, at);
+  return { part, line: line + 1, column: at - lineStarts[line]! + 1 };
 }
 
 function lintVariables({ source, uses }: Compiled, found: Findings): void {
