@@ -1,5 +1,6 @@
 /** What a decision knows of a message and of one recipient, beside the facts. Plain data; stored with the message. */
 import type { MessageKind } from '../core/message.ts';
+import type { ContentFacts } from './facts-content.ts';
 import type { TemplateFacts } from './facts-template.ts';
 
 export type Send = {
@@ -17,10 +18,24 @@ export type Send = {
   };
   /** Octets of content that are stored when the message is accepted. */
   contentSize: number;
-  /** Slug of the template that it was made from, or null. */
-  template: string | null;
-  /** What is known of that template when the message is decided on; null also where that is over. */
-  templateFacts: TemplateFacts | null;
+  /** The token of the lease under which the message is sent, where one was given. */
+  leaseToken?: string | null;
+  /** What the scan of the content found; absent where nothing did. */
+  findings?: ContentFacts;
+  /** Slug of the template that the message was made from. */
+  template?: string | null;
+  /** What is known of that template when the message is decided on; absent also where that is over. */
+  templateFacts?: TemplateFacts | null;
+};
+
+/** What an address tells by itself; null where that is nothing. */
+export type AddressTraits = {
+  /** The role that the local part names, or null. */
+  role: string | null;
+  /** Its domain gives out addresses to be thrown away. */
+  isDisposable: boolean;
+  /** The address that may have been meant, or null. */
+  suggestion: string | null;
 };
 
 export type SendRecipient = {
@@ -31,4 +46,5 @@ export type SendRecipient = {
   undeliverable: string | null;
   /** The reason that a simulator address asks for, or null. */
   simulated: string | null;
+  traits?: AddressTraits | null;
 };

@@ -204,8 +204,6 @@ class Run {
         agent: step.agent,
       },
       contentSize: request.bodyBytes,
-      template: null,
-      templateFacts: null,
     };
     const decisions = this.ledger.admit(send, request.recipients, this.policy, now, 0);
     const departures = decisions.map(({ verdict }) => (verdict.verdict === 'block' ? now : verdict.departAt));

@@ -95,7 +95,6 @@ function request(more: Partial<AdmitRequest> = {}): AdmitRequest {
     idempotency: null,
     dedupe: null,
     contentHash: null,
-    template: null,
     ...more,
   };
 }

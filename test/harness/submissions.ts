@@ -85,7 +85,6 @@ export function submission(principal: Principal, given: Given = {}): AdmitReques
     idempotency: null,
     dedupe: null,
     contentHash: null,
-    template: null,
     ...rest,
   };
 }
