@@ -18,8 +18,6 @@ import type { Verdict } from '../../policy/verdict.ts';
 import type { ReplaceAnswer, ReplaceInput } from '../port/approvals.ts';
 import type { AdmitRecipient, AdmitRequest } from '../store.ts';
 import {
-  BODY_BLOB,
-  BODY_JSON,
   contentSize,
   DEFAULT_EXPIRY_MS,
   MOST_RECIPIENTS,
@@ -27,6 +25,7 @@ import {
   resolveSender,
   type Sender,
 } from './admit.ts';
+import { BODY_BLOB, BODY_JSON } from './bodies.ts';
 import {
   type ApprovalLine,
   approvalOf,
