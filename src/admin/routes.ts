@@ -13,6 +13,8 @@ import { meRoutes } from './me.ts';
 import { operatorPolicyRoutes } from './operator-policies.ts';
 import { planRoutes } from './plans.ts';
 import { policyRoutes } from './policies.ts';
+import { quarantineReviewRoutes } from './quarantines.ts';
+import { riskRoutes } from './risk.ts';
 import { suppressionRoutes } from './suppressions.ts';
 import { tenantKeyRoutes } from './tenant-keys.ts';
 import { tenantRoutes } from './tenants.ts';
@@ -24,6 +26,7 @@ const RESOURCES = [
   keyRoutes,
   policyRoutes,
   limitRoutes,
+  riskRoutes,
   identityRoutes,
   suppressionRoutes,
   contactRoutes,
@@ -34,6 +37,7 @@ const RESOURCES = [
   tenantKeyRoutes,
   operatorPolicyRoutes,
   planRoutes,
+  quarantineReviewRoutes,
   appRoutes,
 ];
 

@@ -22,6 +22,7 @@ import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
 import type { ManagementReads, ManagementWrites } from './port/management.ts';
 import type { MessagesReads, MessagesWrites } from './port/messages.ts';
 import type { PoliciesReads, PoliciesWrites } from './port/policies.ts';
+import type { QuarantineReads, QuarantineWrites, RiskStanding } from './port/quarantine.ts';
 import type { QueueReads } from './port/queue.ts';
 import type { ReturnsWrites } from './port/returns.ts';
 
@@ -116,7 +117,7 @@ export type RecipientVerdict = {
 /** A decision made on a recipient after the first one. */
 export type LaterVerdict = Verdict & {
   at: number;
-  cause: 'departure' | 'reschedule';
+  cause: 'departure' | 'reschedule' | 'release' | 'change';
   policyVersion: number;
 };
 
@@ -132,6 +133,8 @@ export type Admission = {
   identityCap: number | null;
   /** The account is on probation: its limits are reduced. */
   probation: ProbationFacts | null;
+  /** The risk score with this message; null where none is kept. */
+  risk: RiskStanding | null;
   recipients: RecipientVerdict[];
 };
 
@@ -373,6 +376,7 @@ export interface StoreWrites
     ContactsWrites,
     DeliveryWrites,
     MessagesWrites,
+    QuarantineWrites,
     ReturnsWrites,
     SweepsWrites,
     TestClockWrites {
@@ -384,7 +388,7 @@ export interface StoreWrites
     principal: Principal;
     identity: string | null;
     recipient: { key: string; domain: string } | null;
-  }): Promise<{ limits: LimitState[]; now: number; locale: string | null }>;
+  }): Promise<{ limits: LimitState[]; now: number; locale: string | null; risk: RiskStanding | null }>;
   /** Up to `most` due recipients, in turn from every space that has some. `live` false: of test spaces alone. */
   claim(input: { most: number; live: boolean }): Promise<Claimed[]>;
   /** Before the final dot: false when it must not be sent. */
@@ -419,6 +423,7 @@ export interface StoreReads
     CaptureReads,
     MessagesReads,
     EventsReads,
+    QuarantineReads,
     QueueReads,
     TestClockReads {
   /** The key with this public part, whatever its state. */

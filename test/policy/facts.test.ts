@@ -20,6 +20,7 @@ const amount = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER - 1 });
 const perhaps = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(arbitrary, { nil: null });
 const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 });
 
+const thousandths = fc.integer({ min: -1e9, max: 1e9 }).map((n) => n / 1000);
 const anyQuarantine: fc.Arbitrary<QuarantineFacts> = fc.oneof(
   fc.constant(null),
   fc.record({
@@ -34,9 +35,10 @@ const anyQuarantine: fc.Arbitrary<QuarantineFacts> = fc.oneof(
     byOperator: fc.boolean(),
     score: amount,
     threshold: amount,
-    signals: fc.array(fc.record({ name: text, value: amount, threshold: amount, contribution: amount }), {
-      maxLength: 4,
-    }),
+    signals: fc.array(
+      fc.record({ name: text, value: thousandths, threshold: thousandths, contribution: thousandths }),
+      { maxLength: 4 },
+    ),
     releaseAt: perhaps(time),
     note: fc.oneof(fc.constant(''), text),
   }),

@@ -4,6 +4,7 @@
  */
 import type { Mode } from '../../core/message.ts';
 import type { LimitFact } from '../../policy/facts.ts';
+import { RISK_LEVELS } from '../../policy/risk/score.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../../policy/verdict.ts';
 import type {
   Admission,
@@ -174,6 +175,8 @@ export function flattenAnswer(answer: AdmitAnswer): Flat {
   const { probation } = answer;
   flat.push(probation?.until ?? null);
   if (probation !== null) flat.push(probation.share, probation.baseline);
+  flat.push(answer.risk?.score ?? null);
+  if (answer.risk !== null) flat.push(RISK_LEVELS.indexOf(answer.risk.level), answer.risk.threshold);
   return flat;
 }
 
@@ -215,12 +218,15 @@ export function readAnswer(flat: Flat): AdmitAnswer {
     },
     identityCap: c.numberOrNull(),
     probation: null,
+    risk: null,
     recipients: [],
   };
   for (let n = c.number(); n > 0; n -= 1) admission.recipients.push(readVerdict(c));
   const until = c.numberOrNull();
   if (until !== null)
     admission.probation = { state: 'probation', until, share: c.number(), baseline: c.numberOrNull() };
+  const score = c.numberOrNull();
+  if (score !== null) admission.risk = { score, level: RISK_LEVELS[c.number()]!, threshold: c.number() };
   if (outcome === 'replayed') return { outcome, by: by as 'idempotency' | 'dedupe', ...admission };
   return { outcome, ...admission };
 }

@@ -28,6 +28,7 @@ import type {
   RecipientVerdict,
 } from '../store.ts';
 import { Assumed } from './assumed.ts';
+import { DEFAULT_EXPIRY_MS } from './expiry.ts';
 import { standingLimits } from './headroom.ts';
 import { newNonce, publicId } from './row-id.ts';
 import { CREDITS, type Space, STORAGE, spaceOf } from './spaces.ts';
@@ -44,7 +45,6 @@ export const BODY_ZSTD = 2;
 export const BODY_BLOB = 3;
 export const RECIPIENT_KINDS = ['to', 'cc', 'bcc'] as const;
 
-export const DEFAULT_EXPIRY_MS = 3 * 86_400_000;
 const DEDUPE_RETENTION_MS = 30 * 86_400_000;
 const REFUSAL_FOLD_MS = 60_000;
 

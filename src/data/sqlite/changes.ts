@@ -26,11 +26,12 @@ import type {
   RecipientDecision,
   RescheduleAnswer,
 } from '../port/messages.ts';
-import { BODY_NONE, DEFAULT_EXPIRY_MS } from './admit.ts';
+import { BODY_NONE } from './admit.ts';
 import { unusedBlobs } from './blob-use.ts';
 import { closeWith } from './closing.ts';
 import { prepared } from './database.ts';
 import { sendAtDeparture } from './departure.ts';
+import { DEFAULT_EXPIRY_MS } from './expiry.ts';
 import { findMessage } from './messages-reads.ts';
 import { applyAll, hasLeft, messageUnits, moveAlone, returned, returnPlaces } from './places.ts';
 import { type Space, STORAGE } from './spaces.ts';

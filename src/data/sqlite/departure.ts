@@ -10,6 +10,7 @@ import type { Send } from '../../policy/send.ts';
 import type { DecidedReason } from '../../policy/verdict.ts';
 import { closeWith } from './closing.ts';
 import { returnPlaces } from './places.ts';
+import { holdForQuarantine } from './quarantine-holds.ts';
 import { type QueueRow, queueStatements, SENDING } from './queue-rows.ts';
 import type { Space } from './spaces.ts';
 import { type MessageRow, scopesOf, sendRecipientOf } from './stored.ts';
@@ -22,6 +23,10 @@ export function mayLeave(state: WriterState, space: Space, row: QueueRow, messag
   const recipient = sendRecipientOf(row, null);
   const facts = lookAtDeparture({ view: space, send, recipient, now });
   const verdict = decide(send, recipient, facts, space.policy);
+  if (verdict.verdict === 'block' && isHeldBack(verdict.reasons)) {
+    holdForQuarantine(state, space, row, message, now);
+    return false;
+  }
   if (verdict.verdict === 'block') {
     block(state, space, row, message, verdict.reasons, now);
     return false;
@@ -29,6 +34,11 @@ export function mayLeave(state: WriterState, space: Space, row: QueueRow, messag
   const isFirstTry = row.state !== SENDING && row.attempts === 0;
   const wasScheduled = row.depart_at > message.created_at;
   return !(isFirstTry && wasScheduled) || takeRate(state, space, row, send, now);
+}
+
+/** What the quarantine alone stops waits for its end. */
+function isHeldBack(reasons: readonly DecidedReason[]): boolean {
+  return reasons.every(({ code }) => code === 'account_quarantined');
 }
 
 /** True, and the recipient closed, where its time is over. */

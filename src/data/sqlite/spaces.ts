@@ -17,10 +17,13 @@ import type { AccountFacts } from '../../policy/facts.ts';
 import type { QuarantineStanding } from '../../policy/facts-quarantine.ts';
 import type { ContactState, LedgerView, ScopeState } from '../../policy/ledger.ts';
 import { effectiveDocument } from '../../policy/resolve.ts';
+import type { RiskState } from '../../policy/risk/state.ts';
 import type { PlanDocument } from '../port/management.ts';
 import type { IdentityRow, TenantRow } from '../store.ts';
 import { CLOCK_STEP_MS } from './clock.ts';
 import type { Entry, LedgerCache } from './ledger-cache.ts';
+import { openQuarantine, standingOf } from './quarantine-standing.ts';
+import type { RiskStates } from './risk-states.ts';
 import { identityOf, tenantOf } from './rows.ts';
 
 export const spaceOf = (tenantNo: number, mode: Mode): number => tenantNo * 2 + (mode === 'test' ? 1 : 0);
@@ -63,12 +66,14 @@ export class Space implements LedgerView {
   /** Set for the decision at hand. */
   identity: IdentityRow | null = null;
   private readonly cache: LedgerCache;
+  private readonly risks: RiskStates;
   private readonly held = new Map<string, Entry>();
   private readonly holding: Set<Space>;
 
   constructor(
     no: number,
     cache: LedgerCache,
+    risks: RiskStates,
     holding: Set<Space>,
     parts: {
       tenant: TenantRow;
@@ -82,6 +87,7 @@ export class Space implements LedgerView {
   ) {
     this.no = no;
     this.cache = cache;
+    this.risks = risks;
     this.holding = holding;
     this.tenant = parts.tenant;
     this.policy = parts.policy;
@@ -112,6 +118,10 @@ export class Space implements LedgerView {
       storageLimit: this.storageLimit,
       storageFreesAt: null,
     };
+  }
+
+  get risk(): RiskState {
+    return this.risks.get(this.no, this.tenant);
   }
 
   get identityState(): IdentityRow['state'] | null {
@@ -177,10 +187,12 @@ export class Spaces {
   private readonly policies = new Map<number, Policy>();
   private readonly db: DatabaseSync;
   private readonly cache: LedgerCache;
+  private readonly risks: RiskStates;
 
-  constructor(db: DatabaseSync, cache: LedgerCache) {
+  constructor(db: DatabaseSync, cache: LedgerCache, risks: RiskStates) {
     this.db = db;
     this.cache = cache;
+    this.risks = risks;
   }
 
   get(no: number): Space {
@@ -246,7 +258,7 @@ export class Spaces {
       .get(no) as {
       due: number | null;
     };
-    const space = new Space(no, this.cache, this.holding, {
+    const space = new Space(no, this.cache, this.risks, this.holding, {
       tenant,
       policy: this.policyInForce(no, plan.limits),
       storageLimit: plan.storageBytes,
@@ -257,6 +269,7 @@ export class Spaces {
     });
     space.nextDue = due.due ?? Number.POSITIVE_INFINITY;
     space.lastNow = last?.at ?? 0;
+    space.quarantine = standingOf(openQuarantine(this.db, no));
     if (space.frozenAt !== null) space.nextClaimEnd = this.claimEnd(no);
     this.known.set(no, space);
     return space;

@@ -7,6 +7,7 @@ import type { Send, SendRecipient } from '../../policy/send.ts';
 import type { Admission, RecipientKind, StoredMessage, StoredRecipient } from '../store.ts';
 import { type Archived, archivesOf } from './archives.ts';
 import { prepared } from './database.ts';
+import { riskOfMessage } from './risk-shown.ts';
 import { publicId } from './row-id.ts';
 import { tenantNoOf } from './spaces.ts';
 import { verdictsOf } from './verdicts.ts';
@@ -148,19 +149,21 @@ export function readAdmission(db: DatabaseSync, row: number): Admission | null {
   const message = messageRow(db, row);
   if (message === null) return null;
   const recipients = recipientRows(db, row);
+  const facts = recipients.map(factsOf);
   return {
     messageId: publicId('msg', message.id, message.nonce),
     createdAt: message.created_at,
     requestId: message.request_id,
     policyVersion: message.policy,
-    engine: recipients[0] === undefined ? 0 : (factsOf(recipients[0])?.engine ?? 0),
+    engine: facts[0]?.engine ?? 0,
     scopes: scopesOf(db, message),
-    identityCap: recipients[0] === undefined ? null : (factsOf(recipients[0])?.identityCap ?? null),
-    probation: probationIn((recipients[0] && factsOf(recipients[0])?.quarantine) ?? null),
-    recipients: recipients.map((recipient) => {
+    identityCap: facts[0]?.identityCap ?? null,
+    probation: probationIn(facts[0]?.quarantine ?? null),
+    risk: riskOfMessage(facts),
+    recipients: recipients.map((recipient, i) => {
       const { first, standing } = verdictsOf(recipient);
       const id = publicId('rcp', recipient.id, message.nonce);
-      const limits = factsOf(recipient)?.limits ?? [];
+      const limits = facts[i]?.limits ?? [];
       return { id, email: recipient.email, key: recipient.key ?? recipient.email, ...first, limits, standing };
     }),
   };

@@ -15,6 +15,7 @@ import { packBody } from './bodies.ts';
 import { dropCaptures } from './captures.ts';
 import { prepared } from './database.ts';
 import { oldEvents } from './old-events.ts';
+import { sweepQuarantines } from './quarantine-calls.ts';
 import { firstRowOf, rowTime } from './row-id.ts';
 import { STORAGE } from './spaces.ts';
 import { HOUR_MS, type WriterState } from './writer-state.ts';
@@ -66,6 +67,7 @@ const SLICES: Record<Sweep, (state: WriterState) => Swept> = {
     const left = state.ledger.flushIdle();
     return { count: 0, more: left > 0, unused: [] };
   },
+  quarantines: (state) => ({ ...sweepQuarantines(state), unused: [] }),
 };
 
 /** A place that a sweep has reached: a number kept with the settings. */

@@ -12,6 +12,7 @@ import { headroom } from './headroom.ts';
 import { IDENTITY_WRITES } from './identities.ts';
 import { KEY_WRITES } from './keys.ts';
 import { POLICY_WRITES, putPolicy } from './policies.ts';
+import { QUARANTINE_WRITES } from './quarantine-calls.ts';
 import { reportReturn } from './returns.ts';
 import { settle } from './settle.ts';
 import { simulateReturn } from './simulated-returns.ts';
@@ -79,6 +80,7 @@ export const WRITER_CALLS: Calls = {
   ...CATALOG_WRITES,
   ...KEY_WRITES,
   ...POLICY_WRITES,
+  ...QUARANTINE_WRITES,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
     return null;

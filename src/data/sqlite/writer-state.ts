@@ -7,6 +7,7 @@ import { BulkInsert } from './database.ts';
 import type { KeyIndexBounds } from './key-index.ts';
 import { HOUR_PREFIX, type LedgerBounds, LedgerCache } from './ledger-cache.ts';
 import { firstRowOf } from './row-id.ts';
+import { RiskStates } from './risk-states.ts';
 import { type Space, Spaces } from './spaces.ts';
 import { UsedKeys } from './used-keys.ts';
 
@@ -31,6 +32,7 @@ export class WriterState {
   readonly options: WriterOptions;
   readonly archives: Archives;
   readonly ledger: LedgerCache;
+  readonly risks: RiskStates;
   readonly spaces: Spaces;
   readonly keys: UsedKeys;
   readonly packer = new PackWriter();
@@ -59,7 +61,8 @@ export class WriterState {
     this.options = options;
     this.archives = openArchives(db, options.directory, true);
     this.ledger = new LedgerCache(db, options.ledger);
-    this.spaces = new Spaces(db, this.ledger);
+    this.risks = new RiskStates(db);
+    this.spaces = new Spaces(db, this.ledger, this.risks);
     this.keys = new UsedKeys(db, options.keys);
     this.messages = new BulkInsert(db, 'message', [
       'id',
@@ -191,12 +194,14 @@ export class WriterState {
   endGroup(): void {
     this.flushRows();
     this.ledger.endGroup();
+    this.risks.endGroup(this.realNow);
     this.keys.endGroup();
   }
 
   afterCommit(): void {
     this.spaces.release();
     this.ledger.evict();
+    this.risks.evict();
     this.keys.committed();
   }
 
@@ -204,6 +209,7 @@ export class WriterState {
   recover(): void {
     for (const rows of [this.messages, this.recipients, this.events, this.blobUses]) rows.clear();
     this.ledger.recover();
+    this.risks.recover();
     this.keys.undo();
     this.spaces.clear();
     this.senders.clear();
