@@ -6,6 +6,7 @@
  * limits are as the window counts them (seconds; milliseconds for `rate`).
  */
 import { PackReader, type PackWriter } from '../core/pack.ts';
+import { packRiskFacts, type RiskFacts, unpackRiskFacts } from './facts-risk.ts';
 
 export const STANDINGS = [
   'active',
@@ -99,6 +100,7 @@ export type Facts = {
   limits: readonly LimitFact[];
   /** The earliest millisecond at which every limit has a place, where one is full and the caller would wait; else null. */
   place: number | null;
+  risk: RiskFacts | null;
 };
 
 const LAYOUT = 1;
@@ -146,6 +148,7 @@ export function packFacts(facts: Facts, writer: PackWriter): Uint8Array {
     w.uint(limit.units);
   }
   w.optional(facts.place);
+  packRiskFacts(w, facts.risk);
   return w.bytes();
 }
 
@@ -210,5 +213,6 @@ export function unpackFacts(bytes: Uint8Array): Facts {
     simulated,
     limits,
     place: r.optional(),
+    risk: unpackRiskFacts(r),
   };
 }

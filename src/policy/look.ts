@@ -1,6 +1,7 @@
 /** `look`: takes from the ledger every number that the rules need for one recipient, and nothing else. */
 import { type Limit, type LimitScope, type Policy, withIdentityCap } from './document.ts';
 import type { Facts, LimitFact } from './facts.ts';
+import { lookRisk } from './facts-risk.ts';
 import { type ContactState, isCounted, type LedgerView, type ScopeState, seriesIn, stateOf } from './ledger.ts';
 import type { Send, SendRecipient } from './send.ts';
 import { countAt, isLast, latestUpTo } from './series.ts';
@@ -19,6 +20,8 @@ export type LookInput = {
   /** Where and when the message counts already (unit `message`). */
   counted: ReadonlyMap<ScopeState, number>;
   duplicate: Facts['duplicate'];
+  /** Whether it is the first of its message that counts; true unless said. */
+  isFirst?: boolean;
 };
 
 export function look(input: LookInput): Facts {
@@ -63,6 +66,7 @@ export function look(input: LookInput): Facts {
     simulated: recipient.simulated,
     limits,
     place: isFull && send.onLimit === 'defer' ? jointPlace(input, policy, departAt) : null,
+    risk: lookRisk(view, policy, send, recipient, contact, input.isFirst ?? true, now),
   };
 }
 
@@ -91,6 +95,7 @@ export function lookAtDeparture(input: Pick<LookInput, 'view' | 'send' | 'recipi
     simulated: recipient.simulated,
     limits: [],
     place: null,
+    risk: null,
   };
 }
 

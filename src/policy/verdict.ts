@@ -1,7 +1,9 @@
 /** The decision on one recipient. Its canonical form (codes, evidence, numbers, order) is reproducible bit for bit. */
 import type { ReasonCode, WarningCode } from '../core/reasons.ts';
 
-export type Evidence = Record<string, string | number | boolean | null | readonly string[]>;
+type Plain = string | number | boolean | null;
+
+export type Evidence = Record<string, Plain | readonly string[] | readonly Readonly<Record<string, Plain>>[]>;
 
 export type Clearer = 'time' | 'caller' | 'tenant' | 'operator' | 'recipient' | 'never';
 

@@ -12,12 +12,36 @@ import {
   SUPPRESSION_REASONS,
   unpackFacts,
 } from '../../src/policy/facts.ts';
+import { RISK_LEVELS, type RiskFacts, TRENDS } from '../../src/policy/risk/score.ts';
+import { SIGNALS } from '../../src/policy/risk/signals.ts';
 import { FREE, factsOf, NOW } from './deciding.ts';
 
 const time = fc.integer({ min: 0, max: 4e12 });
 const amount = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER - 1 });
 const perhaps = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(arbitrary, { nil: null });
 const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 });
+
+const points = fc.integer({ min: 0, max: 1e9 });
+const anyRisk: fc.Arbitrary<RiskFacts> = fc.record({
+  score: points,
+  level: fc.constantFrom(...RISK_LEVELS),
+  warnAt: points,
+  threshold: points,
+  repliesVisible: fc.boolean(),
+  signals: fc.array(
+    fc
+      .record({
+        signal: fc.constantFrom(...SIGNALS),
+        value: points,
+        weight: fc.integer({ min: -100, max: 1e6 }),
+        threshold: fc.integer({ min: 0, max: 1e6 }),
+        trend: fc.constantFrom(...TRENDS),
+        contribution: fc.integer({ min: -1e6, max: 1e9 }),
+      })
+      .map(({ signal: { name, window }, ...rest }) => ({ name, window, ...rest })),
+    { maxLength: 8 },
+  ),
+});
 
 export const anyFacts: fc.Arbitrary<Facts> = fc
   .record({
@@ -63,6 +87,7 @@ export const anyFacts: fc.Arbitrary<Facts> = fc
       { maxLength: 12 },
     ),
     place: perhaps(time),
+    risk: perhaps(anyRisk),
   })
   .map(({ ahead, ...facts }) => structuredClone({ ...facts, departAt: facts.now + ahead }));
 

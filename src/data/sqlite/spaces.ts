@@ -16,6 +16,7 @@ import {
 import type { AccountFacts } from '../../policy/facts.ts';
 import type { ContactState, LedgerView, ScopeState } from '../../policy/ledger.ts';
 import { effectiveDocument } from '../../policy/resolve.ts';
+import type { RiskState } from '../../policy/risk/state.ts';
 import type { PlanDocument } from '../port/management.ts';
 import type { IdentityRow, TenantRow } from '../store.ts';
 import { CLOCK_STEP_MS } from './clock.ts';
@@ -60,6 +61,8 @@ export class Space implements LedgerView {
   nextClaimEnd = Number.POSITIVE_INFINITY;
   /** Set for the decision at hand. */
   identity: IdentityRow | null = null;
+  risk: RiskState | null = null;
+  readonly areRepliesVisible = false;
   private readonly cache: LedgerCache;
   private readonly held = new Map<string, Entry>();
   private readonly holding: Set<Space>;
