@@ -3,6 +3,7 @@ import type { LimitScope } from '../../src/policy/document.ts';
 import type { AccountFacts, IdentityState } from '../../src/policy/facts.ts';
 import type { QuarantineStanding } from '../../src/policy/facts-quarantine.ts';
 import { type ContactState, emptyContact, type LedgerView, type ScopeState } from '../../src/policy/ledger.ts';
+import type { RiskState } from '../../src/policy/risk/state.ts';
 
 export const GOOD_STANDING: AccountFacts = {
   standing: 'active',
@@ -20,6 +21,8 @@ export class PlainLedger implements LedgerView {
   identityState: IdentityState | null = 'active';
   identityHandle: string | null = 'alice';
   identityCap: number | null = null;
+  risk: RiskState | null = null;
+  areRepliesVisible = true;
   quarantine: QuarantineStanding = null;
   private readonly scopes = new Map<string, ContactState>();
   private readonly contacts = new Map<string, ContactState>();

@@ -18,7 +18,8 @@ const APPEALING = Type.Object(
     }),
     message_id: Type.Optional(
       orNull(Type.String({ minLength: 1, maxLength: 1000 }), {
-        description: 'A message that shows it: `msg_…`, the id of one of its recipients, or the Message-ID it was sent with.',
+        description:
+          'A message that shows it: `msg_…`, the id of one of its recipients, or the Message-ID it was sent with.',
       }),
     ),
   },

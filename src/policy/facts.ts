@@ -7,6 +7,7 @@
  */
 import { PackReader, type PackWriter } from '../core/pack.ts';
 import { packQuarantine, type QuarantineFacts, unpackQuarantine } from './facts-quarantine.ts';
+import { packRiskFacts, type RiskFacts, unpackRiskFacts } from './facts-risk.ts';
 
 export const STANDINGS = [
   'active',
@@ -100,6 +101,7 @@ export type Facts = {
   limits: readonly LimitFact[];
   /** The earliest millisecond at which every limit has a place, where one is full and the caller would wait; else null. */
   place: number | null;
+  risk: RiskFacts | null;
   quarantine: QuarantineFacts;
 };
 
@@ -148,6 +150,7 @@ export function packFacts(facts: Facts, writer: PackWriter): Uint8Array {
     w.uint(limit.units);
   }
   w.optional(facts.place);
+  packRiskFacts(w, facts.risk);
   packQuarantine(w, facts.quarantine);
   return w.bytes();
 }
@@ -213,6 +216,7 @@ export function unpackFacts(bytes: Uint8Array): Facts {
     simulated,
     limits,
     place: r.optional(),
+    risk: unpackRiskFacts(r),
     quarantine: unpackQuarantine(r),
   };
 }

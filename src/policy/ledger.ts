@@ -6,6 +6,7 @@
 import type { LimitScope, LimitUnit, Policy } from './document.ts';
 import type { AccountFacts, IdentityState, SuppressionFact } from './facts.ts';
 import type { QuarantineStanding } from './facts-quarantine.ts';
+import type { RiskState } from './risk/state.ts';
 import type { Send, SendRecipient } from './send.ts';
 import { addUnits, emptySeries, prune, type Series } from './series.ts';
 import { emissionMicros, nextTat } from './windows.ts';
@@ -23,6 +24,7 @@ export type ContactState = ScopeState & {
   suppressions: SuppressionFact[];
   doNotContact: { since: number; note: string | null } | null;
   lastReplyAt: number | null;
+  marks?: { consent: { marketing: 'opted_in' | 'refused' } | null } | null;
 };
 
 export interface LedgerView {
@@ -30,6 +32,10 @@ export interface LedgerView {
   identityState: IdentityState | null;
   identityHandle: string | null;
   identityCap: number | null;
+  /** What is remembered of the account's sending; null where no score is kept. */
+  risk: RiskState | null;
+  /** Whether there is a way by which a reply could be seen. */
+  areRepliesVisible: boolean;
   quarantine: QuarantineStanding;
   scope(kind: LimitScope, id: string): ScopeState;
   contact(key: string): ContactState;

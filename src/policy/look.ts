@@ -2,6 +2,7 @@
 import type { Limit, LimitScope, Policy } from './document.ts';
 import type { Facts, LimitFact } from './facts.ts';
 import { probationIn, quarantineFacts } from './facts-quarantine.ts';
+import { lookRisk } from './facts-risk.ts';
 import { type ContactState, isCounted, type LedgerView, type ScopeState, seriesIn, stateOf } from './ledger.ts';
 import { adapted } from './probation.ts';
 import type { Send, SendRecipient } from './send.ts';
@@ -21,6 +22,8 @@ export type LookInput = {
   /** Where and when the message counts already (unit `message`). */
   counted: ReadonlyMap<ScopeState, number>;
   duplicate: Facts['duplicate'];
+  /** Whether it is the first of its message that counts; true unless said. */
+  isFirst?: boolean;
 };
 
 export function look(input: LookInput): Facts {
@@ -66,6 +69,7 @@ export function look(input: LookInput): Facts {
     simulated: recipient.simulated,
     limits,
     place: isFull && send.onLimit === 'defer' ? jointPlace(input, policy, departAt) : null,
+    risk: lookRisk(view, policy, send, recipient, contact, input.isFirst ?? true, now),
     quarantine,
   };
 }
@@ -95,6 +99,7 @@ export function lookAtDeparture(input: Pick<LookInput, 'view' | 'send' | 'recipi
     simulated: recipient.simulated,
     limits: [],
     place: null,
+    risk: null,
     quarantine: quarantineFacts(view.quarantine, now),
   };
 }

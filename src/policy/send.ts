@@ -1,5 +1,6 @@
 /** What a decision knows of a message and of one recipient, beside the facts. Plain data; stored with the message. */
 import type { MessageKind } from '../core/message.ts';
+import type { ContentFeatures } from './risk/features.ts';
 
 export type Send = {
   kind: MessageKind;
@@ -16,6 +17,8 @@ export type Send = {
   };
   /** Octets of content that are stored when the message is accepted. */
   contentSize: number;
+  /** What the risk score sees of the content; absent where the content is not looked at again. */
+  content?: ContentFeatures;
 };
 
 export type SendRecipient = {

@@ -19,6 +19,7 @@ import {
   type ScopeState,
 } from '../../src/policy/ledger.ts';
 import { look, ratesFreeAt } from '../../src/policy/look.ts';
+import type { RiskState } from '../../src/policy/risk/state.ts';
 import type { Send, SendRecipient } from '../../src/policy/send.ts';
 import type { Verdict } from '../../src/policy/verdict.ts';
 
@@ -53,6 +54,8 @@ export class PlainLedger implements LedgerView {
   identityState: IdentityState | null = null;
   identityHandle: string | null = null;
   identityCap: number | null = null;
+  risk: RiskState | null = null;
+  areRepliesVisible = true;
   quarantine: QuarantineStanding = null;
   readonly queue: PlainRecipient[] = [];
   private readonly scopes = new Map<string, ContactState>();

@@ -55,6 +55,7 @@ export function factsOf(changes: Partial<Omit<Facts, 'account'>> & { account?: P
     simulated: null,
     limits: [],
     place: null,
+    risk: null,
     quarantine: null,
     ...changes,
     account: { ...GOOD_STANDING, ...changes.account },

@@ -76,10 +76,7 @@ function lastRefused(
   return row === undefined ? null : { id: publicId('msg', row.id, row.nonce), contentHash: row.content_hash };
 }
 
-function fileAppeal(
-  state: WriterState,
-  input: Parameters<QuarantineWrites['fileAppeal']>[0],
-): AppealAnswer {
+function fileAppeal(state: WriterState, input: Parameters<QuarantineWrites['fileAppeal']>[0]): AppealAnswer {
   state.flushRows();
   const { space, now } = spaceAt(state, input);
   const row = openQuarantine(state.db, space.no);

@@ -129,11 +129,7 @@ function namesOf(signals: readonly RiskSignalReport[]): string {
   return signals.map(({ name }) => name.replaceAll('_', ' ')).join(', ') || 'nothing in particular';
 }
 
-function figuresOf(
-  state: WriterState,
-  space: Space,
-  now: number,
-): Omit<QuarantineEvidence['figures'], 'waiting'> {
+function figuresOf(state: WriterState, space: Space, now: number): Omit<QuarantineEvidence['figures'], 'waiting'> {
   const hour = Math.floor(now / HOUR_MS);
   const tallies = talliesOf(state, space, hour - 23, hour + 1);
   const sum = (rows: typeof tallies): number => rows.reduce((total, { n }) => total + n, 0);

@@ -8,6 +8,7 @@
 import type { BounceClass } from '../../core/reasons.ts';
 import { isHardBounce, RETURN_EVENTS, type ReturnKind, suppressionFor } from '../../core/returns.ts';
 import { canMove, RECIPIENT_STATES, type RecipientState } from '../../core/states.ts';
+import { observeReturn } from '../../policy/risk/observe.ts';
 import type { ReturnAnswer, ReturnInput } from '../port/returns.ts';
 import { closeWith } from './closing.ts';
 import { prepared } from './database.ts';
@@ -56,6 +57,7 @@ function reportByAddress(state: WriterState, space: Space, key: string, thing: R
   if (contact.recipient === null || contact.recipient.at.length === 0) {
     return { outcome: 'not_found', resource: 'recipient' };
   }
+  learnRisk(state, space, key, thing);
   const learnt = learn(state, space, key, null, thing);
   const event = emit(state, space, null, thing, { email: key, message_id: null });
   return {
@@ -103,6 +105,7 @@ export function applyReturn(
     if (before !== to && !(to === 'delivered' && before === 'bounced')) return { outcome: 'conflict', state: before };
     return { outcome: 'known', ...about, status: before, event: null, suppression: null };
   }
+  learnRisk(state, space, keyOf(row), thing);
   const suppression = learn(state, space, keyOf(row), about.messageId, thing);
   const data = { ...detailOf(thing), ...(to === 'bounced' ? { after_delivered: before === 'delivered' } : {}) };
   const event =
@@ -180,6 +183,15 @@ function learn(
     message: messageId,
   });
   return { id: row.id, reason };
+}
+
+/** What it says of the account itself. Deliveries say nothing. */
+export function learnRisk(state: WriterState, space: Space, key: string, thing: ReturnedThing): void {
+  const { kind, reported } = thing;
+  if (kind === 'delivered') return;
+  const about = { kind, class: kind === 'bounce' ? thing.class : null, key, isReported: reported };
+  observeReturn(space.risk, about, space.now(state.realNow));
+  state.risks.changed(space.no);
 }
 
 function noteReply(state: WriterState, space: Space, key: string, { at, reported }: ReturnedThing): void {

@@ -1,6 +1,7 @@
 /** The risk score as answers show it: in points, with the quarantine as its highest level. */
-import { isQuarantined, quarantineFacts } from '../../policy/facts-quarantine.ts';
+
 import type { Facts } from '../../policy/facts.ts';
+import { isQuarantined, quarantineFacts } from '../../policy/facts-quarantine.ts';
 import { type RiskSignal, riskReport } from '../../policy/risk/score.ts';
 import type { RiskReport, RiskStanding } from '../port/quarantine.ts';
 import type { Space } from './spaces.ts';

@@ -2,6 +2,7 @@
 import { RECIPIENT_STATES } from '../../core/states.ts';
 import type { DeliveryWrites } from '../port/delivery.ts';
 import { queuedMessage, queueRow } from './queue-rows.ts';
+import { learnRisk } from './returns.ts';
 import { publicId } from './row-id.ts';
 import { modeOf } from './spaces.ts';
 import { addSuppression } from './suppressions.ts';
@@ -17,6 +18,8 @@ export function simulateReturn(state: WriterState, { recipient, kind }: Input): 
   const key = row.key ?? row.email;
   state.emit(space, kind === 'complained' ? 'message.complained' : 'message.replied', now, row.id, { simulated: true });
   state.tally(space, kind, now, 1);
+  const thing = { kind: kind === 'complained' ? 'complaint' : 'reply', class: 'unknown', at: now } as const;
+  learnRisk(state, space, key, { ...thing, reported: false });
   if (kind === 'complained') {
     const message = queuedMessage(state.db, row.message);
     addSuppression(state, space, {

@@ -17,7 +17,7 @@ import type { AccountFacts } from '../../policy/facts.ts';
 import type { QuarantineStanding } from '../../policy/facts-quarantine.ts';
 import type { ContactState, LedgerView, ScopeState } from '../../policy/ledger.ts';
 import { effectiveDocument } from '../../policy/resolve.ts';
-import type { RiskState } from '../../policy/risk/state.ts';
+import { copyRisk, type RiskState } from '../../policy/risk/state.ts';
 import type { PlanDocument } from '../port/management.ts';
 import type { IdentityRow, TenantRow } from '../store.ts';
 import { CLOCK_STEP_MS } from './clock.ts';
@@ -65,8 +65,10 @@ export class Space implements LedgerView {
   quarantine: QuarantineStanding = null;
   /** Set for the decision at hand. */
   identity: IdentityRow | null = null;
+  readonly areRepliesVisible = false;
   private readonly cache: LedgerCache;
   private readonly risks: RiskStates;
+  private assumedRisk: RiskState | null = null;
   private readonly held = new Map<string, Entry>();
   private readonly holding: Set<Space>;
 
@@ -121,7 +123,16 @@ export class Space implements LedgerView {
   }
 
   get risk(): RiskState {
-    return this.risks.get(this.no, this.tenant);
+    return this.assumedRisk ?? this.risks.get(this.no, this.tenant);
+  }
+
+  /** Until it is taken back, the risk counts on a copy: for a check, whose second recipient sees the first. */
+  assumeRisk(): void {
+    this.assumedRisk = copyRisk(this.risk);
+  }
+
+  takeBackRisk(): void {
+    this.assumedRisk = null;
   }
 
   get identityState(): IdentityRow['state'] | null {

@@ -6,8 +6,8 @@ import { type Archives, openArchives } from './archives.ts';
 import { BulkInsert } from './database.ts';
 import type { KeyIndexBounds } from './key-index.ts';
 import { HOUR_PREFIX, type LedgerBounds, LedgerCache } from './ledger-cache.ts';
-import { firstRowOf } from './row-id.ts';
 import { RiskStates } from './risk-states.ts';
+import { firstRowOf } from './row-id.ts';
 import { type Space, Spaces } from './spaces.ts';
 import { UsedKeys } from './used-keys.ts';
 

@@ -17,6 +17,7 @@ import { insufficientCredits } from './insufficient-credits.ts';
 import { invalidRecipient } from './invalid-recipient.ts';
 import { limitApproaching } from './limit-approaching.ts';
 import { monthlyQuotaExceeded } from './monthly-quota-exceeded.ts';
+import { quarantineApproaching } from './quarantine-approaching.ts';
 import { recipientDomainThrottled } from './recipient-domain-throttled.ts';
 import { recipientFrequencyExceeded } from './recipient-frequency-exceeded.ts';
 import type { Rule } from './rule.ts';
@@ -50,5 +51,6 @@ export const RULES: readonly (readonly [name: string, rule: Rule])[] = [
   ['monthly_quota_exceeded', monthlyQuotaExceeded],
   ['identity_cap_exceeded', identityCapExceeded],
   ['recipient_domain_throttled', recipientDomainThrottled],
+  ['quarantine_approaching', quarantineApproaching],
   ['limit_approaching', limitApproaching],
 ];
