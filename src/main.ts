@@ -62,7 +62,12 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   const operatorKey = settings.operatorKey ?? kept(directory, 'operator.key', makeOperatorKey);
   const secret = settings.secret ?? kept(directory, 'master.secret', () => makeOperatorKey().slice(7));
   const secrets = openSecrets([{ version: 1, secret }]);
-  const opened = await openSqliteStore({ directory, domain: settings.domain, failpoint: settings.failpoint });
+  const opened = await openSqliteStore({
+    directory,
+    domain: settings.domain,
+    operatorEmail: settings.operatorEmail,
+    failpoint: settings.failpoint,
+  });
   if (!opened.ok) {
     await locked.lock.release();
     return opened;
@@ -76,8 +81,8 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   const { server, problems } = gate;
   const reader = new MailReader();
   intakeRoutes(server, { intake, policies, problems, store, blobs });
-  adminRoutes(server, { store, problems, authenticator: gate.authenticator });
-  quarantineRoutes(server, { store, problems, authenticator: gate.authenticator, readMessageId: messageIds(secrets) });
+  adminRoutes(server, { store, blobs, problems, authenticator: gate.authenticator });
+  quarantineRoutes(server, { store, problems, readMessageId: messageIds(secrets) });
   testClockRoutes(server, { store, problems });
   sinkRoutes(server, { store, problems, reader, addressKey });
   pageRoutes(server, { store, authenticator: gate.authenticator, reader, publicUrl: () => publicUrl });

@@ -29,7 +29,7 @@ const TAGS = ['Quarantine'];
 
 export function quarantineRoutes(
   server: FastifyInstance,
-  { store, problems, readMessageId }: AdminDeps & { readMessageId: ReadMessageId },
+  { store, problems, readMessageId }: Pick<AdminDeps, 'store' | 'problems'> & { readMessageId: ReadMessageId },
 ): void {
   server.get(
     '/v1/quarantine',

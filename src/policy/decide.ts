@@ -48,6 +48,7 @@ const LIMIT_REASONS: ReadonlySet<ReasonCode> = new Set([
   'daily_quota_exceeded',
   'monthly_quota_exceeded',
   'identity_cap_exceeded',
+  'warmup_limit_exceeded',
   'recipient_domain_throttled',
   'recipient_frequency_exceeded',
 ]);

@@ -2,7 +2,7 @@
  * A policy on probation: every limit reduced to the share that is open now, and one more where the policy sets none for the whole
  * account. Pure, and kept with the policy it is made of.
  */
-import { compileLimit, type Limit, type Policy, withIdentityCap, withLimits } from './document.ts';
+import { compileLimit, type Limit, type OwnLimits, type Policy, withLimits, withOwnLimits } from './document.ts';
 import type { Facts } from './facts.ts';
 import { type ProbationFacts, probationIn } from './facts-quarantine.ts';
 
@@ -10,15 +10,15 @@ import { type ProbationFacts, probationIn } from './facts-quarantine.ts';
 export const PROBATION_LIMIT = 'probation';
 
 /** What of the facts changes the policy they are decided by. */
-export type Adapting = { identityCap: number | null; probation: ProbationFacts | null };
+export type Adapting = OwnLimits & { probation: ProbationFacts | null };
 
-export function adaptingIn(facts: Pick<Facts, 'identityCap' | 'quarantine'>): Adapting {
-  return { identityCap: facts.identityCap, probation: probationIn(facts.quarantine) };
+export function adaptingIn(facts: Pick<Facts, 'identityCap' | 'warmup' | 'quarantine'>): Adapting {
+  return { identityCap: facts.identityCap, warmup: facts.warmup, probation: probationIn(facts.quarantine) };
 }
 
-/** The policy as it applies to one send: with its identity's cap, and reduced on probation. */
-export function adapted(policy: Policy, { identityCap, probation }: Adapting): Policy {
-  return withProbation(withIdentityCap(policy, identityCap), probation);
+/** The policy as it applies to one send: with its identity's cap and the places of its warm-up, and reduced on probation. */
+export function adapted(policy: Policy, { probation, ...own }: Adapting): Policy {
+  return withProbation(withOwnLimits(policy, own), probation);
 }
 
 const reduced = new WeakMap<Policy, Map<string, Policy>>();

@@ -83,7 +83,30 @@ export function flattenRequest(request: AdmitRequest): Flat {
   }
   flat.push(blobs.length);
   for (const blob of blobs) flat.push(blob.sha256, blob.size);
+  flattenTraits(recipients, flat);
+  flat.push(request.leaseToken ?? null);
   return flat;
+}
+
+/** Most addresses tell nothing: those that do are named by their place. */
+function flattenTraits(recipients: readonly AdmitRecipient[], flat: Flat): void {
+  const count = flat.length;
+  flat.push(0);
+  recipients.forEach(({ traits }, i) => {
+    if (traits === undefined || traits === null) return;
+    flat[count] = (flat[count] as number) + 1;
+    flat.push(i, traits.role, traits.isDisposable ? 1 : 0, traits.suggestion);
+  });
+}
+
+function readTraits(c: Cursor, recipients: readonly AdmitRecipient[]): void {
+  for (let n = c.number(); n > 0; n -= 1) {
+    recipients[c.number()]!.traits = {
+      role: c.textOrNull(),
+      isDisposable: c.number() === 1,
+      suggestion: c.textOrNull(),
+    };
+  }
 }
 
 export function readRequest(flat: Flat): AdmitRequest {
@@ -129,10 +152,12 @@ export function readRequest(flat: Flat): AdmitRequest {
       domain: c.text(),
       undeliverable: c.textOrNull(),
       simulated: c.textOrNull(),
+      traits: null,
     });
   }
   const blobs: AdmitRequest['blobs'] = [];
   for (let n = c.number(); n > 0; n -= 1) blobs.push({ sha256: c.text(), size: c.number() });
+  readTraits(c, recipients);
   return {
     principal,
     ...head,
@@ -147,6 +172,7 @@ export function readRequest(flat: Flat): AdmitRequest {
     idempotency: key === null ? null : { key, fingerprint: keyPrint ?? '' },
     dedupe: dedupe === null ? null : { key: dedupe, fingerprint: dedupePrint ?? '', block },
     contentHash,
+    leaseToken: c.textOrNull(),
   };
 }
 
@@ -169,6 +195,8 @@ export function flattenAnswer(answer: AdmitAnswer): Flat {
     scopes.identity,
     scopes.agent,
     answer.identityCap,
+    answer.warmup?.day ?? null,
+    answer.warmup?.places ?? null,
     answer.recipients.length,
   ];
   for (const one of answer.recipients) flattenVerdict(one, flat);
@@ -218,6 +246,7 @@ export function readAnswer(flat: Flat): AdmitAnswer {
     },
     identityCap: c.numberOrNull(),
     probation: null,
+    warmup: readWarmup(c),
     risk: null,
     recipients: [],
   };
@@ -229,6 +258,12 @@ export function readAnswer(flat: Flat): AdmitAnswer {
   if (score !== null) admission.risk = { score, level: RISK_LEVELS[c.number()]!, threshold: c.number() };
   if (outcome === 'replayed') return { outcome, by: by as 'idempotency' | 'dedupe', ...admission };
   return { outcome, ...admission };
+}
+
+function readWarmup(c: Cursor): Admission['warmup'] {
+  const day = c.numberOrNull();
+  const places = c.numberOrNull();
+  return day === null || places === null ? null : { day, places };
 }
 
 function readVerdict(c: Cursor): RecipientVerdict {

@@ -2,6 +2,7 @@
 import type { Limit } from '../../policy/document.ts';
 import type { Facts } from '../../policy/facts.ts';
 import { probationIn, quarantineFacts } from '../../policy/facts-quarantine.ts';
+import { lookWarmup } from '../../policy/facts-warmup.ts';
 import { limitState, standingOf } from '../../policy/headroom.ts';
 import { stateOf } from '../../policy/ledger.ts';
 import { sinceReply } from '../../policy/look.ts';
@@ -22,8 +23,6 @@ export function headroom(
   const space = state.spaces.get(spaceOf(principal.tenantNo, principal.mode));
   const now = space.now(state.realNow);
   const identity = input.identity === null ? null : (space.identities.get(input.identity) ?? null);
-  const probation = probationIn(quarantineFacts(space.quarantine, now));
-  const policy = adapted(space.policy, { identityCap: identity?.dailyCap ?? null, probation });
   const send: Send = {
     kind: 'transactional',
     onLimit: 'reject',
@@ -43,6 +42,9 @@ export function headroom(
     undeliverable: null,
     simulated: null,
   };
+  const warmup = lookWarmup(space, space.policy, send, recipient, now);
+  const probation = probationIn(quarantineFacts(space.quarantine, now));
+  const policy = adapted(space.policy, { identityCap: identity?.dailyCap ?? null, warmup, probation });
   const limits = input.recipient === null ? policy.messageLimits : [...policy.messageLimits, ...policy.recipientLimits];
   const states = limits.flatMap((limit) => {
     const standing = standingIn(space, limit, send, recipient, now);

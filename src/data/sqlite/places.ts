@@ -9,6 +9,7 @@ import type { Policy } from '../../policy/document.ts';
 import { type Change, type Counted, giveBack, type ScopeState, stateOf } from '../../policy/ledger.ts';
 import { adapted, adaptingIn } from '../../policy/probation.ts';
 import type { Send } from '../../policy/send.ts';
+import { countingFor } from '../../policy/shadow.ts';
 import { CREDITS, type Space } from './spaces.ts';
 import { factsOf, type MessageRow, type RecipientRow, recipientRows, sendOfRow, sendRecipientOf } from './stored.ts';
 import { verdictsOf, withCountedAt } from './verdicts.ts';
@@ -51,10 +52,13 @@ export function applyAll(state: WriterState, space: Space, changes: readonly Cha
 }
 
 /** The policy that a recipient was counted under: another may count elsewhere, and those places are not its own. */
-function countedUnder(state: WriterState, message: MessageRow, row: RecipientRow): Policy {
+function countedUnder(state: WriterState, space: Space, message: MessageRow, row: RecipientRow): Policy {
   const { later } = verdictsOf(row);
   const version = later !== null && later.cause !== 'departure' ? later.policyVersion : message.policy;
-  const policy = state.spaces.policyAt(version);
+  const { shadow } = space;
+  // Whatever came after a draft was put counts for its limits too.
+  const beside = shadow !== null && message.created_at >= shadow.since ? shadow.policy : null;
+  const policy = countingFor(state.spaces.policyAt(version), beside);
   const facts = factsOf(row);
   return facts === null ? policy : adapted(policy, adaptingIn(facts));
 }
@@ -68,7 +72,7 @@ export function returned(
   row: RecipientRow,
 ): Change[] {
   const facts = factsOf(row);
-  const policy = countedUnder(state, message, row);
+  const policy = countedUnder(state, space, message, row);
   return giveBack(space, policy, send, sendRecipientOf(row, facts), row.depart_at, false);
 }
 
@@ -91,7 +95,7 @@ export function messageUnits(
   for (const row of accepted) {
     const facts = factsOf(row);
     const recipient = sendRecipientOf(row, facts);
-    for (const { scope, unit, horizonSeconds } of countedUnder(state, message, row).tracks) {
+    for (const { scope, unit, horizonSeconds } of countedUnder(state, space, message, row).tracks) {
       const counter = unit === 'message' ? stateOf(space, scope, send, recipient) : null;
       if (counter === null || seen.has(counter)) continue;
       seen.add(counter);

@@ -28,20 +28,28 @@ CREATE TABLE app (
   created_at INTEGER NOT NULL
 );
 
-CREATE TABLE appeal (
+CREATE TABLE approval (
   no INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
-  quarantine INTEGER NOT NULL,
+  space INTEGER NOT NULL,
+  message INTEGER NOT NULL,
   state TEXT NOT NULL,
-  at INTEGER NOT NULL,
-  filed_by TEXT NOT NULL,
-  statement TEXT NOT NULL,
-  message_id TEXT,
-  refused_id TEXT,
-  content_hash TEXT
+  reasons TEXT NOT NULL,
+  recipients TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  requested_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  decided_at INTEGER,
+  decided_by TEXT,
+  decided_by_id TEXT,
+  note TEXT
 );
 
-CREATE INDEX appeal_quarantine ON appeal (quarantine, no);
+CREATE UNIQUE INDEX approval_message ON approval (message) WHERE state <> 'void';
+
+CREATE INDEX approval_pending ON approval (space, expires_at) WHERE state = 'pending';
+
+CREATE INDEX approval_space ON approval (space, no);
 
 CREATE TABLE archive (
   week TEXT PRIMARY KEY,
@@ -133,6 +141,8 @@ CREATE TABLE identity (
   from_name TEXT,
   tier TEXT,
   daily_cap INTEGER,
+  -- Which of its messages wait for a person.
+  approvals TEXT NOT NULL DEFAULT 'none',
   state TEXT NOT NULL,
   state_note TEXT,
   created_at INTEGER NOT NULL,
@@ -141,6 +151,21 @@ CREATE TABLE identity (
 );
 
 CREATE UNIQUE INDEX identity_handle ON identity (space, handle) WHERE deleted_at IS NULL;
+
+CREATE TABLE incident (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  tenant INTEGER NOT NULL,
+  note TEXT NOT NULL,
+  opened_at INTEGER NOT NULL,
+  opened_by TEXT NOT NULL,
+  closed_at INTEGER,
+  closed_by TEXT,
+  closing_note TEXT,
+  replaced TEXT
+);
+
+CREATE INDEX incident_tenant ON incident (tenant, no);
 
 CREATE TABLE installation (
   no INTEGER PRIMARY KEY,
@@ -204,6 +229,38 @@ CREATE TABLE message (
   body BLOB
 );
 
+CREATE TABLE notice (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  texts TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  due INTEGER NOT NULL
+);
+
+CREATE INDEX notice_space ON notice (space, kind, due);
+
+CREATE TABLE notice_copy (
+  no INTEGER PRIMARY KEY,
+  notice INTEGER NOT NULL,
+  email TEXT NOT NULL,
+  state TEXT NOT NULL,
+  due INTEGER,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  reply TEXT
+);
+
+CREATE INDEX notice_copy_due ON notice_copy (due) WHERE due IS NOT NULL;
+
+CREATE INDEX notice_copy_notice ON notice_copy (notice);
+
+CREATE TABLE notice_occasion (
+  no INTEGER PRIMARY KEY,
+  occasion TEXT NOT NULL UNIQUE,
+  at INTEGER NOT NULL
+);
+
 CREATE TABLE plan (
   name TEXT PRIMARY KEY,
   document TEXT NOT NULL,
@@ -221,44 +278,6 @@ CREATE TABLE policy_document (
   created_at INTEGER NOT NULL,
   UNIQUE (owner, space, version)
 );
-
-CREATE TABLE quarantine (
-  no INTEGER PRIMARY KEY,
-  id TEXT NOT NULL UNIQUE,
-  space INTEGER NOT NULL,
-  state TEXT NOT NULL,
-  since INTEGER NOT NULL,
-  set_by TEXT NOT NULL,
-  score INTEGER NOT NULL,
-  threshold INTEGER NOT NULL,
-  evidence TEXT NOT NULL,
-  note TEXT,
-  release_at INTEGER,
-  decided_at INTEGER,
-  decided_by TEXT,
-  decision_note TEXT,
-  -- What becomes of the mail that it held: send or drop; null until the release.
-  held TEXT,
-  -- More to do for a sweep: 1 to hold what waits, 2 to send or drop what is held; 0 nothing.
-  work INTEGER NOT NULL DEFAULT 0,
-  factor INTEGER,
-  probation_since INTEGER,
-  probation_until INTEGER,
-  baseline INTEGER
-);
-
-CREATE UNIQUE INDEX quarantine_open ON quarantine (space) WHERE state <> 'released';
-
-CREATE INDEX quarantine_space ON quarantine (space, no);
-
-CREATE INDEX quarantine_work ON quarantine (no) WHERE work > 0;
-
-CREATE TABLE quarantine_hold (
-  recipient INTEGER PRIMARY KEY,
-  quarantine INTEGER NOT NULL
-);
-
-CREATE INDEX quarantine_hold_quarantine ON quarantine_hold (quarantine);
 
 CREATE TABLE recalled (
   message INTEGER PRIMARY KEY,
@@ -286,17 +305,35 @@ CREATE TABLE recipient (
   verdict TEXT
 );
 
-CREATE INDEX recipient_due ON recipient (space, due) WHERE due IS NOT NULL;
+CREATE INDEX recipient_due ON recipient (space, due) WHERE due >= 0;
 
-CREATE TABLE risk (
-  space INTEGER PRIMARY KEY,
-  at INTEGER NOT NULL,
-  state BLOB NOT NULL
-);
+CREATE INDEX recipient_fresh ON recipient (id, space) WHERE due < 0;
 
 CREATE TABLE setting (
   name TEXT PRIMARY KEY,
   value TEXT NOT NULL
+);
+
+CREATE TABLE shadow_difference (
+  no INTEGER PRIMARY KEY,
+  space INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  message TEXT NOT NULL,
+  email TEXT NOT NULL,
+  policy INTEGER NOT NULL,
+  shadow INTEGER NOT NULL,
+  decided TEXT NOT NULL,
+  shadowed TEXT NOT NULL
+);
+
+CREATE INDEX shadow_difference_space ON shadow_difference (space, no);
+
+CREATE TABLE shadow_policy (
+  space INTEGER PRIMARY KEY,
+  document TEXT NOT NULL,
+  author TEXT NOT NULL,
+  note TEXT,
+  since INTEGER NOT NULL
 );
 
 CREATE TABLE suppression (

@@ -58,6 +58,7 @@ function limitEvidence(
     frees_at: clearsAt,
   };
   if (limit.scope === 'identity') evidence['identity'] = facts.identityHandle;
+  if (limit.warmup !== null) evidence['day'] = facts.warmup?.day ?? null;
   if (limit.scope === 'recipient_domain') evidence['domain'] = recipient.domain;
   if (limit.window.kind === 'rate') {
     evidence['per'] = limit.window.perSeconds === 60 ? 'minute' : 'second';
