@@ -5,7 +5,7 @@
 import type { ContentFeatures } from './features.ts';
 import { SIGNATURE_SLOTS } from './features.ts';
 import { hashOf } from './hash.ts';
-import { AT, DAY_MS, ONE, type RiskState, type Shape, type Target, unanswered } from './state.ts';
+import { AT, DAY_MS, ONE, type RiskState, type Shape, TARGET_GROUP, type Target } from './state.ts';
 
 /** What the ledger knows of the person written to. */
 export type RiskRecipient = {
@@ -27,8 +27,10 @@ export type RiskSend = {
 export type Glance = {
   delta: Float64Array;
   target: Target | null;
-  /** Unanswered sends to this person with this one, in thousandths. */
+  /** Unanswered sends to this person with this one, as a target holds them. */
   repeats: number;
+  same: number;
+  short: number;
   shape: Shape | null;
 };
 
@@ -40,20 +42,26 @@ const RECENT_MINUTES = DAY_MINUTES;
 const NEAR_PERCENT = 30;
 const GARBLED = 400;
 export const SUSPICIOUS = 300;
-const FEW_WORDS = 5;
 const SHORT_WORDS = 16;
 /** Pages, archives and unknown kinds of attachments. */
 const ODD_ATTACHMENTS = 4 | 8 | 16;
 
 /** Reused: a glance is taken and used before the next. */
 const delta = new Float64Array(Object.keys(AT).length);
-const reused: Glance = { delta, target: null, repeats: 0, shape: null };
+const reused: Glance = { delta, target: null, repeats: 0, same: 0, short: 0, shape: null };
 
-export function glance(state: RiskState, send: RiskSend, recipient: RiskRecipient, now: number): Glance {
+export function glance(
+  state: RiskState,
+  left: Float64Array,
+  send: RiskSend,
+  recipient: RiskRecipient,
+  now: number,
+): Glance {
   const { content } = send;
   const key = hashOf(recipient.key);
   const target = state.targets.find((one) => one.key === key) ?? null;
-  const before = target === null ? 0 : unanswered(target, now);
+  const hour = left[TARGET_GROUP]!;
+  const before = target === null ? 0 : Math.floor(target.count * hour);
   const shape = nearest(state, content.signature);
   const minute = Math.floor(now / MINUTE_MS);
   // The first recipient of a message has entered its shape already: for the others an earlier message makes it similar.
@@ -72,9 +80,6 @@ export function glance(state: RiskState, send: RiskSend, recipient: RiskRecipien
   if (isFamiliar || recipient.isKnown) delta[AT.familiarDay] = ONE;
   if (isStranger) delta[AT.strangersDay] = ONE;
   if (isSimilar) delta[AT.similarDay] = ONE;
-  if (isSimilar && isRepeat) delta[AT.repeatedContentHour] = ONE;
-  if (content.words < FEW_WORDS ? content.links === 0 : isRepeat && content.words < SHORT_WORDS)
-    delta[AT.shortHour] = ONE;
   if (content.gibberish >= GARBLED) delta[AT.gibberishHour] = ONE;
   if (isForeign) delta[AT.foreignLinksDay] = ONE;
   delta[AT.phrasesDay] = phrases;
@@ -88,6 +93,8 @@ export function glance(state: RiskState, send: RiskSend, recipient: RiskRecipien
   if (isStranger && (shape === null || minute - shape.first < DAY_MINUTES)) delta[AT.novelHour] = ONE;
   reused.target = target;
   reused.repeats = before + ONE;
+  reused.same = (target === null ? 0 : Math.floor(target.same * hour)) + (isSimilar && isRepeat ? ONE : 0);
+  reused.short = (target === null ? 0 : Math.floor(target.short * hour)) + (content.words < SHORT_WORDS && isRepeat ? ONE : 0);
   reused.shape = shape;
   return reused;
 }
