@@ -12,6 +12,7 @@ import type { TraceLine } from '../policy/decide.ts';
 import type { EffectiveDocument, PolicyDocument } from '../policy/document.ts';
 import type { IdentityState, LimitFact, Setter, Standing, SuppressionReason } from '../policy/facts.ts';
 import type { LimitStanding, LimitState } from '../policy/headroom.ts';
+import type { ContentFeatures } from '../policy/risk/features.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../policy/verdict.ts';
 import type { CaptureReads } from './port/captures.ts';
 import type { ContactsReads, ContactsWrites } from './port/contacts.ts';
@@ -92,6 +93,8 @@ export type AdmitRequest = {
   dedupe: { key: string; fingerprint: string; block: boolean } | null;
   /** SHA-256 of the canonical content: identical refusals are folded by it. Null where nobody has computed it yet. */
   contentHash: string | null;
+  /** What the risk score sees of the content; absent where nobody looked. */
+  content?: ContentFeatures;
 };
 
 export type RecipientVerdict = {

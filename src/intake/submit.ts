@@ -10,6 +10,7 @@ import { REASONS } from '../core/reasons.ts';
 import { parseSimulatorAddress, SIMULATOR_DOMAIN } from '../core/simulator.ts';
 import type { Blobs } from '../data/blobs.ts';
 import type { AdmitAnswer, AdmitRecipient, AdmitRequest, CheckAnswer, Principal, Store } from '../data/store.ts';
+import { featuresOf } from '../policy/risk/features.ts';
 import { attachmentIds } from './attachments.ts';
 import type { FieldError } from './field-errors.ts';
 import { fingerprint } from './fingerprint.ts';
@@ -159,6 +160,7 @@ export class Intake {
           ? null
           : { key: submission.dedupeKey, fingerprint: print, block: submission.onDuplicate === 'block' },
       contentHash: null,
+      content: featuresOf(submission),
     };
     return { request, large };
   }

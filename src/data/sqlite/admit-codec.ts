@@ -4,6 +4,7 @@
  */
 import type { Mode } from '../../core/message.ts';
 import type { LimitFact } from '../../policy/facts.ts';
+import type { ContentFeatures } from '../../policy/risk/features.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../../policy/verdict.ts';
 import type {
   Admission,
@@ -82,6 +83,7 @@ export function flattenRequest(request: AdmitRequest): Flat {
   }
   flat.push(blobs.length);
   for (const blob of blobs) flat.push(blob.sha256, blob.size);
+  flattenFeatures(request.content, flat);
   return flat;
 }
 
@@ -146,7 +148,43 @@ export function readRequest(flat: Flat): AdmitRequest {
     idempotency: key === null ? null : { key, fingerprint: keyPrint ?? '' },
     dedupe: dedupe === null ? null : { key: dedupe, fingerprint: dedupePrint ?? '', block },
     contentHash,
+    ...readFeatures(c),
   };
+}
+
+function flattenFeatures(content: ContentFeatures | undefined, flat: Flat): void {
+  if (content === undefined) {
+    flat.push(null);
+    return;
+  }
+  const { signature, words, gibberish, phrases, links, hosts, deceptive, sender, mismatch, isReply, attached } =
+    content;
+  const flags = (mismatch ? 1 : 0) | (isReply ? 2 : 0);
+  flat.push(signature, words, gibberish, phrases, links, deceptive, sender, flags, attached, hosts.length, ...hosts);
+}
+
+function readFeatures(c: Cursor): { content?: ContentFeatures } {
+  const signature = c.textOrNull();
+  if (signature === null) return {};
+  const [words, gibberish, phrases, links] = [c.number(), c.number(), c.number(), c.number()];
+  const [deceptive, sender, flags, attached] = [c.number(), c.number(), c.number(), c.number()];
+  const hosts: number[] = [];
+  for (let n = c.number(); n > 0; n -= 1) hosts.push(c.number());
+  const [mismatch, isReply] = [(flags & 1) !== 0, (flags & 2) !== 0];
+  const content = {
+    signature,
+    words,
+    gibberish,
+    phrases,
+    links,
+    hosts,
+    deceptive,
+    sender,
+    mismatch,
+    isReply,
+    attached,
+  };
+  return { content };
 }
 
 export function flattenAnswer(answer: AdmitAnswer): Flat {

@@ -13,6 +13,7 @@ import { type Limit, type Policy, withIdentityCap } from '../../policy/document.
 import { type Facts, packFacts } from '../../policy/facts.ts';
 import { type Change, type Counted, countDeparture } from '../../policy/ledger.ts';
 import { ENGINE, look } from '../../policy/look.ts';
+import { withSender } from '../../policy/risk/features.ts';
 import { limitScope } from '../../policy/rules/limit-finding.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
 import type { Verdict } from '../../policy/verdict.ts';
@@ -71,7 +72,7 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
   }
   const sender = resolveSender(state, space, request);
   if ('message' in sender) return { outcome: 'invalid', ...sender };
-  const send = sendOf(space, request, sender.identity);
+  const send = sendOf(space, request, sender);
   const duplicate = deduped === null ? null : duplicateFact(state, deduped);
   const decided = decideAll(state, space, send, request, now, duplicate, true);
   const accepted = decided.filter(({ verdict }) => verdict.verdict !== 'block').length;
@@ -140,7 +141,7 @@ export function check(state: WriterState, request: AdmitRequest): CheckAnswer {
   );
   const blocks =
     deduped !== null && (request.dedupe?.block === true || deduped.fingerprint !== request.dedupe?.fingerprint);
-  const send = sendOf(space, request, sender.identity);
+  const send = sendOf(space, request, sender);
   const decided = decideAll(state, space, send, request, now, blocks ? duplicateFact(state, deduped) : null, false);
   return {
     outcome: 'checked',
@@ -237,7 +238,7 @@ function onlyActive(space: Space): IdentityRow | null {
   return found;
 }
 
-function sendOf(space: Space, request: AdmitRequest, identity: IdentityRow | null): Send {
+function sendOf(space: Space, request: AdmitRequest, { identity, from }: Sender): Send {
   space.identity = identity;
   return {
     kind: request.kind,
@@ -251,6 +252,7 @@ function sendOf(space: Space, request: AdmitRequest, identity: IdentityRow | nul
       agent: request.agent,
     },
     contentSize: contentSize(request),
+    ...(request.content === undefined ? {} : { content: withSender(request.content, from) }),
   };
 }
 
@@ -277,7 +279,7 @@ function decideAll(
   for (const recipient of request.recipients) {
     // The content is stored once, whatever the number of recipients.
     const sized = stored ? { ...send, contentSize: 0 } : send;
-    const facts = look({ view: space, policy, send: sized, recipient, now, counted, duplicate });
+    const facts = look({ view: space, policy, send: sized, recipient, now, counted, duplicate, isFirst: !stored });
     const verdict = decide(send, recipient, facts, policy);
     decided.push({ recipient, facts, verdict, standing: null });
     if (verdict.verdict === 'block') continue;

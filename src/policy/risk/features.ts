@@ -91,6 +91,11 @@ export function featuresOf(content: Content): ContentFeatures {
   };
 }
 
+/** The features of a message whose sender was not named and is known now. */
+export function withSender(content: ContentFeatures, from: { email: string }): ContentFeatures {
+  return content.sender === 0 ? { ...content, sender: hostHash(domainOf(from.email)) } : content;
+}
+
 /** Capitals and exclamation marks, as points. */
 function shouting(tally: Tally): number {
   const bangs = tally.bangs >= 3 ? 200 : 0;

@@ -94,7 +94,8 @@ export function glance(
   reused.target = target;
   reused.repeats = before + ONE;
   reused.same = (target === null ? 0 : Math.floor(target.same * hour)) + (isSimilar && isRepeat ? ONE : 0);
-  reused.short = (target === null ? 0 : Math.floor(target.short * hour)) + (content.words < SHORT_WORDS && isRepeat ? ONE : 0);
+  reused.short =
+    (target === null ? 0 : Math.floor(target.short * hour)) + (content.words < SHORT_WORDS && isRepeat ? ONE : 0);
   reused.shape = shape;
   return reused;
 }

@@ -7,14 +7,14 @@ import {
   type Counter,
   DAY_MS,
   forget,
-  leftNow,
   HOSTS,
+  leftNow,
   ONE,
   REFUSED,
   type RiskState,
   SHAPES,
-  type Target,
   TARGETS,
+  type Target,
 } from './state.ts';
 
 const MINUTE_MS = 60_000;
