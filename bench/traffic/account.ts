@@ -79,7 +79,12 @@ export class Traffic {
   ): void {
     const { chance } = this;
     if (chance.is(bounce)) {
-      this.comeBack('bounce', one, chance.between(2 * SECOND, 6 * MINUTE), bounceClass);
+      this.comeBack(
+        'bounce',
+        one,
+        chance.is(0.8) ? chance.between(2 * SECOND, 90 * SECOND) : chance.between(MINUTE, 6 * MINUTE),
+        bounceClass,
+      );
       return;
     }
     if (chance.is(reply)) this.comeBack('reply', one, chance.between(2 * MINUTE, 20 * HOUR));

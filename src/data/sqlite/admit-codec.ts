@@ -157,34 +157,22 @@ function flattenFeatures(content: ContentFeatures | undefined, flat: Flat): void
     flat.push(null);
     return;
   }
-  const { signature, words, gibberish, phrases, links, hosts, deceptive, sender, mismatch, isReply, attached } =
-    content;
-  const flags = (mismatch ? 1 : 0) | (isReply ? 2 : 0);
-  flat.push(signature, words, gibberish, phrases, links, deceptive, sender, flags, attached, hosts.length, ...hosts);
+  const flags = (content.mismatch ? 1 : 0) | (content.isReply ? 2 : 0);
+  flat.push(content.signature, content.words, content.numbers, content.gibberish, content.phrases, content.links);
+  flat.push(content.deceptive, content.sender, flags, content.attached, content.hosts.length, ...content.hosts);
 }
 
 function readFeatures(c: Cursor): { content?: ContentFeatures } {
   const signature = c.textOrNull();
   if (signature === null) return {};
-  const [words, gibberish, phrases, links] = [c.number(), c.number(), c.number(), c.number()];
-  const [deceptive, sender, flags, attached] = [c.number(), c.number(), c.number(), c.number()];
+  const wording = { words: c.number(), numbers: c.number(), gibberish: c.number(), phrases: c.number() };
+  const leading = { links: c.number(), deceptive: c.number(), sender: c.number() };
+  const flags = c.number();
+  const attached = c.number();
   const hosts: number[] = [];
   for (let n = c.number(); n > 0; n -= 1) hosts.push(c.number());
-  const [mismatch, isReply] = [(flags & 1) !== 0, (flags & 2) !== 0];
-  const content = {
-    signature,
-    words,
-    gibberish,
-    phrases,
-    links,
-    hosts,
-    deceptive,
-    sender,
-    mismatch,
-    isReply,
-    attached,
-  };
-  return { content };
+  const marks = { mismatch: (flags & 1) !== 0, isReply: (flags & 2) !== 0 };
+  return { content: { signature, ...wording, ...leading, ...marks, attached, hosts } };
 }
 
 export function flattenAnswer(answer: AdmitAnswer): Flat {

@@ -140,8 +140,8 @@ function add(state: RiskState, counter: Counter): void {
   state.counters[AT[counter]]! += ONE;
 }
 
-function keepTarget(state: RiskState, { target, repeats, same, short }: Glance, key: number, now: number): void {
-  const counts = { count: repeats, same, short };
+function keepTarget(state: RiskState, { target, repeats, same, short, own }: Glance, key: number, now: number): void {
+  const counts = { count: repeats, same, short, own };
   if (target !== null) {
     Object.assign(target, counts);
     return;

@@ -5,7 +5,7 @@
 import type { Policy } from '../document.ts';
 import { type Glance, glance, type RiskRecipient, type RiskSend } from './glance.ts';
 import { SIGNAL_AT, SIGNALS } from './signals.ts';
-import { AT, countNow, DAY_MS, leftNow, ONE, type RiskState, TARGET_GROUP } from './state.ts';
+import { AT, countNow, DAY_MS, leftNow, ONE, OWN_GROUP, type RiskState, TARGET_GROUP } from './state.ts';
 
 export const RISK_LEVELS = ['normal', 'elevated', 'high', 'quarantined'] as const;
 export type RiskLevel = (typeof RISK_LEVELS)[number];
@@ -153,11 +153,11 @@ function weigh(
   return Math.max(0, score);
 }
 
-const REPEATS = SIGNAL_AT['recipient_repeats']!;
+const SILENT = [SIGNAL_AT['recipient_repeats']!, SIGNAL_AT['personal_repeats']!];
 
 function weightOf(i: number, repliesVisible: boolean, tuning: Tuning): number {
   const weight = tuning.weights[i]!;
-  return i === REPEATS && !repliesVisible ? weight / 2 : weight;
+  return !repliesVisible && SILENT.includes(i) ? weight / 2 : weight;
 }
 
 function contributionOf(i: number, repliesVisible: boolean, tuning: Tuning): number {
@@ -219,7 +219,7 @@ function measure(state: RiskState, left: Float64Array, seen: Glance | null, now:
   const set = (name: string, value: number): void => {
     values[SIGNAL_AT[name]!] = value;
   };
-  measureTargets(state, left[TARGET_GROUP]!, seen, Math.floor(now / DAY_MS));
+  measureTargets(state, left, seen, Math.floor(now / DAY_MS));
   set('gibberish', get(AT.gibberishHour));
   set('similar_content', percent(get(AT.similarDay), sends + FEW));
   set('burst', Math.floor((get(AT.sendsQuarter) * ONE) / Math.max(FREE_QUARTER, 2 * state.peakBefore)));
@@ -230,7 +230,9 @@ function measure(state: RiskState, left: Float64Array, seen: Glance | null, now:
   set('unsolicited_bulk', get(AT.bulkHour));
   set('unusual_content', Math.floor((get(AT.novelHour) * trust) / (100 * ONE)));
   const bounces = get(AT.bouncesDay);
-  set('bounces', bounces < LEAST_HARM ? 0 : percent(bounces, sends + SOME));
+  const harm = get(AT.harmMonth);
+  const lately = bounces < LEAST_HARM ? 0 : percent(bounces, sends + SOME);
+  set('bounces', Math.max(lately, harm < LEAST_HARM ? 0 : percent(harm, get(AT.sendsMonth) + MANY)));
   set('unknown_users', bounces < LEAST_HARM ? 0 : percent(get(AT.unknownUsersDay), sends + SOME));
   const complaints = get(AT.complaintsDay);
   set('complaints', complaints < LEAST_HARM ? 0 : percent(complaints, sends + MANY));
@@ -241,6 +243,8 @@ function measure(state: RiskState, left: Float64Array, seen: Glance | null, now:
   set('unusual_attachments', unusualAttachments(get));
   set('likeness', now - state.likenessAt < DAY_MS ? state.likeness : 0);
   set('refused_attempts', get(AT.refusedHour));
+  set('changing_links', percent(get(AT.changingHostsDay), sends + FEW));
+  set('empty_content', percent(get(AT.emptyDay), sends + FEW));
   set('good_history', trust);
   set('replies', percent(get(AT.repliesDay), sends + FEW));
   set('familiar_recipients', percent(get(AT.familiarDay), sends + FEW));
@@ -258,21 +262,25 @@ const USUAL_A_DAY = 2 * ONE;
 const MOST_USUAL = 12 * ONE;
 
 /** The person written to most, of those remembered and of the send that is looked at. */
-function measureTargets(state: RiskState, left: number, seen: Glance | null, today: number): void {
+function measureTargets(state: RiskState, left: Float64Array, seen: Glance | null, today: number): void {
+  const hour = left[TARGET_GROUP]!;
   let repeats = 0;
   let same = 0;
   let short = 0;
+  let own = 0;
   for (const target of state.targets) {
     const isSeen = seen !== null && target === seen.target;
     const usual = Math.min(MOST_USUAL, (today - target.since) * USUAL_A_DAY);
-    repeats = Math.max(repeats, (isSeen ? seen.repeats : Math.floor(target.count * left)) - usual);
-    same = Math.max(same, (isSeen ? seen.same : Math.floor(target.same * left)) - usual);
-    short = Math.max(short, (isSeen ? seen.short : Math.floor(target.short * left)) - usual);
+    repeats = Math.max(repeats, (isSeen ? seen.repeats : Math.floor(target.count * hour)) - usual);
+    same = Math.max(same, (isSeen ? seen.same : Math.floor(target.same * hour)) - usual);
+    short = Math.max(short, (isSeen ? seen.short : Math.floor(target.short * hour)) - usual);
+    own = Math.max(own, (isSeen ? seen.own : Math.floor(target.own * left[OWN_GROUP]!)) - usual);
   }
   if (seen !== null && seen.target === null) repeats = Math.max(repeats, seen.repeats);
   values[SIGNAL_AT['recipient_repeats']!] = repeats;
   values[SIGNAL_AT['repeated_content']!] = same;
   values[SIGNAL_AT['short_content']!] = short;
+  values[SIGNAL_AT['personal_repeats']!] = own;
 }
 
 /** Share of sends with odd attachments, beyond what is the account's habit. */
