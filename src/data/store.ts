@@ -14,6 +14,7 @@ import type { IdentityState, LimitFact, Setter, Standing, SuppressionReason } fr
 import type { ApprovalMode } from '../policy/facts-approval.ts';
 import type { ProbationFacts } from '../policy/facts-quarantine.ts';
 import type { LimitStanding, LimitState } from '../policy/headroom.ts';
+import type { ContentFeatures } from '../policy/risk/features.ts';
 import type { AddressTraits } from '../policy/send.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../policy/verdict.ts';
 import type { ApprovalsReads, ApprovalsWrites } from './port/approvals.ts';
@@ -109,6 +110,8 @@ export type AdmitRequest = {
   contentHash: string | null;
   /** The token of the lease that the caller says it holds. */
   leaseToken?: string | null;
+  /** What the risk score sees of the content; absent where nobody looked. */
+  content?: ContentFeatures;
 };
 
 export type RecipientVerdict = {

@@ -12,6 +12,7 @@ import { parseSimulatorAddress, SIMULATOR_DOMAIN } from '../core/simulator.ts';
 import type { Blobs } from '../data/blobs.ts';
 import type { PlanViewAnswer } from '../data/port/plans.ts';
 import type { AdmitAnswer, AdmitRecipient, AdmitRequest, CheckAnswer, Principal, Store } from '../data/store.ts';
+import { featuresOf } from '../policy/risk/features.ts';
 import { attachmentIds } from './attachments.ts';
 import type { FieldError } from './field-errors.ts';
 import { fingerprint } from './fingerprint.ts';
@@ -185,6 +186,7 @@ export class Intake {
           : { key: submission.dedupeKey, fingerprint: print, block: submission.onDuplicate === 'block' },
       contentHash: null,
       leaseToken: submission.leaseToken,
+      content: featuresOf(submission),
     };
     return { request, large };
   }

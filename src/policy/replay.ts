@@ -10,7 +10,7 @@ import { addDuration, parseDuration } from '../core/duration.ts';
 import type { MessageKind } from '../core/message.ts';
 import { isBounceClass, suppressionFor } from '../core/returns.ts';
 import { decide } from './decide.ts';
-import { type LimitScope, type Policy, withIdentityCap } from './document.ts';
+import type { LimitScope, Policy } from './document.ts';
 import type { AccountFacts, IdentityState } from './facts.ts';
 import { type QuarantineStanding, quarantineFacts } from './facts-quarantine.ts';
 import { riskRecipient, riskSend } from './facts-risk.ts';
@@ -133,6 +133,14 @@ class Account implements LedgerView {
     return kept(this.domains, domain);
   }
 
+  signals(): null {
+    return null;
+  }
+
+  lease(): null {
+    return null;
+  }
+
   send(line: TrafficSend): ReplayResult {
     const now = line.at;
     this.endQuarantine(now);
@@ -168,7 +176,8 @@ class Account implements LedgerView {
   take(line: TrafficReturn): void {
     const contact = this.contact(line.from);
     if (line.kind === 'consent') {
-      contact.marks = { consent: { marketing: 'opted_in' } };
+      const consent = { marketing: 'opted_in', since: line.at, source: 'recorded' } as const;
+      contact.marks = { opportunity: null, threadTakenOver: null, consent };
       return;
     }
     // What was never written to cannot answer, bounce or complain.
@@ -202,8 +211,7 @@ class Account implements LedgerView {
   }
 
   private count(send: Send, recipient: SendRecipient, departAt: number, now: number, counted: Counted): void {
-    const policy = withIdentityCap(this.policy, this.identityCap);
-    for (const change of countDeparture(this, policy, send, recipient, departAt, now, counted)) {
+    for (const change of countDeparture(this, this.policy, send, recipient, departAt, now, counted)) {
       applyChange(change, Math.floor(now / 1000));
     }
   }

@@ -4,6 +4,7 @@
  */
 import type { Mode } from '../../core/message.ts';
 import type { LimitFact } from '../../policy/facts.ts';
+import type { ContentFeatures } from '../../policy/risk/features.ts';
 import { RISK_LEVELS } from '../../policy/risk/score.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../../policy/verdict.ts';
 import type {
@@ -85,6 +86,7 @@ export function flattenRequest(request: AdmitRequest): Flat {
   for (const blob of blobs) flat.push(blob.sha256, blob.size);
   flattenTraits(recipients, flat);
   flat.push(request.leaseToken ?? null);
+  flattenFeatures(request.content, flat);
   return flat;
 }
 
@@ -173,7 +175,31 @@ export function readRequest(flat: Flat): AdmitRequest {
     dedupe: dedupe === null ? null : { key: dedupe, fingerprint: dedupePrint ?? '', block },
     contentHash,
     leaseToken: c.textOrNull(),
+    ...readFeatures(c),
   };
+}
+
+function flattenFeatures(content: ContentFeatures | undefined, flat: Flat): void {
+  if (content === undefined) {
+    flat.push(null);
+    return;
+  }
+  const flags = (content.mismatch ? 1 : 0) | (content.isReply ? 2 : 0);
+  flat.push(content.signature, content.words, content.numbers, content.gibberish, content.phrases, content.links);
+  flat.push(content.deceptive, content.sender, flags, content.attached, content.hosts.length, ...content.hosts);
+}
+
+function readFeatures(c: Cursor): { content?: ContentFeatures } {
+  const signature = c.textOrNull();
+  if (signature === null) return {};
+  const wording = { words: c.number(), numbers: c.number(), gibberish: c.number(), phrases: c.number() };
+  const leading = { links: c.number(), deceptive: c.number(), sender: c.number() };
+  const flags = c.number();
+  const attached = c.number();
+  const hosts: number[] = [];
+  for (let n = c.number(); n > 0; n -= 1) hosts.push(c.number());
+  const marks = { mismatch: (flags & 1) !== 0, isReply: (flags & 2) !== 0 };
+  return { content: { signature, ...wording, ...leading, ...marks, attached, hosts } };
 }
 
 export function flattenAnswer(answer: AdmitAnswer): Flat {

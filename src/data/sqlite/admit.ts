@@ -17,6 +17,7 @@ import { riskRecipient, riskSend } from '../../policy/facts-risk.ts';
 import { type Change, type Counted, countDeparture } from '../../policy/ledger.ts';
 import { ENGINE, look } from '../../policy/look.ts';
 import { adapted, adaptingIn } from '../../policy/probation.ts';
+import { withSender } from '../../policy/risk/features.ts';
 import { observeAccepted, observeRefused, type RiskStep } from '../../policy/risk/observe.ts';
 import { limitScope } from '../../policy/rules/limit-finding.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
@@ -34,8 +35,8 @@ import type {
 } from '../store.ts';
 import { askedOfSend, bindingOf, FLAG_APPROVAL, requestApproval, sha256Of } from './approval-rows.ts';
 import { Assumed } from './assumed.ts';
-import { AT_ONCE } from './fresh-rows.ts';
 import { DEFAULT_EXPIRY_MS } from './expiry.ts';
+import { AT_ONCE } from './fresh-rows.ts';
 import { standingLimits } from './headroom.ts';
 import { enterByScore, passTime } from './quarantine.ts';
 import { riskOfMessage, riskStanding, shownSignal } from './risk-shown.ts';
@@ -89,7 +90,7 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
   }
   const sender = resolveSender(state, space, request);
   if ('message' in sender) return { outcome: 'invalid', ...sender };
-  const send = sendOf(space, request, sender.identity);
+  const send = sendOf(space, request, sender);
   const duplicate = deduped === null ? null : duplicateFact(state, deduped);
   const asked = askedOfSend(space, { ...request, isStored: true }, now);
   const risen: Risen = { elevated: false, quarantine: false };
@@ -192,7 +193,7 @@ export function check(state: WriterState, request: AdmitRequest): CheckAnswer {
   );
   const blocks =
     deduped !== null && (request.dedupe?.block === true || deduped.fingerprint !== request.dedupe?.fingerprint);
-  const send = sendOf(space, request, sender.identity);
+  const send = sendOf(space, request, sender);
   const asked = askedOfSend(space, { ...request, isStored: false }, now);
   const known = blocks ? duplicateFact(state, deduped) : null;
   const decided = decideAll(state, space, send, request, now, known, asked, null);
@@ -294,7 +295,7 @@ function onlyActive(space: Space): IdentityRow | null {
   return found;
 }
 
-export function sendOf(space: Space, request: AdmitRequest, identity: IdentityRow | null): Send {
+export function sendOf(space: Space, request: AdmitRequest, { identity, from }: Sender): Send {
   space.identity = identity;
   return {
     kind: request.kind,
@@ -309,6 +310,7 @@ export function sendOf(space: Space, request: AdmitRequest, identity: IdentityRo
     },
     contentSize: contentSize(request),
     leaseToken: request.leaseToken ?? null,
+    ...(request.content === undefined ? {} : { content: withSender(request.content, from) }),
   };
 }
 

@@ -31,8 +31,8 @@ import { unusedBlobs } from './blob-use.ts';
 import { closeWith } from './closing.ts';
 import { prepared } from './database.ts';
 import { sendAtDeparture } from './departure.ts';
-import { askedDeparture, closeIdleApproval } from './holds.ts';
 import { DEFAULT_EXPIRY_MS } from './expiry.ts';
+import { askedDeparture, closeIdleApproval } from './holds.ts';
 import { findMessage } from './messages-reads.ts';
 import {
   allCounted,

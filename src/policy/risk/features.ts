@@ -21,6 +21,8 @@ export type ContentFeatures = {
   /** One-permutation MinHash over words and pairs of words, a character 0 to 255 a slot. */
   signature: string;
   words: number;
+  /** Words with a digit in them. */
+  numbers: number;
   /** Share of its letters that stand in words nobody writes, in thousandths. */
   gibberish: number;
   /** Phrases that go with fraud and bulk mail, 0 to 1000. */
@@ -53,6 +55,7 @@ export type Content = {
 export const NO_FEATURES: ContentFeatures = {
   signature: '\0'.repeat(SIGNATURE_SLOTS),
   words: 0,
+  numbers: 0,
   gibberish: 0,
   phrases: 0,
   links: 0,
@@ -69,7 +72,7 @@ const slots = new Uint8Array(SIGNATURE_SLOTS);
 
 export function featuresOf(content: Content): ContentFeatures {
   const { from, subject, text, html } = content;
-  const tally: Tally = { words: 0, letters: 0, garbled: 0, points: 0, bangs: 0, capitals: 0 };
+  const tally: Tally = { words: 0, numbers: 0, letters: 0, garbled: 0, points: 0, bangs: 0, capitals: 0 };
   slots.fill(0);
   readWords(subject, Math.min(subject.length, MOST_UNITS), false, slots, tally);
   const body = text ?? html ?? '';
@@ -79,6 +82,7 @@ export function featuresOf(content: Content): ContentFeatures {
   return {
     signature: String.fromCharCode(...slots),
     words: tally.words,
+    numbers: tally.numbers,
     gibberish: tally.letters === 0 ? 0 : Math.floor((tally.garbled * 1000) / tally.letters),
     phrases: Math.min(1000, tally.points + shouting(tally)),
     links: links.count,
@@ -89,6 +93,11 @@ export function featuresOf(content: Content): ContentFeatures {
     isReply: content.inReplyTo !== null,
     attached: attachedBits(content.attachments),
   };
+}
+
+/** The features of a message whose sender was not named and is known now. */
+export function withSender(content: ContentFeatures, from: { email: string }): ContentFeatures {
+  return content.sender === 0 ? { ...content, sender: hostHash(domainOf(from.email)) } : content;
 }
 
 /** Capitals and exclamation marks, as points. */

@@ -5,7 +5,7 @@
 import type { ContentFeatures } from './features.ts';
 import { SIGNATURE_SLOTS } from './features.ts';
 import { hashOf } from './hash.ts';
-import { AT, DAY_MS, ONE, type RiskState, type Shape, type Target, unanswered } from './state.ts';
+import { AT, DAY_MS, ONE, OWN_GROUP, type RiskState, type Shape, TARGET_GROUP, type Target } from './state.ts';
 
 /** What the ledger knows of the person written to. */
 export type RiskRecipient = {
@@ -27,8 +27,11 @@ export type RiskSend = {
 export type Glance = {
   delta: Float64Array;
   target: Target | null;
-  /** Unanswered sends to this person with this one, in thousandths. */
+  /** Unanswered sends to this person with this one, as a target holds them. */
   repeats: number;
+  same: number;
+  short: number;
+  own: number;
   shape: Shape | null;
 };
 
@@ -47,13 +50,20 @@ const ODD_ATTACHMENTS = 4 | 8 | 16;
 
 /** Reused: a glance is taken and used before the next. */
 const delta = new Float64Array(Object.keys(AT).length);
-const reused: Glance = { delta, target: null, repeats: 0, shape: null };
+const reused: Glance = { delta, target: null, repeats: 0, same: 0, short: 0, own: 0, shape: null };
 
-export function glance(state: RiskState, send: RiskSend, recipient: RiskRecipient, now: number): Glance {
+export function glance(
+  state: RiskState,
+  left: Float64Array,
+  send: RiskSend,
+  recipient: RiskRecipient,
+  now: number,
+): Glance {
   const { content } = send;
   const key = hashOf(recipient.key);
   const target = state.targets.find((one) => one.key === key) ?? null;
-  const before = target === null ? 0 : unanswered(target, now);
+  const hour = left[TARGET_GROUP]!;
+  const before = target === null ? 0 : Math.floor(target.count * hour);
   const shape = nearest(state, content.signature);
   const minute = Math.floor(now / MINUTE_MS);
   // The first recipient of a message has entered its shape already: for the others an earlier message makes it similar.
@@ -62,7 +72,6 @@ export function glance(state: RiskState, send: RiskSend, recipient: RiskRecipien
   const isStranger = !isFamiliar && !recipient.isKnown;
   const isForeign = !isFamiliar && leadsAway(state, content, now);
   const phrases = isFamiliar ? 0 : content.phrases;
-  const isSuspicious = isForeign || phrases >= SUSPICIOUS || content.deceptive > 0;
   const isRepeat = before >= ONE / 2;
   delta.fill(0);
   delta[AT.sendsQuarter] = ONE;
@@ -72,11 +81,10 @@ export function glance(state: RiskState, send: RiskSend, recipient: RiskRecipien
   if (isFamiliar || recipient.isKnown) delta[AT.familiarDay] = ONE;
   if (isStranger) delta[AT.strangersDay] = ONE;
   if (isSimilar) delta[AT.similarDay] = ONE;
-  if (isSimilar && isRepeat) delta[AT.repeatedContentHour] = ONE;
-  if (content.words < FEW_WORDS ? content.links === 0 : isRepeat && content.words < SHORT_WORDS)
-    delta[AT.shortHour] = ONE;
   if (content.gibberish >= GARBLED) delta[AT.gibberishHour] = ONE;
   if (isForeign) delta[AT.foreignLinksDay] = ONE;
+  if (isForeign && state.hosts.length > 0 && bringsHost(state, content)) delta[AT.changingHostsDay] = ONE;
+  if (content.words < FEW_WORDS && content.numbers === 0 && isStranger) delta[AT.emptyDay] = ONE;
   delta[AT.phrasesDay] = phrases;
   if (content.mismatch) delta[AT.mismatchDay] = ONE;
   if (content.deceptive > 0) delta[AT.deceptiveDay] = ONE;
@@ -84,10 +92,14 @@ export function glance(state: RiskState, send: RiskSend, recipient: RiskRecipien
     delta[AT.attachmentsDay] = ONE;
     delta[AT.attachmentsMonth] = ONE;
   }
-  if (isStranger && isSimilar && isSuspicious) delta[AT.bulkHour] = ONE;
+  if (isStranger && isSimilar) delta[AT.bulkHour] = (isForeign ? ONE / 2 : 0) + (phrases >= SUSPICIOUS ? ONE : 0);
   if (isStranger && (shape === null || minute - shape.first < DAY_MINUTES)) delta[AT.novelHour] = ONE;
   reused.target = target;
   reused.repeats = before + ONE;
+  reused.same = (target === null ? 0 : Math.floor(target.same * hour)) + (isSimilar && isRepeat ? ONE : 0);
+  reused.short =
+    (target === null ? 0 : Math.floor(target.short * hour)) + (content.words < SHORT_WORDS && isRepeat ? ONE : 0);
+  reused.own = (target === null ? 0 : Math.floor(target.own * left[OWN_GROUP]!)) + (isSimilar || isFamiliar ? 0 : ONE);
   reused.shape = shape;
   return reused;
 }
@@ -118,6 +130,11 @@ export function likeness(one: string, other: string): number {
     if (a === b) same += 1;
   }
   return used === 0 ? 100 : Math.floor((same * 100) / used);
+}
+
+/** Whether a link leads to a host that the account never used. */
+function bringsHost(state: RiskState, content: ContentFeatures): boolean {
+  return content.hosts.some((host) => host !== content.sender && !state.hosts.some((one) => one.host === host));
 }
 
 const USUAL_SENDS = 5;

@@ -1,5 +1,5 @@
 /** What changes an account's risk state: accepted sends, refused attempts, and what comes back. Nothing else does. */
-import { glance, type RiskRecipient, type RiskSend } from './glance.ts';
+import { type Glance, glance, type RiskRecipient, type RiskSend } from './glance.ts';
 import { hashOf } from './hash.ts';
 import type { RiskFacts } from './score.ts';
 import {
@@ -8,13 +8,13 @@ import {
   DAY_MS,
   forget,
   HOSTS,
-  hourTick,
+  leftNow,
   ONE,
   REFUSED,
   type RiskState,
   SHAPES,
   TARGETS,
-  unanswered,
+  type Target,
 } from './state.ts';
 
 const MINUTE_MS = 60_000;
@@ -42,11 +42,11 @@ export function observeAccepted(
   facts: RiskFacts | null,
   now: number,
 ): RiskStep {
-  const seen = glance(state, send, recipient, now);
-  const { target, shape, repeats } = seen;
+  const seen = glance(state, leftNow(state, now), send, recipient, now);
+  const { shape } = seen;
   forget(state, now);
   for (let i = 0; i < seen.delta.length; i += 1) state.counters[i]! += seen.delta[i]!;
-  keepTarget(state, target, hashOf(recipient.key), repeats, now);
+  keepTarget(state, seen, hashOf(recipient.key), now);
   if (send.isFirst) {
     keepShape(state, shape, send.content.signature, now);
     for (const host of send.content.hosts) if (host !== send.content.sender) keepHost(state, host, now);
@@ -140,34 +140,21 @@ function add(state: RiskState, counter: Counter): void {
   state.counters[AT[counter]]! += ONE;
 }
 
-function keepTarget(
-  state: RiskState,
-  known: RiskState['targets'][number] | null,
-  key: number,
-  count: number,
-  now: number,
-): void {
-  const tick = hourTick(now);
-  if (known !== null) {
-    known.count = count;
-    known.tick = Math.max(known.tick, tick);
+function keepTarget(state: RiskState, { target, repeats, same, short, own }: Glance, key: number, now: number): void {
+  const counts = { count: repeats, same, short, own };
+  if (target !== null) {
+    Object.assign(target, counts);
     return;
   }
+  const fresh: Target = { key, ...counts, since: Math.floor(now / DAY_MS) };
   if (state.targets.length < TARGETS) {
-    state.targets.push({ key, count, tick, since: Math.floor(now / MINUTE_MS) });
+    state.targets.push(fresh);
     return;
   }
   // The one written to least gives its place.
-  let least = state.targets[0]!;
-  let leastCount = unanswered(least, now);
-  for (const target of state.targets) {
-    const left = unanswered(target, now);
-    if (left < leastCount) {
-      least = target;
-      leastCount = left;
-    }
-  }
-  Object.assign(least, { key, count, tick, since: Math.floor(now / MINUTE_MS) });
+  let least = 0;
+  for (let i = 1; i < TARGETS; i += 1) if (state.targets[i]!.count < state.targets[least]!.count) least = i;
+  state.targets[least] = fresh;
 }
 
 function keepShape(state: RiskState, known: RiskState['shapes'][number] | null, signature: string, now: number): void {

@@ -5,7 +5,7 @@
 import type { Policy } from '../document.ts';
 import { type Glance, glance, type RiskRecipient, type RiskSend } from './glance.ts';
 import { SIGNAL_AT, SIGNALS } from './signals.ts';
-import { AT, countNow, DAY_MS, leftNow, ONE, type RiskState, unanswered } from './state.ts';
+import { AT, countNow, DAY_MS, leftNow, ONE, OWN_GROUP, type RiskState, TARGET_GROUP } from './state.ts';
 
 export const RISK_LEVELS = ['normal', 'elevated', 'high', 'quarantined'] as const;
 export type RiskLevel = (typeof RISK_LEVELS)[number];
@@ -51,8 +51,9 @@ export function riskFacts(input: RiskInput): RiskFacts | null {
   const { state, policy, now, repliesVisible } = input;
   const tuning = tuningOf(policy);
   if (tuning === null) return null;
-  const seen = glance(state, input.send, input.recipient, now);
-  const score = weigh(state, seen, repliesVisible, tuning, now);
+  const left = leftNow(state, now);
+  const seen = glance(state, left, input.send, input.recipient, now);
+  const score = weigh(state, left, seen, repliesVisible, tuning, now);
   const { warnAt, threshold } = tuning;
   const level = levelOf(score, tuning);
   const signals = score < warnAt ? NO_SIGNALS : listSignals(state, seen, repliesVisible, tuning, now);
@@ -64,7 +65,7 @@ export type RiskReport = RiskFacts & { fallsBy: readonly string[] };
 /** The score as it stands without a further send, with every signal that contributes. Where the score is off it is reported all the same. */
 export function riskReport(state: RiskState, repliesVisible: boolean, policy: Policy, now: number): RiskReport {
   const tuning = tuningOf(policy) ?? tune(policy);
-  const score = weigh(state, null, repliesVisible, tuning, now);
+  const score = weigh(state, leftNow(state, now), null, repliesVisible, tuning, now);
   const signals = listSignals(state, null, repliesVisible, tuning, now);
   const { warnAt, threshold } = tuning;
   return {
@@ -134,8 +135,15 @@ function tune(policy: Policy): Tuning {
 const values = new Float64Array(SIGNALS.length);
 const contributions = new Float64Array(SIGNALS.length);
 
-function weigh(state: RiskState, seen: Glance | null, repliesVisible: boolean, tuning: Tuning, now: number): number {
-  measure(state, seen, now);
+function weigh(
+  state: RiskState,
+  left: Float64Array,
+  seen: Glance | null,
+  repliesVisible: boolean,
+  tuning: Tuning,
+  now: number,
+): number {
+  measure(state, left, seen, now);
   let score = 0;
   for (let i = 0; i < SIGNALS.length; i += 1) {
     const contribution = contributionOf(i, repliesVisible, tuning);
@@ -145,11 +153,11 @@ function weigh(state: RiskState, seen: Glance | null, repliesVisible: boolean, t
   return Math.max(0, score);
 }
 
-const REPEATS = SIGNAL_AT['recipient_repeats']!;
+const SILENT = [SIGNAL_AT['recipient_repeats']!, SIGNAL_AT['personal_repeats']!];
 
 function weightOf(i: number, repliesVisible: boolean, tuning: Tuning): number {
   const weight = tuning.weights[i]!;
-  return i === REPEATS && !repliesVisible ? weight / 2 : weight;
+  return !repliesVisible && SILENT.includes(i) ? weight / 2 : weight;
 }
 
 function contributionOf(i: number, repliesVisible: boolean, tuning: Tuning): number {
@@ -177,11 +185,12 @@ function listSignals(
     signals.push({ name, value: values[i]!, weight, threshold, window, trend: 'steady', contribution });
   }
   // With a send: against the score without it. Without one: against the score in an hour.
-  weigh(state, null, repliesVisible, tuning, seen === null ? now + HOUR_MS : now);
+  const other = seen === null ? now + HOUR_MS : now;
+  weigh(state, leftNow(state, other), null, repliesVisible, tuning, other);
   for (const signal of signals) {
-    const other = contributions[SIGNAL_AT[signal.name]!]!;
-    if (signal.contribution !== other)
-      signal.trend = signal.contribution > other === (seen !== null) ? 'rising' : 'falling';
+    const then = contributions[SIGNAL_AT[signal.name]!]!;
+    if (signal.contribution !== then)
+      signal.trend = signal.contribution > then === (seen !== null) ? 'rising' : 'falling';
   }
   return signals.sort((a, b) => b.contribution - a.contribution);
 }
@@ -203,17 +212,14 @@ const HARM_IN = 20;
 const percent = (part: number, whole: number): number => Math.floor((part * 100 * ONE) / whole);
 
 /** The value of every signal, with the send that is looked at where there is one. */
-function measure(state: RiskState, seen: Glance | null, now: number): void {
-  const left = leftNow(state, now);
+function measure(state: RiskState, left: Float64Array, seen: Glance | null, now: number): void {
   const get = (counter: number): number => countNow(state, left, counter) + (seen === null ? 0 : seen.delta[counter]!);
   const sends = get(AT.sendsDay);
   const trust = trustOf(get(AT.activeDaysMonth), get(AT.sendsMonth), get(AT.harmMonth));
   const set = (name: string, value: number): void => {
     values[SIGNAL_AT[name]!] = value;
   };
-  set('recipient_repeats', Math.max(seen === null ? 0 : seen.repeats, mostUnanswered(state, now)));
-  set('repeated_content', get(AT.repeatedContentHour));
-  set('short_content', get(AT.shortHour));
+  measureTargets(state, left, seen, Math.floor(now / DAY_MS));
   set('gibberish', get(AT.gibberishHour));
   set('similar_content', percent(get(AT.similarDay), sends + FEW));
   set('burst', Math.floor((get(AT.sendsQuarter) * ONE) / Math.max(FREE_QUARTER, 2 * state.peakBefore)));
@@ -224,7 +230,9 @@ function measure(state: RiskState, seen: Glance | null, now: number): void {
   set('unsolicited_bulk', get(AT.bulkHour));
   set('unusual_content', Math.floor((get(AT.novelHour) * trust) / (100 * ONE)));
   const bounces = get(AT.bouncesDay);
-  set('bounces', bounces < LEAST_HARM ? 0 : percent(bounces, sends + SOME));
+  const harm = get(AT.harmMonth);
+  const lately = bounces < LEAST_HARM ? 0 : percent(bounces, sends + SOME);
+  set('bounces', Math.max(lately, harm < LEAST_HARM ? 0 : percent(harm, get(AT.sendsMonth) + MANY)));
   set('unknown_users', bounces < LEAST_HARM ? 0 : percent(get(AT.unknownUsersDay), sends + SOME));
   const complaints = get(AT.complaintsDay);
   set('complaints', complaints < LEAST_HARM ? 0 : percent(complaints, sends + MANY));
@@ -235,6 +243,8 @@ function measure(state: RiskState, seen: Glance | null, now: number): void {
   set('unusual_attachments', unusualAttachments(get));
   set('likeness', now - state.likenessAt < DAY_MS ? state.likeness : 0);
   set('refused_attempts', get(AT.refusedHour));
+  set('changing_links', percent(get(AT.changingHostsDay), sends + FEW));
+  set('empty_content', percent(get(AT.emptyDay), sends + FEW));
   set('good_history', trust);
   set('replies', percent(get(AT.repliesDay), sends + FEW));
   set('familiar_recipients', percent(get(AT.familiarDay), sends + FEW));
@@ -247,10 +257,30 @@ function trustOf(activeDays: number, sends: number, harm: number): number {
   return Math.floor((known * good) / (sends + MANY));
 }
 
-function mostUnanswered(state: RiskState, now: number): number {
-  let most = 0;
-  for (const target of state.targets) most = Math.max(most, unanswered(target, now));
-  return most;
+/** Sends to one person that come to be usual with each day on which they are written to, and the most of them. */
+const USUAL_A_DAY = 2 * ONE;
+const MOST_USUAL = 12 * ONE;
+
+/** The person written to most, of those remembered and of the send that is looked at. */
+function measureTargets(state: RiskState, left: Float64Array, seen: Glance | null, today: number): void {
+  const hour = left[TARGET_GROUP]!;
+  let repeats = 0;
+  let same = 0;
+  let short = 0;
+  let own = 0;
+  for (const target of state.targets) {
+    const isSeen = seen !== null && target === seen.target;
+    const usual = Math.min(MOST_USUAL, (today - target.since) * USUAL_A_DAY);
+    repeats = Math.max(repeats, (isSeen ? seen.repeats : Math.floor(target.count * hour)) - usual);
+    same = Math.max(same, (isSeen ? seen.same : Math.floor(target.same * hour)) - usual);
+    short = Math.max(short, (isSeen ? seen.short : Math.floor(target.short * hour)) - usual);
+    own = Math.max(own, (isSeen ? seen.own : Math.floor(target.own * left[OWN_GROUP]!)) - usual);
+  }
+  if (seen !== null && seen.target === null) repeats = Math.max(repeats, seen.repeats);
+  values[SIGNAL_AT['recipient_repeats']!] = repeats;
+  values[SIGNAL_AT['repeated_content']!] = same;
+  values[SIGNAL_AT['short_content']!] = short;
+  values[SIGNAL_AT['personal_repeats']!] = own;
 }
 
 /** Share of sends with odd attachments, beyond what is the account's habit. */

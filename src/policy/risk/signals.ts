@@ -32,6 +32,7 @@ const signal = (
 
 const QUARTER = 'decaying_15m';
 const HOUR = 'decaying_1h';
+const QUARTER_DAY = 'decaying_6h';
 const DAY = 'decaying_24h';
 const MONTH = 'decaying_30d';
 
@@ -54,7 +55,7 @@ export const SIGNALS = [
   signal('short_content', 'sends', HOUR, [20, 2, 7, 1], 'messages that say more than a few words'),
   signal('gibberish', 'sends', HOUR, [25, 2, 8, 1], 'messages of real words; tests belong into test mode'),
   signal('similar_content', 'percent', DAY, [8, 50, 90, 1], 'content that differs from message to message'),
-  signal('burst', 'times', QUARTER, [20, 1, 3, 1], 'spreading the same messages over more time'),
+  signal('burst', 'times', QUARTER, [15, 1, 3, 1], 'spreading the same messages over more time'),
   signal(
     'new_recipients',
     'percent',
@@ -69,19 +70,28 @@ export const SIGNALS = [
     'unsolicited_bulk',
     'sends',
     HOUR,
-    [35, 10, 40, 1],
+    [35, 6, 25, 1],
     'consent of the people who get promotional messages of one wording',
   ),
   signal('unusual_content', 'sends', HOUR, [20, 10, 40, 1], 'an hour without a new kind of message to new people'),
-  signal('bounces', 'percent', DAY, [60, 4, 12, 2], 'removing addresses that do not exist'),
+  signal('bounces', 'percent', DAY, [60, 4, 10, 2], 'removing addresses that do not exist'),
   signal('unknown_users', 'percent', DAY, [30, 5, 20, 1], 'writing only to addresses that people gave you'),
-  signal('complaints', 'percent', DAY, [50, 0.3, 2, 2], 'writing only to people who expect it'),
+  signal('complaints', 'percent', DAY, [50, 0.3, 1.5, 2], 'writing only to people who expect it'),
   signal('unsubscribes', 'percent', DAY, [15, 2, 8, 1], 'writing less often to people who do not want it'),
   signal('deceptive_links', 'percent', DAY, [30, 10, 50, 1], 'links that show where they lead'),
   signal('sender_mismatch', 'percent', DAY, [10, 30, 80, 1], "Reply-To and display name of the sender's own domain"),
   signal('unusual_attachments', 'percent', DAY, [15, 20, 70, 1], 'attachments of the kinds sent before'),
   signal('likeness', 'percent', DAY, [30, 20, 80, 1], 'traffic of its own'),
   signal('refused_attempts', 'sends', HOUR, [8, 5, 30, 1], 'no more attempts against a recipient that is refused'),
+  signal(
+    'personal_repeats',
+    'sends',
+    QUARTER_DAY,
+    [60, 15, 35, 2],
+    'no message for hours to the person written to most, or a reply from them',
+  ),
+  signal('changing_links', 'percent', DAY, [20, 15, 50, 1], 'links that lead to the same few hosts'),
+  signal('empty_content', 'percent', DAY, [20, 40, 90, 1], 'messages that say why they were sent'),
   signal('good_history', 'percent', MONTH, [-25, 0, 100, 1], ''),
   signal('replies', 'percent', DAY, [-20, 5, 40, 1], ''),
   signal('familiar_recipients', 'percent', DAY, [-10, 40, 90, 1], ''),

@@ -14,17 +14,16 @@ const HOUR_MS = 60 * MINUTE_MS;
 export const DAY_MS = 24 * HOUR_MS;
 
 /** Half-lives by which counters forget. */
-export const HALF_LIVES_MS = [15 * MINUTE_MS, HOUR_MS, DAY_MS, 30 * DAY_MS] as const;
+export const HALF_LIVES_MS = [15 * MINUTE_MS, HOUR_MS, 6 * HOUR_MS, DAY_MS, 30 * DAY_MS] as const;
 const QUARTER = 0;
 const HOUR = 1;
-const DAY = 2;
-const MONTH = 3;
+const QUARTER_DAY = 2;
+const DAY = 3;
+const MONTH = 4;
 
 /** Each counter with its half-life. Counts are in thousandths. The order is that of the packed form: append only. */
 const COUNTERS = {
   sendsQuarter: QUARTER,
-  repeatedContentHour: HOUR,
-  shortHour: HOUR,
   gibberishHour: HOUR,
   bulkHour: HOUR,
   novelHour: HOUR,
@@ -32,6 +31,8 @@ const COUNTERS = {
   strangersDay: DAY,
   similarDay: DAY,
   foreignLinksDay: DAY,
+  changingHostsDay: DAY,
+  emptyDay: DAY,
   phrasesDay: DAY,
   mismatchDay: DAY,
   deceptiveDay: DAY,
@@ -64,8 +65,12 @@ export const REFUSED = 4;
 /** No packed state is longer. */
 export const RISK_BYTES = 2048;
 
-/** A person who was written to lately: unanswered sends, in thousandths, forgotten with a half-life of an hour. */
-export type Target = { key: number; count: number; tick: number; since: number };
+/**
+ * A person who was written to lately: unanswered sends, those of them that were near-identical to one before and those of few words, in
+ * thousandths, forgotten with a half-life of an hour; those that were unlike any other, as people write, with one of six hours; and the
+ * day since which they are written to.
+ */
+export type Target = { key: number; count: number; same: number; short: number; own: number; since: number };
 
 /** A shape of content: its signature, how often it came, and when first and last. Times are whole minutes. */
 export type Shape = { signature: string; count: number; first: number; last: number };
@@ -154,15 +159,22 @@ export function forget(state: RiskState, now: number): void {
     const factor = left[GROUP_OF[i]!]!;
     if (factor < 1) counters[i] = Math.floor(counters[i]! * factor);
   }
+  const hour = left[HOUR]!;
+  if (hour < 1) {
+    for (const target of state.targets) {
+      target.count = Math.floor(target.count * hour);
+      target.same = Math.floor(target.same * hour);
+      target.short = Math.floor(target.short * hour);
+    }
+  }
+  const quarterDay = left[QUARTER_DAY]!;
+  if (quarterDay < 1) for (const target of state.targets) target.own = Math.floor(target.own * quarterDay);
   for (let i = 0; i < ticks.length; i += 1) ticks[i] = Math.max(ticks[i]!, tickOf(now, HALF_LIVES_MS[i]!));
 }
 
-export const hourTick = (timeMs: number): number => tickOf(timeMs, HOUR_MS);
-
-/** Unanswered sends to one person now, in thousandths. */
-export function unanswered(target: Target, now: number): number {
-  return Math.floor(target.count * leftAfter(hourTick(now) - target.tick));
-}
+/** Which of the factors of `leftNow` people forget by. */
+export const TARGET_GROUP = HOUR;
+export const OWN_GROUP = QUARTER_DAY;
 
 /** A copy that can be changed without the other: for a check that counts and takes it back. */
 export function copyRisk(state: RiskState): RiskState {
@@ -187,10 +199,12 @@ export function packRisk(state: RiskState): Uint8Array {
   for (const value of state.counters) w.uint(value);
   for (const value of state.ticks) w.uint(value);
   w.uint(state.targets.length);
-  for (const { key, count, tick, since } of state.targets) {
+  for (const { key, count, same, short, own, since } of state.targets) {
     w.uint(key);
     w.uint(count);
-    w.uint(tick);
+    w.uint(same);
+    w.uint(short);
+    w.uint(own);
     w.uint(since);
   }
   w.uint(state.shapes.length);
@@ -228,7 +242,14 @@ export function unpackRisk(bytes: Uint8Array): RiskState {
   }
   for (let i = 0; i < state.ticks.length; i += 1) state.ticks[i] = r.uint();
   for (let n = r.uint(); n > 0; n -= 1) {
-    state.targets.push({ key: r.uint(), count: r.uint(), tick: r.uint(), since: r.uint() });
+    state.targets.push({
+      key: r.uint(),
+      count: r.uint(),
+      same: r.uint(),
+      short: r.uint(),
+      own: r.uint(),
+      since: r.uint(),
+    });
   }
   for (let n = r.uint(); n > 0; n -= 1) {
     let signature = '';

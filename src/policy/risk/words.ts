@@ -9,6 +9,7 @@ import { addUnit, pairOf, pointsOf, WORD_START } from './phrases.ts';
 
 export type Tally = {
   words: number;
+  numbers: number;
   letters: number;
   garbled: number;
   points: number;
@@ -103,7 +104,10 @@ export function readWords(text: string, length: number, isHtml: boolean, slots: 
       while (at < length && !isSpace(text.charCodeAt(at))) at += 1;
       continue;
     }
-    if (hasDigit) continue;
+    if (hasDigit) {
+      tally.numbers += 1;
+      continue;
+    }
     tally.words += 1;
     tally.letters += size;
     if (capitals === size && size > 1) tally.capitals += size;
