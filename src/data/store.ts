@@ -21,6 +21,7 @@ import type { ContactsReads, ContactsWrites } from './port/contacts.ts';
 import type { DeliveryWrites } from './port/delivery.ts';
 import type { EventsReads } from './port/events.ts';
 import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
+import type { LeasesReads, LeasesWrites } from './port/leases.ts';
 import type { ManagementReads, ManagementWrites } from './port/management.ts';
 import type { MessagesReads, MessagesWrites } from './port/messages.ts';
 import type { NoticesReads, NoticesWrites } from './port/notices.ts';
@@ -387,6 +388,7 @@ export interface StoreWrites
     IdentitiesWrites,
     ContactsWrites,
     DeliveryWrites,
+    LeasesWrites,
     MessagesWrites,
     NoticesWrites,
     PlatformWrites,
@@ -438,6 +440,7 @@ export interface StoreReads
     IdentitiesReads,
     ContactsReads,
     CaptureReads,
+    LeasesReads,
     MessagesReads,
     EventsReads,
     NoticesReads,

@@ -69,7 +69,7 @@ export interface LedgerView {
   areRepliesVisible: boolean;
   /** When bad signs of this kind came, as a series in the unit `recipient`; null where no sign of any kind ever came. */
   signals(signal: Signal): ScopeState | null;
-  /** The lease on a contact that is in force, or null. */
+  /** The last lease on a contact that nobody has ended; its time may have come. */
   lease(contact: string): LeaseState | null;
 }
 

@@ -73,7 +73,7 @@ export function look(input: LookInput): Facts {
     limits: counters.limits,
     place: counters.place,
     contact: lookContact(view, policy, recipient, contact, departAt),
-    lease: lookLease(view, send, recipient, departAt),
+    lease: lookLease(view, send, recipient, now, departAt),
     budget: lookBudget(view, policy, send, departAt),
     warmup,
     quarantine,

@@ -10,6 +10,7 @@ import { type LedgerRow, unpackEntry } from './ledger-cache.ts';
 import { below, pageOf } from './paging.ts';
 import { type Row, suppressionOf } from './rows.ts';
 import { spaceOf } from './spaces.ts';
+import { nowIn } from './test-clock-reads.ts';
 
 type Reads = ContactsReads & IdentitiesReads;
 type Calls = {
@@ -21,12 +22,6 @@ function tiersOf(db: DatabaseSync, tenantNo: number): Tiers {
     .prepare('SELECT p.document AS document FROM tenant t JOIN plan p ON p.name = t.plan WHERE t.no = ?')
     .get(tenantNo) as { document: string } | undefined;
   return row === undefined ? {} : ((JSON.parse(row.document) as PlanDocument).tiers ?? {});
-}
-
-/** The space's time, as near as a reader knows it. */
-function nowIn(db: DatabaseSync, space: number): number {
-  const clock = db.prepare('SELECT now FROM test_clock WHERE space = ?').get(space) as { now: number } | undefined;
-  return clock?.now ?? Date.now();
 }
 
 /** Counters of scopes and domains are entries too; only an address has something before its "@". */

@@ -21,6 +21,7 @@ import { compileShadow, countingFor, draftOver } from '../../policy/shadow.ts';
 import type { PlanDocument } from '../port/management.ts';
 import type { IdentityRow, TenantRow } from '../store.ts';
 import { CLOCK_STEP_MS } from './clock.ts';
+import { type Leases, loadLeases } from './lease-rows.ts';
 import type { Entry, LedgerCache } from './ledger-cache.ts';
 import { identityOf, tenantOf } from './rows.ts';
 
@@ -68,6 +69,8 @@ export class Space implements LedgerView {
   /** Where the clock stands still: the real time at which the next claim ends. */
   nextClaimEnd = Number.POSITIVE_INFINITY;
   quarantine: QuarantineStanding = null;
+  /** Agents, and the leases that are open. */
+  readonly leases: Leases;
   /** Set for the decision at hand. */
   identity: IdentityRow | null = null;
   private readonly cache: LedgerCache;
@@ -87,6 +90,7 @@ export class Space implements LedgerView {
       tiers: Readonly<Record<string, number>>;
       seq: number;
       frozenAt: number | null;
+      leases: Leases;
     },
   ) {
     this.no = no;
@@ -100,6 +104,7 @@ export class Space implements LedgerView {
     this.tiers = parts.tiers;
     this.seq = parts.seq;
     this.frozenAt = parts.frozenAt;
+    this.leases = parts.leases;
   }
 
   /** Milliseconds on this space's clock. Small steps back are bridged; a larger one somebody has accepted. */
@@ -164,8 +169,10 @@ export class Space implements LedgerView {
     return this.cached(`#signal:${signal}`);
   }
 
-  lease(_contact: string): LeaseState | null {
-    return null;
+  lease(contact: string): LeaseState | null {
+    const held = this.leases.open.get(contact);
+    if (held === undefined) return null;
+    return { id: held.id, agent: held.agent, token: held.token, expiresAt: this.leases.endOf(held) };
   }
 
   private cached(key: string): Entry {
@@ -281,6 +288,7 @@ export class Spaces {
       tiers: plan.tiers,
       seq: Math.max(last?.seq ?? 0, Number(floor?.value ?? 0)),
       frozenAt: clock?.now ?? null,
+      leases: loadLeases(this.db, no),
     });
     space.nextDue = due.due ?? Number.POSITIVE_INFINITY;
     space.lastNow = last?.at ?? 0;
