@@ -27,9 +27,9 @@ export class PlainLedger implements LedgerView {
   identityState: IdentityState | null = 'active';
   identityHandle: string | null = 'alice';
   identityCap: number | null = null;
+  quarantine: QuarantineStanding = null;
   areRepliesVisible = true;
   readonly leases = new Map<string, LeaseState>();
-  quarantine: QuarantineStanding = null;
   private readonly scopes = new Map<string, ContactState>();
   private readonly contacts = new Map<string, ContactState>();
   private readonly domains = new Map<string, ContactState>();

@@ -6,7 +6,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type Static } from 'typebox';
 import { newId } from '../base/ids.ts';
 import { formatTime } from '../core/time.ts';
-import { AGENT_APPROVALS, type AgentAnswer, type AgentRow } from '../data/port/leases.ts';
+import type { AgentAnswer, AgentRow } from '../data/port/leases.ts';
+import { APPROVAL_MODES } from '../policy/facts-approval.ts';
 import { actorOf, conflict, notFound, principalOf, refuseLoosening } from './answers.ts';
 import type { AdminDeps } from './deps.ts';
 import { CLOSED, ID_PARAMS, listOf, listQuery, NOTE, orNull, pageBody, pagingOf } from './shapes.ts';
@@ -25,7 +26,7 @@ const OPTIONAL = {
     }),
   ),
   approvals: Type.Optional(
-    Type.Enum([...AGENT_APPROVALS], {
+    Type.Enum([...APPROVAL_MODES], {
       description:
         'Which of its messages wait for a person, beside those that the policy holds. Holding fewer needs `approve` and a note.',
     }),

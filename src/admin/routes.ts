@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { accountRoutes } from './account.ts';
 import { agentRoutes } from './agents.ts';
+import { approvalRoutes } from './approvals.ts';
 import { appRoutes } from './apps.ts';
 import { auditRoutes } from './audit.ts';
 import { contactRoutes } from './contacts.ts';
@@ -21,6 +22,7 @@ import { policyRoutes } from './policies.ts';
 import { shadowPolicyRoutes } from './shadow-policy.ts';
 import { suppressionCsvRoutes } from './suppression-csv.ts';
 import { suppressionRoutes } from './suppressions.ts';
+import { templateRoutes } from './templates.ts';
 import { tenantKeyRoutes } from './tenant-keys.ts';
 import { tenantRoutes } from './tenants.ts';
 import { usageRoutes } from './usage.ts';
@@ -38,6 +40,8 @@ const RESOURCES = [
   contactRoutes,
   leaseRoutes,
   agentRoutes,
+  approvalRoutes,
+  templateRoutes,
   usageRoutes,
   auditRoutes,
   noticeRoutes,

@@ -11,15 +11,19 @@ import type { RecipientState } from '../core/states.ts';
 import type { TraceLine } from '../policy/decide.ts';
 import type { EffectiveDocument, PolicyDocument } from '../policy/document.ts';
 import type { IdentityState, LimitFact, Setter, Standing, SuppressionReason } from '../policy/facts.ts';
+import type { ApprovalMode } from '../policy/facts-approval.ts';
+import type { ContentFacts } from '../policy/facts-content.ts';
 import type { ProbationFacts } from '../policy/facts-quarantine.ts';
 import type { WarmupFacts } from '../policy/facts-warmup.ts';
 import type { LimitStanding, LimitState } from '../policy/headroom.ts';
 import type { AddressTraits } from '../policy/send.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../policy/verdict.ts';
+import type { ApprovalsReads, ApprovalsWrites } from './port/approvals.ts';
 import type { CaptureReads } from './port/captures.ts';
 import type { ContactsReads, ContactsWrites } from './port/contacts.ts';
 import type { DeliveryWrites } from './port/delivery.ts';
 import type { EventsReads } from './port/events.ts';
+import type { HistoryReads } from './port/history.ts';
 import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
 import type { LeasesReads, LeasesWrites } from './port/leases.ts';
 import type { ManagementReads, ManagementWrites } from './port/management.ts';
@@ -36,6 +40,7 @@ export type { LimitStanding, LimitState } from '../policy/headroom.ts';
 
 import type { SuppressionImportWrites } from './port/suppression-import.ts';
 import type { SweepsWrites } from './port/sweeps.ts';
+import type { TemplatesReads, TemplatesWrites, TemplateUse } from './port/templates.ts';
 import type { TestClockReads, TestClockWrites } from './port/test-clock.ts';
 
 /** `paused`: nothing ails it, the operator has stopped sending. */
@@ -106,8 +111,12 @@ export type AdmitRequest = {
   dedupe: { key: string; fingerprint: string; block: boolean } | null;
   /** SHA-256 of the canonical content: identical refusals are folded by it. Null where nobody has computed it yet. */
   contentHash: string | null;
+  /** What the scan of the content found; absent where nothing did. */
+  findings?: ContentFacts;
   /** The token of the lease that the caller says it holds. */
   leaseToken?: string | null;
+  /** What was done with the template that it names; null where it names none. */
+  template?: TemplateUse | null;
 };
 
 export type RecipientVerdict = {
@@ -131,7 +140,7 @@ export type RecipientVerdict = {
 /** A decision made on a recipient after the first one. */
 export type LaterVerdict = Verdict & {
   at: number;
-  cause: 'departure' | 'reschedule';
+  cause: 'departure' | 'reschedule' | 'release' | 'change';
   policyVersion: number;
 };
 
@@ -350,6 +359,8 @@ export type IdentityRow = {
   fromName: string | null;
   tier: string | null;
   dailyCap: number | null;
+  /** Which of its messages wait for a person. */
+  approvals: ApprovalMode;
   state: IdentityState;
   createdAt: number;
   updatedAt: number;
@@ -384,6 +395,7 @@ export type Space = { tenantNo: number; mode: Mode };
 /** What changes state: grouped, each one whole. */
 export interface StoreWrites
   extends ManagementWrites,
+    ApprovalsWrites,
     PoliciesWrites,
     IdentitiesWrites,
     ContactsWrites,
@@ -398,6 +410,7 @@ export interface StoreWrites
     ReturnsWrites,
     ShadowsWrites,
     SweepsWrites,
+    TemplatesWrites,
     TestClockWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer>;
   /** Decides and changes nothing. */
@@ -436,6 +449,7 @@ export interface StoreWrites
 /** What only looks; may be a second old where its docstring says so. */
 export interface StoreReads
   extends ManagementReads,
+    ApprovalsReads,
     PoliciesReads,
     IdentitiesReads,
     ContactsReads,
@@ -446,7 +460,9 @@ export interface StoreReads
     NoticesReads,
     PlatformReads,
     QueueReads,
+    HistoryReads,
     ShadowsReads,
+    TemplatesReads,
     TestClockReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;

@@ -39,7 +39,8 @@ export function headroomOf(admission: Admission, base: Policy, consumed: boolean
     const fact = one?.limits[i];
     if (one === undefined || fact === undefined) return null;
     const known = one.standing?.[i];
-    const units = consumed && one.verdict !== 'block' ? fact.units : 0;
+    // What is held takes its places when it is released.
+    const units = consumed && one.verdict !== 'block' && one.verdict !== 'hold' ? fact.units : 0;
     return known ?? standingAfter(limit, fact, units, admission.createdAt);
   };
   const teller = consumed ? recipients.at(-1) : recipients[0];

@@ -5,6 +5,7 @@
  * In force is: the default, the plan's limits, the operator's document for the tenant (each replaces what it names), then the
  * tenant's own, which is added and can only tighten.
  */
+import { parseDuration } from '../core/duration.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import { DAY_SECONDS } from './series.ts';
 import { type CountedWindow, parseWindow, type Window, windowSpan } from './windows.ts';
@@ -145,6 +146,8 @@ export type Policy = {
   /** Whether some rule counts what nobody has answered. */
   countsSilence: boolean;
   warmup: Warmup | null;
+  /** How long an approval may wait for its decision. */
+  approvalMs: number;
   /** The series that windowed limits read, each with the longest span any of them needs. */
   tracks: readonly Track[];
   rates: readonly Limit[];
@@ -185,6 +188,7 @@ export function compileLimit(document: LimitDocument): Limit {
   };
 }
 
+const DAY_MS = 86_400_000;
 const RECIPIENT_SCOPES: readonly LimitScope[] = ['recipient', 'recipient_domain'];
 const ROUTED_SCOPES: readonly LimitScope[] = ['mailbox', 'provider'];
 
@@ -205,6 +209,7 @@ export function compilePolicy(version: number, document: EffectiveDocument): Pol
     document,
     messageLimits: limits.filter((limit) => !RECIPIENT_SCOPES.includes(limit.scope)),
     recipientLimits: limits.filter((limit) => RECIPIENT_SCOPES.includes(limit.scope)),
+    approvalMs: parseDuration(document.approvals.expires_after ?? '')?.ms ?? DAY_MS,
     ...parts,
     countsSilence: disengaged !== null || limits.some((limit) => limit.resetOnReply),
     tracks: tracksOf(limits, parts),

@@ -6,10 +6,13 @@
  * limits are as the window counts them (seconds; milliseconds for `rate`).
  */
 import { PackReader, type PackWriter } from '../core/pack.ts';
+import { type ApprovalFacts, packApproval, unpackApproval } from './facts-approval.ts';
 import { type BudgetFacts, packBudget, unpackBudget } from './facts-budget.ts';
 import { type ContactFacts, packContact, unpackContact } from './facts-contact.ts';
+import { type ContentFacts, packContent, unpackContent } from './facts-content.ts';
 import { type LeaseFacts, packLease, unpackLease } from './facts-lease.ts';
 import { packQuarantine, type QuarantineFacts, unpackQuarantine } from './facts-quarantine.ts';
+import { packTemplate, type TemplateFacts, unpackTemplate } from './facts-template.ts';
 import { packWarmup, unpackWarmup, type WarmupFacts } from './facts-warmup.ts';
 
 export const STANDINGS = [
@@ -109,6 +112,10 @@ export type Facts = {
   budget: BudgetFacts | null;
   warmup: WarmupFacts | null;
   quarantine: QuarantineFacts;
+  approval: ApprovalFacts;
+  content: ContentFacts;
+  /** The template that the message was made from, or null. */
+  template: TemplateFacts | null;
 };
 
 const LAYOUT = 1;
@@ -161,6 +168,9 @@ export function packFacts(facts: Facts, writer: PackWriter): Uint8Array {
   packBudget(w, facts.budget);
   packWarmup(w, facts.warmup);
   packQuarantine(w, facts.quarantine);
+  packApproval(w, facts.approval);
+  packContent(w, facts.content);
+  packTemplate(w, facts.template);
   return w.bytes();
 }
 
@@ -230,5 +240,8 @@ export function unpackFacts(bytes: Uint8Array): Facts {
     budget: unpackBudget(r),
     warmup: unpackWarmup(r),
     quarantine: unpackQuarantine(r),
+    approval: unpackApproval(r),
+    content: unpackContent(r),
+    template: unpackTemplate(r),
   };
 }

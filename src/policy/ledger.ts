@@ -62,6 +62,8 @@ export interface LedgerView {
   identityHandle: string | null;
   identityCap: number | null;
   quarantine: QuarantineStanding;
+  /** When so many octets will have gone off what is stored, in milliseconds; null, or absent: nobody knows. */
+  storageFreesAt?(bytes: number): number | null;
   scope(kind: LimitScope, id: string): ScopeState;
   contact(key: string): ContactState;
   domain(domain: string): ContactState;

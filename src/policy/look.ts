@@ -1,6 +1,7 @@
 /** `look`: takes from the ledger every number that the rules need for one recipient, and nothing else. */
 import type { Limit, LimitScope, Policy } from './document.ts';
-import type { Facts, LimitFact } from './facts.ts';
+import type { AccountFacts, Facts, LimitFact } from './facts.ts';
+import { type ApprovalAsked, lookAtApproval } from './facts-approval.ts';
 import { lookBudget } from './facts-budget.ts';
 import { type ContactFacts, lookContact } from './facts-contact.ts';
 import { lookLease, lookLeaseAtDeparture } from './facts-lease.ts';
@@ -43,6 +44,8 @@ export type LookInput = {
   /** Where and when the message counts already (unit `message`). */
   counted: ReadonlyMap<ScopeState, number>;
   duplicate: Facts['duplicate'];
+  /** The approval it may need; absent where none can be asked for. */
+  approval?: ApprovalAsked | null;
 };
 
 export function look(input: LookInput): Facts {
@@ -53,13 +56,13 @@ export function look(input: LookInput): Facts {
   const contact = view.contact(recipient.key);
   const quarantine = quarantineFacts(view.quarantine, now);
   const warmup = lookWarmup(view, input.policy, send, recipient, departAt);
-  const policy = adapted(input.policy, { identityCap, probation: probationIn(quarantine), warmup });
+  const policy = adapted(input.policy, { identityCap, warmup, probation: probationIn(quarantine) });
   const counters = lookAtCounters(input, policy);
   return {
     engine: ENGINE,
     now,
     departAt,
-    account: view.account,
+    account: accountFacts(view, send.contentSize),
     identityState: hasIdentity ? view.identityState : null,
     identityHandle: hasIdentity ? view.identityHandle : null,
     identityCap,
@@ -77,6 +80,9 @@ export function look(input: LookInput): Facts {
     budget: lookBudget(view, policy, send, departAt),
     warmup,
     quarantine,
+    approval: lookAtApproval(input.approval, contact),
+    content: send.findings ?? null,
+    template: send.templateFacts ?? null,
   };
 }
 
@@ -85,6 +91,13 @@ export function departureAskedFor(send: Send, now: number): number {
 }
 
 export type CountersInput = Pick<LookInput, 'send' | 'recipient' | 'now' | 'counted'> & { view: Counters };
+
+/** The account, and where this message finds no room when there will be some: only then is that looked for. */
+function accountFacts(view: LedgerView, contentSize: number): AccountFacts {
+  const { account } = view;
+  const over = account.storageLimit === null ? 0 : account.storageUsed + contentSize - account.storageLimit;
+  return over > 0 ? { ...account, storageFreesAt: view.storageFreesAt?.(over) ?? null } : account;
+}
 
 /** The facts that follow from counters, under a policy with its identity's cap. */
 export function lookAtCounters(input: CountersInput, policy: Policy): Pick<Facts, 'lastSentAt' | 'limits' | 'place'> {
@@ -120,7 +133,9 @@ export function lookAtCounters(input: CountersInput, policy: Policy): Pick<Facts
  * The facts of the look at departure. What was counted, paid for or used up at acceptance is not asked for again: limits,
  * cooldown, credits, storage, dedupe keys.
  */
-export function lookAtDeparture(input: Pick<LookInput, 'view' | 'policy' | 'send' | 'recipient' | 'now'>): Facts {
+export function lookAtDeparture(
+  input: Pick<LookInput, 'view' | 'policy' | 'send' | 'recipient' | 'now' | 'approval'>,
+): Facts {
   const { view, policy, send, recipient, now } = input;
   const hasIdentity = send.scopes.identity !== null;
   const contact = view.contact(recipient.key);
@@ -146,6 +161,9 @@ export function lookAtDeparture(input: Pick<LookInput, 'view' | 'policy' | 'send
     budget: null,
     warmup: null,
     quarantine: quarantineFacts(view.quarantine, now),
+    approval: lookAtApproval(input.approval, contact),
+    content: null,
+    template: null,
   };
 }
 

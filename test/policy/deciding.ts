@@ -61,6 +61,9 @@ export function factsOf(changes: Partial<Omit<Facts, 'account'>> & { account?: P
     budget: null,
     warmup: null,
     quarantine: null,
+    approval: null,
+    content: null,
+    template: null,
     ...changes,
     account: { ...GOOD_STANDING, ...changes.account },
   };

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { EIGHT_LIMITS } from '../../bench/rig/tenants.ts';
+import { LINT_NAMES } from '../../src/core/lints.ts';
 import { PackWriter } from '../../src/core/pack.ts';
 import {
   type Facts,
@@ -12,9 +13,16 @@ import {
   SUPPRESSION_REASONS,
   unpackFacts,
 } from '../../src/policy/facts.ts';
+import { APPROVAL_MODES, APPROVAL_SOURCES } from '../../src/policy/facts-approval.ts';
 import { CONSENT_FACTS } from '../../src/policy/facts-contact.ts';
 import { LEASE_PROBLEMS } from '../../src/policy/facts-lease.ts';
 import { QUARANTINED, type QuarantineFacts } from '../../src/policy/facts-quarantine.ts';
+import {
+  RENDER_PROBLEMS,
+  TEMPLATE_PARTS,
+  TEMPLATE_STATES,
+  type TemplateFacts,
+} from '../../src/policy/facts-template.ts';
 import { FREE, factsOf, NOW } from './deciding.ts';
 
 const time = fc.integer({ min: 0, max: 4e12 });
@@ -22,7 +30,6 @@ const amount = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER - 1 });
 const perhaps = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(arbitrary, { nil: null });
 const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 });
 
-const mark = fc.record({ since: time, note: perhaps(text) });
 const anyQuarantine: fc.Arbitrary<QuarantineFacts> = fc.oneof(
   fc.constant(null),
   fc.record({
@@ -44,6 +51,24 @@ const anyQuarantine: fc.Arbitrary<QuarantineFacts> = fc.oneof(
     note: fc.oneof(fc.constant(''), text),
   }),
 );
+const mark = fc.record({ since: time, note: perhaps(text) });
+const template: fc.Arbitrary<TemplateFacts> = fc.record({
+  asked: text,
+  askedVersion: perhaps(amount),
+  found: perhaps(fc.record({ id: text, slug: text, version: amount, state: fc.constantFrom(...TEMPLATE_STATES) })),
+  overrides: fc.boolean(),
+  lints: fc.subarray([...LINT_NAMES]),
+  failure: perhaps(
+    fc.record({
+      problem: fc.constantFrom(...RENDER_PROBLEMS),
+      part: perhaps(fc.constantFrom(...TEMPLATE_PARTS)),
+      variable: perhaps(text),
+      line: perhaps(amount),
+      column: perhaps(amount),
+      message: text,
+    }),
+  ),
+});
 
 export const anyFacts: fc.Arbitrary<Facts> = fc
   .record({
@@ -79,6 +104,7 @@ export const anyFacts: fc.Arbitrary<Facts> = fc
     duplicate: perhaps(fc.record({ messageId: text, at: time, until: time })),
     undeliverable: perhaps(text),
     simulated: perhaps(text),
+    template: perhaps(template),
     limits: fc.array(
       fc.record({
         used: amount,
@@ -89,6 +115,7 @@ export const anyFacts: fc.Arbitrary<Facts> = fc
       { maxLength: 12 },
     ),
     place: perhaps(time),
+    quarantine: anyQuarantine,
     contact: perhaps(
       fc.record({
         consent: fc.constantFrom(...CONSENT_FACTS),
@@ -125,7 +152,25 @@ export const anyFacts: fc.Arbitrary<Facts> = fc
       }),
     ),
     warmup: perhaps(fc.record({ day: fc.integer({ min: 1, max: 366 }), places: amount })),
-    quarantine: anyQuarantine,
+    approval: perhaps(
+      fc.record({
+        mode: fc.constantFrom(...APPROVAL_MODES),
+        by: fc.constantFrom(...APPROVAL_SOURCES),
+        isGranted: fc.boolean(),
+        isFirstContact: fc.boolean(),
+        id: text,
+        deadline: time,
+      }),
+    ),
+    content: perhaps(
+      fc.record({
+        score: fc.integer({ min: 0, max: 1000 }),
+        findings: fc.array(fc.record({ name: text, where: text, weight: fc.integer({ min: 0, max: 100 }) }), {
+          maxLength: 6,
+        }),
+        canary: perhaps(fc.record({ label: text, part: text })),
+      }),
+    ),
   })
   .map(({ ahead, ...facts }) => structuredClone({ ...facts, departAt: facts.now + ahead }));
 

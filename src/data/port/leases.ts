@@ -1,17 +1,15 @@
 /** The part of the port about agents and their leases on contacts. */
+import type { ApprovalMode } from '../../policy/facts-approval.ts';
 import type { Page, Space } from '../store.ts';
 import type { Actor, Paging, Refused } from './management.ts';
-
-/** Which of an agent's messages wait for a person; the strictest of it, the policy and the identity holds. */
-export const AGENT_APPROVALS = ['none', 'first_contact', 'all'] as const;
-export type AgentApprovals = (typeof AGENT_APPROVALS)[number];
 
 export type AgentRow = {
   id: string;
   name: string;
   /** After so long without a heartbeat its leases end; null: none is asked for. */
   heartbeatSeconds: number | null;
-  approvals: AgentApprovals;
+  /** Which of its messages wait for a person; the strictest of it, the policy and the identity holds. */
+  approvals: ApprovalMode;
   /** Its last heartbeat; at first its registration. */
   seenAt: number;
   createdAt: number;

@@ -21,7 +21,6 @@ export function headroom(
   const space = state.spaces.get(spaceOf(principal.tenantNo, principal.mode));
   const now = space.now(state.realNow);
   const identity = input.identity === null ? null : (space.identities.get(input.identity) ?? null);
-  const probation = probationIn(quarantineFacts(space.quarantine, now));
   const send: Send = {
     kind: 'transactional',
     onLimit: 'reject',
@@ -42,7 +41,8 @@ export function headroom(
     simulated: null,
   };
   const warmup = lookWarmup(space, space.policy, send, recipient, now);
-  const policy = adapted(space.policy, { identityCap: identity?.dailyCap ?? null, probation, warmup });
+  const probation = probationIn(quarantineFacts(space.quarantine, now));
+  const policy = adapted(space.policy, { identityCap: identity?.dailyCap ?? null, warmup, probation });
   const limits = input.recipient === null ? policy.messageLimits : [...policy.messageLimits, ...policy.recipientLimits];
   const states = limits.flatMap((limit) => {
     const standing = standingIn(space, limit, send, recipient, now);

@@ -1,6 +1,7 @@
 /** Rows of agents and leases, and what a space keeps of them in memory: its agents, and the leases that are open. */
 import type { DatabaseSync } from 'node:sqlite';
-import type { AgentApprovals, AgentRow, LeaseRow, LeaseRowState } from '../port/leases.ts';
+import type { ApprovalMode } from '../../policy/facts-approval.ts';
+import type { AgentRow, LeaseRow, LeaseRowState } from '../port/leases.ts';
 import { prepared } from './database.ts';
 import type { Row } from './rows.ts';
 
@@ -71,7 +72,7 @@ export function agentOf(row: Row): AgentRow {
     id: row['id'] as string,
     name: row['name'] as string,
     heartbeatSeconds: row['heartbeat_seconds'] as number | null,
-    approvals: row['approvals'] as AgentApprovals,
+    approvals: row['approvals'] as ApprovalMode,
     seenAt: row['seen_at'] as number,
     createdAt: row['created_at'] as number,
   };

@@ -6,6 +6,7 @@
  * holder has. Decisions read what is in memory and compare times themselves: that an end has come matters at once, and its
  * event may follow a moment later.
  */
+import { APPROVAL_MODES } from '../../policy/facts-approval.ts';
 import type {
   AgentAnswer,
   AgentFields,
@@ -17,7 +18,6 @@ import type {
   LeasesWrites,
   OwnLease,
 } from '../port/leases.ts';
-import { AGENT_APPROVALS } from '../port/leases.ts';
 import type { Actor } from '../port/management.ts';
 import type { Space as SpaceName } from '../store.ts';
 import { type AuditInput, audit, by } from './audit.ts';
@@ -140,7 +140,7 @@ const fieldsOf = ({ name, heartbeatSeconds, approvals }: AgentFields): AgentFiel
 
 /** What a change of an agent would loosen. */
 function loosened(before: AgentFields, after: AgentFields): string[] {
-  const rank = ({ approvals }: AgentFields): number => AGENT_APPROVALS.indexOf(approvals);
+  const rank = ({ approvals }: AgentFields): number => APPROVAL_MODES.indexOf(approvals);
   return rank(after) < rank(before) ? ['agent.approvals'] : [];
 }
 

@@ -1,10 +1,9 @@
 /** What a plan starts from, as the writer's memory has it now. */
 
 import type { LimitScope } from '../../policy/document.ts';
-import { probationIn, quarantineFacts } from '../../policy/facts-quarantine.ts';
 import { type ContactState, type ScopeState, scopeId } from '../../policy/ledger.ts';
 import { look } from '../../policy/look.ts';
-import { adapted } from '../../policy/probation.ts';
+import { adapted, adaptingIn } from '../../policy/probation.ts';
 import type { Send } from '../../policy/send.ts';
 import type { PlanView, PlanViewAnswer } from '../port/plans.ts';
 import type { AdmitRequest } from '../store.ts';
@@ -18,7 +17,7 @@ export function planView(state: WriterState, request: AdmitRequest): PlanViewAns
   const sender = resolveSender(state, space, request);
   if ('message' in sender) return { outcome: 'invalid', ...sender };
   const { policy } = space;
-  const send: Send = { ...sendOf(space, request, sender.identity), onLimit: 'defer' };
+  const send: Send = { ...sendOf(state, space, request, sender.identity), onLimit: 'defer' };
   const recipients = request.recipients.map((recipient) => ({
     email: recipient.email,
     recipient,
@@ -32,15 +31,14 @@ export function planView(state: WriterState, request: AdmitRequest): PlanViewAns
     now,
     send,
     recipients,
-    scopes: scopesOf(space, send, now),
+    scopes: scopesOf(space, send, recipients[0]!),
     contacts: [...keys].map((key) => ({ key, state: countersOf(space.contact(key)) })),
     domains: [...domains].map((domain) => ({ domain, state: countersOf(space.domain(domain)) })),
   };
 }
 
-function scopesOf(space: Space, send: Send, now: number): PlanView['scopes'] {
-  const probation = probationIn(quarantineFacts(space.quarantine, now));
-  const { messageLimits } = adapted(space.policy, { identityCap: space.identityCap, probation, warmup: null });
+function scopesOf(space: Space, send: Send, { facts }: PlanView['recipients'][number]): PlanView['scopes'] {
+  const { messageLimits } = adapted(space.policy, adaptingIn(facts));
   const kinds = new Set<LimitScope>(messageLimits.map(({ scope }) => scope));
   return [...kinds].flatMap((kind) => {
     const id = scopeId(kind, send);

@@ -42,6 +42,29 @@ CREATE TABLE app (
   created_at INTEGER NOT NULL
 );
 
+CREATE TABLE approval (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  message INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  reasons TEXT NOT NULL,
+  recipients TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  requested_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  decided_at INTEGER,
+  decided_by TEXT,
+  decided_by_id TEXT,
+  note TEXT
+);
+
+CREATE UNIQUE INDEX approval_message ON approval (message) WHERE state <> 'void';
+
+CREATE INDEX approval_pending ON approval (space, expires_at) WHERE state = 'pending';
+
+CREATE INDEX approval_space ON approval (space, no);
+
 CREATE TABLE archive (
   week TEXT PRIMARY KEY,
   file TEXT NOT NULL,
@@ -132,6 +155,8 @@ CREATE TABLE identity (
   from_name TEXT,
   tier TEXT,
   daily_cap INTEGER,
+  -- Which of its messages wait for a person.
+  approvals TEXT NOT NULL DEFAULT 'none',
   state TEXT NOT NULL,
   state_note TEXT,
   created_at INTEGER NOT NULL,
@@ -370,6 +395,37 @@ CREATE TABLE tally (
   n INTEGER NOT NULL,
   PRIMARY KEY (space, hour, code)
 ) WITHOUT ROWID;
+
+CREATE TABLE template (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  slug TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  deleted_at INTEGER
+);
+
+CREATE UNIQUE INDEX template_slug ON template (space, slug) WHERE deleted_at IS NULL;
+
+CREATE TABLE template_version (
+  no INTEGER PRIMARY KEY,
+  template INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  html TEXT,
+  text TEXT,
+  variables TEXT NOT NULL,
+  state TEXT NOT NULL,
+  author TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  submitted_at INTEGER,
+  decided_at INTEGER,
+  decided_by TEXT,
+  note TEXT,
+  UNIQUE (template, version)
+);
 
 CREATE TABLE tenant (
   no INTEGER PRIMARY KEY,

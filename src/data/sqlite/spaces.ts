@@ -14,16 +14,19 @@ import {
   type PolicyDocument,
 } from '../../policy/document.ts';
 import type { AccountFacts } from '../../policy/facts.ts';
+import type { ApprovalMode } from '../../policy/facts-approval.ts';
 import type { QuarantineStanding } from '../../policy/facts-quarantine.ts';
 import type { ContactState, LeaseState, LedgerView, ScopeState, Signal } from '../../policy/ledger.ts';
 import { effectiveDocument } from '../../policy/resolve.ts';
 import { compileShadow, countingFor, draftOver } from '../../policy/shadow.ts';
 import type { PlanDocument } from '../port/management.ts';
+import type { TemplateRef } from '../port/templates.ts';
 import type { IdentityRow, TenantRow } from '../store.ts';
 import { CLOCK_STEP_MS } from './clock.ts';
 import { type Leases, loadLeases } from './lease-rows.ts';
 import type { Entry, LedgerCache } from './ledger-cache.ts';
 import { identityOf, tenantOf } from './rows.ts';
+import { type Freeing, freedAt, freeing } from './storage-frees.ts';
 
 export const spaceOf = (tenantNo: number, mode: Mode): number => tenantNo * 2 + (mode === 'test' ? 1 : 0);
 export const modeOf = (space: number): Mode => (space % 2 === 1 ? 'test' : 'live');
@@ -35,6 +38,8 @@ export const STORAGE = 'storage';
 export const SIGNS = 'signs';
 export const REPLIES = 'replies';
 export const TENANT_KEY = '#tenant';
+const DAY_MS = 86_400_000;
+const FREEING_KEPT_MS = 60_000;
 const MOST_POLICIES = 64;
 
 /**
@@ -71,8 +76,14 @@ export class Space implements LedgerView {
   quarantine: QuarantineStanding = null;
   /** Agents, and the leases that are open. */
   readonly leases: Leases;
+  /** When the next approval that waits is over, as far as known. */
+  nextHoldEnd = Number.POSITIVE_INFINITY;
+  /** Versions of templates that sends were made from, as far as known. */
+  readonly templates = new Map<string, TemplateRef | null>();
   /** Set for the decision at hand. */
   identity: IdentityRow | null = null;
+  private readonly readFreeing: () => Freeing;
+  private freeing: { list: Freeing; used: number; until: number } | null = null;
   private readonly cache: LedgerCache;
   private readonly held = new Map<string, Entry>();
   private readonly holding: Set<Space>;
@@ -86,6 +97,7 @@ export class Space implements LedgerView {
       policy: Policy;
       shadow: SpaceShadow | null;
       storageLimit: number | null;
+      freeing: () => Freeing;
       identities: Map<string, IdentityRow>;
       tiers: Readonly<Record<string, number>>;
       seq: number;
@@ -100,6 +112,7 @@ export class Space implements LedgerView {
     this.policy = parts.policy;
     this.shadow = parts.shadow;
     this.storageLimit = parts.storageLimit;
+    this.readFreeing = parts.freeing;
     this.identities = parts.identities;
     this.tiers = parts.tiers;
     this.seq = parts.seq;
@@ -129,6 +142,16 @@ export class Space implements LedgerView {
     };
   }
 
+  /** Looked for once a minute, however much is refused for it. On a clock that stands still nothing is freed by waiting. */
+  storageFreesAt(bytes: number): number | null {
+    if (this.frozenAt !== null) return null;
+    const used = this.tenantEntry().gauges?.get(STORAGE) ?? 0;
+    if (this.freeing === null || this.freeing.used !== used || this.freeing.until <= this.lastNow) {
+      this.freeing = { list: this.readFreeing(), used, until: this.lastNow + FREEING_KEPT_MS };
+    }
+    return freedAt(this.freeing.list, bytes);
+  }
+
   get identityState(): IdentityRow['state'] | null {
     return this.identity?.state ?? null;
   }
@@ -139,6 +162,10 @@ export class Space implements LedgerView {
 
   get identityCap(): number | null {
     return this.identity?.dailyCap ?? null;
+  }
+
+  approvalsOfAgent(agent: string | null): ApprovalMode {
+    return agent === null ? 'none' : (this.leases.agents.get(agent)?.approvals ?? 'none');
   }
 
   tenantEntry(): Entry {
@@ -191,7 +218,12 @@ export class Space implements LedgerView {
   }
 }
 
-type PlanParts = { limits: PolicyDocument; storageBytes: number | null; tiers: Readonly<Record<string, number>> };
+type PlanParts = {
+  limits: PolicyDocument;
+  storageBytes: number | null;
+  retentionMs: number | null;
+  tiers: Readonly<Record<string, number>>;
+};
 
 /** The smaller of two caps; null is none. */
 export function smallerCap(a: number | null, b: number | null): number | null {
@@ -284,6 +316,7 @@ export class Spaces {
       policy: countingFor(policy, shadow?.policy ?? null),
       shadow,
       storageLimit: plan.storageBytes,
+      freeing: () => freeing(this.db, no, plan.retentionMs),
       identities,
       tiers: plan.tiers,
       seq: Math.max(last?.seq ?? 0, Number(floor?.value ?? 0)),
@@ -291,6 +324,7 @@ export class Spaces {
       leases: loadLeases(this.db, no),
     });
     space.nextDue = due.due ?? Number.POSITIVE_INFINITY;
+    space.nextHoldEnd = this.holdEnd(no);
     space.lastNow = last?.at ?? 0;
     if (space.frozenAt !== null) space.nextClaimEnd = this.claimEnd(no);
     this.known.set(no, space);
@@ -306,16 +340,25 @@ export class Spaces {
     return due === null ? Number.POSITIVE_INFINITY : due - REAL_TIME;
   }
 
+  /** When the first of the approvals that wait is over. */
+  holdEnd(no: number): number {
+    const row = this.db
+      .prepare("SELECT min(expires_at) AS at FROM approval WHERE space = ? AND state = 'pending'")
+      .get(no);
+    return (row?.['at'] as number | null) ?? Number.POSITIVE_INFINITY;
+  }
+
   private plan(name: string | null): PlanParts {
     const row =
       name === null
         ? undefined
         : (this.db.prepare('SELECT document FROM plan WHERE name = ?').get(name) as { document: string } | undefined);
-    if (row === undefined) return { limits: {}, storageBytes: null, tiers: {} };
+    if (row === undefined) return { limits: {}, storageBytes: null, retentionMs: null, tiers: {} };
     const document = JSON.parse(row.document) as PlanDocument;
     return {
       limits: document.limits === undefined ? {} : { limits: document.limits },
       storageBytes: document.storage_bytes ?? null,
+      retentionMs: document.retention_days == null ? null : document.retention_days * DAY_MS,
       // Without a prototype: a tier may be called "constructor".
       tiers: Object.assign(Object.create(null), document.tiers),
     };

@@ -6,7 +6,9 @@ import { accountPaused } from './account-paused.ts';
 import { accountQuarantined } from './account-quarantined.ts';
 import { accountSuspended } from './account-suspended.ts';
 import { activeOpportunity } from './active-opportunity.ts';
+import { approvalRequired } from './approval-required.ts';
 import { consentMissing } from './consent-missing.ts';
+import { contentReviewRequired } from './content-review-required.ts';
 import { cooldown } from './cooldown.ts';
 import { dailyQuotaExceeded } from './daily-quota-exceeded.ts';
 import { disengaged } from './disengaged.ts';
@@ -34,6 +36,11 @@ import { sendRateExceeded } from './send-rate-exceeded.ts';
 import { storageLimitExceeded } from './storage-limit-exceeded.ts';
 import { subscriptionExpired } from './subscription-expired.ts';
 import { suppressed } from './suppressed.ts';
+import { templateLintFailed } from './template-lint-failed.ts';
+import { templateNotApproved } from './template-not-approved.ts';
+import { templateNotFound } from './template-not-found.ts';
+import { templateRenderFailed } from './template-render-failed.ts';
+import { templateWarning } from './template-warning.ts';
 import { threadTakenOver } from './thread-taken-over.ts';
 import { trialExpired } from './trial-expired.ts';
 import { trialNotActivated } from './trial-not-activated.ts';
@@ -51,6 +58,10 @@ export const RULES: readonly (readonly [name: string, rule: Rule])[] = [
   ['storage_limit_exceeded', storageLimitExceeded],
   ['identity_inactive', identityInactive],
   ['identity_suspended', identitySuspended],
+  ['template_not_found', templateNotFound],
+  ['template_not_approved', templateNotApproved],
+  ['template_lint_failed', templateLintFailed],
+  ['template_render_failed', templateRenderFailed],
   ['invalid_recipient', invalidRecipient],
   ['do_not_contact', doNotContact],
   ['suppressed', suppressed],
@@ -71,10 +82,13 @@ export const RULES: readonly (readonly [name: string, rule: Rule])[] = [
   ['warmup_limit_exceeded', warmupLimitExceeded],
   ['risk_budget_exceeded', riskBudgetExceeded],
   ['negative_signal_budget_exceeded', negativeSignalBudgetExceeded],
+  ['approval_required', approvalRequired],
+  ['content_review_required', contentReviewRequired],
   ['limit_approaching', limitApproaching],
   ['unreachable_replies', unreachableReplies],
   ['disengaging', disengaging],
   ['role_account', roleAccount],
   ['disposable_address', disposableAddress],
   ['possible_typo', possibleTypo],
+  ['template_warning', templateWarning],
 ];

@@ -100,6 +100,8 @@ CREATE TABLE identity (
   from_name TEXT,
   tier TEXT,
   daily_cap INTEGER,
+  -- Which of its messages wait for a person.
+  approvals TEXT NOT NULL DEFAULT 'none',
   state TEXT NOT NULL,
   state_note TEXT,
   created_at INTEGER NOT NULL,
@@ -416,3 +418,55 @@ CREATE TABLE lease (
 );
 CREATE INDEX lease_space ON lease (space, no);
 CREATE UNIQUE INDEX lease_open ON lease (space, contact) WHERE ended_at IS NULL;
+
+-- Approvals: what waits for a person's decision, or had one. A changed message has a new one, the old one is void.
+-- `recipients`: numbers of the rows it is about; `hash` binds it to exactly this envelope and content.
+CREATE TABLE approval (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  message INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  reasons TEXT NOT NULL,
+  recipients TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  requested_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  decided_at INTEGER,
+  decided_by TEXT,
+  decided_by_id TEXT,
+  note TEXT
+);
+CREATE INDEX approval_space ON approval (space, no);
+CREATE UNIQUE INDEX approval_message ON approval (message) WHERE state <> 'void';
+CREATE INDEX approval_pending ON approval (space, expires_at) WHERE state = 'pending';
+-- Templates of a space. The content of a version never changes; a deleted template keeps its rows and frees its slug.
+CREATE TABLE template (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  slug TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  deleted_at INTEGER
+);
+CREATE UNIQUE INDEX template_slug ON template (space, slug) WHERE deleted_at IS NULL;
+
+CREATE TABLE template_version (
+  no INTEGER PRIMARY KEY,
+  template INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  html TEXT,
+  text TEXT,
+  variables TEXT NOT NULL,
+  state TEXT NOT NULL,
+  author TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  submitted_at INTEGER,
+  decided_at INTEGER,
+  decided_by TEXT,
+  note TEXT,
+  UNIQUE (template, version)
+);
