@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { startTestGateway, type TestGateway } from '../harness/gateway.ts';
-import { eventsOf, makeTenant, type TestTenant } from '../harness/tenants.ts';
+import { eventsOf, makeTenant, makeTestKey, type TestTenant } from '../harness/tenants.ts';
 import { later } from '../harness/test-mode.ts';
 
 let gateway: TestGateway;
@@ -152,6 +152,25 @@ test('of five hundred concurrent sends by two agents to one contact the holderâ€
     answers.map(({ status }, i) => [sends[i], status]),
     sends.map((agent) => [agent, agent === 'outreach-1' ? 202 : 409]),
   );
+});
+
+test('a key that belongs to an agent speaks for no other', async () => {
+  const scopes = ['send', 'manage'];
+  const bound = await makeTestKey(gateway, tenant.id, { scopes, agent: 'outreach-1' });
+  const to = 'una@leased.example';
+  const lease = await bound.call('POST', '/v1/leases', { contact: to, ttl_seconds: 60 });
+  assert.equal(lease.status, 201, JSON.stringify(lease.body));
+  assert.equal(lease.body.agent, 'outreach-1');
+  const foreign = await bound.call('POST', '/v1/leases', {
+    contact: 'x@leased.example',
+    agent: 'support-2',
+    ttl_seconds: 60,
+  });
+  assert.deepEqual([foreign.status, foreign.body.code], [403, 'insufficient_permissions']);
+  const message = { to, subject: 'Hello', text: 'It works.' };
+  assert.equal((await bound.call('POST', '/v1/messages', message)).status, 202);
+  const posing = await bound.call('POST', '/v1/messages', { ...message, agent: 'support-2' });
+  assert.deepEqual([posing.status, posing.body.code, posing.body.param], [403, 'insufficient_permissions', 'agent']);
 });
 
 test('leases are listed without their tokens, and emptied with the test data', async () => {

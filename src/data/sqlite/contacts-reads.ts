@@ -25,7 +25,7 @@ function tiersOf(db: DatabaseSync, tenantNo: number): Tiers {
 }
 
 /** Counters of scopes and domains are entries too; only an address has something before its "@". */
-const COUNTER = /^#(?:tenant$|[a-z]+:)/;
+const COUNTER = /^#(?:tenant$|[a-z_]+:)/;
 const isContact = (key: string): boolean => key.indexOf('@') > 0 && !COUNTER.test(key);
 
 const BATCH = 500;

@@ -6,9 +6,9 @@ import { createHash } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Mode } from '../../core/message.ts';
 import {
+  type CounterScope,
   compilePolicy,
   type EffectiveDocument,
-  type LimitScope,
   POLICY_DEFAULTS,
   type Policy,
   type PolicyDocument,
@@ -172,7 +172,7 @@ export class Space implements LedgerView {
     return this.cached(TENANT_KEY);
   }
 
-  scope(kind: LimitScope, id: string): ScopeState {
+  scope(kind: CounterScope, id: string): ScopeState {
     return this.cached(kind === 'tenant' ? TENANT_KEY : scopeKey(kind, id));
   }
 
@@ -232,7 +232,7 @@ export function smallerCap(a: number | null, b: number | null): number | null {
 }
 
 export const domainKey = (domain: string): string => `@${domain}`;
-const scopeKey = (kind: LimitScope, id: string): string => `#${kind}:${id}`;
+const scopeKey = (kind: CounterScope, id: string): string => `#${kind}:${id}`;
 
 export class Spaces {
   private readonly known = new Map<number, Space>();
