@@ -26,6 +26,7 @@ import type { DeliveryWrites } from './port/delivery.ts';
 import type { EventsReads } from './port/events.ts';
 import type { HistoryReads } from './port/history.ts';
 import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
+import type { LeasesReads, LeasesWrites } from './port/leases.ts';
 import type { ManagementReads, ManagementWrites } from './port/management.ts';
 import type { MessagesReads, MessagesWrites } from './port/messages.ts';
 import type { NoticesReads, NoticesWrites } from './port/notices.ts';
@@ -405,6 +406,7 @@ export interface StoreWrites
     IdentitiesWrites,
     ContactsWrites,
     DeliveryWrites,
+    LeasesWrites,
     MessagesWrites,
     NoticesWrites,
     PlatformWrites,
@@ -459,6 +461,7 @@ export interface StoreReads
     IdentitiesReads,
     ContactsReads,
     CaptureReads,
+    LeasesReads,
     MessagesReads,
     EventsReads,
     NoticesReads,

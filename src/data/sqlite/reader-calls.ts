@@ -8,6 +8,7 @@ import { CONTACT_READS } from './contacts-reads.ts';
 import { EVENTS_READS } from './events-reads.ts';
 import { HISTORY_READS } from './history-reads.ts';
 import { INCIDENT_READS } from './incidents.ts';
+import { LEASE_READS } from './leases-reads.ts';
 import { MANAGEMENT_READS } from './management-reads.ts';
 import { MESSAGES_READS } from './messages-reads.ts';
 import { NOTICE_READS } from './notices-reads.ts';
@@ -37,6 +38,7 @@ export const READER_CALLS: Calls = {
   ...QUEUE_READS,
   ...MANAGEMENT_READS,
   ...CONTACT_READS,
+  ...LEASE_READS,
   ...NOTICE_READS,
   ...INCIDENT_READS,
   ...SHADOW_READS,

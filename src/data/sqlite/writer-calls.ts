@@ -13,6 +13,7 @@ import { headroom } from './headroom.ts';
 import { IDENTITY_WRITES } from './identities.ts';
 import { INCIDENT_WRITES } from './incidents.ts';
 import { KEY_WRITES } from './keys.ts';
+import { LEASE_WRITES } from './leases.ts';
 import { NOTICE_WRITES } from './notices.ts';
 import { planView } from './plan-view.ts';
 import { PLATFORM_WRITES } from './platform.ts';
@@ -97,6 +98,7 @@ export const WRITER_CALLS: Calls = {
   ...ACCOUNT_WRITES,
   ...CATALOG_WRITES,
   ...KEY_WRITES,
+  ...LEASE_WRITES,
   ...NOTICE_WRITES,
   ...PLATFORM_WRITES,
   ...INCIDENT_WRITES,
