@@ -19,6 +19,7 @@ import { lockData } from './base/data-lock.ts';
 import { armFailpoint } from './base/failpoint.ts';
 import { newId } from './base/ids.ts';
 import { openSecrets } from './base/secrets.ts';
+import { openTokens } from './base/tokens.ts';
 import type { Settings } from './config/settings.ts';
 import { type ControlParts, type ControlReply, type ControlRequest, control, serveControl } from './control.ts';
 import { fileBlobs } from './data/blobs.ts';
@@ -33,6 +34,7 @@ import { Intake } from './intake/submit.ts';
 import { Sweeper } from './queue/sweeper.ts';
 import { openOutbound, startRelay } from './relay/relay.ts';
 import { returnRoutes } from './returns/http.ts';
+import { unsubscribeRoutes } from './returns/unsubscribe.ts';
 
 export type Gateway = {
   /** The line that says that all ports are open. */
@@ -76,6 +78,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   const intake = new Intake(store, blobs);
   const policies = new Policies(store);
   const { server, problems } = gate;
+  const secrets = openSecrets([{ version: 1, secret }]);
   const reader = new MailReader();
   intakeRoutes(server, { intake, policies, problems, store, blobs });
   adminRoutes(server, { store, blobs, problems, authenticator: gate.authenticator });
@@ -86,6 +89,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   reasonRoutes(server, problems);
   const bell = eventRoutes(server, { store, problems });
   returnRoutes(server, { store, problems, addressKey });
+  unsubscribeRoutes(server, { store, tokens: openTokens(secrets) });
   docsRoutes(server, { problems, publicUrl: () => publicUrl });
   const keys = await firstStart(store);
   let address: string;
@@ -109,8 +113,9 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
       : startRelay({
           store,
           blobs,
-          secrets: openSecrets([{ version: 1, secret }]),
+          secrets,
           domain: settings.domain,
+          publicUrl,
           outbound: next.outbound,
           log,
           registry: gate.metrics.registry,
