@@ -156,8 +156,7 @@ describe('a send that names a template', () => {
     ]);
     await agent('PATCH', '/v1/templates/spam', { subject: 'Your order' });
     assert.equal((await send({ id: 'spam' })).status, 202);
-    const lifted = await person('PUT', '/v1/policy', { templates: { lint: {} }, note: 'the test is over' });
-    assert.ok(lifted.status === 200 || lifted.status === 422, JSON.stringify(lifted.body));
+    assert.equal((await person('PUT', '/v1/policy', { note: 'the test is over' })).status, 200);
   });
 
   test('waits for a person where the policy says so; the newest approved version goes out meanwhile', async () => {
@@ -194,7 +193,7 @@ describe('a send that names a template', () => {
     for (const action of ['template.created', 'template.submitted', 'template.approved', 'template.rejected']) {
       assert.ok(audit.includes(action), action);
     }
-    await person('PUT', '/v1/policy', {});
+    assert.equal((await person('PUT', '/v1/policy', { note: 'the test is over' })).status, 200);
   });
 
   test('has every reason in one verdict, those about the template before those about the recipient', async () => {
