@@ -10,12 +10,16 @@ import type { ReasonCode } from '../core/reasons.ts';
 import { REASONS } from '../core/reasons.ts';
 import { parseSimulatorAddress, SIMULATOR_DOMAIN } from '../core/simulator.ts';
 import type { Blobs } from '../data/blobs.ts';
+import type { HeldMessage, ReplaceAnswer } from '../data/port/approvals.ts';
+import type { MessageName } from '../data/port/messages.ts';
 import type { PlanViewAnswer } from '../data/port/plans.ts';
 import type { TemplateUse } from '../data/port/templates.ts';
 import type { AdmitAnswer, AdmitRecipient, AdmitRequest, CheckAnswer, Principal, Store } from '../data/store.ts';
+import { featuresOf } from '../policy/risk/features.ts';
 import { Templates } from '../templates/templates.ts';
 import { attachmentIds } from './attachments.ts';
-import type { FieldError } from './field-errors.ts';
+import { changedBody, changedSubmission } from './changed-submission.ts';
+import type { FieldError, Fields } from './field-errors.ts';
 import { fingerprint } from './fingerprint.ts';
 import { readSubmission } from './submission.ts';
 
@@ -49,6 +53,7 @@ export type Checked =
   | { outcome: 'answer'; answer: CheckAnswer }
   | Exclude<Submitted, { outcome: 'answer' } | { outcome: 'in_progress' }>;
 
+export type Changed = ReplaceAnswer | Exclude<Submitted, { outcome: 'answer' } | { outcome: 'in_progress' }>;
 export type PlanSeen =
   | { outcome: 'answer'; answer: PlanViewAnswer }
   | Exclude<Submitted, { outcome: 'answer' } | { outcome: 'in_progress' }>;
@@ -112,6 +117,42 @@ export class Intake {
     if (!reading.ok) return reading.result as Checked;
     const { request } = this.request(input, reading);
     return { outcome: 'answer', answer: await this.store.check(request) };
+  }
+
+  /**
+   * Another envelope or content for a message that waits for a person: `patch` has fields of a submission, those left out stay.
+   * It is read, judged and bound to a new approval as a send of its own would be.
+   */
+  async change(input: SubmitInput, name: MessageName, patch: Fields): Promise<Changed> {
+    const known = await this.store.heldMessage(name);
+    if (known === null) return { outcome: 'not_found' };
+    const { held } = known;
+    const stored = held === null ? null : await this.contentOf(held);
+    // What a template was filled in with is the message's own content now.
+    const content = stored === null ? null : { ...stored, template: null };
+    if (held === null || content === null) return { outcome: 'conflict', state: known.status };
+    const reading = await this.read({ ...input, agent: content.agent, body: changedBody(content, patch) });
+    if (!reading.ok) return reading.result as Changed;
+    const submission = changedSubmission(content, reading.submission, patch, held.sendAt);
+    const { request, large } = this.request({ ...input, idempotencyKey: null }, { ...reading, submission });
+    const files = large === null ? reading.files : [...reading.files, large];
+    const named = [...files, ...request.blobs].map(({ sha256: blob }) => blob);
+    const release = this.blobs.hold(named);
+    let answer: ReplaceAnswer;
+    try {
+      await Promise.all(files.map(({ sha256: blob, bytes }) => this.blobs.put(blob, bytes)));
+      answer = await this.store.replaceHeld({ ...name, request, approval: held.approval });
+    } finally {
+      release();
+    }
+    await this.forget(answer.outcome === 'done' ? answer.unused : named);
+    return answer;
+  }
+
+  private async contentOf({ content }: HeldMessage): Promise<Submission | null> {
+    if (content === null) return null;
+    const bytes = 'inline' in content ? content.inline : await this.blobs.get(content.blob);
+    return bytes === null ? null : (JSON.parse(Buffer.from(bytes).toString()) as Submission);
   }
 
   /** What a plan of such sends starts from. `strangers`: each goes to somebody else, of whom nothing is known. */
@@ -224,6 +265,7 @@ export class Intake {
       contentHash: null,
       leaseToken: submission.leaseToken,
       template,
+      content: featuresOf(submission),
     };
     return { request, large };
   }

@@ -26,17 +26,19 @@ import type {
   RecipientDecision,
   RescheduleAnswer,
 } from '../port/messages.ts';
-import { BODY_NONE, DEFAULT_EXPIRY_MS } from './admit.ts';
 import { unusedBlobs } from './blob-use.ts';
+import { BODY_NONE } from './bodies.ts';
 import { closeWith } from './closing.ts';
 import { prepared } from './database.ts';
 import { sendAtDeparture } from './departure.ts';
+import { DEFAULT_EXPIRY_MS } from './expiry.ts';
 import { askedDeparture, closeIdleApproval } from './holds.ts';
 import { findMessage } from './messages-reads.ts';
 import {
   allCounted,
   applyAll,
   hasLeft,
+  inverse,
   messageUnits,
   moveAlone,
   rememberCounted,
@@ -63,7 +65,7 @@ function stateOfRow(row: RecipientRow): RecipientState {
   return RECIPIENT_STATES[row.state]!;
 }
 
-function statusOf(rows: readonly RecipientRow[]): RecipientState | 'partial' {
+export function statusOf(rows: readonly RecipientRow[]): RecipientState | 'partial' {
   return messageStatus(rows.map(stateOfRow));
 }
 
@@ -179,10 +181,6 @@ function movePlaces(
   for (const { row, verdict } of decisions) storeMoved(state, found, row, verdict);
   if (moved) rememberCounted(state, rows, Math.min(...decisions.map(({ verdict }) => verdict.departAt)));
   return null;
-}
-
-function inverse(change: Change): Change[] {
-  return change.kind === 'units' ? [{ ...change, units: -change.units }] : [];
 }
 
 function storeMoved(state: WriterState, { space, now }: Found, row: RecipientRow, verdict: Verdict): void {

@@ -21,7 +21,7 @@ export function unsubscribe(state: WriterState, { tenantNo, recipientId }: Input
     .contact(row.key ?? row.email)
     .suppressions.some(({ reason, expiresAt }) => reason === 'unsubscribe' && (expiresAt === null || expiresAt > now));
   if (isKnown) return { outcome: 'known' };
-  const thing = { kind: 'unsubscribe', class: 'unknown', at: now, reported: false } as const;
+  const thing = { kind: 'unsubscribe', class: 'unknown', at: now, source: 'return' } as const;
   applyReturn(state, space, row, message, thing);
   return { outcome: 'applied' };
 }
