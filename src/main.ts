@@ -35,6 +35,7 @@ import { Intake } from './intake/submit.ts';
 import { Sweeper } from './queue/sweeper.ts';
 import { openOutbound, startRelay } from './relay/relay.ts';
 import { returnRoutes } from './returns/http.ts';
+import { unsubscribeRoutes } from './returns/unsubscribe.ts';
 
 export type Gateway = {
   /** The line that says that all ports are open. */
@@ -90,6 +91,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   reasonRoutes(server, problems);
   const bell = eventRoutes(server, { store, problems, authenticator: gate.authenticator });
   returnRoutes(server, { store, problems, addressKey });
+  unsubscribeRoutes(server, { store, tokens: openTokens(secrets) });
   docsRoutes(server, { problems, publicUrl: () => publicUrl });
   const keys = await firstStart(store);
   let address: string;
@@ -115,6 +117,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
           blobs,
           secrets,
           domain: settings.domain,
+          publicUrl,
           outbound: next.outbound,
           log,
           registry: gate.metrics.registry,

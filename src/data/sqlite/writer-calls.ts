@@ -28,6 +28,7 @@ import { sweep } from './sweeps.ts';
 import { TEMPLATE_WRITES } from './templates.ts';
 import { createKey, createTenant, revokeKey } from './tenants.ts';
 import { endTestClock, moveTestClock, resetTestData } from './test-clock.ts';
+import { unsubscribe } from './unsubscribes.ts';
 import type { WriterState } from './writer-state.ts';
 
 type Calls = {
@@ -94,6 +95,7 @@ export const WRITER_CALLS: Calls = {
   endTestClock,
   resetTestData,
   reportReturn,
+  unsubscribe,
   unusedBlobs: (state, { sha256s }) => unusedBlobs(state, sha256s),
   ...ACCOUNT_WRITES,
   ...CATALOG_WRITES,
