@@ -22,6 +22,7 @@ import type { ApprovalsReads, ApprovalsWrites } from './port/approvals.ts';
 import type { CaptureReads } from './port/captures.ts';
 import type { ContactsReads, ContactsWrites } from './port/contacts.ts';
 import type { DeliveryWrites } from './port/delivery.ts';
+import type { ErasureReads, ErasureWrites } from './port/erasure.ts';
 import type { EventsReads } from './port/events.ts';
 import type { HistoryReads } from './port/history.ts';
 import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
@@ -400,6 +401,7 @@ export interface StoreWrites
     ContactsWrites,
     DeliveryWrites,
     MessagesWrites,
+    ErasureWrites,
     NoticesWrites,
     PlatformWrites,
     ReturnsWrites,
@@ -454,6 +456,7 @@ export interface StoreReads
     CaptureReads,
     MessagesReads,
     EventsReads,
+    ErasureReads,
     NoticesReads,
     PlatformReads,
     QueueReads,

@@ -23,6 +23,7 @@ import type { PlanDocument } from '../port/management.ts';
 import type { TemplateRef } from '../port/templates.ts';
 import type { IdentityRow, TenantRow } from '../store.ts';
 import { CLOCK_STEP_MS } from './clock.ts';
+import { type ErasedContacts, readErased } from './erased-contacts.ts';
 import type { Entry, LedgerCache } from './ledger-cache.ts';
 import { identityOf, tenantOf } from './rows.ts';
 import { type Freeing, freedAt, freeing } from './storage-frees.ts';
@@ -80,6 +81,8 @@ export class Space implements LedgerView {
   readonly agentApprovals: ReadonlyMap<string, ApprovalMode>;
   /** Versions of templates that sends were made from, as far as known. */
   readonly templates = new Map<string, TemplateRef | null>();
+  /** People who were erased and stay blocked; null: none. */
+  erased: ErasedContacts | null = null;
   /** Set for the decision at hand. */
   identity: IdentityRow | null = null;
   private readonly readFreeing: () => Freeing;
@@ -177,7 +180,9 @@ export class Space implements LedgerView {
   }
 
   contact(key: string): ContactState {
-    return this.cache.entry(this.no, key);
+    const entry = this.cache.entry(this.no, key);
+    const fact = this.erased?.find(key) ?? null;
+    return fact === null ? entry : { ...entry, suppressions: [...entry.suppressions, fact] };
   }
 
   domain(domain: string): ContactState {
@@ -320,6 +325,7 @@ export class Spaces {
       seq: Math.max(last?.seq ?? 0, Number(floor?.value ?? 0)),
       frozenAt: clock?.now ?? null,
     });
+    space.erased = readErased(this.db, no);
     space.nextDue = due.due ?? Number.POSITIVE_INFINITY;
     space.nextHoldEnd = this.holdEnd(no);
     space.lastNow = last?.at ?? 0;
