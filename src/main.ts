@@ -4,6 +4,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import pino from 'pino';
+import { contactErasureRoutes } from './admin/contact-erasure.ts';
 import { docsRoutes } from './admin/docs/routes.ts';
 import { eventRoutes } from './admin/events.ts';
 import { watchKeyUse } from './admin/key-use.ts';
@@ -83,6 +84,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   const reader = new MailReader();
   intakeRoutes(server, { intake, policies, problems, store, blobs });
   adminRoutes(server, { store, blobs, problems, authenticator: gate.authenticator });
+  contactErasureRoutes(server, { store, problems, authenticator: gate.authenticator, blobs });
   quarantineRoutes(server, { store, problems, readMessageId: messageIds(secrets) });
   testClockRoutes(server, { store, problems });
   sinkRoutes(server, { store, problems, reader, addressKey });

@@ -23,6 +23,7 @@ import type { ApprovalsReads, ApprovalsWrites } from './port/approvals.ts';
 import type { CaptureReads } from './port/captures.ts';
 import type { ContactsReads, ContactsWrites } from './port/contacts.ts';
 import type { DeliveryWrites } from './port/delivery.ts';
+import type { ErasureReads, ErasureWrites } from './port/erasure.ts';
 import type { EventsReads } from './port/events.ts';
 import type { HistoryReads } from './port/history.ts';
 import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
@@ -408,6 +409,7 @@ export interface StoreWrites
     DeliveryWrites,
     LeasesWrites,
     MessagesWrites,
+    ErasureWrites,
     NoticesWrites,
     PlatformWrites,
     QuarantineWrites,
@@ -464,6 +466,7 @@ export interface StoreReads
     LeasesReads,
     MessagesReads,
     EventsReads,
+    ErasureReads,
     NoticesReads,
     PlatformReads,
     QuarantineReads,

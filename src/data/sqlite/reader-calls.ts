@@ -5,6 +5,7 @@ import type { StoreReads } from '../store.ts';
 import { APPROVAL_READS } from './approvals-reads.ts';
 import { captureReads } from './capture-reads.ts';
 import { CONTACT_READS } from './contacts-reads.ts';
+import { ERASURE_READS } from './erasure.ts';
 import { EVENTS_READS } from './events-reads.ts';
 import { HISTORY_READS } from './history-reads.ts';
 import { INCIDENT_READS } from './incidents.ts';
@@ -40,6 +41,7 @@ export const READER_CALLS: Calls = {
   ...CONTACT_READS,
   ...LEASE_READS,
   ...NOTICE_READS,
+  ...ERASURE_READS,
   ...INCIDENT_READS,
   ...SHADOW_READS,
   ...HISTORY_READS,

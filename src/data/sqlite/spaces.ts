@@ -24,6 +24,7 @@ import type { PlanDocument } from '../port/management.ts';
 import type { TemplateRef } from '../port/templates.ts';
 import type { IdentityRow, TenantRow } from '../store.ts';
 import { CLOCK_STEP_MS } from './clock.ts';
+import { type ErasedContacts, readErased } from './erased-contacts.ts';
 import { type Leases, loadLeases } from './lease-rows.ts';
 import type { Entry, LedgerCache } from './ledger-cache.ts';
 import { openQuarantine, standingOf } from './quarantine-standing.ts';
@@ -83,6 +84,8 @@ export class Space implements LedgerView {
   nextHoldEnd = Number.POSITIVE_INFINITY;
   /** Versions of templates that sends were made from, as far as known. */
   readonly templates = new Map<string, TemplateRef | null>();
+  /** People who were erased and stay blocked; null: none. */
+  erased: ErasedContacts | null = null;
   /** Set for the decision at hand. */
   identity: IdentityRow | null = null;
   private readonly readFreeing: () => Freeing;
@@ -197,7 +200,9 @@ export class Space implements LedgerView {
   }
 
   contact(key: string): ContactState {
-    return this.cache.entry(this.no, key);
+    const entry = this.cache.entry(this.no, key);
+    const fact = this.erased?.find(key) ?? null;
+    return fact === null ? entry : { ...entry, suppressions: [...entry.suppressions, fact] };
   }
 
   domain(domain: string): ContactState {
@@ -345,6 +350,7 @@ export class Spaces {
       frozenAt: clock?.now ?? null,
       leases: loadLeases(this.db, no),
     });
+    space.erased = readErased(this.db, no);
     space.nextDue = due.due ?? Number.POSITIVE_INFINITY;
     space.nextHoldEnd = this.holdEnd(no);
     space.lastNow = last?.at ?? 0;

@@ -9,6 +9,7 @@ import { CATALOG_WRITES } from './catalog.ts';
 import { cancelMessage, lookAgain, removeContent, rescheduleMessage } from './changes.ts';
 import { CONTACT_WRITES } from './contacts.ts';
 import { claim, dueIn, mark, renew } from './dispatch.ts';
+import { ERASURE_WRITES } from './erasure.ts';
 import { headroom } from './headroom.ts';
 import { IDENTITY_WRITES } from './identities.ts';
 import { INCIDENT_WRITES } from './incidents.ts';
@@ -102,6 +103,7 @@ export const WRITER_CALLS: Calls = {
   ...KEY_WRITES,
   ...LEASE_WRITES,
   ...NOTICE_WRITES,
+  ...ERASURE_WRITES,
   ...PLATFORM_WRITES,
   ...INCIDENT_WRITES,
   ...POLICY_WRITES,
