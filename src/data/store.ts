@@ -32,6 +32,7 @@ import type { PoliciesReads, PoliciesWrites } from './port/policies.ts';
 import type { QueueReads } from './port/queue.ts';
 import type { ReturnsWrites } from './port/returns.ts';
 import type { ShadowsReads, ShadowsWrites } from './port/shadows.ts';
+import type { SimulationsReads, SimulationsWrites } from './port/simulations.ts';
 
 export type { LimitStanding, LimitState } from '../policy/headroom.ts';
 
@@ -400,6 +401,7 @@ export interface StoreWrites
     PlansWrites,
     ReturnsWrites,
     ShadowsWrites,
+    SimulationsWrites,
     SweepsWrites,
     TestClockWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer>;
@@ -451,6 +453,7 @@ export interface StoreReads
     QueueReads,
     HistoryReads,
     ShadowsReads,
+    SimulationsReads,
     TestClockReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;

@@ -18,6 +18,7 @@ import {
   type Change,
   type Counted,
   countDeparture,
+  countRates,
   countSignal,
   emptyContact,
   giveBack,
@@ -25,7 +26,7 @@ import {
   type Signal,
   seriesIn,
 } from './ledger.ts';
-import { ENGINE, lookAtCounters } from './look.ts';
+import { ENGINE, lookAtCounters, ratesFreeAt } from './look.ts';
 import { adapted, adaptingIn } from './probation.ts';
 import type { Send, SendRecipient } from './send.ts';
 import { countBetween, DAY_SECONDS } from './series.ts';
@@ -77,7 +78,11 @@ type Remembered = {
   isFirst: boolean;
   /** Shared by the recipients of its message. */
   counted: Counted;
+  waiting: Waiting | null;
 };
+
+/** A recipient that waits for its time, at which it takes its place in the rates. */
+type Waiting = { at: number; send: Send; recipient: SendRecipient; policy: Policy };
 
 class PastLedger extends MemoryCounters implements Signs {
   private readonly signs = new Map<Signal, ScopeState>();
@@ -100,6 +105,8 @@ export class HistoryFold {
   private readonly policy: Policy;
   private readonly counters = new PastLedger();
   private readonly remembered = new Map<number, Remembered>();
+  /** In order of time. */
+  private readonly waiting: Waiting[] = [];
 
   constructor(policy: Policy) {
     this.policy = policy;
@@ -107,6 +114,7 @@ export class HistoryFold {
 
   /** Takes a line as it happened: what lies before the time that is looked at. */
   warmUp(line: PastLine): void {
+    this.advance(line.at);
     if (line.kind !== 'send') {
       this.follow(line);
       return;
@@ -117,6 +125,7 @@ export class HistoryFold {
 
   /** Decides a send again; null for lines of other kinds. */
   fold(line: PastLine): DecidedAgain | null {
+    this.advance(line.at);
     if (line.kind !== 'send') {
       this.follow(line);
       return null;
@@ -183,11 +192,22 @@ export class HistoryFold {
       const changes = countDeparture(counters, policy, line.send, recipient, verdict.departAt, now, counted);
       this.apply(changes, Math.floor(now / 1000));
     }
+    const waits = leaves && verdict.departAt > now;
+    const waiting = waits ? this.wait({ at: verdict.departAt, send: line.send, recipient, policy }) : null;
     if (!past.isRemembered) return;
     const departAt = leaves ? verdict.departAt : null;
     const isRefused = verdict.verdict === 'block';
     const isFirst = past === line.recipients[0];
-    this.remembered.set(past.no, { send: line.send, recipient, policy, departAt, isRefused, isFirst, counted });
+    this.remembered.set(past.no, {
+      send: line.send,
+      recipient,
+      policy,
+      departAt,
+      isRefused,
+      isFirst,
+      counted,
+      waiting,
+    });
   }
 
   private follow(line: Exclude<PastLine, PastSend>): void {
@@ -207,6 +227,7 @@ export class HistoryFold {
     const second = Math.floor(line.at / 1000);
     if (departAt !== null) this.apply(giveBack(this.counters, policy, send, recipient, departAt, isFirst), second);
     if (isFirst) counted.clear();
+    if (known.waiting !== null) this.leave(known.waiting);
     if (line.kind === 'unsent') {
       this.remembered.delete(line.no);
       return;
@@ -214,6 +235,40 @@ export class HistoryFold {
     const again = countDeparture(this.counters, policy, send, recipient, line.departAt, line.at, counted);
     this.apply(again, second);
     known.departAt = line.departAt;
+    known.waiting = line.departAt > line.at ? this.wait({ at: line.departAt, send, recipient, policy }) : null;
+  }
+
+  /** What has come due by now leaves: rates let it through, or make it wait on. */
+  private advance(now: number): void {
+    this.counters.settle();
+    for (let due = this.waiting[0]; due !== undefined && due.at <= now; due = this.waiting[0]) {
+      this.waiting.shift();
+      const { at, send, recipient, policy } = due;
+      const plain = { ...send, sendAt: null };
+      const freeAt = ratesFreeAt(this.counters, policy, plain, recipient, at);
+      if (freeAt > at) {
+        due.at = freeAt;
+        this.wait(due);
+      } else this.apply(countRates(this.counters, policy, plain, recipient, at, new Map()), Math.floor(at / 1000));
+    }
+  }
+
+  private wait(one: Waiting): Waiting | null {
+    if (this.policy.rates.length === 0) return null;
+    let low = 0;
+    let high = this.waiting.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.waiting[middle]!.at <= one.at) low = middle + 1;
+      else high = middle;
+    }
+    this.waiting.splice(low, 0, one);
+    return one;
+  }
+
+  private leave(one: Waiting): void {
+    const at = this.waiting.indexOf(one);
+    if (at >= 0) this.waiting.splice(at, 1);
   }
 
   private apply(changes: readonly Change[], second: number): void {

@@ -21,6 +21,7 @@ import { reportReturn } from './returns.ts';
 import { settle } from './settle.ts';
 import { SHADOW_WRITES } from './shadows.ts';
 import { simulateReturn } from './simulated-returns.ts';
+import { SIMULATION_WRITES } from './simulations.ts';
 import { importSuppressions } from './suppression-import.ts';
 import { sweep } from './sweeps.ts';
 import { createKey, createTenant, revokeKey } from './tenants.ts';
@@ -99,6 +100,7 @@ export const WRITER_CALLS: Calls = {
   ...INCIDENT_WRITES,
   ...POLICY_WRITES,
   ...SHADOW_WRITES,
+  ...SIMULATION_WRITES,
   ...APPROVAL_WRITES,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
