@@ -11,11 +11,13 @@ import { INCIDENT_READS } from './incidents.ts';
 import { MANAGEMENT_READS } from './management-reads.ts';
 import { MESSAGES_READS } from './messages-reads.ts';
 import { NOTICE_READS } from './notices-reads.ts';
+import { QUARANTINE_READS } from './quarantine-reads.ts';
 import { QUEUE_READS } from './queue-reads.ts';
 import { keyOf, tenantOf } from './rows.ts';
 import { SHADOW_READS } from './shadow-reads.ts';
 import { SIMULATION_READS } from './simulation-reads.ts';
 import { spaceOf } from './spaces.ts';
+import { TEMPLATE_READS } from './templates-reads.ts';
 import { KEY_SELECT } from './tenants.ts';
 import { testClock } from './test-clock-reads.ts';
 
@@ -32,6 +34,7 @@ export const READER_CALLS: Calls = {
   ...APPROVAL_READS,
   ...EVENTS_READS,
   testClock,
+  ...QUARANTINE_READS,
   ...QUEUE_READS,
   ...MANAGEMENT_READS,
   ...CONTACT_READS,
@@ -40,6 +43,7 @@ export const READER_CALLS: Calls = {
   ...SHADOW_READS,
   ...HISTORY_READS,
   ...SIMULATION_READS,
+  ...TEMPLATE_READS,
   keyByPrefix(db, { prefix }) {
     const row = db.prepare(`${KEY_SELECT} WHERE k.prefix = ?`).get(prefix);
     return row === undefined ? null : keyOf(row);
