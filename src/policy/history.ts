@@ -6,11 +6,11 @@
  * Pure. Memory is that of the counters; recipients are remembered only where something later moves or ends them unsent.
  */
 import { precedence, type ReasonCode } from '../core/reasons.ts';
-import { MemoryCounters } from './counters.ts';
+import { SignCounters } from './counters.ts';
 import { decide } from './decide.ts';
 import type { Policy } from './document.ts';
 import type { Facts } from './facts.ts';
-import { lookBudget, type Signs } from './facts-budget.ts';
+import { lookBudget } from './facts-budget.ts';
 import type { ContactFacts } from './facts-contact.ts';
 import { lookWarmup } from './facts-warmup.ts';
 import {
@@ -20,10 +20,7 @@ import {
   countDeparture,
   countRates,
   countSignal,
-  emptyContact,
   giveBack,
-  type ScopeState,
-  type Signal,
   seriesIn,
 } from './ledger.ts';
 import { ENGINE, lookAtCounters, ratesFreeAt } from './look.ts';
@@ -84,26 +81,9 @@ type Remembered = {
 /** A recipient that waits for its time, at which it takes its place in the rates. */
 type Waiting = { at: number; send: Send; recipient: SendRecipient; policy: Policy };
 
-class PastLedger extends MemoryCounters implements Signs {
-  private readonly signs = new Map<Signal, ScopeState>();
-
-  signals(signal: Signal): ScopeState | null {
-    return this.signs.size === 0 ? null : this.signalState(signal);
-  }
-
-  signalState(signal: Signal): ScopeState {
-    let state = this.signs.get(signal);
-    if (state === undefined) {
-      state = emptyContact();
-      this.signs.set(signal, state);
-    }
-    return state;
-  }
-}
-
 export class HistoryFold {
   private readonly policy: Policy;
-  private readonly counters = new PastLedger();
+  private readonly counters = new SignCounters();
   private readonly remembered = new Map<number, Remembered>();
   /** In order of time. */
   private readonly waiting: Waiting[] = [];
