@@ -38,6 +38,7 @@ import type { QuarantineReads, QuarantineWrites, RiskStanding } from './port/qua
 import type { QueueReads } from './port/queue.ts';
 import type { ReturnsWrites } from './port/returns.ts';
 import type { ShadowsReads, ShadowsWrites } from './port/shadows.ts';
+import type { SimulationsReads, SimulationsWrites } from './port/simulations.ts';
 
 export type { LimitStanding, LimitState } from '../policy/headroom.ts';
 
@@ -418,6 +419,7 @@ export interface StoreWrites
     PlansWrites,
     ReturnsWrites,
     ShadowsWrites,
+    SimulationsWrites,
     SweepsWrites,
     TemplatesWrites,
     TestClockWrites {
@@ -473,6 +475,7 @@ export interface StoreReads
     QueueReads,
     HistoryReads,
     ShadowsReads,
+    SimulationsReads,
     TemplatesReads,
     TestClockReads {
   /** The key with this public part, whatever its state. */

@@ -17,6 +17,7 @@ import { QUARANTINE_READS } from './quarantine-reads.ts';
 import { QUEUE_READS } from './queue-reads.ts';
 import { keyOf, tenantOf } from './rows.ts';
 import { SHADOW_READS } from './shadow-reads.ts';
+import { SIMULATION_READS } from './simulation-reads.ts';
 import { spaceOf } from './spaces.ts';
 import { TEMPLATE_READS } from './templates-reads.ts';
 import { KEY_SELECT } from './tenants.ts';
@@ -45,6 +46,7 @@ export const READER_CALLS: Calls = {
   ...INCIDENT_READS,
   ...SHADOW_READS,
   ...HISTORY_READS,
+  ...SIMULATION_READS,
   ...TEMPLATE_READS,
   keyByPrefix(db, { prefix }) {
     const row = db.prepare(`${KEY_SELECT} WHERE k.prefix = ?`).get(prefix);

@@ -429,6 +429,26 @@ CREATE TABLE shadow_policy (
   since INTEGER NOT NULL
 );
 
+CREATE TABLE simulation (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  status TEXT NOT NULL,
+  draft TEXT NOT NULL,
+  document TEXT NOT NULL,
+  in_force TEXT NOT NULL,
+  source TEXT NOT NULL,
+  on_error TEXT NOT NULL,
+  author TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  started_at INTEGER,
+  finished_at INTEGER,
+  summary TEXT,
+  error TEXT
+);
+
+CREATE INDEX simulation_space ON simulation (space, no);
+
 CREATE TABLE suppression (
   no INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,

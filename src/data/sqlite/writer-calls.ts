@@ -24,6 +24,7 @@ import { replaceHeld } from './replace-held.ts';
 import { reportReturn, simulateReturn } from './returns.ts';
 import { settle } from './settle.ts';
 import { SHADOW_WRITES } from './shadows.ts';
+import { SIMULATION_WRITES } from './simulations.ts';
 import { importSuppressions } from './suppression-import.ts';
 import { sweep } from './sweeps.ts';
 import { TEMPLATE_WRITES } from './templates.ts';
@@ -108,6 +109,7 @@ export const WRITER_CALLS: Calls = {
   ...INCIDENT_WRITES,
   ...POLICY_WRITES,
   ...SHADOW_WRITES,
+  ...SIMULATION_WRITES,
   ...APPROVAL_WRITES,
   replaceHeld,
   ...TEMPLATE_WRITES,

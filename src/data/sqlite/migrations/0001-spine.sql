@@ -440,6 +440,27 @@ CREATE TABLE approval (
 CREATE INDEX approval_space ON approval (space, no);
 CREATE UNIQUE INDEX approval_message ON approval (message) WHERE state <> 'void';
 CREATE INDEX approval_pending ON approval (space, expires_at) WHERE state = 'pending';
+
+-- Runs of past traffic through another policy. Their results are files beside the database.
+CREATE TABLE simulation (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  status TEXT NOT NULL,
+  draft TEXT NOT NULL,
+  document TEXT NOT NULL,
+  in_force TEXT NOT NULL,
+  source TEXT NOT NULL,
+  on_error TEXT NOT NULL,
+  author TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  started_at INTEGER,
+  finished_at INTEGER,
+  summary TEXT,
+  error TEXT
+);
+CREATE INDEX simulation_space ON simulation (space, no);
+
 -- Templates of a space. The content of a version never changes; a deleted template keeps its rows and frees its slug.
 CREATE TABLE template (
   no INTEGER PRIMARY KEY,
