@@ -20,6 +20,7 @@ import { compileShadow, countingFor, draftOver } from '../../policy/shadow.ts';
 import type { PlanDocument } from '../port/management.ts';
 import type { IdentityRow, TenantRow } from '../store.ts';
 import { CLOCK_STEP_MS } from './clock.ts';
+import { LogTail, logEnds, newestAt } from './event-log.ts';
 import type { Entry, LedgerCache } from './ledger-cache.ts';
 import { identityOf, tenantOf } from './rows.ts';
 
@@ -51,8 +52,7 @@ export class Space implements LedgerView {
   readonly identities: Map<string, IdentityRow>;
   /** Caps by tier, from the plan. */
   readonly tiers: Readonly<Record<string, number>>;
-  /** The number of the last event. */
-  seq: number;
+  readonly log: LogTail;
   /** Where the test clock stands, or null for real time. */
   frozenAt: number | null;
   /** The latest time decided at: a clock stepping back a little is bridged by it. */
@@ -80,7 +80,7 @@ export class Space implements LedgerView {
       storageLimit: number | null;
       identities: Map<string, IdentityRow>;
       tiers: Readonly<Record<string, number>>;
-      seq: number;
+      log: LogTail;
       frozenAt: number | null;
     },
   ) {
@@ -93,8 +93,13 @@ export class Space implements LedgerView {
     this.storageLimit = parts.storageLimit;
     this.identities = parts.identities;
     this.tiers = parts.tiers;
-    this.seq = parts.seq;
+    this.log = parts.log;
     this.frozenAt = parts.frozenAt;
+  }
+
+  /** The number of the last event. */
+  get seq(): number {
+    return this.log.seq;
   }
 
   /** Milliseconds on this space's clock. Small steps back are bridged; a larger one somebody has accepted. */
@@ -176,6 +181,8 @@ const scopeKey = (kind: LimitScope, id: string): string => `#${kind}:${id}`;
 
 export class Spaces {
   private readonly known = new Map<number, Space>();
+  /** Kept when a space is read anew: they know events whose rows are gathered yet. */
+  private readonly logs = new Map<number, LogTail>();
   /** Spaces that hold entries of the ledger in the group at hand. */
   private readonly holding = new Set<Space>();
   /** Earlier policies, by number: those places were counted under that are now given back. */
@@ -217,6 +224,7 @@ export class Spaces {
   /** After a failed commit: nothing in memory can be trusted. */
   clear(): void {
     this.known.clear();
+    this.logs.clear();
     this.holding.clear();
     this.policies.clear();
   }
@@ -240,12 +248,8 @@ export class Spaces {
       identities.set(identity.id, identity);
     }
     const clock = this.db.prepare('SELECT now FROM test_clock WHERE space = ?').get(no) as { now: number } | undefined;
-    const last = this.db.prepare('SELECT seq, at FROM event WHERE space = ? ORDER BY seq DESC LIMIT 1').get(no) as
-      | { seq: number; at: number }
-      | undefined;
-    const floor = this.db.prepare('SELECT value FROM setting WHERE name = ?').get(`seq:${no}`) as
-      | { value: string }
-      | undefined;
+    const log = this.logs.get(no) ?? LogTail.read(this.db, no);
+    this.logs.set(no, log);
     const due = this.db.prepare('SELECT min(due) AS due FROM recipient WHERE space = ? AND due >= 0').get(no) as {
       due: number | null;
     };
@@ -258,11 +262,11 @@ export class Spaces {
       storageLimit: plan.storageBytes,
       identities,
       tiers: plan.tiers,
-      seq: Math.max(last?.seq ?? 0, Number(floor?.value ?? 0)),
+      log,
       frozenAt: clock?.now ?? null,
     });
     space.nextDue = due.due ?? Number.POSITIVE_INFINITY;
-    space.lastNow = last?.at ?? 0;
+    space.lastNow = newestAt(this.db, logEnds(this.db, no)) ?? 0;
     if (space.frozenAt !== null) space.nextClaimEnd = this.claimEnd(no);
     this.known.set(no, space);
     return space;

@@ -209,14 +209,9 @@ function forgetEvents(state: WriterState): Swept {
   if (last === undefined) return NOTHING;
   const newest = new Map<number, number>();
   for (const { space, seq } of gone) newest.set(space, seq);
-  for (const [space, seq] of newest) {
-    // Numbers go on after these, and a reader that asks for an earlier one is told the oldest.
-    const name = `seq:${space}`;
-    const known = prepared(state.db, 'SELECT value FROM setting WHERE name = ?').get(name);
-    if (Number(known?.['value'] ?? 0) < seq) {
-      prepared(state.db, 'INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, String(seq));
-    }
-  }
+  // Numbers go on after these, and a reader that asks for an earlier one is told the oldest.
+  const raise = prepared(state.db, 'UPDATE event_head SET floor = max(floor, ?) WHERE space = ?');
+  for (const [space, seq] of newest) raise.run(seq, space);
   prepared(state.db, 'DELETE FROM event WHERE id <= ?').run(last.id);
   return { count: gone.length, more: gone.length === SLICE.events, unused: [] };
 }
