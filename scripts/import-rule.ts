@@ -37,16 +37,17 @@ export const IMPORT_RULE: Readonly<Record<string, Part>> = {
   relay: { from: STAGE, node: true, npm: true },
   returns: { from: STAGE, node: true, npm: true },
   webhooks: { from: STAGE, node: true, npm: true },
-  admin: { from: STAGE, node: true, npm: true },
+  admin: { from: [...STAGE, 'simulate'], node: true, npm: true },
+  simulate: { from: ['core', 'base', 'policy', ...PORT], node: true, npm: false },
   // The shell around the stages: it puts them together, and is imported by nothing but itself.
   'main.ts': {
-    from: [...STAGE, 'config', 'data', 'intake', 'relay', 'returns', 'webhooks', 'admin', 'control.ts'],
+    from: [...STAGE, 'config', 'data', 'intake', 'relay', 'returns', 'webhooks', 'admin', 'simulate', 'control.ts'],
     node: true,
     npm: true,
   },
   'control.ts': { from: ['core', 'base', 'policy', 'intake', ...PORT], node: true, npm: true },
   commands: {
-    from: ['core', 'base', 'config', 'main.ts', 'control.ts', ...PORT],
+    from: ['core', 'base', 'config', 'simulate', 'main.ts', 'control.ts', ...PORT],
     node: true,
     npm: true,
   },

@@ -78,13 +78,13 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   const { server, problems } = gate;
   const reader = new MailReader();
   intakeRoutes(server, { intake, policies, problems, store, blobs });
-  adminRoutes(server, { store, problems, authenticator: gate.authenticator });
+  adminRoutes(server, { store, blobs, problems, authenticator: gate.authenticator });
   testClockRoutes(server, { store, problems });
   sinkRoutes(server, { store, problems, reader, addressKey });
   pageRoutes(server, { store, authenticator: gate.authenticator, reader, publicUrl: () => publicUrl });
   healthRoutes(server, { store, problems, metrics: gate.metrics });
   reasonRoutes(server, problems);
-  const bell = eventRoutes(server, { store, problems });
+  const bell = eventRoutes(server, { store, problems, authenticator: gate.authenticator });
   returnRoutes(server, { store, problems, addressKey });
   docsRoutes(server, { problems, publicUrl: () => publicUrl });
   const keys = await firstStart(store);

@@ -1,6 +1,7 @@
 /** Mounts the management API: one file a resource. */
 import type { FastifyInstance } from 'fastify';
 import { accountRoutes } from './account.ts';
+import { approvalRoutes } from './approvals.ts';
 import { appRoutes } from './apps.ts';
 import { auditRoutes } from './audit.ts';
 import { contactRoutes } from './contacts.ts';
@@ -34,6 +35,7 @@ const RESOURCES = [
   suppressionRoutes,
   suppressionCsvRoutes,
   contactRoutes,
+  approvalRoutes,
   usageRoutes,
   auditRoutes,
   noticeRoutes,

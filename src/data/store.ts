@@ -11,12 +11,19 @@ import type { RecipientState } from '../core/states.ts';
 import type { TraceLine } from '../policy/decide.ts';
 import type { EffectiveDocument, PolicyDocument } from '../policy/document.ts';
 import type { IdentityState, LimitFact, Setter, Standing, SuppressionReason } from '../policy/facts.ts';
+import type { ApprovalMode } from '../policy/facts-approval.ts';
+import type { ContentFacts } from '../policy/facts-content.ts';
+import type { ProbationFacts } from '../policy/facts-quarantine.ts';
+import type { WarmupFacts } from '../policy/facts-warmup.ts';
 import type { LimitStanding, LimitState } from '../policy/headroom.ts';
+import type { AddressTraits } from '../policy/send.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../policy/verdict.ts';
+import type { ApprovalsReads, ApprovalsWrites } from './port/approvals.ts';
 import type { CaptureReads } from './port/captures.ts';
 import type { ContactsReads, ContactsWrites } from './port/contacts.ts';
 import type { DeliveryWrites } from './port/delivery.ts';
 import type { EventsReads } from './port/events.ts';
+import type { HistoryReads } from './port/history.ts';
 import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
 import type { ManagementReads, ManagementWrites } from './port/management.ts';
 import type { MessagesReads, MessagesWrites } from './port/messages.ts';
@@ -69,6 +76,8 @@ export type AdmitRecipient = {
   domain: string;
   undeliverable: string | null;
   simulated: string | null;
+  /** What the address tells by itself; absent or null: nothing. */
+  traits?: AddressTraits | null;
 };
 
 /** A submission on its way to a decision. */
@@ -100,6 +109,10 @@ export type AdmitRequest = {
   dedupe: { key: string; fingerprint: string; block: boolean } | null;
   /** SHA-256 of the canonical content: identical refusals are folded by it. Null where nobody has computed it yet. */
   contentHash: string | null;
+  /** What the scan of the content found; absent where nothing did. */
+  findings?: ContentFacts;
+  /** The token of the lease that the caller says it holds. */
+  leaseToken?: string | null;
 };
 
 export type RecipientVerdict = {
@@ -123,7 +136,7 @@ export type RecipientVerdict = {
 /** A decision made on a recipient after the first one. */
 export type LaterVerdict = Verdict & {
   at: number;
-  cause: 'departure' | 'reschedule';
+  cause: 'departure' | 'reschedule' | 'release' | 'change';
   policyVersion: number;
 };
 
@@ -135,8 +148,11 @@ export type Admission = {
   policyVersion: number;
   engine: number;
   scopes: { tenant: string; app: string; installation: string; identity: string | null; agent: string | null };
-  /** The identity's own daily cap, which counts as one more limit. */
+  /** The identity's own daily cap, which counts as one more limit, and so do the places of a warm-up. */
   identityCap: number | null;
+  warmup: WarmupFacts | null;
+  /** The account is on probation: its limits are reduced. */
+  probation: ProbationFacts | null;
   recipients: RecipientVerdict[];
 };
 
@@ -339,6 +355,8 @@ export type IdentityRow = {
   fromName: string | null;
   tier: string | null;
   dailyCap: number | null;
+  /** Which of its messages wait for a person. */
+  approvals: ApprovalMode;
   state: IdentityState;
   createdAt: number;
   updatedAt: number;
@@ -373,6 +391,7 @@ export type Space = { tenantNo: number; mode: Mode };
 /** What changes state: grouped, each one whole. */
 export interface StoreWrites
   extends ManagementWrites,
+    ApprovalsWrites,
     PoliciesWrites,
     IdentitiesWrites,
     ContactsWrites,
@@ -424,6 +443,7 @@ export interface StoreWrites
 /** What only looks; may be a second old where its docstring says so. */
 export interface StoreReads
   extends ManagementReads,
+    ApprovalsReads,
     PoliciesReads,
     IdentitiesReads,
     ContactsReads,
@@ -433,6 +453,7 @@ export interface StoreReads
     NoticesReads,
     PlatformReads,
     QueueReads,
+    HistoryReads,
     ShadowsReads,
     TestClockReads {
   /** The key with this public part, whatever its state. */

@@ -3,16 +3,20 @@
  * door renders it in its caller's own words.
  */
 import { createHash } from 'node:crypto';
+import { addressTraits } from '../base/address-traits.ts';
 import { readDomain } from '../base/domain.ts';
 import type { Submission } from '../core/message.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import { REASONS } from '../core/reasons.ts';
 import { parseSimulatorAddress, SIMULATOR_DOMAIN } from '../core/simulator.ts';
 import type { Blobs } from '../data/blobs.ts';
+import type { HeldMessage, ReplaceAnswer } from '../data/port/approvals.ts';
+import type { MessageName } from '../data/port/messages.ts';
 import type { PlanViewAnswer } from '../data/port/plans.ts';
 import type { AdmitAnswer, AdmitRecipient, AdmitRequest, CheckAnswer, Principal, Store } from '../data/store.ts';
 import { attachmentIds } from './attachments.ts';
-import type { FieldError } from './field-errors.ts';
+import { changedBody, changedSubmission } from './changed-submission.ts';
+import type { FieldError, Fields } from './field-errors.ts';
 import { fingerprint } from './fingerprint.ts';
 import { readSubmission } from './submission.ts';
 
@@ -46,6 +50,7 @@ export type Checked =
   | { outcome: 'answer'; answer: CheckAnswer }
   | Exclude<Submitted, { outcome: 'answer' } | { outcome: 'in_progress' }>;
 
+export type Changed = ReplaceAnswer | Exclude<Submitted, { outcome: 'answer' } | { outcome: 'in_progress' }>;
 export type PlanSeen =
   | { outcome: 'answer'; answer: PlanViewAnswer }
   | Exclude<Submitted, { outcome: 'answer' } | { outcome: 'in_progress' }>;
@@ -99,6 +104,40 @@ export class Intake {
     if (!reading.ok) return reading.result as Checked;
     const { request } = this.request(input, reading.submission);
     return { outcome: 'answer', answer: await this.store.check(request) };
+  }
+
+  /**
+   * Another envelope or content for a message that waits for a person: `patch` has fields of a submission, those left out stay.
+   * It is read, judged and bound to a new approval as a send of its own would be.
+   */
+  async change(input: SubmitInput, name: MessageName, patch: Fields): Promise<Changed> {
+    const known = await this.store.heldMessage(name);
+    if (known === null) return { outcome: 'not_found' };
+    const { held } = known;
+    const content = held === null ? null : await this.contentOf(held);
+    if (held === null || content === null) return { outcome: 'conflict', state: known.status };
+    const reading = await this.read({ ...input, agent: content.agent, body: changedBody(content, patch) });
+    if (!reading.ok) return reading.result as Changed;
+    const submission = changedSubmission(content, reading.submission, patch, held.sendAt);
+    const { request, large } = this.request({ ...input, idempotencyKey: null }, submission);
+    const files = large === null ? reading.files : [...reading.files, large];
+    const named = [...files, ...request.blobs].map(({ sha256: blob }) => blob);
+    const release = this.blobs.hold(named);
+    let answer: ReplaceAnswer;
+    try {
+      await Promise.all(files.map(({ sha256: blob, bytes }) => this.blobs.put(blob, bytes)));
+      answer = await this.store.replaceHeld({ ...name, request, approval: held.approval });
+    } finally {
+      release();
+    }
+    await this.forget(answer.outcome === 'done' ? answer.unused : named);
+    return answer;
+  }
+
+  private async contentOf({ content }: HeldMessage): Promise<Submission | null> {
+    if (content === null) return null;
+    const bytes = 'inline' in content ? content.inline : await this.blobs.get(content.blob);
+    return bytes === null ? null : (JSON.parse(Buffer.from(bytes).toString()) as Submission);
   }
 
   /** What a plan of such sends starts from. `strangers`: each goes to somebody else, of whom nothing is known. */
@@ -183,6 +222,7 @@ export class Intake {
           ? null
           : { key: submission.dedupeKey, fingerprint: print, block: submission.onDuplicate === 'block' },
       contentHash: null,
+      leaseToken: submission.leaseToken,
     };
     return { request, large };
   }
@@ -226,7 +266,8 @@ function recipientsOf(submission: Submission, mode: Principal['mode']): AdmitRec
   const recipients: AdmitRecipient[] = [];
   for (const kind of ['to', 'cc', 'bcc'] as const) {
     for (const { email, name, key, domain } of submission[kind]) {
-      recipients.push({ kind, email, name, key, domain, ...simulation(key, domain, mode) });
+      const traits = addressTraits(key, domain);
+      recipients.push({ kind, email, name, key, domain, ...simulation(key, domain, mode), traits });
     }
   }
   return recipients;
@@ -248,14 +289,15 @@ function simulation(
 }
 
 function metaOf(submission: Submission): string | null {
-  const { tags, metadata, threadId, purpose, dedupeKey } = submission;
-  if (tags.length === 0 && metadata.length === 0 && threadId === null && purpose === null && dedupeKey === null)
-    return null;
+  const { tags, metadata, threadId, purpose, dedupeKey, leaseToken } = submission;
+  const texts = [threadId, purpose, dedupeKey, leaseToken];
+  if (tags.length === 0 && metadata.length === 0 && texts.every((text) => text === null)) return null;
   return JSON.stringify({
     tags,
     metadata,
     thread_id: threadId,
     purpose,
     dedupe_key: dedupeKey,
+    ...(leaseToken === null ? {} : { lease_token: leaseToken }),
   });
 }

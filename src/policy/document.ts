@@ -5,8 +5,10 @@
  * In force is: the default, the plan's limits, the operator's document for the tenant (each replaces what it names), then the
  * tenant's own, which is added and can only tighten.
  */
+import { parseDuration } from '../core/duration.ts';
 import type { ReasonCode } from '../core/reasons.ts';
-import { parseWindow, type Window, windowSpan } from './windows.ts';
+import { DAY_SECONDS } from './series.ts';
+import { type CountedWindow, parseWindow, type Window, windowSpan } from './windows.ts';
 
 export const LIMIT_SCOPES = [
   'tenant',
@@ -64,7 +66,13 @@ export type PolicyDocument = {
   tracking?: { open?: boolean; click?: boolean };
   notify?: string[];
   content?: { canaries?: string[]; review?: 'never' | 'suspicious' | 'always' };
-  warmup?: Record<string, unknown>;
+  warmup?: {
+    scope?: 'identity' | 'tenant';
+    start?: number;
+    factor_percent?: number;
+    every_days?: number;
+    days?: number;
+  };
   retention?: Record<string, unknown>;
 };
 
@@ -106,6 +114,21 @@ export type Limit = {
   burst: number;
   resetOnReply: boolean;
   reason: ReasonCode;
+  /** The warm-up that the limit stands for: its maximum is that of one day, and grows. Else null. */
+  warmup: Warmup | null;
+  /** What `max` is without the probation that has reduced it. */
+  full?: number;
+};
+
+/** How a new sender's places grow: the places of each day of its warm-up. */
+export type Warmup = { scope: 'identity' | 'tenant'; places: readonly number[] };
+
+/** Bad signs: as a share of what was sent, and as a plain number. */
+export type Budgets = {
+  rates: { window: CountedWindow; minSample: number; maxBounceRate: number; maxComplaintRate: number };
+  number: { window: CountedWindow; max: number };
+  /** How long signs are kept. */
+  horizonSeconds: number;
 };
 
 /** A policy in force: its document, its number (which verdicts keep), and its limits in reading form. */
@@ -117,6 +140,14 @@ export type Policy = {
   /** Limits of a recipient or its domain. */
   recipientLimits: readonly Limit[];
   cooldownSeconds: number;
+  budgets: Budgets;
+  /** Departures without a sign of life after which sending to a person stops, and how long ago a sign still counts; or null. */
+  disengaged: { afterSends: number; days: number } | null;
+  /** Whether some rule counts what nobody has answered. */
+  countsSilence: boolean;
+  warmup: Warmup | null;
+  /** How long an approval may wait for its decision. */
+  approvalMs: number;
   /** The series that windowed limits read, each with the longest span any of them needs. */
   tracks: readonly Track[];
   rates: readonly Limit[];
@@ -153,30 +184,98 @@ export function compileLimit(document: LimitDocument): Limit {
     // A reply is one person's: it resets what is counted for that person only.
     resetOnReply: document.scope === 'recipient' && document.reset_on_reply === true,
     reason: reasonOfLimit(document.scope, window),
+    warmup: null,
   };
 }
 
+const DAY_MS = 86_400_000;
 const RECIPIENT_SCOPES: readonly LimitScope[] = ['recipient', 'recipient_domain'];
 const ROUTED_SCOPES: readonly LimitScope[] = ['mailbox', 'provider'];
 
 /** Makes a document in force ready for deciding. */
 export function compilePolicy(version: number, document: EffectiveDocument): Policy {
   const limits = document.limits.map(compileLimit).filter((limit) => !ROUTED_SCOPES.includes(limit.scope));
-  const cooldownSeconds = document.cooldown.seconds ?? 0;
+  const budgets = compileBudgets(document);
+  const { after_sends: afterSends, days } = document.disengaged;
+  const disengaged = typeof afterSends === 'number' ? { afterSends, days: days ?? 0 } : null;
+  const parts = {
+    cooldownSeconds: document.cooldown.seconds ?? 0,
+    budgets,
+    disengaged,
+    warmup: compileWarmup(document.warmup),
+  };
   return {
     version,
     document,
     messageLimits: limits.filter((limit) => !RECIPIENT_SCOPES.includes(limit.scope)),
     recipientLimits: limits.filter((limit) => RECIPIENT_SCOPES.includes(limit.scope)),
-    cooldownSeconds,
-    tracks: tracksOf(limits, cooldownSeconds),
+    approvalMs: parseDuration(document.approvals.expires_after ?? '')?.ms ?? DAY_MS,
+    ...parts,
+    countsSilence: disengaged !== null || limits.some((limit) => limit.resetOnReply),
+    tracks: tracksOf(limits, parts),
     rates: limits.filter((limit) => limit.window.kind === 'rate'),
   };
 }
 
-/** Departures to a contact are always kept, since cooldowns and returns ask for the last one. */
-function tracksOf(limits: readonly Limit[], cooldownSeconds: number): Track[] {
-  const tracks: Track[] = [{ scope: 'recipient', unit: 'recipient', horizonSeconds: cooldownSeconds }];
+function countedWindow(name: string | undefined): CountedWindow {
+  const window = parseWindow(name ?? 'rolling_24h');
+  if (window === null || window.kind === 'rate') throw new Error(`a budget was stored with the window ${name}`);
+  return window;
+}
+
+function compileBudgets({ risk_budget: rates, negative_signals: number }: EffectiveDocument): Budgets {
+  const windows = [countedWindow(rates.window), countedWindow(number.window)] as const;
+  return {
+    rates: {
+      window: windows[0],
+      minSample: rates.min_sample ?? 1,
+      maxBounceRate: rates.max_bounce_rate ?? 1,
+      maxComplaintRate: rates.max_complaint_rate ?? 1,
+    },
+    number: { window: windows[1], max: number.max ?? Number.MAX_SAFE_INTEGER },
+    horizonSeconds: Math.max(...windows.map(windowSpan)),
+  };
+}
+
+/** More places than any sender fills. */
+const MOST_PLACES = 1_000_000_000;
+const WARMUP_DEFAULTS = { scope: 'identity', factor_percent: 150, every_days: 1, days: 14 } as const;
+
+/** Without a number to start from nothing is warmed up. */
+function compileWarmup(document: EffectiveDocument['warmup']): Warmup | null {
+  if (document.start === undefined) return null;
+  const { scope, start, factor_percent, every_days, days } = { ...WARMUP_DEFAULTS, ...document };
+  const places: number[] = [];
+  let today = document.start;
+  for (let day = 0; day < days; day += 1) {
+    if (day > 0 && day % every_days === 0) today = Math.min(MOST_PLACES, Math.floor((today * factor_percent) / 100));
+    places.push(Math.max(start ?? 1, today));
+  }
+  return { scope, places };
+}
+
+/** A person's silence is counted for as long as any window reaches. */
+const SILENCE_SECONDS = 366 * DAY_SECONDS;
+
+/**
+ * Departures to a contact are always kept, since cooldowns and returns ask for the last one; those of the tenant, since bad
+ * signs are set against them.
+ */
+function tracksOf(
+  limits: readonly Limit[],
+  {
+    cooldownSeconds,
+    budgets,
+    disengaged,
+    warmup,
+  }: Pick<Policy, 'cooldownSeconds' | 'budgets' | 'disengaged' | 'warmup'>,
+): Track[] {
+  const contactSeconds = Math.max(cooldownSeconds, disengaged === null ? 0 : SILENCE_SECONDS);
+  const tracks: Track[] = [
+    { scope: 'recipient', unit: 'recipient', horizonSeconds: contactSeconds },
+    { scope: 'tenant', unit: 'recipient', horizonSeconds: windowSpan(budgets.rates.window) },
+  ];
+  if (warmup?.scope === 'identity') tracks.push({ scope: 'identity', unit: 'recipient', horizonSeconds: DAY_SECONDS });
   for (const { scope, unit, window } of limits) {
     // A rate in the unit `message` needs its series too: it says whether the message counts already.
     if (window.kind === 'rate' && unit === 'recipient') continue;
@@ -191,24 +290,46 @@ const capped = new WeakMap<Policy, Map<number, Policy>>();
 
 /** The policy with an identity's own daily cap as one more limit. The cap is a fact, so verdicts stay reproducible. */
 export function withIdentityCap(policy: Policy, cap: number | null): Policy {
-  if (cap === null) return policy;
-  let known = capped.get(policy);
-  if (known === undefined) {
-    known = new Map();
-    capped.set(policy, known);
-  }
-  let made = known.get(cap);
-  if (made === undefined) {
-    made = capPolicy(policy, cap);
-    known.set(cap, made);
-  }
-  return made;
+  return cap === null ? policy : widened(capped, policy, cap, capPolicy);
 }
 
 function capPolicy(policy: Policy, cap: number): Policy {
   const limit = compileLimit({ name: 'identity_cap', scope: 'identity', window: 'calendar_day', max: cap });
-  const messageLimits = [...policy.messageLimits, limit];
-  return { ...policy, messageLimits, tracks: mergeTracks(policy.tracks, tracksOf([limit], 0)) };
+  return withLimits(policy, [...policy.messageLimits, limit], policy.recipientLimits);
+}
+
+const warming = new WeakMap<Policy, Map<number, Policy>>();
+
+/** The policy with the places of one day of a warm-up, a fact too, as one more limit. */
+export function withWarmup(policy: Policy, places: number | null): Policy {
+  return places === null || policy.warmup === null ? policy : widened(warming, policy, places, warmPolicy);
+}
+
+function warmPolicy(policy: Policy, places: number): Policy {
+  const scope = policy.warmup?.scope ?? 'identity';
+  const limit = compileLimit({ name: 'warmup_places', scope, window: 'calendar_day', max: places });
+  const warm: Limit = { ...limit, reason: 'warmup_limit_exceeded', warmup: policy.warmup };
+  return withLimits(policy, [...policy.messageLimits, warm], policy.recipientLimits);
+}
+
+/** Made once for each number. */
+function widened(
+  known: WeakMap<Policy, Map<number, Policy>>,
+  policy: Policy,
+  number: number,
+  make: (policy: Policy, number: number) => Policy,
+): Policy {
+  let ofPolicy = known.get(policy);
+  if (ofPolicy === undefined) {
+    ofPolicy = new Map();
+    known.set(policy, ofPolicy);
+  }
+  let made = ofPolicy.get(number);
+  if (made === undefined) {
+    made = make(policy, number);
+    ofPolicy.set(number, made);
+  }
+  return made;
 }
 
 /** Every series that either reads, kept as long as the longer one needs it. */
@@ -220,4 +341,12 @@ export function mergeTracks(a: readonly Track[], b: readonly Track[]): Track[] {
     else known.horizonSeconds = Math.max(known.horizonSeconds, track.horizonSeconds);
   }
   return merged;
+}
+
+/** The policy with other limits, ready for deciding. Whatever it counted for before it still counts for. */
+export function withLimits(policy: Policy, messageLimits: readonly Limit[], recipientLimits: readonly Limit[]): Policy {
+  const limits = [...messageLimits, ...recipientLimits];
+  const tracks = mergeTracks(policy.tracks, tracksOf(limits, policy));
+  const rates = limits.filter((limit) => limit.window.kind === 'rate');
+  return { ...policy, messageLimits, recipientLimits, tracks, rates };
 }

@@ -1,6 +1,12 @@
 /** `look`: takes from the ledger every number that the rules need for one recipient, and nothing else. */
-import { type Limit, type LimitScope, type Policy, withIdentityCap } from './document.ts';
-import type { Facts, LimitFact } from './facts.ts';
+import type { Limit, LimitScope, Policy } from './document.ts';
+import type { AccountFacts, Facts, LimitFact } from './facts.ts';
+import { type ApprovalAsked, lookAtApproval } from './facts-approval.ts';
+import { lookBudget } from './facts-budget.ts';
+import { type ContactFacts, lookContact } from './facts-contact.ts';
+import { lookLease, lookLeaseAtDeparture } from './facts-lease.ts';
+import { probationIn, quarantineFacts } from './facts-quarantine.ts';
+import { lookWarmup, warmupAt } from './facts-warmup.ts';
 import {
   type ContactState,
   type Counters,
@@ -10,9 +16,20 @@ import {
   seriesIn,
   stateOf,
 } from './ledger.ts';
+import { adapted } from './probation.ts';
 import type { Send, SendRecipient } from './send.ts';
 import { countAt, isLast, latestUpTo } from './series.ts';
-import { earliestPlace, emissionMicros, rateFreeAt, rateResetsAt, rateUsed, resetsAt, usedAt } from './windows.ts';
+import {
+  type CountedWindow,
+  earliestPlace,
+  emissionMicros,
+  rateFreeAt,
+  rateResetsAt,
+  rateUsed,
+  releasedAt,
+  resetsAt,
+  usedAt,
+} from './windows.ts';
 
 /** Version of the rules as code: with facts and policy it determines a verdict. Raise it when any rule changes. */
 export const ENGINE = 1;
@@ -27,6 +44,8 @@ export type LookInput = {
   /** Where and when the message counts already (unit `message`). */
   counted: ReadonlyMap<ScopeState, number>;
   duplicate: Facts['duplicate'];
+  /** The approval it may need; absent where none can be asked for. */
+  approval?: ApprovalAsked | null;
 };
 
 export function look(input: LookInput): Facts {
@@ -35,12 +54,15 @@ export function look(input: LookInput): Facts {
   const identityCap = hasIdentity ? view.identityCap : null;
   const departAt = departureAskedFor(send, now);
   const contact = view.contact(recipient.key);
-  const counters = lookAtCounters(input, withIdentityCap(input.policy, identityCap));
+  const quarantine = quarantineFacts(view.quarantine, now);
+  const warmup = lookWarmup(view, input.policy, send, recipient, departAt);
+  const policy = adapted(input.policy, { identityCap, warmup, probation: probationIn(quarantine) });
+  const counters = lookAtCounters(input, policy);
   return {
     engine: ENGINE,
     now,
     departAt,
-    account: view.account,
+    account: accountFacts(view, send.contentSize),
     identityState: hasIdentity ? view.identityState : null,
     identityHandle: hasIdentity ? view.identityHandle : null,
     identityCap,
@@ -53,6 +75,13 @@ export function look(input: LookInput): Facts {
     simulated: recipient.simulated,
     limits: counters.limits,
     place: counters.place,
+    contact: lookContact(view, policy, recipient, contact, departAt),
+    lease: lookLease(view, send, recipient, departAt),
+    budget: lookBudget(view, policy, send, departAt),
+    warmup,
+    quarantine,
+    approval: lookAtApproval(input.approval, contact),
+    content: send.findings ?? null,
   };
 }
 
@@ -61,6 +90,13 @@ export function departureAskedFor(send: Send, now: number): number {
 }
 
 export type CountersInput = Pick<LookInput, 'send' | 'recipient' | 'now' | 'counted'> & { view: Counters };
+
+/** The account, and where this message finds no room when there will be some: only then is that looked for. */
+function accountFacts(view: LedgerView, contentSize: number): AccountFacts {
+  const { account } = view;
+  const over = account.storageLimit === null ? 0 : account.storageUsed + contentSize - account.storageLimit;
+  return over > 0 ? { ...account, storageFreesAt: view.storageFreesAt?.(over) ?? null } : account;
+}
 
 /** The facts that follow from counters, under a policy with its identity's cap. */
 export function lookAtCounters(input: CountersInput, policy: Policy): Pick<Facts, 'lastSentAt' | 'limits' | 'place'> {
@@ -96,8 +132,10 @@ export function lookAtCounters(input: CountersInput, policy: Policy): Pick<Facts
  * The facts of the look at departure. What was counted, paid for or used up at acceptance is not asked for again: limits,
  * cooldown, credits, storage, dedupe keys.
  */
-export function lookAtDeparture(input: Pick<LookInput, 'view' | 'send' | 'recipient' | 'now'>): Facts {
-  const { view, send, recipient, now } = input;
+export function lookAtDeparture(
+  input: Pick<LookInput, 'view' | 'policy' | 'send' | 'recipient' | 'now' | 'approval'>,
+): Facts {
+  const { view, policy, send, recipient, now } = input;
   const hasIdentity = send.scopes.identity !== null;
   const contact = view.contact(recipient.key);
   return {
@@ -117,7 +155,19 @@ export function lookAtDeparture(input: Pick<LookInput, 'view' | 'send' | 'recipi
     simulated: recipient.simulated,
     limits: [],
     place: null,
+    contact: settled(lookContact(view, policy, recipient, contact, now)),
+    lease: lookLeaseAtDeparture(view, send, recipient, now),
+    budget: null,
+    warmup: null,
+    quarantine: quarantineFacts(view.quarantine, now),
+    approval: lookAtApproval(input.approval, contact),
+    content: null,
   };
+}
+
+/** Silence was counted at acceptance, and so were the traits of the address looked at. */
+function settled(contact: ContactFacts | null): ContactFacts | null {
+  return contact === null ? null : { ...contact, role: null, isDisposable: false, suggestion: null, unanswered: 0 };
 }
 
 const NONE: Facts['suppressions'] = [];
@@ -179,9 +229,31 @@ function freeSecond(
   since: number,
 ): number | null {
   if (limit.window.kind === 'rate') return second;
-  const place = earliestPlace(seriesIn(state, limit.unit), limit.window, limit.max, 1, second, since);
+  const { warmup, window } = limit;
+  const series = seriesIn(state, limit.unit);
+  const place =
+    warmup === null
+      ? earliestPlace(series, window, limit.max, 1, second, since)
+      : warmupPlace(limit, state, window, second);
   const countedAt = limit.unit === 'message' ? counted.get(state) : undefined;
   return countedAt === undefined ? place : Math.max(second, Math.min(place ?? countedAt, countedAt));
+}
+
+/** The places of a warm-up grow from day to day, and when it is over there is no end of them. */
+function warmupPlace(limit: Limit, state: ScopeState, window: CountedWindow, from: number): number {
+  let second = from;
+  for (;;) {
+    const today = limit.warmup === null ? null : warmupAt(limit.warmup, state.firstAt, second);
+    if (today === null || usedAt(seriesIn(state, 'recipient'), window, second) < openPlaces(limit, today.places)) {
+      return second;
+    }
+    second = releasedAt(window, second);
+  }
+}
+
+/** On probation a share of a day's places is open. */
+function openPlaces({ max, full }: Limit, places: number): number {
+  return full === undefined ? places : Math.max(1, Math.floor((places * max) / full));
 }
 
 function rateFact(

@@ -3,11 +3,13 @@
  * made again and again on a copy of the counters it touches. What does not follow from counters stays as the first look saw
  * it; credits and storage are used up as they would be. Pure.
  */
+
 import { decide } from './decide.ts';
-import { type Policy, withIdentityCap } from './document.ts';
+import type { Policy } from './document.ts';
 import type { Facts } from './facts.ts';
 import { applyChange, type Counted, type Counters, countDeparture } from './ledger.ts';
 import { lookAtCounters } from './look.ts';
+import { adapted, adaptingIn } from './probation.ts';
 import type { Send, SendRecipient } from './send.ts';
 import type { DecidedReason, Verdict } from './verdict.ts';
 
@@ -83,7 +85,7 @@ export class Planner {
 
   private factsFor({ recipient, facts: first }: PlannedRecipient, counted: Counted, isStored: boolean): Facts {
     const { counters, send } = this.seed;
-    const policy = withIdentityCap(this.policy, first.identityCap);
+    const policy = adapted(this.policy, adaptingIn(first));
     const { account } = first;
     return {
       ...first,
@@ -109,8 +111,8 @@ export class Planner {
 
   private count(one: PlannedRecipient, verdict: Verdict, counted: Counted, isStored: boolean): void {
     const { counters, send } = this.seed;
-    const { now, identityCap } = one.facts;
-    const policy = withIdentityCap(this.policy, identityCap);
+    const { now } = one.facts;
+    const policy = adapted(this.policy, adaptingIn(one.facts));
     const changes = countDeparture(counters, policy, send, one.recipient, verdict.departAt, now, counted);
     for (const change of changes) applyChange(change, Math.floor(now / 1000));
     this.taken += 1;

@@ -2,17 +2,12 @@
  * A draft policy decided beside the one in force, on the same ledger. It counts nothing of its own but its rates: what it would
  * have refused and the other accepted has left all the same.
  */
+
 import { decide } from './decide.ts';
-import {
-  compilePolicy,
-  type EffectiveDocument,
-  mergeTracks,
-  type Policy,
-  type PolicyDocument,
-  withIdentityCap,
-} from './document.ts';
+import { compilePolicy, type EffectiveDocument, mergeTracks, type Policy, type PolicyDocument } from './document.ts';
 import { type Change, countRates } from './ledger.ts';
 import { type LookInput, look } from './look.ts';
+import { adapted, adaptingIn } from './probation.ts';
 import { replaceNamed } from './resolve.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -48,7 +43,7 @@ export function decideBeside(input: LookInput): ShadowDecision {
   const { view, policy, send, recipient, now, counted } = input;
   const facts = look(input);
   const verdict = decide(send, recipient, facts, policy);
-  const rates = countRates(view, withIdentityCap(policy, facts.identityCap), send, recipient, now, counted);
+  const rates = countRates(view, adapted(policy, adaptingIn(facts)), send, recipient, now, counted);
   return { verdict: { ...verdict, reasons: verdict.reasons.map(underItsName) }, rates };
 }
 

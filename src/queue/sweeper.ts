@@ -11,11 +11,13 @@ import { type Store, StoreFault } from '../data/store.ts';
 const SECOND = 1000;
 /** From the end of a sweep to the start of the next one of its kind. */
 const EVERY_MS: Record<Sweep, number> = {
+  holds: 5 * SECOND,
   archive: 10 * SECOND,
   compress: 10 * SECOND,
   events: 60 * SECOND,
   keys: 600 * SECOND,
   uploads: 60 * SECOND,
+  messages: 600 * SECOND,
   captures: 600 * SECOND,
   records: 3600 * SECOND,
   archives: 3600 * SECOND,

@@ -6,6 +6,7 @@ import { eventNumber } from '../../src/core/events.ts';
 import {
   eventsBefore,
   eventsFrom,
+  firstLate,
   logEnds,
   newestAt,
   oldestAt,
@@ -74,6 +75,12 @@ test('ranges, walks and ends are those of a plain list, however spaces take turn
       );
       const before = kept.filter(({ seq }) => seq < last).reverse();
       assert.deepEqual([...eventsBefore(db, space, last)].map(short), before);
+      const since = START + ask.first;
+      const late = kept.find(({ at }) => at >= since)?.seq ?? list.length + 1;
+      assert.equal(
+        firstLate(db, space, ({ at }) => at >= since),
+        late,
+      );
       const ends = logEnds(db, space);
       assert.deepEqual([ends.newest, ends.oldest], [list.length, floor + 1]);
       assert.equal(newestAt(db, ends), kept.at(-1)?.at ?? null);

@@ -5,6 +5,7 @@
 import { decide } from '../../src/policy/decide.ts';
 import { type LimitScope, type Policy, withIdentityCap } from '../../src/policy/document.ts';
 import type { AccountFacts, Facts, IdentityState } from '../../src/policy/facts.ts';
+import type { QuarantineStanding } from '../../src/policy/facts-quarantine.ts';
 import {
   applyChange,
   type Change,
@@ -14,10 +15,13 @@ import {
   countRates,
   emptyContact,
   giveBack,
+  type LeaseState,
   type LedgerView,
   type ScopeState,
+  type Signal,
 } from '../../src/policy/ledger.ts';
 import { look, ratesFreeAt } from '../../src/policy/look.ts';
+import { adapted, adaptingIn } from '../../src/policy/probation.ts';
 import type { Send, SendRecipient } from '../../src/policy/send.ts';
 import type { Verdict } from '../../src/policy/verdict.ts';
 
@@ -52,7 +56,10 @@ export class PlainLedger implements LedgerView {
   identityState: IdentityState | null = null;
   identityHandle: string | null = null;
   identityCap: number | null = null;
+  quarantine: QuarantineStanding = null;
   readonly queue: PlainRecipient[] = [];
+  areRepliesVisible = true;
+  readonly leases = new Map<string, LeaseState>();
   private readonly scopes = new Map<string, ContactState>();
   private readonly contacts = new Map<string, ContactState>();
   private readonly domains = new Map<string, ContactState>();
@@ -73,6 +80,14 @@ export class PlainLedger implements LedgerView {
     return stateIn(this.domains, domain);
   }
 
+  signals(signal: Signal): ScopeState {
+    return stateIn(this.scopes, `signal ${signal}`);
+  }
+
+  lease(contact: string): LeaseState | null {
+    return this.leases.get(contact) ?? null;
+  }
+
   /** Decides on a message, counts it, and queues what was accepted. */
   admit(send: Send, recipients: readonly SendRecipient[], policy: Policy, now: number, expiresAt: number): Decision[] {
     const counted: Counted = new Map();
@@ -82,7 +97,7 @@ export class PlainLedger implements LedgerView {
       const facts = look({ view: this, policy, send: rest, recipient, now, counted, duplicate: null });
       const verdict = decide(rest, recipient, facts, policy);
       if (verdict.verdict !== 'block') {
-        const capped = withIdentityCap(policy, facts.identityCap);
+        const capped = adapted(policy, adaptingIn(facts));
         this.change(countDeparture(this, capped, rest, recipient, verdict.departAt, now, counted), now);
         this.spend(rest.contentSize);
         rest = { ...rest, contentSize: 0 };

@@ -9,10 +9,13 @@ import { createHash } from 'node:crypto';
 import { eventNumber } from '../../core/events.ts';
 import { stateNumber } from '../../core/states.ts';
 import { decide, trace } from '../../policy/decide.ts';
-import { type Limit, type Policy, withIdentityCap } from '../../policy/document.ts';
+import type { Limit, Policy } from '../../policy/document.ts';
 import { type Facts, packFacts } from '../../policy/facts.ts';
+import type { ApprovalAsked } from '../../policy/facts-approval.ts';
+import { probationIn } from '../../policy/facts-quarantine.ts';
 import { type Change, type Counted, countDeparture } from '../../policy/ledger.ts';
 import { ENGINE, look } from '../../policy/look.ts';
+import { adapted, adaptingIn } from '../../policy/probation.ts';
 import { limitScope } from '../../policy/rules/limit-finding.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
 import { decideBeside } from '../../policy/shadow.ts';
@@ -26,7 +29,9 @@ import type {
   LimitStanding,
   RecipientVerdict,
 } from '../store.ts';
+import { askedOfSend, bindingOf, FLAG_APPROVAL, requestApproval, sha256Of } from './approval-rows.ts';
 import { Assumed } from './assumed.ts';
+import { BODY_BLOB, BODY_JSON, BODY_NONE } from './bodies.ts';
 import { AT_ONCE } from './fresh-rows.ts';
 import { standingLimits } from './headroom.ts';
 import { newNonce, publicId } from './row-id.ts';
@@ -39,13 +44,12 @@ import { HOUR_MS, type WriterState } from './writer-state.ts';
 
 export const FLAG_MARKETING = 1;
 export const FLAG_DEFER = 2;
-export const BODY_NONE = 0;
-export const BODY_JSON = 1;
-export const BODY_ZSTD = 2;
-export const BODY_BLOB = 3;
 export const RECIPIENT_KINDS = ['to', 'cc', 'bcc'] as const;
 
 export const DEFAULT_EXPIRY_MS = 3 * 86_400_000;
+/** As many as a message may have. */
+export const MOST_RECIPIENTS = 100;
+const NO_CHANGES: readonly Change[] = [];
 const DEDUPE_RETENTION_MS = 30 * 86_400_000;
 const REFUSAL_FOLD_MS = 60_000;
 
@@ -78,7 +82,8 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
   if ('message' in sender) return { outcome: 'invalid', ...sender };
   const send = sendOf(space, request, sender.identity);
   const duplicate = deduped === null ? null : duplicateFact(state, deduped);
-  const decided = decideAll(state, space, send, request, now, duplicate, true);
+  const asked = askedOfSend(space, { ...request, isStored: true }, now);
+  const decided = decideAll(state, space, send, request, now, duplicate, asked, true);
   const accepted = decided.filter(({ verdict }) => verdict.verdict !== 'block').length;
   const scopes = send.scopes;
   const admission = (row: number, nonce: number): Admission => ({
@@ -89,6 +94,8 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
     engine: ENGINE,
     scopes,
     identityCap: decided[0]?.facts.identityCap ?? null,
+    probation: probationIn(decided[0]?.facts.quarantine ?? null),
+    warmup: decided[0]?.facts.warmup ?? null,
     recipients: decided.map((one, i) =>
       recipientVerdict(one, request.recipients[i]!.email, publicId('rcp', row + i, nonce)),
     ),
@@ -100,11 +107,15 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
       return { outcome: 'refused', ...admission(folded.row, folded.nonce) };
     }
   }
-  const row = state.takeRows(request.recipients.length);
+  const isHeld = decided.some(({ verdict }) => verdict.verdict === 'hold');
+  // What is held may get other recipients before it is released.
+  const row = state.takeRows(isHeld ? MOST_RECIPIENTS : request.recipients.length);
   const nonce = newNonce();
   noteShadow(state, space, request, decided, { row, nonce }, now);
-  storeMessage(state, space, request, send, sender, row, nonce, now, decided, accepted > 0);
+  const deadline = isHeld ? asked?.deadline : undefined;
+  storeMessage(state, space, request, send, sender, row, nonce, now, decided, accepted > 0, deadline ?? null);
   storeRecipients(state, space, request, decided, row, now);
+  if (isHeld && asked !== null) hold(state, space, request, sender, decided, asked, { row, nonce, now });
   if (accepted === 0) {
     state.refusals.set(refusalKey(request), { row, nonce, at: now });
     return { outcome: 'refused', ...admission(row, nonce) };
@@ -168,7 +179,9 @@ export function check(state: WriterState, request: AdmitRequest): CheckAnswer {
   const blocks =
     deduped !== null && (request.dedupe?.block === true || deduped.fingerprint !== request.dedupe?.fingerprint);
   const send = sendOf(space, request, sender.identity);
-  const decided = decideAll(state, space, send, request, now, blocks ? duplicateFact(state, deduped) : null, false);
+  const asked = askedOfSend(space, { ...request, isStored: false }, now);
+  const known = blocks ? duplicateFact(state, deduped) : null;
+  const decided = decideAll(state, space, send, request, now, known, asked, false);
   return {
     outcome: 'checked',
     messageId: '',
@@ -178,6 +191,8 @@ export function check(state: WriterState, request: AdmitRequest): CheckAnswer {
     engine: ENGINE,
     scopes: send.scopes,
     identityCap: decided[0]?.facts.identityCap ?? null,
+    probation: probationIn(decided[0]?.facts.quarantine ?? null),
+    warmup: decided[0]?.facts.warmup ?? null,
     recipients: decided.map((one, i) => recipientVerdict(one, request.recipients[i]!.email, null)),
     traces: decided.map(({ recipient, facts }) => trace(send, recipient, facts, space.policy)),
   };
@@ -223,7 +238,7 @@ function duplicateFact(state: WriterState, used: UsedKey): Facts['duplicate'] {
   return { messageId, at: used.usedAt, until: used.until };
 }
 
-type Sender = { identity: IdentityRow | null; from: { email: string; name: string | null } };
+export type Sender = { identity: IdentityRow | null; from: { email: string; name: string | null } };
 
 export function resolveSender(
   state: WriterState,
@@ -278,10 +293,12 @@ export function sendOf(space: Space, request: AdmitRequest, identity: IdentityRo
       agent: request.agent,
     },
     contentSize: contentSize(request),
+    findings: request.findings,
+    leaseToken: request.leaseToken ?? null,
   };
 }
 
-function contentSize(request: AdmitRequest): number {
+export function contentSize(request: AdmitRequest): number {
   let size = request.bodyBytes;
   for (const blob of request.blobs) size += blob.size;
   return size;
@@ -294,6 +311,7 @@ function decideAll(
   request: AdmitRequest,
   now: number,
   duplicate: Facts['duplicate'],
+  approval: ApprovalAsked | null,
   consume: boolean,
 ): Decided[] {
   const { policy } = space;
@@ -304,7 +322,7 @@ function decideAll(
   for (const recipient of request.recipients) {
     // The content is stored once, whatever the number of recipients.
     const sized = stored ? { ...send, contentSize: 0 } : send;
-    const facts = look({ view: space, policy, send: sized, recipient, now, counted, duplicate });
+    const facts = look({ view: space, policy, send: sized, recipient, now, counted, duplicate, approval });
     const verdict = decide(send, recipient, facts, policy);
     const shadow =
       space.shadow === null || !consume
@@ -313,7 +331,9 @@ function decideAll(
     decided.push({ recipient, facts, verdict, standing: null, shadow: shadow?.verdict ?? null });
     if (shadow !== null) countShadow(state, shadow, verdict, now);
     if (verdict.verdict === 'block') continue;
-    const changes = changesOf(space, send, recipient, facts, verdict, counted);
+    // What is held takes its places when it is released.
+    const isHeld = verdict.verdict === 'hold';
+    const changes = isHeld ? NO_CHANGES : changesOf(space, send, recipient, facts, verdict, counted);
     const size = stored ? 0 : send.contentSize;
     stored = true;
     if (assumed === null) count(state, space, send, recipient, facts, changes, size);
@@ -333,7 +353,7 @@ function changesOf(
   verdict: Verdict,
   counted: Counted,
 ): Change[] {
-  const policy = withIdentityCap(space.policy, facts.identityCap);
+  const policy = adapted(space.policy, adaptingIn(facts));
   return countDeparture(space, policy, send, recipient, verdict.departAt, facts.now, counted);
 }
 
@@ -353,10 +373,11 @@ function count(
   changes: readonly Change[],
   size: number,
 ): void {
-  const policy = withIdentityCap(space.policy, facts.identityCap);
+  const policy = adapted(space.policy, adaptingIn(facts));
   for (const change of changes) state.ledger.apply(change, Math.floor(facts.now / 1000));
   if (facts.account.credits !== null) state.ledger.addGauge(space.tenantEntry(), CREDITS, -1);
   state.ledger.addGauge(space.tenantEntry(), STORAGE, size);
+  if (changes.length === 0) return;
   const split = policy.messageLimits.length;
   for (let i = 0; i < facts.limits.length; i += 1) {
     const limit = i < split ? policy.messageLimits[i]! : policy.recipientLimits[i - split]!;
@@ -432,6 +453,7 @@ function storeMessage(
   now: number,
   decided: readonly Decided[],
   keep: boolean,
+  holdEnd: number | null,
 ): void {
   if (keep) {
     // A message may hold the same octets twice.
@@ -448,9 +470,11 @@ function storeMessage(
     request.principal.installationNo,
     sender.identity?.no ?? null,
     space.policy.version,
-    (request.kind === 'marketing' ? FLAG_MARKETING : 0) | (request.onLimit === 'defer' ? FLAG_DEFER : 0),
+    (request.kind === 'marketing' ? FLAG_MARKETING : 0) |
+      (request.onLimit === 'defer' ? FLAG_DEFER : 0) |
+      (holdEnd === null ? 0 : FLAG_APPROVAL),
     request.sendAt,
-    request.expiresAt ?? lastDeparture(decided, now) + DEFAULT_EXPIRY_MS,
+    request.expiresAt ?? Math.max(lastDeparture(decided, now), holdEnd ?? 0) + DEFAULT_EXPIRY_MS,
     request.agent,
     sender.from.email,
     sender.from.name,
@@ -471,12 +495,37 @@ function lastDeparture(decided: readonly Decided[], now: number): number {
   return Math.max(now, ...decided.map(({ verdict }) => verdict.departAt));
 }
 
+/** Asks for the approval that held recipients wait for, bound to what was just stored. */
+function hold(
+  state: WriterState,
+  space: Space,
+  request: AdmitRequest,
+  sender: Sender,
+  decided: readonly Decided[],
+  asked: ApprovalAsked,
+  { row, nonce, now }: { row: number; nonce: number; now: number },
+): void {
+  const hash = bindingOf({
+    fromEmail: sender.from.email,
+    fromName: sender.from.name,
+    subject: request.subject,
+    recipients: request.recipients.map(({ kind, email, name }) => [RECIPIENT_KINDS.indexOf(kind), email, name]),
+    content: request.bodyBlob?.sha256 ?? sha256Of(request.body),
+  });
+  const holds = decided.filter(({ verdict }) => verdict.verdict === 'hold');
+  const reasons = new Set(holds.flatMap(({ verdict }) => verdict.reasons.map(({ code }) => code)));
+  const recipients = decided.map((_, i) => row + i);
+  requestApproval(state, space, { asked, message: { row, nonce }, reasons: [...reasons], recipients, hash, now });
+}
+
 const ACCEPTED = stateNumber('accepted');
 const SCHEDULED = stateNumber('scheduled');
 const BLOCKED = stateNumber('blocked');
+const HELD = stateNumber('held');
 const EVENT_ACCEPTED = eventNumber('message.accepted');
 const EVENT_SCHEDULED = eventNumber('message.scheduled');
 const EVENT_BLOCKED = eventNumber('message.blocked');
+const EVENT_HELD = eventNumber('message.held');
 
 function storeRecipients(
   state: WriterState,
@@ -491,7 +540,8 @@ function storeRecipients(
     const recipient = request.recipients[i]!;
     const blocked = verdict.verdict === 'block';
     const scheduled = verdict.verdict === 'schedule';
-    const due = blocked ? null : scheduled ? verdict.departAt : dueNow(state, space, row + i, now);
+    const held = verdict.verdict === 'hold';
+    const due = blocked || held ? null : scheduled ? verdict.departAt : dueNow(state, space, row + i, now);
     state.recipients.add(
       row + i,
       row,
@@ -500,7 +550,7 @@ function storeRecipients(
       recipient.email,
       recipient.key === recipient.email ? null : recipient.key,
       recipient.name,
-      blocked ? BLOCKED : scheduled ? SCHEDULED : ACCEPTED,
+      blocked ? BLOCKED : held ? HELD : scheduled ? SCHEDULED : ACCEPTED,
       due,
       verdict.departAt,
       blocked ? now : null,
@@ -508,7 +558,8 @@ function storeRecipients(
       storedVerdict(verdict, standing),
     );
     if (due !== null && due !== AT_ONCE && due < space.nextDue) space.nextDue = due;
-    state.emitNumber(space, blocked ? EVENT_BLOCKED : scheduled ? EVENT_SCHEDULED : EVENT_ACCEPTED, now, row + i, null);
+    const event = blocked ? EVENT_BLOCKED : held ? EVENT_HELD : scheduled ? EVENT_SCHEDULED : EVENT_ACCEPTED;
+    state.emitNumber(space, event, now, row + i, null);
     state.tallyHour(space, hour, blocked ? (verdict.reasons[0]?.code ?? 'blocked') : 'accepted', 1);
   });
 }

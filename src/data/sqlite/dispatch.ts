@@ -11,8 +11,8 @@
  */
 import type { ClaimRef } from '../port/delivery.ts';
 import type { Claimed } from '../store.ts';
-import { BODY_BLOB, BODY_JSON, BODY_ZSTD } from './admit.ts';
-import { unpackBody } from './bodies.ts';
+import { expireApprovals } from './approvals.ts';
+import { BODY_BLOB, BODY_JSON, BODY_ZSTD, unpackBody } from './bodies.ts';
 import { closeWith } from './closing.ts';
 import { isExpired, mayLeave } from './departure.ts';
 import { AT_ONCE } from './fresh-rows.ts';
@@ -33,6 +33,8 @@ import type { WriterState } from './writer-state.ts';
 
 export const CLAIM_MS = 60_000;
 const MOST_A_SPACE = 64;
+/** Approvals whose time is over, ended in one call. */
+const MOST_EXPIRED = 100;
 
 type MessageWithBody = MessageRow & { body: Uint8Array | string | null };
 type ClaimedMessage = MessageRow & { content: Claimed['content'] };
@@ -53,6 +55,7 @@ function hasEnded(state: WriterState, row: QueueRow, now: number): boolean {
 export function claim(state: WriterState, input: { most: number; live: boolean }): Claimed[] {
   if (state.platformPause !== null) return [];
   state.flushRows();
+  expireApprovals(state, MOST_EXPIRED);
   if (state.suspect !== null && !isOut(state, state.suspect)) clearSuspect(state);
   const claimed: Claimed[] = [];
   const messages = new Map<number, ClaimedMessage>();
@@ -115,23 +118,31 @@ function dueRows(state: WriterState, space: Space, now: number, most: number): Q
   if (space.nextDue <= now) {
     const timed = sql.due.all({ space: space.no, lone: state.suspect ?? 0, now, most }) as unknown as QueueRow[];
     for (const row of timed) {
-      takeFresh(state, space, row.due!, most, due);
+      takeFresh(state, space, row, most, due);
       if (due.length === most) return due;
       due.push(row);
     }
   }
-  takeFresh(state, space, Number.POSITIVE_INFINITY, most, due);
+  takeFresh(state, space, null, most, due);
   return due;
 }
 
-/** Takes what arrived until `until`. What was cancelled or given another time meanwhile is passed over. */
-function takeFresh(state: WriterState, space: Space, until: number, most: number, due: QueueRow[]): void {
+/**
+ * Takes what goes before `next`: of what is due at one moment the older recipient goes first. What was cancelled or given
+ * another time meanwhile is passed over.
+ */
+function takeFresh(state: WriterState, space: Space, next: QueueRow | null, most: number, due: QueueRow[]): void {
   for (let first = state.fresh.first(space.no); first !== null; first = state.fresh.first(space.no)) {
-    if (due.length === most || rowTime(first) > until) return;
+    if (due.length === most || (next !== null && goesBefore(next, first))) return;
     state.fresh.shift(space.no);
     const row = queueRow(state.db, first);
     if (row !== null && row.due === AT_ONCE) due.push(row);
   }
+}
+
+function goesBefore(timed: QueueRow, fresh: number): boolean {
+  const arrivedAt = rowTime(fresh);
+  return timed.due! < arrivedAt || (timed.due === arrivedAt && timed.id < fresh);
 }
 
 /** Read and unpacked once for all its recipients in the same claim. */
@@ -271,7 +282,7 @@ export function dueIn(state: WriterState): number | null {
   if (state.fresh.size > 0) return 0;
   let soonest = Number.POSITIVE_INFINITY;
   for (const space of state.spaces.all()) {
-    const wait = space.nextDue - space.now(state.realNow);
+    const wait = Math.min(space.nextDue, space.nextHoldEnd) - space.now(state.realNow);
     // A clock that stands still makes nothing due by waiting.
     const ends = space.nextClaimEnd - state.realNow;
     if (wait <= 0 || ends <= 0) return 0;

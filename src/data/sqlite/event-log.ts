@@ -22,7 +22,8 @@ export type LogEnds = {
 };
 
 type Head = { seq: number; event: number; floor: number };
-type Step = { seq: number; at: number; back: number | null; leap: number | null };
+type Place = { id: number; seq: number; at: number };
+type Step = Place & { back: number | null; leap: number | null };
 
 export function logEnds(db: DatabaseSync, space: number): LogEnds {
   const row = prepared(db, 'SELECT seq, event, floor FROM event_head WHERE space = ?').get(space) as Head | undefined;
@@ -39,7 +40,7 @@ export function withoutLowestBit(seq: number): number {
 
 /** The row of the event with a number, which must be kept. */
 function rowOf(db: DatabaseSync, head: number, seq: number): number {
-  const one = prepared(db, 'SELECT seq, at, back, leap FROM event WHERE id = ?');
+  const one = prepared(db, 'SELECT id, seq, at, back, leap FROM event WHERE id = ?');
   let row = head;
   for (;;) {
     const step = one.get(row) as Step;
@@ -48,6 +49,25 @@ function rowOf(db: DatabaseSync, head: number, seq: number): number {
     if (back === null) throw new Error(`the log of events has a gap below ${step.seq}`);
     row -= back;
   }
+}
+
+/**
+ * The number of the first kept event that is late, where all after a late one are; one above the newest where none is. Found in
+ * about as many steps as a number.
+ */
+export function firstLate(db: DatabaseSync, space: number, isLate: (event: Place) => boolean): number {
+  const { newest, oldest, head } = logEnds(db, space);
+  const one = prepared(db, 'SELECT id, seq, at, back, leap FROM event WHERE id = ?');
+  const at = (row: number): Step => one.get(row) as Step;
+  if (head === null || !isLate(at(head))) return newest + 1;
+  for (let found = at(head); found.seq > oldest; ) {
+    const to = withoutLowestBit(found.seq);
+    const far = found.leap !== null && to >= oldest ? at(found.id - found.leap) : null;
+    const next = far !== null && isLate(far) ? far : at(found.id - found.back!);
+    if (!isLate(next)) return found.seq;
+    found = next;
+  }
+  return oldest;
 }
 
 /** When the oldest kept event happened, or null. */
@@ -127,7 +147,7 @@ export class LogTail {
   static read(db: DatabaseSync, space: number): LogTail {
     const { newest, oldest, head } = logEnds(db, space);
     const tail = new LogTail(newest);
-    const one = prepared(db, 'SELECT seq, at, back, leap FROM event WHERE id = ?');
+    const one = prepared(db, 'SELECT id, seq, at, back, leap FROM event WHERE id = ?');
     for (let row = head; row !== null; ) {
       const { seq, back, leap } = one.get(row) as Step;
       tail.seqs.unshift(seq);

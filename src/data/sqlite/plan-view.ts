@@ -1,7 +1,9 @@
 /** What a plan starts from, as the writer's memory has it now. */
-import { type LimitScope, withIdentityCap } from '../../policy/document.ts';
+
+import type { LimitScope } from '../../policy/document.ts';
 import { type ContactState, type ScopeState, scopeId } from '../../policy/ledger.ts';
 import { look } from '../../policy/look.ts';
+import { adapted, adaptingIn } from '../../policy/probation.ts';
 import type { Send } from '../../policy/send.ts';
 import type { PlanView, PlanViewAnswer } from '../port/plans.ts';
 import type { AdmitRequest } from '../store.ts';
@@ -29,14 +31,14 @@ export function planView(state: WriterState, request: AdmitRequest): PlanViewAns
     now,
     send,
     recipients,
-    scopes: scopesOf(space, send),
+    scopes: scopesOf(space, send, recipients[0]!),
     contacts: [...keys].map((key) => ({ key, state: countersOf(space.contact(key)) })),
     domains: [...domains].map((domain) => ({ domain, state: countersOf(space.domain(domain)) })),
   };
 }
 
-function scopesOf(space: Space, send: Send): PlanView['scopes'] {
-  const { messageLimits } = withIdentityCap(space.policy, space.identityCap);
+function scopesOf(space: Space, send: Send, { facts }: PlanView['recipients'][number]): PlanView['scopes'] {
+  const { messageLimits } = adapted(space.policy, adaptingIn(facts));
   const kinds = new Set<LimitScope>(messageLimits.map(({ scope }) => scope));
   return [...kinds].flatMap((kind) => {
     const id = scopeId(kind, send);
@@ -45,10 +47,10 @@ function scopesOf(space: Space, send: Send): PlanView['scopes'] {
 }
 
 /** Without what the cache keeps beside it. Nothing is copied here: the way to another thread does that. */
-function plainScope({ recipient, message, tats }: ScopeState): ScopeState {
-  return { recipient, message, tats };
+function plainScope({ recipient, message, tats, firstAt }: ScopeState): ScopeState {
+  return { recipient, message, tats, firstAt };
 }
 
 function countersOf(state: ContactState): ContactState {
-  return { ...plainScope(state), suppressions: [], doNotContact: null, lastReplyAt: state.lastReplyAt };
+  return { ...plainScope(state), suppressions: [], doNotContact: null, lastReplyAt: state.lastReplyAt, marks: null };
 }

@@ -2,9 +2,11 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { EffectiveDocument } from '../../policy/document.ts';
 import type { StoreReads } from '../store.ts';
+import { APPROVAL_READS } from './approvals-reads.ts';
 import { captureReads } from './capture-reads.ts';
 import { CONTACT_READS } from './contacts-reads.ts';
 import { EVENTS_READS } from './events-reads.ts';
+import { HISTORY_READS } from './history-reads.ts';
 import { INCIDENT_READS } from './incidents.ts';
 import { MANAGEMENT_READS } from './management-reads.ts';
 import { MESSAGES_READS } from './messages-reads.ts';
@@ -26,6 +28,7 @@ type Calls = {
 export const READER_CALLS: Calls = {
   ...captureReads,
   ...MESSAGES_READS,
+  ...APPROVAL_READS,
   ...EVENTS_READS,
   testClock,
   ...QUEUE_READS,
@@ -34,6 +37,7 @@ export const READER_CALLS: Calls = {
   ...NOTICE_READS,
   ...INCIDENT_READS,
   ...SHADOW_READS,
+  ...HISTORY_READS,
   keyByPrefix(db, { prefix }) {
     const row = db.prepare(`${KEY_SELECT} WHERE k.prefix = ?`).get(prefix);
     return row === undefined ? null : keyOf(row);

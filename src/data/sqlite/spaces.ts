@@ -14,7 +14,9 @@ import {
   type PolicyDocument,
 } from '../../policy/document.ts';
 import type { AccountFacts } from '../../policy/facts.ts';
-import type { ContactState, LedgerView, ScopeState } from '../../policy/ledger.ts';
+import type { ApprovalMode } from '../../policy/facts-approval.ts';
+import type { QuarantineStanding } from '../../policy/facts-quarantine.ts';
+import type { ContactState, LeaseState, LedgerView, ScopeState, Signal } from '../../policy/ledger.ts';
 import { effectiveDocument } from '../../policy/resolve.ts';
 import { compileShadow, countingFor, draftOver } from '../../policy/shadow.ts';
 import type { PlanDocument } from '../port/management.ts';
@@ -23,6 +25,7 @@ import { CLOCK_STEP_MS } from './clock.ts';
 import { LogTail, logEnds, newestAt } from './event-log.ts';
 import type { Entry, LedgerCache } from './ledger-cache.ts';
 import { identityOf, tenantOf } from './rows.ts';
+import { type Freeing, freedAt, freeing } from './storage-frees.ts';
 
 export const spaceOf = (tenantNo: number, mode: Mode): number => tenantNo * 2 + (mode === 'test' ? 1 : 0);
 export const modeOf = (space: number): Mode => (space % 2 === 1 ? 'test' : 'live');
@@ -30,7 +33,12 @@ export const tenantNoOf = (space: number): number => Math.floor(space / 2);
 
 export const CREDITS = 'credits';
 export const STORAGE = 'storage';
+/** Whether a bad sign, and whether a reply, has ever come: gauges of the tenant's entry. */
+export const SIGNS = 'signs';
+export const REPLIES = 'replies';
 export const TENANT_KEY = '#tenant';
+const DAY_MS = 86_400_000;
+const FREEING_KEPT_MS = 60_000;
 const MOST_POLICIES = 64;
 
 /**
@@ -40,6 +48,7 @@ const MOST_POLICIES = 64;
 export const REAL_TIME = 2 ** 52;
 
 export type SpaceShadow = { policy: Policy; since: number };
+const NO_AGENTS: ReadonlyMap<string, ApprovalMode> = new Map();
 
 export class Space implements LedgerView {
   readonly no: number;
@@ -63,8 +72,15 @@ export class Space implements LedgerView {
   servedIn = 0;
   /** Where the clock stands still: the real time at which the next claim ends. */
   nextClaimEnd = Number.POSITIVE_INFINITY;
+  quarantine: QuarantineStanding = null;
+  /** When the next approval that waits is over, as far as known. */
+  nextHoldEnd = Number.POSITIVE_INFINITY;
+  /** What agents of this tenant ask for, by name. */
+  readonly agentApprovals: ReadonlyMap<string, ApprovalMode>;
   /** Set for the decision at hand. */
   identity: IdentityRow | null = null;
+  private readonly readFreeing: () => Freeing;
+  private freeing: { list: Freeing; used: number; until: number } | null = null;
   private readonly cache: LedgerCache;
   private readonly held = new Map<string, Entry>();
   private readonly holding: Set<Space>;
@@ -78,10 +94,12 @@ export class Space implements LedgerView {
       policy: Policy;
       shadow: SpaceShadow | null;
       storageLimit: number | null;
+      freeing: () => Freeing;
       identities: Map<string, IdentityRow>;
       tiers: Readonly<Record<string, number>>;
       log: LogTail;
       frozenAt: number | null;
+      agentApprovals?: ReadonlyMap<string, ApprovalMode>;
     },
   ) {
     this.no = no;
@@ -91,10 +109,12 @@ export class Space implements LedgerView {
     this.policy = parts.policy;
     this.shadow = parts.shadow;
     this.storageLimit = parts.storageLimit;
+    this.readFreeing = parts.freeing;
     this.identities = parts.identities;
     this.tiers = parts.tiers;
     this.log = parts.log;
     this.frozenAt = parts.frozenAt;
+    this.agentApprovals = parts.agentApprovals ?? NO_AGENTS;
   }
 
   /** The number of the last event. */
@@ -124,6 +144,16 @@ export class Space implements LedgerView {
     };
   }
 
+  /** Looked for once a minute, however much is refused for it. On a clock that stands still nothing is freed by waiting. */
+  storageFreesAt(bytes: number): number | null {
+    if (this.frozenAt !== null) return null;
+    const used = this.tenantEntry().gauges?.get(STORAGE) ?? 0;
+    if (this.freeing === null || this.freeing.used !== used || this.freeing.until <= this.lastNow) {
+      this.freeing = { list: this.readFreeing(), used, until: this.lastNow + FREEING_KEPT_MS };
+    }
+    return freedAt(this.freeing.list, bytes);
+  }
+
   get identityState(): IdentityRow['state'] | null {
     return this.identity?.state ?? null;
   }
@@ -134,6 +164,10 @@ export class Space implements LedgerView {
 
   get identityCap(): number | null {
     return this.identity?.dailyCap ?? null;
+  }
+
+  approvalsOfAgent(agent: string | null): ApprovalMode {
+    return agent === null ? 'none' : (this.agentApprovals.get(agent) ?? 'none');
   }
 
   tenantEntry(): Entry {
@@ -152,6 +186,22 @@ export class Space implements LedgerView {
     return this.cached(domainKey(domain));
   }
 
+  get areRepliesVisible(): boolean {
+    return this.tenantEntry().gauges?.has(REPLIES) ?? false;
+  }
+
+  signals(signal: Signal): ScopeState | null {
+    return this.tenantEntry().gauges?.has(SIGNS) ? this.signalEntry(signal) : null;
+  }
+
+  signalEntry(signal: Signal): Entry {
+    return this.cached(`#signal:${signal}`);
+  }
+
+  lease(_contact: string): LeaseState | null {
+    return null;
+  }
+
   private cached(key: string): Entry {
     let entry = this.held.get(key);
     if (entry === undefined) {
@@ -168,7 +218,12 @@ export class Space implements LedgerView {
   }
 }
 
-type PlanParts = { limits: PolicyDocument; storageBytes: number | null; tiers: Readonly<Record<string, number>> };
+type PlanParts = {
+  limits: PolicyDocument;
+  storageBytes: number | null;
+  retentionMs: number | null;
+  tiers: Readonly<Record<string, number>>;
+};
 
 /** The smaller of two caps; null is none. */
 export function smallerCap(a: number | null, b: number | null): number | null {
@@ -260,12 +315,14 @@ export class Spaces {
       policy: countingFor(policy, shadow?.policy ?? null),
       shadow,
       storageLimit: plan.storageBytes,
+      freeing: () => freeing(this.db, no, plan.retentionMs),
       identities,
       tiers: plan.tiers,
       log,
       frozenAt: clock?.now ?? null,
     });
     space.nextDue = due.due ?? Number.POSITIVE_INFINITY;
+    space.nextHoldEnd = this.holdEnd(no);
     space.lastNow = newestAt(this.db, logEnds(this.db, no)) ?? 0;
     if (space.frozenAt !== null) space.nextClaimEnd = this.claimEnd(no);
     this.known.set(no, space);
@@ -281,16 +338,25 @@ export class Spaces {
     return due === null ? Number.POSITIVE_INFINITY : due - REAL_TIME;
   }
 
+  /** When the first of the approvals that wait is over. */
+  holdEnd(no: number): number {
+    const row = this.db
+      .prepare("SELECT min(expires_at) AS at FROM approval WHERE space = ? AND state = 'pending'")
+      .get(no);
+    return (row?.['at'] as number | null) ?? Number.POSITIVE_INFINITY;
+  }
+
   private plan(name: string | null): PlanParts {
     const row =
       name === null
         ? undefined
         : (this.db.prepare('SELECT document FROM plan WHERE name = ?').get(name) as { document: string } | undefined);
-    if (row === undefined) return { limits: {}, storageBytes: null, tiers: {} };
+    if (row === undefined) return { limits: {}, storageBytes: null, retentionMs: null, tiers: {} };
     const document = JSON.parse(row.document) as PlanDocument;
     return {
       limits: document.limits === undefined ? {} : { limits: document.limits },
       storageBytes: document.storage_bytes ?? null,
+      retentionMs: document.retention_days == null ? null : document.retention_days * DAY_MS,
       // Without a prototype: a tier may be called "constructor".
       tiers: Object.assign(Object.create(null), document.tiers),
     };

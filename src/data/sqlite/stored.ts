@@ -2,7 +2,8 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { RECIPIENT_STATES } from '../../core/states.ts';
 import { type Facts, unpackFacts } from '../../policy/facts.ts';
-import type { Send, SendRecipient } from '../../policy/send.ts';
+import { type Adapting, adaptingIn } from '../../policy/probation.ts';
+import type { AddressTraits, Send, SendRecipient } from '../../policy/send.ts';
 import type { Admission, RecipientKind, StoredMessage, StoredRecipient } from '../store.ts';
 import { type Archived, archivesOf } from './archives.ts';
 import { prepared } from './database.ts';
@@ -144,6 +145,11 @@ function identityId(db: DatabaseSync, known: KnownScopes, no: number | null): st
   return id;
 }
 
+function adaptingOf(row: RecipientRow | undefined): Adapting {
+  const facts = row === undefined ? null : factsOf(row);
+  return facts === null ? { identityCap: null, probation: null, warmup: null } : adaptingIn(facts);
+}
+
 /** What was answered when the message was admitted, or null when its rows are gone. */
 export function readAdmission(db: DatabaseSync, row: number): Admission | null {
   const message = messageRow(db, row);
@@ -156,11 +162,13 @@ export function readAdmission(db: DatabaseSync, row: number): Admission | null {
     policyVersion: message.policy,
     engine: recipients[0] === undefined ? 0 : (factsOf(recipients[0])?.engine ?? 0),
     scopes: scopesOf(db, message),
-    identityCap: recipients[0] === undefined ? null : (factsOf(recipients[0])?.identityCap ?? null),
+    ...adaptingOf(recipients[0]),
     recipients: recipients.map((recipient) => {
-      const { first, standing } = verdictsOf(recipient);
+      const { first, standing, policyVersion } = verdictsOf(recipient);
       const id = publicId('rcp', recipient.id, message.nonce);
-      const limits = factsOf(recipient)?.limits ?? [];
+      // Limits stand in the order of their policy: those of another one say nothing here.
+      const isOurs = policyVersion === null || policyVersion === message.policy;
+      const limits = isOurs ? (factsOf(recipient)?.limits ?? []) : [];
       return { id, email: recipient.email, key: recipient.key ?? recipient.email, ...first, limits, standing };
     }),
   };
@@ -233,7 +241,20 @@ export function sendOfRow(db: DatabaseSync, message: MessageRow): Send {
     sendAt: message.send_at,
     scopes: scopesOf(db, message),
     contentSize: message.size,
+    leaseToken: leaseTokenOf(message),
   };
+}
+
+function traitsOf(contact: Facts['contact']): AddressTraits | null {
+  if (contact === null) return null;
+  const { role, isDisposable, suggestion } = contact;
+  return role === null && !isDisposable && suggestion === null ? null : { role, isDisposable, suggestion };
+}
+
+/** The token of the lease under which a message was sent, or null. */
+export function leaseTokenOf({ meta }: MessageRow): string | null {
+  if (meta?.includes('"lease_token":') !== true) return null;
+  return (JSON.parse(meta) as { lease_token?: string }).lease_token ?? null;
 }
 
 export function sendRecipientOf(row: RecipientRow, facts: Facts | null): SendRecipient {
@@ -243,5 +264,6 @@ export function sendRecipientOf(row: RecipientRow, facts: Facts | null): SendRec
     domain: key.slice(key.lastIndexOf('@') + 1),
     undeliverable: facts?.undeliverable ?? null,
     simulated: facts?.simulated ?? null,
+    traits: traitsOf(facts?.contact ?? null),
   };
 }

@@ -2,6 +2,7 @@
 import type { StoreWrites } from '../store.ts';
 import { ACCOUNT_WRITES } from './accounts.ts';
 import { admit, check } from './admit.ts';
+import { APPROVAL_WRITES } from './approvals.ts';
 import { putUpload, unusedBlobs } from './blob-use.ts';
 import { capture } from './captures.ts';
 import { CATALOG_WRITES } from './catalog.ts';
@@ -16,10 +17,10 @@ import { NOTICE_WRITES } from './notices.ts';
 import { planView } from './plan-view.ts';
 import { PLATFORM_WRITES } from './platform.ts';
 import { POLICY_WRITES, putPolicy } from './policies.ts';
-import { reportReturn } from './returns.ts';
+import { replaceHeld } from './replace-held.ts';
+import { reportReturn, simulateReturn } from './returns.ts';
 import { settle } from './settle.ts';
 import { SHADOW_WRITES } from './shadows.ts';
-import { simulateReturn } from './simulated-returns.ts';
 import { importSuppressions } from './suppression-import.ts';
 import { sweep } from './sweeps.ts';
 import { createKey, createTenant, revokeKey } from './tenants.ts';
@@ -41,6 +42,8 @@ export const DECIDING_CALLS: ReadonlySet<string> = new Set([
   'claim',
   'rescheduleMessage',
   'lookAgain',
+  'decideApproval',
+  'replaceHeld',
 ]);
 
 /** Calls that the platform's pause refuses. */
@@ -97,6 +100,8 @@ export const WRITER_CALLS: Calls = {
   ...INCIDENT_WRITES,
   ...POLICY_WRITES,
   ...SHADOW_WRITES,
+  ...APPROVAL_WRITES,
+  replaceHeld,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
     return null;

@@ -149,6 +149,8 @@ export class WriterState {
     const waiting = this.db.prepare('SELECT DISTINCT space FROM recipient WHERE due >= 0').all();
     for (const { space } of waiting as { space: number }[]) this.spaces.get(space);
     for (const space of this.fresh.load(this.db)) this.spaces.get(space);
+    const held = this.db.prepare("SELECT DISTINCT space FROM approval WHERE state = 'pending'").all();
+    for (const { space } of held as { space: number }[]) this.spaces.get(space);
     this.isDueKnown = true;
   }
 

@@ -100,6 +100,8 @@ CREATE TABLE identity (
   from_name TEXT,
   tier TEXT,
   daily_cap INTEGER,
+  -- Which of its messages wait for a person.
+  approvals TEXT NOT NULL DEFAULT 'none',
   state TEXT NOT NULL,
   state_note TEXT,
   created_at INTEGER NOT NULL,
@@ -395,3 +397,25 @@ CREATE TABLE shadow_difference (
   shadowed TEXT NOT NULL
 );
 CREATE INDEX shadow_difference_space ON shadow_difference (space, no);
+
+-- Approvals: what waits for a person's decision, or had one. A changed message has a new one, the old one is void.
+-- `recipients`: numbers of the rows it is about; `hash` binds it to exactly this envelope and content.
+CREATE TABLE approval (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  message INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  reasons TEXT NOT NULL,
+  recipients TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  requested_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  decided_at INTEGER,
+  decided_by TEXT,
+  decided_by_id TEXT,
+  note TEXT
+);
+CREATE INDEX approval_space ON approval (space, no);
+CREATE UNIQUE INDEX approval_message ON approval (message) WHERE state <> 'void';
+CREATE INDEX approval_pending ON approval (space, expires_at) WHERE state = 'pending';
