@@ -18,7 +18,7 @@ export type Part = {
 };
 
 const PORT = ['data/store.ts', 'data/port', 'data/blobs.ts'];
-const STAGE = ['core', 'base', 'policy', 'queue', 'http', ...PORT];
+const STAGE = ['core', 'base', 'policy', 'queue', 'http', 'templates', ...PORT];
 
 /** The most particular row that fits a file is its row. */
 export const IMPORT_RULE: Readonly<Record<string, Part>> = {
@@ -32,6 +32,7 @@ export const IMPORT_RULE: Readonly<Record<string, Part>> = {
   'data/sqlite': { from: ['core', 'policy', 'base', ...PORT], node: true, npm: true },
   'data/postgres': { from: ['core', 'policy', 'base', ...PORT], node: true, npm: true },
   http: { from: ['core', 'policy', 'base', 'config', ...PORT], node: true, npm: true },
+  templates: { from: ['core', 'policy', 'base', ...PORT], node: true, npm: true },
   queue: { from: ['core', 'policy', 'base', ...PORT], node: true, npm: true },
   intake: { from: STAGE, node: true, npm: true },
   relay: { from: STAGE, node: true, npm: true },

@@ -20,6 +20,7 @@ import { policyRoutes } from './policies.ts';
 import { shadowPolicyRoutes } from './shadow-policy.ts';
 import { suppressionCsvRoutes } from './suppression-csv.ts';
 import { suppressionRoutes } from './suppressions.ts';
+import { templateRoutes } from './templates.ts';
 import { tenantKeyRoutes } from './tenant-keys.ts';
 import { tenantRoutes } from './tenants.ts';
 import { usageRoutes } from './usage.ts';
@@ -36,6 +37,7 @@ const RESOURCES = [
   suppressionCsvRoutes,
   contactRoutes,
   approvalRoutes,
+  templateRoutes,
   usageRoutes,
   auditRoutes,
   noticeRoutes,

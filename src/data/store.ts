@@ -39,6 +39,7 @@ export type { LimitStanding, LimitState } from '../policy/headroom.ts';
 
 import type { SuppressionImportWrites } from './port/suppression-import.ts';
 import type { SweepsWrites } from './port/sweeps.ts';
+import type { TemplatesReads, TemplatesWrites, TemplateUse } from './port/templates.ts';
 import type { TestClockReads, TestClockWrites } from './port/test-clock.ts';
 
 /** `paused`: nothing ails it, the operator has stopped sending. */
@@ -113,6 +114,8 @@ export type AdmitRequest = {
   findings?: ContentFacts;
   /** The token of the lease that the caller says it holds. */
   leaseToken?: string | null;
+  /** What was done with the template that it names; null where it names none. */
+  template?: TemplateUse | null;
 };
 
 export type RecipientVerdict = {
@@ -405,6 +408,7 @@ export interface StoreWrites
     ReturnsWrites,
     ShadowsWrites,
     SweepsWrites,
+    TemplatesWrites,
     TestClockWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer>;
   /** Decides and changes nothing. */
@@ -455,6 +459,7 @@ export interface StoreReads
     QueueReads,
     HistoryReads,
     ShadowsReads,
+    TemplatesReads,
     TestClockReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;

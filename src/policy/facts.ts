@@ -12,6 +12,7 @@ import { type ContactFacts, packContact, unpackContact } from './facts-contact.t
 import { type ContentFacts, packContent, unpackContent } from './facts-content.ts';
 import { type LeaseFacts, packLease, unpackLease } from './facts-lease.ts';
 import { packQuarantine, type QuarantineFacts, unpackQuarantine } from './facts-quarantine.ts';
+import { packTemplate, type TemplateFacts, unpackTemplate } from './facts-template.ts';
 import { packWarmup, unpackWarmup, type WarmupFacts } from './facts-warmup.ts';
 
 export const STANDINGS = [
@@ -113,6 +114,8 @@ export type Facts = {
   quarantine: QuarantineFacts;
   approval: ApprovalFacts;
   content: ContentFacts;
+  /** The template that the message was made from, or null. */
+  template: TemplateFacts | null;
 };
 
 const LAYOUT = 1;
@@ -167,6 +170,7 @@ export function packFacts(facts: Facts, writer: PackWriter): Uint8Array {
   packQuarantine(w, facts.quarantine);
   packApproval(w, facts.approval);
   packContent(w, facts.content);
+  packTemplate(w, facts.template);
   return w.bytes();
 }
 
@@ -238,5 +242,6 @@ export function unpackFacts(bytes: Uint8Array): Facts {
     quarantine: unpackQuarantine(r),
     approval: unpackApproval(r),
     content: unpackContent(r),
+    template: unpackTemplate(r),
   };
 }

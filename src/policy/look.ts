@@ -82,6 +82,7 @@ export function look(input: LookInput): Facts {
     quarantine,
     approval: lookAtApproval(input.approval, contact),
     content: send.findings ?? null,
+    template: send.templateFacts ?? null,
   };
 }
 
@@ -162,6 +163,7 @@ export function lookAtDeparture(
     quarantine: quarantineFacts(view.quarantine, now),
     approval: lookAtApproval(input.approval, contact),
     content: null,
+    template: null,
   };
 }
 

@@ -63,6 +63,7 @@ export function factsOf(changes: Partial<Omit<Facts, 'account'>> & { account?: P
     quarantine: null,
     approval: null,
     content: null,
+    template: null,
     ...changes,
     account: { ...GOOD_STANDING, ...changes.account },
   };

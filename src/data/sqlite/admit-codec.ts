@@ -84,6 +84,7 @@ export function flattenRequest(request: AdmitRequest): Flat {
   for (const blob of blobs) flat.push(blob.sha256, blob.size);
   flattenTraits(recipients, flat);
   flat.push(request.leaseToken ?? null);
+  flat.push(request.template == null ? null : JSON.stringify(request.template));
   return flat;
 }
 
@@ -106,6 +107,11 @@ function readTraits(c: Cursor, recipients: readonly AdmitRecipient[]): void {
       suggestion: c.textOrNull(),
     };
   }
+}
+
+function readTemplate(c: Cursor): AdmitRequest['template'] {
+  const template = c.textOrNull();
+  return template === null ? null : (JSON.parse(template) as AdmitRequest['template']);
 }
 
 export function readRequest(flat: Flat): AdmitRequest {
@@ -172,6 +178,7 @@ export function readRequest(flat: Flat): AdmitRequest {
     dedupe: dedupe === null ? null : { key: dedupe, fingerprint: dedupePrint ?? '', block },
     contentHash,
     leaseToken: c.textOrNull(),
+    template: readTemplate(c),
   };
 }
 

@@ -38,6 +38,7 @@ import { newNonce, publicId } from './row-id.ts';
 import { countShadow, noteCompared } from './shadows.ts';
 import { CREDITS, modeOf, type Space, STORAGE, spaceOf } from './spaces.ts';
 import { readAdmission } from './stored.ts';
+import { templateFacts } from './templates.ts';
 import { KEY_DEDUPE, KEY_IDEMPOTENCY, type UsedKey } from './used-keys.ts';
 import { storedVerdict } from './verdicts.ts';
 import { HOUR_MS, type WriterState } from './writer-state.ts';
@@ -80,7 +81,7 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
   }
   const sender = resolveSender(state, space, request);
   if ('message' in sender) return { outcome: 'invalid', ...sender };
-  const send = sendOf(space, request, sender.identity);
+  const send = sendOf(state, space, request, sender.identity);
   const duplicate = deduped === null ? null : duplicateFact(state, deduped);
   const asked = askedOfSend(space, { ...request, isStored: true }, now);
   const decided = decideAll(state, space, send, request, now, duplicate, asked, true);
@@ -178,7 +179,7 @@ export function check(state: WriterState, request: AdmitRequest): CheckAnswer {
   );
   const blocks =
     deduped !== null && (request.dedupe?.block === true || deduped.fingerprint !== request.dedupe?.fingerprint);
-  const send = sendOf(space, request, sender.identity);
+  const send = sendOf(state, space, request, sender.identity);
   const asked = askedOfSend(space, { ...request, isStored: false }, now);
   const known = blocks ? duplicateFact(state, deduped) : null;
   const decided = decideAll(state, space, send, request, now, known, asked, false);
@@ -279,7 +280,7 @@ function onlyActive(space: Space): IdentityRow | null {
   return found;
 }
 
-export function sendOf(space: Space, request: AdmitRequest, identity: IdentityRow | null): Send {
+export function sendOf(state: WriterState, space: Space, request: AdmitRequest, identity: IdentityRow | null): Send {
   space.identity = identity;
   return {
     kind: request.kind,
@@ -295,6 +296,8 @@ export function sendOf(space: Space, request: AdmitRequest, identity: IdentityRo
     contentSize: contentSize(request),
     findings: request.findings,
     leaseToken: request.leaseToken ?? null,
+    template: request.template?.found?.slug ?? null,
+    templateFacts: templateFacts(state, space, request.template ?? null),
   };
 }
 

@@ -15,6 +15,7 @@ import { QUEUE_READS } from './queue-reads.ts';
 import { keyOf, tenantOf } from './rows.ts';
 import { SHADOW_READS } from './shadow-reads.ts';
 import { spaceOf } from './spaces.ts';
+import { TEMPLATE_READS } from './templates-reads.ts';
 import { KEY_SELECT } from './tenants.ts';
 import { testClock } from './test-clock-reads.ts';
 
@@ -38,6 +39,7 @@ export const READER_CALLS: Calls = {
   ...INCIDENT_READS,
   ...SHADOW_READS,
   ...HISTORY_READS,
+  ...TEMPLATE_READS,
   keyByPrefix(db, { prefix }) {
     const row = db.prepare(`${KEY_SELECT} WHERE k.prefix = ?`).get(prefix);
     return row === undefined ? null : keyOf(row);

@@ -25,6 +25,7 @@ import {
   resolveSender,
   type Sender,
 } from './admit.ts';
+import { BODY_BLOB, BODY_JSON } from './bodies.ts';
 import {
   type ApprovalLine,
   approvalOf,

@@ -20,6 +20,7 @@ import type { ContactState, LeaseState, LedgerView, ScopeState, Signal } from '.
 import { effectiveDocument } from '../../policy/resolve.ts';
 import { compileShadow, countingFor, draftOver } from '../../policy/shadow.ts';
 import type { PlanDocument } from '../port/management.ts';
+import type { TemplateRef } from '../port/templates.ts';
 import type { IdentityRow, TenantRow } from '../store.ts';
 import { CLOCK_STEP_MS } from './clock.ts';
 import { LogTail, logEnds, newestAt } from './event-log.ts';
@@ -77,6 +78,8 @@ export class Space implements LedgerView {
   nextHoldEnd = Number.POSITIVE_INFINITY;
   /** What agents of this tenant ask for, by name. */
   readonly agentApprovals: ReadonlyMap<string, ApprovalMode>;
+  /** Versions of templates that sends were made from, as far as known. */
+  readonly templates = new Map<string, TemplateRef | null>();
   /** Set for the decision at hand. */
   identity: IdentityRow | null = null;
   private readonly readFreeing: () => Freeing;

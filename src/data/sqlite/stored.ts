@@ -7,6 +7,7 @@ import type { AddressTraits, Send, SendRecipient } from '../../policy/send.ts';
 import type { Admission, RecipientKind, StoredMessage, StoredRecipient } from '../store.ts';
 import { type Archived, archivesOf } from './archives.ts';
 import { prepared } from './database.ts';
+import type { StoredMeta } from './event-rows.ts';
 import { AT_ONCE } from './fresh-rows.ts';
 import { publicId } from './row-id.ts';
 import { tenantNoOf } from './spaces.ts';
@@ -242,6 +243,7 @@ export function sendOfRow(db: DatabaseSync, message: MessageRow): Send {
     scopes: scopesOf(db, message),
     contentSize: message.size,
     leaseToken: leaseTokenOf(message),
+    template: templateOf(message),
   };
 }
 
@@ -255,6 +257,12 @@ function traitsOf(contact: Facts['contact']): AddressTraits | null {
 export function leaseTokenOf({ meta }: MessageRow): string | null {
   if (meta?.includes('"lease_token":') !== true) return null;
   return (JSON.parse(meta) as { lease_token?: string }).lease_token ?? null;
+}
+
+/** Slug of the template that the message was made from; kept with its tags. */
+export function templateOf({ meta }: MessageRow): string | null {
+  if (meta?.includes('"template":') !== true) return null;
+  return (JSON.parse(meta) as StoredMeta).template?.slug ?? null;
 }
 
 export function sendRecipientOf(row: RecipientRow, facts: Facts | null): SendRecipient {

@@ -23,6 +23,7 @@ import { settle } from './settle.ts';
 import { SHADOW_WRITES } from './shadows.ts';
 import { importSuppressions } from './suppression-import.ts';
 import { sweep } from './sweeps.ts';
+import { TEMPLATE_WRITES } from './templates.ts';
 import { createKey, createTenant, revokeKey } from './tenants.ts';
 import { endTestClock, moveTestClock, resetTestData } from './test-clock.ts';
 import type { WriterState } from './writer-state.ts';
@@ -102,6 +103,7 @@ export const WRITER_CALLS: Calls = {
   ...SHADOW_WRITES,
   ...APPROVAL_WRITES,
   replaceHeld,
+  ...TEMPLATE_WRITES,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
     return null;
