@@ -109,7 +109,15 @@ function messageTimeline(db: DatabaseSync, input: MessageName): MessageTimeline 
 
 function timelineOf(db: DatabaseSync, row: MessageRow): EventRow[] {
   const count = recipientRows(db, row.id).length;
-  const logged = eventsFrom(db, row.space, { first: row.seq, last: row.seq + count - 1 });
+  // A held message may have got more recipients since: what then stands there is about others.
+  const logged = eventsFrom(db, row.space, { first: row.seq, last: row.seq + count - 1 }).filter(
+    ({ type, recipient, data }) =>
+      type <= LAST_ACCEPTANCE_TYPE &&
+      data === null &&
+      recipient !== null &&
+      recipient >= row.id &&
+      recipient < row.id + count,
+  );
   const later = prepared(
     db,
     `SELECT ${EVENT_COLUMNS} FROM event WHERE recipient >= ? AND recipient < ?

@@ -25,7 +25,6 @@ import {
   resolveSender,
   type Sender,
 } from './admit.ts';
-import { BODY_BLOB, BODY_JSON } from './bodies.ts';
 import {
   type ApprovalLine,
   approvalOf,
