@@ -560,6 +560,8 @@ function storeMessage(
     request.subject,
     request.meta,
     request.requestId,
+    // Its recipients' events come next, one after another.
+    space.seq + 1,
     keep ? request.contentHash : contentHash(request),
     send.contentSize,
     bodyForm,
