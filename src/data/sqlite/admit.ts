@@ -38,6 +38,7 @@ import { Assumed } from './assumed.ts';
 import { DEFAULT_EXPIRY_MS } from './expiry.ts';
 import { AT_ONCE } from './fresh-rows.ts';
 import { standingLimits } from './headroom.ts';
+import { FLAG_DEFER, FLAG_MARKETING } from './message-flags.ts';
 import { enterByScore, passTime } from './quarantine.ts';
 import { riskOfMessage, riskStanding, shownSignal } from './risk-shown.ts';
 import { newNonce, publicId } from './row-id.ts';
@@ -48,8 +49,6 @@ import { KEY_DEDUPE, KEY_IDEMPOTENCY, type UsedKey } from './used-keys.ts';
 import { storedVerdict } from './verdicts.ts';
 import { HOUR_MS, type WriterState } from './writer-state.ts';
 
-export const FLAG_MARKETING = 1;
-export const FLAG_DEFER = 2;
 export const BODY_NONE = 0;
 export const BODY_JSON = 1;
 export const BODY_ZSTD = 2;
