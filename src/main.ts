@@ -88,7 +88,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   pageRoutes(server, { store, authenticator: gate.authenticator, reader, publicUrl: () => publicUrl });
   healthRoutes(server, { store, problems, metrics: gate.metrics });
   reasonRoutes(server, problems);
-  const bell = eventRoutes(server, { store, problems });
+  const bell = eventRoutes(server, { store, problems, authenticator: gate.authenticator });
   returnRoutes(server, { store, problems, addressKey });
   docsRoutes(server, { problems, publicUrl: () => publicUrl });
   const keys = await firstStart(store);

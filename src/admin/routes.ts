@@ -22,6 +22,7 @@ import { riskRoutes } from './risk.ts';
 import { shadowPolicyRoutes } from './shadow-policy.ts';
 import { suppressionCsvRoutes } from './suppression-csv.ts';
 import { suppressionRoutes } from './suppressions.ts';
+import { templateRoutes } from './templates.ts';
 import { tenantKeyRoutes } from './tenant-keys.ts';
 import { tenantRoutes } from './tenants.ts';
 import { usageRoutes } from './usage.ts';
@@ -39,6 +40,7 @@ const RESOURCES = [
   suppressionCsvRoutes,
   contactRoutes,
   approvalRoutes,
+  templateRoutes,
   usageRoutes,
   auditRoutes,
   noticeRoutes,

@@ -13,6 +13,7 @@ import { type ContentFacts, packContent, unpackContent } from './facts-content.t
 import { type LeaseFacts, packLease, unpackLease } from './facts-lease.ts';
 import { packQuarantine, type QuarantineFacts, unpackQuarantine } from './facts-quarantine.ts';
 import { packRiskFacts, type RiskFacts, unpackRiskFacts } from './facts-risk.ts';
+import { packTemplate, type TemplateFacts, unpackTemplate } from './facts-template.ts';
 import { packWarmup, unpackWarmup, type WarmupFacts } from './facts-warmup.ts';
 
 export const STANDINGS = [
@@ -115,6 +116,8 @@ export type Facts = {
   quarantine: QuarantineFacts;
   approval: ApprovalFacts;
   content: ContentFacts;
+  /** The template that the message was made from, or null. */
+  template: TemplateFacts | null;
 };
 
 const LAYOUT = 1;
@@ -170,6 +173,7 @@ export function packFacts(facts: Facts, writer: PackWriter): Uint8Array {
   packQuarantine(w, facts.quarantine);
   packApproval(w, facts.approval);
   packContent(w, facts.content);
+  packTemplate(w, facts.template);
   return w.bytes();
 }
 
@@ -242,5 +246,6 @@ export function unpackFacts(bytes: Uint8Array): Facts {
     quarantine: unpackQuarantine(r),
     approval: unpackApproval(r),
     content: unpackContent(r),
+    template: unpackTemplate(r),
   };
 }

@@ -17,6 +17,7 @@ const EVERY_MS: Record<Sweep, number> = {
   events: 60 * SECOND,
   keys: 600 * SECOND,
   uploads: 60 * SECOND,
+  messages: 600 * SECOND,
   captures: 600 * SECOND,
   records: 3600 * SECOND,
   archives: 3600 * SECOND,

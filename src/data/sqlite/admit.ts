@@ -35,24 +35,22 @@ import type {
 } from '../store.ts';
 import { askedOfSend, bindingOf, FLAG_APPROVAL, requestApproval, sha256Of } from './approval-rows.ts';
 import { Assumed } from './assumed.ts';
+import { BODY_BLOB, BODY_JSON, BODY_NONE } from './bodies.ts';
 import { DEFAULT_EXPIRY_MS } from './expiry.ts';
 import { AT_ONCE } from './fresh-rows.ts';
 import { standingLimits } from './headroom.ts';
 import { FLAG_DEFER, FLAG_MARKETING } from './message-flags.ts';
 import { enterByScore, passTime } from './quarantine.ts';
-import { riskOfMessage, riskStanding, shownSignal } from './risk-shown.ts';
+import { riskIn, riskStanding, shownSignal } from './risk-shown.ts';
 import { newNonce, publicId } from './row-id.ts';
 import { countShadow, noteCompared } from './shadows.ts';
 import { CREDITS, modeOf, type Space, STORAGE, spaceOf } from './spaces.ts';
 import { readAdmission } from './stored.ts';
+import { templateFacts } from './templates.ts';
 import { KEY_DEDUPE, KEY_IDEMPOTENCY, type UsedKey } from './used-keys.ts';
 import { storedVerdict } from './verdicts.ts';
 import { HOUR_MS, type WriterState } from './writer-state.ts';
 
-export const BODY_NONE = 0;
-export const BODY_JSON = 1;
-export const BODY_ZSTD = 2;
-export const BODY_BLOB = 3;
 export const RECIPIENT_KINDS = ['to', 'cc', 'bcc'] as const;
 
 /** As many as a message may have. */
@@ -89,7 +87,7 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
   }
   const sender = resolveSender(state, space, request);
   if ('message' in sender) return { outcome: 'invalid', ...sender };
-  const send = sendOf(space, request, sender);
+  const send = sendOf(state, space, request, sender);
   const duplicate = deduped === null ? null : duplicateFact(state, deduped);
   const asked = askedOfSend(space, { ...request, isStored: true }, now);
   const risen: Risen = { elevated: false, quarantine: false };
@@ -106,7 +104,7 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
     identityCap: decided[0]?.facts.identityCap ?? null,
     probation: probationIn(decided[0]?.facts.quarantine ?? null),
     warmup: decided[0]?.facts.warmup ?? null,
-    risk: riskShown(space, decided, risen),
+    risk: riskShown(space, decided, now),
     recipients: decided.map((one, i) =>
       recipientVerdict(one, request.recipients[i]!.email, publicId('rcp', row + i, nonce)),
     ),
@@ -192,7 +190,7 @@ export function check(state: WriterState, request: AdmitRequest): CheckAnswer {
   );
   const blocks =
     deduped !== null && (request.dedupe?.block === true || deduped.fingerprint !== request.dedupe?.fingerprint);
-  const send = sendOf(space, request, sender);
+  const send = sendOf(state, space, request, sender);
   const asked = askedOfSend(space, { ...request, isStored: false }, now);
   const known = blocks ? duplicateFact(state, deduped) : null;
   const decided = decideAll(state, space, send, request, now, known, asked, null);
@@ -253,7 +251,7 @@ function duplicateFact(state: WriterState, used: UsedKey): Facts['duplicate'] {
   return { messageId, at: used.usedAt, until: used.until };
 }
 
-type Sender = { identity: IdentityRow | null; from: { email: string; name: string | null } };
+export type Sender = { identity: IdentityRow | null; from: { email: string; name: string | null } };
 
 export function resolveSender(
   state: WriterState,
@@ -294,7 +292,7 @@ function onlyActive(space: Space): IdentityRow | null {
   return found;
 }
 
-export function sendOf(space: Space, request: AdmitRequest, { identity, from }: Sender): Send {
+export function sendOf(state: WriterState, space: Space, request: AdmitRequest, { identity, from }: Sender): Send {
   space.identity = identity;
   return {
     kind: request.kind,
@@ -308,12 +306,15 @@ export function sendOf(space: Space, request: AdmitRequest, { identity, from }: 
       agent: request.agent,
     },
     contentSize: contentSize(request),
+    findings: request.findings,
     leaseToken: request.leaseToken ?? null,
+    template: request.template?.found?.slug ?? null,
+    templateFacts: templateFacts(state, space, request.template ?? null),
     ...(request.content === undefined ? {} : { content: withSender(request.content, from) }),
   };
 }
 
-function contentSize(request: AdmitRequest): number {
+export function contentSize(request: AdmitRequest): number {
   let size = request.bodyBytes;
   for (const blob of request.blobs) size += blob.size;
   return size;
@@ -394,12 +395,10 @@ function observeRisk(
   if (risen !== null) state.risks.changed(space.no);
 }
 
-/** The score with this message; once it has brought the account into quarantine, that. */
-function riskShown(space: Space, decided: readonly Decided[], risen: Risen): RiskStanding | null {
-  const accepted = decided.filter(({ verdict }) => verdict.verdict !== 'block');
-  const shown = accepted.length === 0 ? null : riskOfMessage(accepted.map(({ facts }) => facts));
-  if (shown === null) return riskStanding(space, decided[0]!.facts.now);
-  return risen.quarantine ? { ...shown, level: 'quarantined' } : shown;
+/** The score with this message, or without it where nothing of it was accepted. */
+function riskShown(space: Space, decided: readonly Decided[], now: number): RiskStanding {
+  const last = decided.findLast(({ verdict }) => verdict.verdict !== 'block');
+  return last === undefined ? riskStanding(space, now) : riskIn(last.facts);
 }
 
 /** The score has risen past the warning level, or to the threshold: told, and in the second case no further send goes out. */

@@ -17,7 +17,7 @@ import { returnPlaces } from './places.ts';
 import { holdForQuarantine, isHeldBack } from './quarantine-holds.ts';
 import { type QueueRow, queueStatements, SENDING } from './queue-rows.ts';
 import type { Space } from './spaces.ts';
-import { leaseTokenOf, type MessageRow, recipientRows, scopesOf, sendRecipientOf } from './stored.ts';
+import { leaseTokenOf, type MessageRow, recipientRows, scopesOf, sendRecipientOf, templateOf } from './stored.ts';
 import { withLater } from './verdicts.ts';
 import type { WriterState } from './writer-state.ts';
 
@@ -67,7 +67,15 @@ export function sendAtDeparture(state: WriterState, space: Space, message: Messa
   }
   const scopes = scopesOf(state.db, message);
   const kind = (message.flags & FLAG_MARKETING) === 0 ? 'transactional' : 'marketing';
-  return { kind, onLimit: 'reject', sendAt: null, scopes, contentSize: 0, leaseToken: leaseTokenOf(message) };
+  return {
+    kind,
+    onLimit: 'reject',
+    sendAt: null,
+    scopes,
+    contentSize: 0,
+    leaseToken: leaseTokenOf(message),
+    template: templateOf(message),
+  };
 }
 
 /** A scheduled recipient takes its place in the `rate` limits when it leaves; a full one makes it wait. */

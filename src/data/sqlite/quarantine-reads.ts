@@ -2,8 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { RECIPIENT_STATES } from '../../core/states.ts';
 import type { QuarantineReads, SampleMessage } from '../port/quarantine.ts';
-import { BODY_JSON, BODY_ZSTD } from './admit.ts';
-import { unpackBody } from './bodies.ts';
+import { BODY_JSON, BODY_ZSTD, unpackBody } from './bodies.ts';
 import { prepared } from './database.ts';
 import { pageOf } from './paging.ts';
 import { QUARANTINE_SELECT, quarantineOfRow, quarantineRowById, type WithTenant } from './quarantine-rows.ts';

@@ -421,6 +421,37 @@ CREATE TABLE tally (
   PRIMARY KEY (space, hour, code)
 ) WITHOUT ROWID;
 
+CREATE TABLE template (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  slug TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  deleted_at INTEGER
+);
+
+CREATE UNIQUE INDEX template_slug ON template (space, slug) WHERE deleted_at IS NULL;
+
+CREATE TABLE template_version (
+  no INTEGER PRIMARY KEY,
+  template INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  html TEXT,
+  text TEXT,
+  variables TEXT NOT NULL,
+  state TEXT NOT NULL,
+  author TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  submitted_at INTEGER,
+  decided_at INTEGER,
+  decided_by TEXT,
+  note TEXT,
+  UNIQUE (template, version)
+);
+
 CREATE TABLE tenant (
   no INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,

@@ -407,6 +407,37 @@ CREATE TABLE approval (
 CREATE INDEX approval_space ON approval (space, no);
 CREATE UNIQUE INDEX approval_message ON approval (message) WHERE state <> 'void';
 CREATE INDEX approval_pending ON approval (space, expires_at) WHERE state = 'pending';
+-- Templates of a space. The content of a version never changes; a deleted template keeps its rows and frees its slug.
+CREATE TABLE template (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  slug TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  deleted_at INTEGER
+);
+CREATE UNIQUE INDEX template_slug ON template (space, slug) WHERE deleted_at IS NULL;
+
+CREATE TABLE template_version (
+  no INTEGER PRIMARY KEY,
+  template INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  html TEXT,
+  text TEXT,
+  variables TEXT NOT NULL,
+  state TEXT NOT NULL,
+  author TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  submitted_at INTEGER,
+  decided_at INTEGER,
+  decided_by TEXT,
+  note TEXT,
+  UNIQUE (template, version)
+);
+
 -- Risk and quarantine.
 
 -- What the risk score remembers of a space, packed, as its last group left it. `at`: when it last changed, on the real clock.
