@@ -59,7 +59,12 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   if (!locked.ok) return locked;
   const operatorKey = settings.operatorKey ?? kept(directory, 'operator.key', makeOperatorKey);
   const secret = settings.secret ?? kept(directory, 'master.secret', () => makeOperatorKey().slice(7));
-  const opened = await openSqliteStore({ directory, domain: settings.domain, failpoint: settings.failpoint });
+  const opened = await openSqliteStore({
+    directory,
+    domain: settings.domain,
+    operatorEmail: settings.operatorEmail,
+    failpoint: settings.failpoint,
+  });
   if (!opened.ok) {
     await locked.lock.release();
     return opened;
@@ -73,7 +78,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   const { server, problems } = gate;
   const reader = new MailReader();
   intakeRoutes(server, { intake, policies, problems, store, blobs });
-  adminRoutes(server, { store, problems, authenticator: gate.authenticator });
+  adminRoutes(server, { store, blobs, problems, authenticator: gate.authenticator });
   testClockRoutes(server, { store, problems });
   sinkRoutes(server, { store, problems, reader, addressKey });
   pageRoutes(server, { store, authenticator: gate.authenticator, reader, publicUrl: () => publicUrl });

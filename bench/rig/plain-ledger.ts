@@ -1,7 +1,15 @@
 /** A ledger in plain maps: the same decisions as a store's, without a store. For benches, and for tests of the policy. */
 import type { LimitScope } from '../../src/policy/document.ts';
 import type { AccountFacts, IdentityState } from '../../src/policy/facts.ts';
-import { type ContactState, emptyContact, type LedgerView, type ScopeState } from '../../src/policy/ledger.ts';
+import type { QuarantineStanding } from '../../src/policy/facts-quarantine.ts';
+import {
+  type ContactState,
+  emptyContact,
+  type LeaseState,
+  type LedgerView,
+  type ScopeState,
+  type Signal,
+} from '../../src/policy/ledger.ts';
 import type { RiskState } from '../../src/policy/risk/state.ts';
 
 export const GOOD_STANDING: AccountFacts = {
@@ -21,7 +29,9 @@ export class PlainLedger implements LedgerView {
   identityHandle: string | null = 'alice';
   identityCap: number | null = null;
   risk: RiskState | null = null;
+  quarantine: QuarantineStanding = null;
   areRepliesVisible = true;
+  readonly leases = new Map<string, LeaseState>();
   private readonly scopes = new Map<string, ContactState>();
   private readonly contacts = new Map<string, ContactState>();
   private readonly domains = new Map<string, ContactState>();
@@ -36,6 +46,14 @@ export class PlainLedger implements LedgerView {
 
   domain(domain: string): ContactState {
     return kept(this.domains, domain);
+  }
+
+  signals(signal: Signal): ScopeState {
+    return kept(this.scopes, `signal ${signal}`);
+  }
+
+  lease(contact: string): LeaseState | null {
+    return this.leases.get(contact) ?? null;
   }
 }
 

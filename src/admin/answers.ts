@@ -4,10 +4,10 @@ import type { Actor, Refused } from '../data/port/management.ts';
 import type { Principal } from '../data/store.ts';
 import type { Problems } from '../http/problems.ts';
 
-/** Who makes the change. */
+/** Who makes the change. A key that belongs to an agent is no person's, whatever its scopes: it may tighten, never loosen. */
 export function actorOf(request: FastifyRequest): Actor {
-  const { name, keyId, scopes, operator } = request.caller!;
-  return { name, id: keyId, mayApprove: scopes.has('approve'), mayOperate: operator };
+  const { name, keyId, scopes, operator, agent } = request.caller!;
+  return { name, id: keyId, mayApprove: scopes.has('approve') && agent === null, mayOperate: operator };
 }
 
 /** The tenant and mode of a route that needs one: the key check has seen to it. */

@@ -11,6 +11,7 @@ import { formatTime } from '../core/time.ts';
 import type { IdentityFields, IdentityTrouble, ManagedIdentity } from '../data/port/identities.ts';
 import type { Problems } from '../http/problems.ts';
 import { IDENTITY_STATES } from '../policy/facts.ts';
+import { APPROVAL_MODES } from '../policy/facts-approval.ts';
 import { actorOf, conflict, invalid, notFound, principalOf, refuseLoosening } from './answers.ts';
 import type { AdminDeps } from './deps.ts';
 import { isIssue, readSender } from './emails.ts';
@@ -38,6 +39,12 @@ const OPTIONAL = {
       description: 'Recipients a UTC day; null: none of its own. Raising it needs a key with `approve` and a note.',
     }),
   ),
+  approvals: Type.Optional(
+    Type.Enum([...APPROVAL_MODES], {
+      description:
+        'Which of its messages wait for a person; the strictest of policy, identity and agent holds. Lowering it needs a key with `approve` and a note.',
+    }),
+  ),
   state: Type.Optional(
     Type.Enum([...IDENTITY_STATES], { description: '`suspended` is set and lifted by the operator alone.' }),
   ),
@@ -53,6 +60,7 @@ const IDENTITY = Type.Object({
   tier: orNull(Type.String()),
   daily_cap: orNull(Type.Integer()),
   effective_daily_cap: orNull(Type.Integer(), { description: "The smaller of its own cap and its tier's." }),
+  approvals: Type.String(),
   state: Type.String(),
   state_note: orNull(Type.String()),
   created_at: Type.String(),
@@ -67,6 +75,7 @@ function identityBody(identity: ManagedIdentity): Static<typeof IDENTITY> {
     tier: identity.tier,
     daily_cap: identity.dailyCap,
     effective_daily_cap: identity.effectiveCap,
+    approvals: identity.approvals,
     state: identity.state,
     state_note: identity.stateNote,
     created_at: formatTime(identity.createdAt),
@@ -100,11 +109,11 @@ function refuse(at: Refusal, trouble: IdentityTrouble, id: string, action: strin
 function readFields(
   body: Static<typeof CHANGE>,
 ): Partial<IdentityFields> | { code: string; param: string; message: string } {
-  const { handle, tier, daily_cap: dailyCap, state, from } = body;
-  if (from === undefined) return { handle, tier, dailyCap, state };
+  const { handle, tier, daily_cap: dailyCap, approvals, state, from } = body;
+  if (from === undefined) return { handle, tier, dailyCap, approvals, state };
   const sender = readSender(from, 'from');
   if (isIssue(sender)) return { code: sender.code, param: sender.param ?? 'from', message: sender.message };
-  return { handle, tier, dailyCap, state, fromEmail: sender.email, fromName: sender.name };
+  return { handle, tier, dailyCap, approvals, state, fromEmail: sender.email, fromName: sender.name };
 }
 
 const CHANGING = { config: { scopes: ['manage', 'approve'] } } as const;
@@ -162,6 +171,7 @@ export function identityRoutes(server: FastifyInstance, { store, problems }: Adm
         fromName: given.fromName ?? null,
         tier: given.tier ?? null,
         dailyCap: given.dailyCap ?? null,
+        approvals: given.approvals ?? 'none',
         state: given.state ?? 'active',
       };
       const note = body.note ?? null;

@@ -26,6 +26,7 @@ const LIMIT = Type.Object({
   used: Type.Integer(),
   remaining: Type.Integer(),
   resets_at: orNull(Type.String(), { description: 'When `remaining` next grows; null when nothing is used.' }),
+  full_limit: Type.Optional(Type.Integer({ description: 'On probation alone: the limit when it is over.' })),
 });
 
 const LIMITS = Type.Object({

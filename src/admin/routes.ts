@@ -1,18 +1,24 @@
 /** Mounts the management API: one file a resource. */
 import type { FastifyInstance } from 'fastify';
 import { accountRoutes } from './account.ts';
+import { approvalRoutes } from './approvals.ts';
 import { appRoutes } from './apps.ts';
 import { auditRoutes } from './audit.ts';
 import { contactRoutes } from './contacts.ts';
 import type { AdminDeps } from './deps.ts';
 import { identityRoutes } from './identities.ts';
+import { incidentRoutes } from './incidents.ts';
 import { installationRoutes } from './installations.ts';
 import { keyRoutes } from './keys.ts';
 import { limitRoutes } from './limits.ts';
 import { meRoutes } from './me.ts';
+import { noticeRoutes } from './notices.ts';
 import { operatorPolicyRoutes } from './operator-policies.ts';
 import { planRoutes } from './plans.ts';
+import { platformRoutes } from './platform.ts';
 import { policyRoutes } from './policies.ts';
+import { shadowPolicyRoutes } from './shadow-policy.ts';
+import { suppressionCsvRoutes } from './suppression-csv.ts';
 import { suppressionRoutes } from './suppressions.ts';
 import { tenantKeyRoutes } from './tenant-keys.ts';
 import { tenantRoutes } from './tenants.ts';
@@ -23,12 +29,18 @@ const RESOURCES = [
   accountRoutes,
   keyRoutes,
   policyRoutes,
+  shadowPolicyRoutes,
   limitRoutes,
   identityRoutes,
   suppressionRoutes,
+  suppressionCsvRoutes,
   contactRoutes,
+  approvalRoutes,
   usageRoutes,
   auditRoutes,
+  noticeRoutes,
+  incidentRoutes,
+  platformRoutes,
   installationRoutes,
   tenantRoutes,
   tenantKeyRoutes,

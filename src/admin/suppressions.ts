@@ -1,7 +1,8 @@
 /**
  * Suppressions: addresses and domains that get nothing. Software may add them; a person lifts them, some the operator alone.
  *
- * Answers show the key of an address, not its first spelling: that is what is compared. Deliberately absent: import and export.
+ * Answers show the key of an address, not its first spelling: that is what is compared. Files are
+ * suppression-csv.ts.
  */
 import type { FastifyInstance } from 'fastify';
 import Type, { type Static } from 'typebox';

@@ -2,7 +2,7 @@
  * The store: the port behind which all state lies. Each method is a whole promise, one transaction; there is no generic
  * query and no transaction handle. Every method is asynchronous and may be grouped with others by the implementation.
  *
- * A method rejects with a `StoreFault` only when the store itself cannot serve (`full`, `unavailable`, `clock`);
+ * A method rejects with a `StoreFault` only when the store itself cannot serve (`full`, `unavailable`, `clock`), or the operator has paused it (`paused`);
  * whatever a caller can cause is an answer.
  */
 import type { EventType } from '../core/events.ts';
@@ -11,9 +11,13 @@ import type { RecipientState } from '../core/states.ts';
 import type { TraceLine } from '../policy/decide.ts';
 import type { EffectiveDocument, PolicyDocument } from '../policy/document.ts';
 import type { IdentityState, LimitFact, Setter, Standing, SuppressionReason } from '../policy/facts.ts';
+import type { ApprovalMode } from '../policy/facts-approval.ts';
+import type { ProbationFacts } from '../policy/facts-quarantine.ts';
 import type { LimitStanding, LimitState } from '../policy/headroom.ts';
 import type { ContentFeatures } from '../policy/risk/features.ts';
+import type { AddressTraits } from '../policy/send.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../policy/verdict.ts';
+import type { ApprovalsReads, ApprovalsWrites } from './port/approvals.ts';
 import type { CaptureReads } from './port/captures.ts';
 import type { ContactsReads, ContactsWrites } from './port/contacts.ts';
 import type { DeliveryWrites } from './port/delivery.ts';
@@ -21,19 +25,27 @@ import type { EventsReads } from './port/events.ts';
 import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
 import type { ManagementReads, ManagementWrites } from './port/management.ts';
 import type { MessagesReads, MessagesWrites } from './port/messages.ts';
+import type { NoticesReads, NoticesWrites } from './port/notices.ts';
+import type { PlansWrites } from './port/plans.ts';
+import type { PlatformReads, PlatformWrites } from './port/platform.ts';
 import type { PoliciesReads, PoliciesWrites } from './port/policies.ts';
 import type { QueueReads } from './port/queue.ts';
 import type { ReturnsWrites } from './port/returns.ts';
+import type { ShadowsReads, ShadowsWrites } from './port/shadows.ts';
 
 export type { LimitStanding, LimitState } from '../policy/headroom.ts';
 
+import type { SuppressionImportWrites } from './port/suppression-import.ts';
 import type { SweepsWrites } from './port/sweeps.ts';
 import type { TestClockReads, TestClockWrites } from './port/test-clock.ts';
 
-export class StoreFault extends Error {
-  readonly kind: 'full' | 'unavailable' | 'clock';
+/** `paused`: nothing ails it, the operator has stopped sending. */
+export type StoreFaultKind = 'full' | 'unavailable' | 'clock' | 'paused';
 
-  constructor(kind: 'full' | 'unavailable' | 'clock', message: string) {
+export class StoreFault extends Error {
+  readonly kind: StoreFaultKind;
+
+  constructor(kind: StoreFaultKind, message: string) {
     super(message);
     this.name = 'StoreFault';
     this.kind = kind;
@@ -62,6 +74,8 @@ export type AdmitRecipient = {
   domain: string;
   undeliverable: string | null;
   simulated: string | null;
+  /** What the address tells by itself; absent or null: nothing. */
+  traits?: AddressTraits | null;
 };
 
 /** A submission on its way to a decision. */
@@ -95,6 +109,8 @@ export type AdmitRequest = {
   contentHash: string | null;
   /** What the risk score sees of the content; absent where nobody looked. */
   content?: ContentFeatures;
+  /** The token of the lease that the caller says it holds. */
+  leaseToken?: string | null;
 };
 
 export type RecipientVerdict = {
@@ -118,7 +134,7 @@ export type RecipientVerdict = {
 /** A decision made on a recipient after the first one. */
 export type LaterVerdict = Verdict & {
   at: number;
-  cause: 'departure' | 'reschedule';
+  cause: 'departure' | 'reschedule' | 'release' | 'change';
   policyVersion: number;
 };
 
@@ -130,8 +146,11 @@ export type Admission = {
   policyVersion: number;
   engine: number;
   scopes: { tenant: string; app: string; installation: string; identity: string | null; agent: string | null };
-  /** The identity's own daily cap, which counts as one more limit. */
+  /** The identity's own daily cap, which counts as one more limit, and so do the places of a warm-up. */
   identityCap: number | null;
+  /** The account is on probation: its limits are reduced. */
+  probation: ProbationFacts | null;
+  warmup: { day: number; places: number } | null;
   recipients: RecipientVerdict[];
 };
 
@@ -334,6 +353,8 @@ export type IdentityRow = {
   fromName: string | null;
   tier: string | null;
   dailyCap: number | null;
+  /** Which of its messages wait for a person. */
+  approvals: ApprovalMode;
   state: IdentityState;
   createdAt: number;
   updatedAt: number;
@@ -368,12 +389,19 @@ export type Space = { tenantNo: number; mode: Mode };
 /** What changes state: grouped, each one whole. */
 export interface StoreWrites
   extends ManagementWrites,
+    ApprovalsWrites,
     PoliciesWrites,
     IdentitiesWrites,
     ContactsWrites,
     DeliveryWrites,
     MessagesWrites,
+    NoticesWrites,
+    PlatformWrites,
     ReturnsWrites,
+    SuppressionImportWrites,
+    PlansWrites,
+    ReturnsWrites,
+    ShadowsWrites,
     SweepsWrites,
     TestClockWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer>;
@@ -413,13 +441,17 @@ export interface StoreWrites
 /** What only looks; may be a second old where its docstring says so. */
 export interface StoreReads
   extends ManagementReads,
+    ApprovalsReads,
     PoliciesReads,
     IdentitiesReads,
     ContactsReads,
     CaptureReads,
     MessagesReads,
     EventsReads,
+    NoticesReads,
+    PlatformReads,
     QueueReads,
+    ShadowsReads,
     TestClockReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;
@@ -440,6 +472,8 @@ export interface Store extends StoreWrites, StoreReads {
   onDue(listener: () => void): void;
   /** Calls back after events were committed, with the tenants and modes that have new ones. */
   onEvents(listener: (changed: readonly Space[]) => void): void;
+  /** Calls back after a notice to people was committed. */
+  onNotices(listener: () => void): void;
   /** Null when healthy, else the sentence that says why not. */
   health(): Promise<string | null>;
   /** Figures of the implementation, for metrics and benches. */

@@ -11,6 +11,8 @@ export type LimitBody = {
   used: number;
   remaining: number;
   resets_at: string | null;
+  /** On probation alone. */
+  full_limit?: number;
 };
 
 export function limitBody(state: LimitState): LimitBody {
@@ -23,5 +25,6 @@ export function limitBody(state: LimitState): LimitBody {
     used: state.used,
     remaining: state.remaining,
     resets_at: state.resetsAt === null ? null : formatTime(state.resetsAt),
+    ...(state.fullLimit === undefined ? {} : { full_limit: state.fullLimit }),
   };
 }

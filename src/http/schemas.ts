@@ -76,6 +76,7 @@ export const limit = Type.Object(
     used: Type.Integer(),
     remaining: Type.Integer(),
     resets_at: timeOrNull('The next instant at which `remaining` grows; null where nothing is used.'),
+    full_limit: Type.Optional(Type.Integer({ description: 'On probation alone: the limit when it is over.' })),
   },
   { title: 'Limit', description: 'Headroom of one limit.' },
 );

@@ -24,6 +24,7 @@ import { OPENAPI } from './openapi.ts';
 import { Problems } from './problems.ts';
 import { RouteTable } from './route-table.ts';
 import { schemaErrors } from './schema-errors.ts';
+import { unserved } from './unserved.ts';
 
 export type Log = {
   error(fields: object, message: string): void;
@@ -281,14 +282,9 @@ async function answerFault(
     });
   }
   if (error instanceof StoreFault) {
-    log.error(
-      { request_id: request.id, kind: error.kind, error: error.message },
-      'the store could not serve a request',
-    );
-    return problems.refuse(request, reply, 'service_unavailable', {
-      detail: `Postern cannot store anything now: ${error.message}.`,
-      retryAfterSeconds: 5,
-    });
+    const told = { request_id: request.id, kind: error.kind, error: error.message };
+    if (error.kind !== 'paused') log.error(told, 'the store could not serve a request');
+    return problems.refuse(request, reply, 'service_unavailable', unserved(error));
   }
   log.error({ request_id: request.id, error: error.stack ?? String(error) }, 'a request failed');
   return problems.refuse(request, reply, 'internal_error', { evidence: { reference: request.id } });

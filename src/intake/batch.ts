@@ -9,6 +9,7 @@ import { setHeadroom } from '../http/headroom-headers.ts';
 import { limitBody } from '../http/limit-state.ts';
 import { refusal } from '../http/problems.ts';
 import { limit, problem } from '../http/schemas.ts';
+import { unserved } from '../http/unserved.ts';
 import {
   IDEMPOTENCY_HEADER,
   type IntakeDoor,
@@ -138,9 +139,7 @@ async function outcomeOfElement(
     return await outcomeOf(request, door, await door.intake.submit(submitInput(request, body, named)));
   } catch (error) {
     if (!(error instanceof StoreFault)) throw error;
-    const detail = `Postern cannot store anything now: ${error.message}.`;
-    const unserved = refusal('service_unavailable', { detail, retryAfterSeconds: 5 });
-    return problemOutcome(request, door.problems, unserved);
+    return problemOutcome(request, door.problems, refusal('service_unavailable', unserved(error)));
   }
 }
 

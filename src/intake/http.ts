@@ -7,6 +7,7 @@ import { IDEMPOTENCY_HEADER, type IntakeDoor, idempotencyKeyOf, outcomeOf, readB
 import { lookupRoutes } from './lookup.ts';
 import { acceptedSchema } from './message-schemas.ts';
 import { answerWith } from './outcome.ts';
+import { planRoute } from './plan.ts';
 import { submissionSchema } from './submission-schema.ts';
 import { uploadRoute } from './uploads.ts';
 
@@ -37,6 +38,7 @@ export function intakeRoutes(server: FastifyInstance, door: IntakeDoor): void {
   );
   batchRoute(server, door);
   checkRoute(server, door);
+  planRoute(server, door);
   lookupRoutes(server, door);
   changeRoutes(server, door);
   uploadRoute(server, door);

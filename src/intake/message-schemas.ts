@@ -179,11 +179,14 @@ export const verdictSchema = Type.Object(
         later: orNull(
           Type.Object({
             at: time('When.'),
-            cause: oneOf(['departure', 'reschedule']),
+            cause: oneOf(['departure', 'reschedule', 'release', 'change']),
             policy_version: Type.Integer(),
             ...decision.properties,
           }),
-          { description: 'What was decided afterwards, at the departure or for a new time.' },
+          {
+            description:
+              'What was decided afterwards: at the departure, for a new time, at the release of a hold, or after a change.',
+          },
         ),
       }),
     ),

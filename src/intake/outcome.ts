@@ -18,8 +18,9 @@ import type { Admission, LimitStanding, LimitState, RecipientVerdict } from '../
 import { setHeadroom } from '../http/headroom-headers.ts';
 import { limitBody } from '../http/limit-state.ts';
 import { CALM, languageOf, PROBLEM_TYPE, type Problems, retryAfterSeconds } from '../http/problems.ts';
-import { type Limit, type Policy, withIdentityCap } from '../policy/document.ts';
+import type { Limit, Policy } from '../policy/document.ts';
 import { limitState, standingAfter } from '../policy/headroom.ts';
+import { adapted } from '../policy/probation.ts';
 import type { DecidedWarning } from '../policy/verdict.ts';
 
 export type Texts = { docsBase: string; locale: string };
@@ -32,13 +33,14 @@ export type Headroom = { message: LimitState[]; recipients: LimitState[][] };
  * refusal they do not. Each limit is read from the recipient whose facts have seen the most of the send, or the least.
  */
 export function headroomOf(admission: Admission, base: Policy, consumed: boolean): Headroom {
-  const policy = withIdentityCap(base, admission.identityCap);
+  const policy = adapted(base, admission);
   const { recipients } = admission;
   const seenBy = (one: RecipientVerdict | undefined, limit: Limit, i: number): LimitStanding | null => {
     const fact = one?.limits[i];
     if (one === undefined || fact === undefined) return null;
     const known = one.standing?.[i];
-    const units = consumed && one.verdict !== 'block' ? fact.units : 0;
+    // What is held takes its places when it is released.
+    const units = consumed && one.verdict !== 'block' && one.verdict !== 'hold' ? fact.units : 0;
     return known ?? standingAfter(limit, fact, units, admission.createdAt);
   };
   const teller = consumed ? recipients.at(-1) : recipients[0];

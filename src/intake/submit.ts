@@ -3,12 +3,14 @@
  * door renders it in its caller's own words.
  */
 import { createHash } from 'node:crypto';
+import { addressTraits } from '../base/address-traits.ts';
 import { readDomain } from '../base/domain.ts';
 import type { Submission } from '../core/message.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import { REASONS } from '../core/reasons.ts';
 import { parseSimulatorAddress, SIMULATOR_DOMAIN } from '../core/simulator.ts';
 import type { Blobs } from '../data/blobs.ts';
+import type { PlanViewAnswer } from '../data/port/plans.ts';
 import type { AdmitAnswer, AdmitRecipient, AdmitRequest, CheckAnswer, Principal, Store } from '../data/store.ts';
 import { featuresOf } from '../policy/risk/features.ts';
 import { attachmentIds } from './attachments.ts';
@@ -45,6 +47,20 @@ export type Submitted =
 export type Checked =
   | { outcome: 'answer'; answer: CheckAnswer }
   | Exclude<Submitted, { outcome: 'answer' } | { outcome: 'in_progress' }>;
+
+export type PlanSeen =
+  | { outcome: 'answer'; answer: PlanViewAnswer }
+  | Exclude<Submitted, { outcome: 'answer' } | { outcome: 'in_progress' }>;
+
+const STRANGER: AdmitRecipient = {
+  kind: 'to',
+  email: '',
+  name: null,
+  key: '',
+  domain: '',
+  undeliverable: null,
+  simulated: null,
+};
 
 type Reading =
   | { ok: true; submission: Submission; files: { sha256: string; bytes: Uint8Array }[] }
@@ -85,6 +101,15 @@ export class Intake {
     if (!reading.ok) return reading.result as Checked;
     const { request } = this.request(input, reading.submission);
     return { outcome: 'answer', answer: await this.store.check(request) };
+  }
+
+  /** What a plan of such sends starts from. `strangers`: each goes to somebody else, of whom nothing is known. */
+  async planView(input: SubmitInput, strangers: boolean): Promise<PlanSeen> {
+    const reading = await this.read(input);
+    if (!reading.ok) return reading.result as PlanSeen;
+    const { request } = this.request(input, reading.submission);
+    if (strangers) request.recipients = [STRANGER];
+    return { outcome: 'answer', answer: await this.store.planView(request) };
   }
 
   private async read(input: SubmitInput): Promise<Reading> {
@@ -161,6 +186,7 @@ export class Intake {
           : { key: submission.dedupeKey, fingerprint: print, block: submission.onDuplicate === 'block' },
       contentHash: null,
       content: featuresOf(submission),
+      leaseToken: submission.leaseToken,
     };
     return { request, large };
   }
@@ -204,7 +230,8 @@ function recipientsOf(submission: Submission, mode: Principal['mode']): AdmitRec
   const recipients: AdmitRecipient[] = [];
   for (const kind of ['to', 'cc', 'bcc'] as const) {
     for (const { email, name, key, domain } of submission[kind]) {
-      recipients.push({ kind, email, name, key, domain, ...simulation(key, domain, mode) });
+      const traits = addressTraits(key, domain);
+      recipients.push({ kind, email, name, key, domain, ...simulation(key, domain, mode), traits });
     }
   }
   return recipients;
@@ -226,14 +253,15 @@ function simulation(
 }
 
 function metaOf(submission: Submission): string | null {
-  const { tags, metadata, threadId, purpose, dedupeKey } = submission;
-  if (tags.length === 0 && metadata.length === 0 && threadId === null && purpose === null && dedupeKey === null)
-    return null;
+  const { tags, metadata, threadId, purpose, dedupeKey, leaseToken } = submission;
+  const texts = [threadId, purpose, dedupeKey, leaseToken];
+  if (tags.length === 0 && metadata.length === 0 && texts.every((text) => text === null)) return null;
   return JSON.stringify({
     tags,
     metadata,
     thread_id: threadId,
     purpose,
     dedupe_key: dedupeKey,
+    ...(leaseToken === null ? {} : { lease_token: leaseToken }),
   });
 }

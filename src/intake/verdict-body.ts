@@ -6,9 +6,10 @@ import { writtenEvidence } from '../core/explain.ts';
 import { formatTime } from '../core/time.ts';
 import type { RecipientDecision, StoredDecision, StoredVerdict } from '../data/port/messages.ts';
 import { decide, trace } from '../policy/decide.ts';
-import { type Policy, withIdentityCap } from '../policy/document.ts';
+import type { Policy } from '../policy/document.ts';
 import type { Facts } from '../policy/facts.ts';
 import { ENGINE } from '../policy/look.ts';
+import { adapted, adaptingIn } from '../policy/probation.ts';
 import { canonicalVerdict } from '../policy/verdict.ts';
 import { decisionBody, traceBody } from './check.ts';
 import type { Texts } from './outcome.ts';
@@ -51,7 +52,7 @@ function recipientBody(stored: StoredVerdict, one: StoredDecision, policy: Polic
 
 /** The facts by name: times as times, and limits under the names that the policy gives them. */
 function factsBody(facts: Facts, base: Policy): Record<string, unknown> {
-  const policy = withIdentityCap(base, facts.identityCap);
+  const policy = adapted(base, adaptingIn(facts));
   const limits = [...policy.messageLimits, ...policy.recipientLimits];
   const { limits: counted, place, ...rest } = facts;
   return {

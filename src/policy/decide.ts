@@ -2,8 +2,9 @@
 
 import type { ReasonCode } from '../core/reasons.ts';
 import { simulatedReason } from '../core/simulator.ts';
-import { type Policy, withIdentityCap } from './document.ts';
+import type { Policy } from './document.ts';
 import type { Facts } from './facts.ts';
+import { adapted, adaptingIn } from './probation.ts';
 import { RULES } from './rules/index.ts';
 import type { Send, SendRecipient } from './send.ts';
 import type { DecidedReason, DecidedWarning, Evidence, Finding, Verdict } from './verdict.ts';
@@ -13,7 +14,7 @@ const NO_WARNINGS: readonly DecidedWarning[] = [];
 
 export function decide(send: Send, recipient: SendRecipient, facts: Facts, base: Policy): Verdict {
   if (facts.simulated !== null) return simulatedVerdict(facts.simulated as ReasonCode, send, recipient, facts);
-  const policy = withIdentityCap(base, facts.identityCap);
+  const policy = adapted(base, adaptingIn(facts));
   let blocks: DecidedReason[] | null = null;
   let holds: DecidedReason[] | null = null;
   let warnings: DecidedWarning[] | null = null;
@@ -47,6 +48,7 @@ const LIMIT_REASONS: ReadonlySet<ReasonCode> = new Set([
   'daily_quota_exceeded',
   'monthly_quota_exceeded',
   'identity_cap_exceeded',
+  'warmup_limit_exceeded',
   'recipient_domain_throttled',
   'recipient_frequency_exceeded',
 ]);
@@ -110,7 +112,7 @@ export function trace(send: Send, recipient: SendRecipient, facts: Facts, base: 
     const { code, evidence } = simulated(facts.simulated as ReasonCode, send, recipient, facts);
     return [{ rule: code, outcome: 'block', code, evidence }];
   }
-  const policy = withIdentityCap(base, facts.identityCap);
+  const policy = adapted(base, adaptingIn(facts));
   return RULES.flatMap(([name, rule]): TraceLine[] => {
     const findings = rule(send, recipient, facts, policy);
     if (findings.length === 0) return [{ rule: name, outcome: 'pass', code: null, evidence: {} }];

@@ -5,8 +5,10 @@
  * In force is: the default, the plan's limits, the operator's document for the tenant (each replaces what it names), then the
  * tenant's own, which is added and can only tighten.
  */
+import { parseDuration } from '../core/duration.ts';
 import type { ReasonCode } from '../core/reasons.ts';
-import { parseWindow, type Window, windowSpan } from './windows.ts';
+import { DAY_SECONDS } from './series.ts';
+import { type CountedWindow, parseWindow, type Window, windowSpan } from './windows.ts';
 
 export const LIMIT_SCOPES = [
   'tenant',
@@ -64,7 +66,13 @@ export type PolicyDocument = {
   tracking?: { open?: boolean; click?: boolean };
   notify?: string[];
   content?: { canaries?: string[]; review?: 'never' | 'suspicious' | 'always' };
-  warmup?: Record<string, unknown>;
+  warmup?: {
+    scope?: 'identity' | 'tenant';
+    start?: number;
+    factor_percent?: number;
+    every_days?: number;
+    days?: number;
+  };
   retention?: Record<string, unknown>;
 };
 
@@ -106,6 +114,21 @@ export type Limit = {
   burst: number;
   resetOnReply: boolean;
   reason: ReasonCode;
+  /** What `max` is without the probation that has reduced it. */
+  full?: number;
+  /** The warm-up that the limit stands for: its maximum is that of one day, and grows. Else null. */
+  warmup: Warmup | null;
+};
+
+/** How a new sender's places grow: the places of each day of its warm-up. */
+export type Warmup = { scope: 'identity' | 'tenant'; places: readonly number[] };
+
+/** Bad signs: as a share of what was sent, and as a plain number. */
+export type Budgets = {
+  rates: { window: CountedWindow; minSample: number; maxBounceRate: number; maxComplaintRate: number };
+  number: { window: CountedWindow; max: number };
+  /** How long signs are kept. */
+  horizonSeconds: number;
 };
 
 /** A policy in force: its document, its number (which verdicts keep), and its limits in reading form. */
@@ -117,6 +140,14 @@ export type Policy = {
   /** Limits of a recipient or its domain. */
   recipientLimits: readonly Limit[];
   cooldownSeconds: number;
+  budgets: Budgets;
+  /** Departures without a sign of life after which sending to a person stops, and how long ago a sign still counts; or null. */
+  disengaged: { afterSends: number; days: number } | null;
+  /** Whether some rule counts what nobody has answered. */
+  countsSilence: boolean;
+  warmup: Warmup | null;
+  /** How long an approval may wait for its decision. */
+  approvalMs: number;
   /** The series that windowed limits read, each with the longest span any of them needs. */
   tracks: readonly Track[];
   rates: readonly Limit[];
@@ -153,30 +184,98 @@ export function compileLimit(document: LimitDocument): Limit {
     // A reply is one person's: it resets what is counted for that person only.
     resetOnReply: document.scope === 'recipient' && document.reset_on_reply === true,
     reason: reasonOfLimit(document.scope, window),
+    warmup: null,
   };
 }
 
+const DAY_MS = 86_400_000;
 const RECIPIENT_SCOPES: readonly LimitScope[] = ['recipient', 'recipient_domain'];
 const ROUTED_SCOPES: readonly LimitScope[] = ['mailbox', 'provider'];
 
 /** Makes a document in force ready for deciding. */
 export function compilePolicy(version: number, document: EffectiveDocument): Policy {
   const limits = document.limits.map(compileLimit).filter((limit) => !ROUTED_SCOPES.includes(limit.scope));
-  const cooldownSeconds = document.cooldown.seconds ?? 0;
+  const budgets = compileBudgets(document);
+  const { after_sends: afterSends, days } = document.disengaged;
+  const disengaged = typeof afterSends === 'number' ? { afterSends, days: days ?? 0 } : null;
+  const parts = {
+    cooldownSeconds: document.cooldown.seconds ?? 0,
+    budgets,
+    disengaged,
+    warmup: compileWarmup(document.warmup),
+  };
   return {
     version,
     document,
     messageLimits: limits.filter((limit) => !RECIPIENT_SCOPES.includes(limit.scope)),
     recipientLimits: limits.filter((limit) => RECIPIENT_SCOPES.includes(limit.scope)),
-    cooldownSeconds,
-    tracks: tracksOf(limits, cooldownSeconds),
+    approvalMs: parseDuration(document.approvals.expires_after ?? '')?.ms ?? DAY_MS,
+    ...parts,
+    countsSilence: disengaged !== null || limits.some((limit) => limit.resetOnReply),
+    tracks: tracksOf(limits, parts),
     rates: limits.filter((limit) => limit.window.kind === 'rate'),
   };
 }
 
-/** Departures to a contact are always kept, since cooldowns and returns ask for the last one. */
-function tracksOf(limits: readonly Limit[], cooldownSeconds: number): Track[] {
-  const tracks: Track[] = [{ scope: 'recipient', unit: 'recipient', horizonSeconds: cooldownSeconds }];
+function countedWindow(name: string | undefined): CountedWindow {
+  const window = parseWindow(name ?? 'rolling_24h');
+  if (window === null || window.kind === 'rate') throw new Error(`a budget was stored with the window ${name}`);
+  return window;
+}
+
+function compileBudgets({ risk_budget: rates, negative_signals: number }: EffectiveDocument): Budgets {
+  const windows = [countedWindow(rates.window), countedWindow(number.window)] as const;
+  return {
+    rates: {
+      window: windows[0],
+      minSample: rates.min_sample ?? 1,
+      maxBounceRate: rates.max_bounce_rate ?? 1,
+      maxComplaintRate: rates.max_complaint_rate ?? 1,
+    },
+    number: { window: windows[1], max: number.max ?? Number.MAX_SAFE_INTEGER },
+    horizonSeconds: Math.max(...windows.map(windowSpan)),
+  };
+}
+
+/** More places than any sender fills. */
+const MOST_PLACES = 1_000_000_000;
+const WARMUP_DEFAULTS = { scope: 'identity', factor_percent: 150, every_days: 1, days: 14 } as const;
+
+/** Without a number to start from nothing is warmed up. */
+function compileWarmup(document: EffectiveDocument['warmup']): Warmup | null {
+  if (document.start === undefined) return null;
+  const { scope, start, factor_percent, every_days, days } = { ...WARMUP_DEFAULTS, ...document };
+  const places: number[] = [];
+  let today = document.start;
+  for (let day = 0; day < days; day += 1) {
+    if (day > 0 && day % every_days === 0) today = Math.min(MOST_PLACES, Math.floor((today * factor_percent) / 100));
+    places.push(Math.max(start ?? 1, today));
+  }
+  return { scope, places };
+}
+
+/** A person's silence is counted for as long as any window reaches. */
+const SILENCE_SECONDS = 366 * DAY_SECONDS;
+
+/**
+ * Departures to a contact are always kept, since cooldowns and returns ask for the last one; those of the tenant, since bad
+ * signs are set against them.
+ */
+function tracksOf(
+  limits: readonly Limit[],
+  {
+    cooldownSeconds,
+    budgets,
+    disengaged,
+    warmup,
+  }: Pick<Policy, 'cooldownSeconds' | 'budgets' | 'disengaged' | 'warmup'>,
+): Track[] {
+  const contactSeconds = Math.max(cooldownSeconds, disengaged === null ? 0 : SILENCE_SECONDS);
+  const tracks: Track[] = [
+    { scope: 'recipient', unit: 'recipient', horizonSeconds: contactSeconds },
+    { scope: 'tenant', unit: 'recipient', horizonSeconds: windowSpan(budgets.rates.window) },
+  ];
+  if (warmup?.scope === 'identity') tracks.push({ scope: 'identity', unit: 'recipient', horizonSeconds: DAY_SECONDS });
   for (const { scope, unit, window } of limits) {
     // A rate in the unit `message` needs its series too: it says whether the message counts already.
     if (window.kind === 'rate' && unit === 'recipient') continue;
@@ -187,27 +286,66 @@ function tracksOf(limits: readonly Limit[], cooldownSeconds: number): Track[] {
   return tracks;
 }
 
-const capped = new WeakMap<Policy, Map<number, Policy>>();
+/** What adds limits of its own to a policy's. They are facts, so verdicts stay reproducible. */
+export type OwnLimits = {
+  /** Recipients a UTC day that the identity may mail, or null. */
+  identityCap: number | null;
+  /** The day of the sender's warm-up and its places, or null. */
+  warmup: { day: number; places: number } | null;
+};
 
-/** The policy with an identity's own daily cap as one more limit. The cap is a fact, so verdicts stay reproducible. */
-export function withIdentityCap(policy: Policy, cap: number | null): Policy {
-  if (cap === null) return policy;
-  let known = capped.get(policy);
-  if (known === undefined) {
+export const NO_OWN_LIMITS: OwnLimits = { identityCap: null, warmup: null };
+
+const widened = new WeakMap<Policy, Map<string, Policy>>();
+const MOST_WIDENED = 1000;
+
+/** The policy with an identity's own daily cap and the places of its warm-up as one more limit each. */
+export function withOwnLimits(policy: Policy, { identityCap, warmup }: OwnLimits): Policy {
+  if (identityCap === null && warmup === null) return policy;
+  let known = widened.get(policy);
+  if (known === undefined || known.size >= MOST_WIDENED) {
     known = new Map();
-    capped.set(policy, known);
+    widened.set(policy, known);
   }
-  let made = known.get(cap);
+  const name = `${identityCap}:${warmup?.places}`;
+  let made = known.get(name);
   if (made === undefined) {
-    made = capPolicy(policy, cap);
-    known.set(cap, made);
+    made = widen(policy, identityCap, warmup?.places ?? null);
+    known.set(name, made);
   }
   return made;
 }
 
-function capPolicy(policy: Policy, cap: number): Policy {
-  const limit = compileLimit({ name: 'identity_cap', scope: 'identity', window: 'calendar_day', max: cap });
-  const messageLimits = [...policy.messageLimits, limit];
-  const tracks = tracksOf([...messageLimits, ...policy.recipientLimits], policy.cooldownSeconds);
-  return { ...policy, messageLimits, tracks };
+function widen(policy: Policy, identityCap: number | null, places: number | null): Policy {
+  const messageLimits = [...policy.messageLimits];
+  if (identityCap !== null) {
+    messageLimits.push(
+      compileLimit({ name: 'identity_cap', scope: 'identity', window: 'calendar_day', max: identityCap }),
+    );
+  }
+  const { warmup } = policy;
+  if (places !== null && warmup !== null) {
+    const limit = compileLimit({ name: 'warmup_places', scope: warmup.scope, window: 'calendar_day', max: places });
+    messageLimits.push({ ...limit, reason: 'warmup_limit_exceeded', warmup });
+  }
+  return withLimits(policy, messageLimits, policy.recipientLimits);
+}
+
+/** Every series that either reads, kept as long as the longer one needs it. */
+export function mergeTracks(a: readonly Track[], b: readonly Track[]): Track[] {
+  const merged = a.map((track) => ({ ...track }));
+  for (const track of b) {
+    const known = merged.find(({ scope, unit }) => scope === track.scope && unit === track.unit);
+    if (known === undefined) merged.push({ ...track });
+    else known.horizonSeconds = Math.max(known.horizonSeconds, track.horizonSeconds);
+  }
+  return merged;
+}
+
+/** The policy with other limits, ready for deciding. Whatever it counted for before it still counts for. */
+export function withLimits(policy: Policy, messageLimits: readonly Limit[], recipientLimits: readonly Limit[]): Policy {
+  const limits = [...messageLimits, ...recipientLimits];
+  const tracks = mergeTracks(policy.tracks, tracksOf(limits, policy));
+  const rates = limits.filter((limit) => limit.window.kind === 'rate');
+  return { ...policy, messageLimits, recipientLimits, tracks, rates };
 }

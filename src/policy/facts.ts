@@ -6,7 +6,14 @@
  * limits are as the window counts them (seconds; milliseconds for `rate`).
  */
 import { PackReader, type PackWriter } from '../core/pack.ts';
+import { type ApprovalFacts, packApproval, unpackApproval } from './facts-approval.ts';
+import { type BudgetFacts, packBudget, unpackBudget } from './facts-budget.ts';
+import { type ContactFacts, packContact, unpackContact } from './facts-contact.ts';
+import { type ContentFacts, packContent, unpackContent } from './facts-content.ts';
+import { type LeaseFacts, packLease, unpackLease } from './facts-lease.ts';
+import { packQuarantine, type QuarantineFacts, unpackQuarantine } from './facts-quarantine.ts';
 import { packRiskFacts, type RiskFacts, unpackRiskFacts } from './facts-risk.ts';
+import { packWarmup, unpackWarmup, type WarmupFacts } from './facts-warmup.ts';
 
 export const STANDINGS = [
   'active',
@@ -101,6 +108,13 @@ export type Facts = {
   /** The earliest millisecond at which every limit has a place, where one is full and the caller would wait; else null. */
   place: number | null;
   risk: RiskFacts | null;
+  contact: ContactFacts | null;
+  lease: LeaseFacts | null;
+  budget: BudgetFacts | null;
+  warmup: WarmupFacts | null;
+  quarantine: QuarantineFacts;
+  approval: ApprovalFacts;
+  content: ContentFacts;
 };
 
 const LAYOUT = 1;
@@ -149,6 +163,13 @@ export function packFacts(facts: Facts, writer: PackWriter): Uint8Array {
   }
   w.optional(facts.place);
   packRiskFacts(w, facts.risk);
+  packContact(w, facts.contact);
+  packLease(w, facts.lease);
+  packBudget(w, facts.budget);
+  packWarmup(w, facts.warmup);
+  packQuarantine(w, facts.quarantine);
+  packApproval(w, facts.approval);
+  packContent(w, facts.content);
   return w.bytes();
 }
 
@@ -214,5 +235,12 @@ export function unpackFacts(bytes: Uint8Array): Facts {
     limits,
     place: r.optional(),
     risk: unpackRiskFacts(r),
+    contact: unpackContact(r),
+    lease: unpackLease(r),
+    budget: unpackBudget(r),
+    warmup: unpackWarmup(r),
+    quarantine: unpackQuarantine(r),
+    approval: unpackApproval(r),
+    content: unpackContent(r),
   };
 }

@@ -26,8 +26,11 @@ export type Fields = Readonly<Record<string, Field>>;
 export const NAME = /^[a-z][a-z0-9_]{0,63}$/;
 export const MOST_LIMITS = 100;
 export const MOST_UNITS = 1_000_000_000;
-/** The name under which an identity's own cap stands beside the limits. */
-export const IDENTITY_CAP = 'identity_cap';
+/** Names under which limits that no policy lists stand beside the others, and whose they are. */
+export const OWN_LIMIT_NAMES: Readonly<Record<string, string>> = {
+  identity_cap: "an identity's own daily cap",
+  warmup_places: 'the places of a warm-up',
+};
 
 const DAY_MS = 86_400_000;
 const MOST_SCORE = 1_000_000;
@@ -177,9 +180,10 @@ export const POLICY_FIELDS: Fields = {
         min: 1,
         max: MOST_SCORE,
         orNull: true,
-        describe: 'Sends without any sign of life after which marketing stops; null: never.',
+        describe:
+          'Sends to one person without a sign of life (a reply, a sign-up) after which the next is refused; null: never.',
       },
-      days: { kind: 'integer', min: 1, max: 3650, describe: 'Days without a sign of life.' },
+      days: { kind: 'integer', min: 1, max: 3650, describe: 'A sign of life counts for so many days.' },
     },
     'People who no longer react.',
   ),
@@ -198,7 +202,26 @@ export const POLICY_FIELDS: Fields = {
     },
     'Content.',
   ),
-  warmup: object({}, 'Warm-up of mailboxes.'),
+  warmup: object(
+    {
+      scope: word(['identity', 'tenant'], 'Whose first day begins it; `identity` unless said.'),
+      start: {
+        kind: 'integer',
+        min: 1,
+        max: MOST_UNITS,
+        describe: 'Recipients on the first UTC day; absent: no warm-up.',
+      },
+      factor_percent: {
+        kind: 'integer',
+        min: 100,
+        max: 1000,
+        describe: "A step's places in per cent of the step before; 150 unless said.",
+      },
+      every_days: { kind: 'integer', min: 1, max: 90, describe: 'Days a step lasts; 1 unless said.' },
+      days: { kind: 'integer', min: 1, max: 366, describe: 'Days until the warm-up is over; 14 unless said.' },
+    },
+    'Places a day of a new sender, which grow step by step.',
+  ),
   retention: object(
     {
       idempotency_seconds: {

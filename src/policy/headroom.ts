@@ -21,6 +21,8 @@ export type LimitState = {
   /** The window's length in seconds, for RateLimit-Policy. */
   windowSeconds: number;
   rate: boolean;
+  /** What the limit is without the probation that has reduced it; absent where none has. */
+  fullLimit?: number;
 };
 
 export function limitState(limit: Limit, scope: Scope, standing: LimitStanding): LimitState {
@@ -38,6 +40,7 @@ export function limitState(limit: Limit, scope: Scope, standing: LimitStanding):
     windowSeconds:
       window.kind === 'rate' ? Math.ceil((limit.burst * window.perSeconds) / limit.max) : windowSpan(window),
     rate: window.kind === 'rate',
+    ...(limit.full === undefined ? {} : { fullLimit: limit.full }),
   };
 }
 

@@ -5,6 +5,7 @@
 
 import type { LimitScope, LimitUnit, Policy } from './document.ts';
 import type { AccountFacts, IdentityState, SuppressionFact } from './facts.ts';
+import type { QuarantineStanding } from './facts-quarantine.ts';
 import type { RiskState } from './risk/state.ts';
 import type { Send, SendRecipient } from './send.ts';
 import { addUnits, emptySeries, prune, type Series } from './series.ts';
@@ -16,15 +17,45 @@ export type ScopeState = {
   message: Series | null;
   /** Theoretical arrival time in microseconds by limit name. */
   tats: Map<string, number> | null;
+  /** The second of the first departure, or null before it. */
+  firstAt: number | null;
+};
+
+/** A mark that somebody set on a contact. */
+export type Mark = { since: number; note: string | null };
+
+/** What a person said about marketing, and whether by the link in a message. */
+export type Consent = { marketing: 'opted_in' | 'refused'; since: number; source: 'recorded' | 'unsubscribe' };
+
+/** What people and CRMs say of a contact, beside do-not-contact. */
+export type ContactMarks = {
+  opportunity: Mark | null;
+  threadTakenOver: Mark | null;
+  consent: Consent | null;
 };
 
 /** What a tenant knows of one address, or of one domain. */
 export type ContactState = ScopeState & {
   suppressions: SuppressionFact[];
-  doNotContact: { since: number; note: string | null } | null;
+  doNotContact: Mark | null;
   lastReplyAt: number | null;
-  marks?: { consent: { marketing: 'opted_in' | 'refused' } | null } | null;
+  /** Null: nobody has said anything. */
+  marks: ContactMarks | null;
 };
+
+/** An agent's exclusive hold on a contact. */
+export type LeaseState = {
+  id: string;
+  agent: string;
+  /** A later holder's is another one. */
+  token: string;
+  /** Milliseconds; sooner than agreed where the agent's heartbeat is due before. */
+  expiresAt: number;
+};
+
+/** Bad signs that are counted: hard bounces, complaints, and `any` of them or of unsubscribes. */
+export const SIGNALS = ['any', 'bounce', 'complaint'] as const;
+export type Signal = (typeof SIGNALS)[number];
 
 export interface LedgerView {
   account: AccountFacts;
@@ -33,15 +64,32 @@ export interface LedgerView {
   identityCap: number | null;
   /** What is remembered of the account's sending; null where no score is kept. */
   risk: RiskState | null;
-  /** Whether there is a way by which a reply could be seen. */
-  areRepliesVisible: boolean;
+  quarantine: QuarantineStanding;
   scope(kind: LimitScope, id: string): ScopeState;
   contact(key: string): ContactState;
   domain(domain: string): ContactState;
+  /** Whether there is a way by which a reply could be seen. */
+  areRepliesVisible: boolean;
+  /** When bad signs of this kind came, as a series in the unit `recipient`; null where no sign of any kind ever came. */
+  signals(signal: Signal): ScopeState | null;
+  /** The lease on a contact that is in force, or null. */
+  lease(contact: string): LeaseState | null;
 }
 
+/** The part of a ledger that counts. */
+export type Counters = Pick<LedgerView, 'scope' | 'contact' | 'domain'>;
+
 export function emptyContact(): ContactState {
-  return { recipient: null, message: null, tats: null, suppressions: [], doNotContact: null, lastReplyAt: null };
+  return {
+    recipient: null,
+    message: null,
+    tats: null,
+    firstAt: null,
+    suppressions: [],
+    doNotContact: null,
+    lastReplyAt: null,
+    marks: null,
+  };
 }
 
 /** Never changed: stands for a series in which nothing was counted. */
@@ -52,7 +100,7 @@ export function seriesIn(state: ScopeState, unit: LimitUnit): Series {
 }
 
 /** The state that a scope of this recipient and message counts in; null where the message lacks the scope. */
-export function stateOf(view: LedgerView, scope: LimitScope, send: Send, recipient: SendRecipient): ScopeState | null {
+export function stateOf(view: Counters, scope: LimitScope, send: Send, recipient: SendRecipient): ScopeState | null {
   if (scope === 'recipient') return view.contact(recipient.key);
   if (scope === 'recipient_domain') return view.domain(recipient.domain);
   const id = scopeId(scope, send);
@@ -96,6 +144,9 @@ export function applyChange(change: Change, nowSecond: number): void {
     state[change.unit] = series;
   }
   addUnits(series, change.second, change.units);
+  if (change.units > 0) state.firstAt = state.firstAt === null ? change.second : Math.min(state.firstAt, change.second);
+  // A first departure that was given back never was.
+  else if (series.at.length === 0 && state.firstAt === change.second) state.firstAt = null;
   // A place given back may have been counted under a policy that looked less far back than the one in force.
   if (change.units > 0 && series.at.length > 1) prune(series, nowSecond, change.horizonSeconds);
 }
@@ -105,7 +156,7 @@ export function applyChange(change: Change, nowSecond: number): void {
  * `counted` says that it counts at a later one, its unit moves. `rate` limits are counted only at the departure itself.
  */
 export function countDeparture(
-  view: LedgerView,
+  view: Counters,
   policy: Policy,
   send: Send,
   recipient: SendRecipient,
@@ -131,7 +182,7 @@ export function countDeparture(
 
 /** What a departure at `now` takes from the `rate` limits. */
 export function countRates(
-  view: LedgerView,
+  view: Counters,
   policy: Policy,
   send: Send,
   recipient: SendRecipient,
@@ -153,7 +204,7 @@ export function countRates(
 
 /** The changes by which a recipient that will not depart gives its places back. `message`: nothing of its message departs. */
 export function giveBack(
-  view: LedgerView,
+  view: Counters,
   policy: Policy,
   send: Send,
   recipient: SendRecipient,
@@ -168,4 +219,24 @@ export function giveBack(
     changes.push({ kind: 'units', state, unit, second, units: -1, horizonSeconds });
   }
   return changes;
+}
+
+/** The changes by which a bad sign counts; `stateOfSignal` gives the series of a kind, made where it is not there. */
+export function countSignal(
+  stateOfSignal: (signal: Signal) => ScopeState,
+  policy: Policy,
+  kind: 'bounce' | 'complaint' | 'unsubscribe',
+  at: number,
+): Change[] {
+  const { horizonSeconds } = policy.budgets;
+  const second = Math.floor(at / 1000);
+  const signals: Signal[] = kind === 'unsubscribe' ? ['any'] : ['any', kind];
+  return signals.map((signal) => ({
+    kind: 'units',
+    state: stateOfSignal(signal),
+    unit: 'recipient',
+    second,
+    units: 1,
+    horizonSeconds,
+  }));
 }

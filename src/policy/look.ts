@@ -1,11 +1,36 @@
 /** `look`: takes from the ledger every number that the rules need for one recipient, and nothing else. */
-import { type Limit, type LimitScope, type Policy, withIdentityCap } from './document.ts';
+import type { Limit, LimitScope, Policy, Warmup } from './document.ts';
 import type { Facts, LimitFact } from './facts.ts';
+import { type ApprovalAsked, lookAtApproval } from './facts-approval.ts';
+import { lookBudget } from './facts-budget.ts';
+import { type ContactFacts, lookContact } from './facts-contact.ts';
+import { lookLease, lookLeaseAtDeparture } from './facts-lease.ts';
+import { probationIn, quarantineFacts } from './facts-quarantine.ts';
 import { lookRisk } from './facts-risk.ts';
-import { type ContactState, isCounted, type LedgerView, type ScopeState, seriesIn, stateOf } from './ledger.ts';
+import { lookWarmup, warmupAt } from './facts-warmup.ts';
+import {
+  type ContactState,
+  type Counters,
+  isCounted,
+  type LedgerView,
+  type ScopeState,
+  seriesIn,
+  stateOf,
+} from './ledger.ts';
+import { adapted } from './probation.ts';
 import type { Send, SendRecipient } from './send.ts';
 import { countAt, isLast, latestUpTo } from './series.ts';
-import { earliestPlace, emissionMicros, rateFreeAt, rateResetsAt, rateUsed, resetsAt, usedAt } from './windows.ts';
+import {
+  type CountedWindow,
+  earliestPlace,
+  emissionMicros,
+  rateFreeAt,
+  rateResetsAt,
+  rateUsed,
+  releasedAt,
+  resetsAt,
+  usedAt,
+} from './windows.ts';
 
 /** Version of the rules as code: with facts and policy it determines a verdict. Raise it when any rule changes. */
 export const ENGINE = 1;
@@ -22,16 +47,59 @@ export type LookInput = {
   duplicate: Facts['duplicate'];
   /** Whether it is the first of its message that counts; true unless said. */
   isFirst?: boolean;
+  /** The approval it may need; absent where none can be asked for. */
+  approval?: ApprovalAsked | null;
 };
 
 export function look(input: LookInput): Facts {
   const { view, send, recipient, now } = input;
   const hasIdentity = send.scopes.identity !== null;
   const identityCap = hasIdentity ? view.identityCap : null;
-  const policy = withIdentityCap(input.policy, identityCap);
-  const departAt = send.sendAt !== null && send.sendAt > now ? send.sendAt : now;
+  const departAt = departureAskedFor(send, now);
   const contact = view.contact(recipient.key);
-  const domain = view.domain(recipient.domain);
+  const quarantine = quarantineFacts(view.quarantine, now);
+  const warmup = lookWarmup(view, input.policy, send, recipient, departAt);
+  const policy = adapted(input.policy, { identityCap, warmup, probation: probationIn(quarantine) });
+  const counters = lookAtCounters(input, policy);
+  return {
+    engine: ENGINE,
+    now,
+    departAt,
+    account: view.account,
+    identityState: hasIdentity ? view.identityState : null,
+    identityHandle: hasIdentity ? view.identityHandle : null,
+    identityCap,
+    contentSize: send.contentSize,
+    doNotContactSince: contact.doNotContact?.since ?? null,
+    suppressions: activeSuppressions(contact, view.domain(recipient.domain), departAt),
+    lastSentAt: counters.lastSentAt,
+    duplicate: input.duplicate,
+    undeliverable: recipient.undeliverable,
+    simulated: recipient.simulated,
+    limits: counters.limits,
+    place: counters.place,
+    contact: lookContact(view, policy, recipient, contact, departAt),
+    lease: lookLease(view, send, recipient, departAt),
+    budget: lookBudget(view, policy, send, departAt),
+    warmup,
+    quarantine,
+    approval: lookAtApproval(input.approval, contact),
+    content: send.findings ?? null,
+    risk: lookRisk(view, policy, send, recipient, contact, input.isFirst ?? true, now),
+  };
+}
+
+export function departureAskedFor(send: Send, now: number): number {
+  return send.sendAt !== null && send.sendAt > now ? send.sendAt : now;
+}
+
+export type CountersInput = Pick<LookInput, 'send' | 'recipient' | 'now' | 'counted'> & { view: Counters };
+
+/** The facts that follow from counters, under a policy with its identity's cap. */
+export function lookAtCounters(input: CountersInput, policy: Policy): Pick<Facts, 'lastSentAt' | 'limits' | 'place'> {
+  const { view, send, recipient, now } = input;
+  const departAt = departureAskedFor(send, now);
+  const contact = view.contact(recipient.key);
   const limits: LimitFact[] = [];
   let isFull = false;
   let scope: LimitScope | null = null;
@@ -45,28 +113,15 @@ export function look(input: LookInput): Facts {
     limits.push(fact);
   }
   for (const limit of policy.recipientLimits) {
-    const fact = limitFact(limit, limit.scope === 'recipient' ? contact : domain, input, contact, departAt);
+    const counter = limit.scope === 'recipient' ? contact : view.domain(recipient.domain);
+    const fact = limitFact(limit, counter, input, contact, departAt);
     if (fact.freeAt !== 0) isFull = true;
     limits.push(fact);
   }
   return {
-    engine: ENGINE,
-    now,
-    departAt,
-    account: view.account,
-    identityState: hasIdentity ? view.identityState : null,
-    identityHandle: hasIdentity ? view.identityHandle : null,
-    identityCap,
-    contentSize: send.contentSize,
-    doNotContactSince: contact.doNotContact?.since ?? null,
-    suppressions: activeSuppressions(contact, domain, departAt),
     lastSentAt: lastUnanswered(contact, Math.floor(departAt / 1000)),
-    duplicate: input.duplicate,
-    undeliverable: recipient.undeliverable,
-    simulated: recipient.simulated,
     limits,
     place: isFull && send.onLimit === 'defer' ? jointPlace(input, policy, departAt) : null,
-    risk: lookRisk(view, policy, send, recipient, contact, input.isFirst ?? true, now),
   };
 }
 
@@ -74,8 +129,10 @@ export function look(input: LookInput): Facts {
  * The facts of the look at departure. What was counted, paid for or used up at acceptance is not asked for again: limits,
  * cooldown, credits, storage, dedupe keys.
  */
-export function lookAtDeparture(input: Pick<LookInput, 'view' | 'send' | 'recipient' | 'now'>): Facts {
-  const { view, send, recipient, now } = input;
+export function lookAtDeparture(
+  input: Pick<LookInput, 'view' | 'policy' | 'send' | 'recipient' | 'now' | 'approval'>,
+): Facts {
+  const { view, policy, send, recipient, now } = input;
   const hasIdentity = send.scopes.identity !== null;
   const contact = view.contact(recipient.key);
   return {
@@ -96,7 +153,19 @@ export function lookAtDeparture(input: Pick<LookInput, 'view' | 'send' | 'recipi
     limits: [],
     place: null,
     risk: null,
+    contact: settled(lookContact(view, policy, recipient, contact, now)),
+    lease: lookLeaseAtDeparture(view, send, recipient, now),
+    budget: null,
+    warmup: null,
+    quarantine: quarantineFacts(view.quarantine, now),
+    approval: lookAtApproval(input.approval, contact),
+    content: null,
   };
+}
+
+/** Silence was counted at acceptance, and so were the traits of the address looked at. */
+function settled(contact: ContactFacts | null): ContactFacts | null {
+  return contact === null ? null : { ...contact, role: null, isDisposable: false, suggestion: null, unanswered: 0 };
 }
 
 const NONE: Facts['suppressions'] = [];
@@ -126,7 +195,7 @@ function lastUnanswered(contact: ContactState, second: number): number | null {
 function limitFact(
   limit: Limit,
   state: ScopeState | null,
-  input: LookInput,
+  input: CountersInput,
   contact: ContactState,
   departAt: number,
 ): LimitFact {
@@ -158,9 +227,24 @@ function freeSecond(
   since: number,
 ): number | null {
   if (limit.window.kind === 'rate') return second;
-  const place = earliestPlace(seriesIn(state, limit.unit), limit.window, limit.max, 1, second, since);
+  const { warmup, window } = limit;
+  const series = seriesIn(state, limit.unit);
+  const place =
+    warmup === null
+      ? earliestPlace(series, window, limit.max, 1, second, since)
+      : warmupPlace(warmup, state, window, second);
   const countedAt = limit.unit === 'message' ? counted.get(state) : undefined;
   return countedAt === undefined ? place : Math.max(second, Math.min(place ?? countedAt, countedAt));
+}
+
+/** The places of a warm-up grow from day to day, and when it is over there is no end of them. */
+function warmupPlace(warmup: Warmup, state: ScopeState, window: CountedWindow, from: number): number {
+  let second = from;
+  for (;;) {
+    const today = warmupAt(warmup, state.firstAt, second);
+    if (today === null || usedAt(seriesIn(state, 'recipient'), window, second) < today.places) return second;
+    second = releasedAt(window, second);
+  }
 }
 
 function rateFact(
@@ -192,7 +276,7 @@ const MOST_MOVES = 1000;
  * `rate` limits are not reserved ahead: only the time at which they would first be free counts. Places in one second take
  * its milliseconds in turn, so that no two share a departure time.
  */
-function jointPlace(input: LookInput, policy: Policy, departAt: number): number | null {
+function jointPlace(input: CountersInput, policy: Policy, departAt: number): number | null {
   const { view, send, recipient } = input;
   const contact = view.contact(recipient.key);
   const limits: [Limit, ScopeState][] = [];
@@ -221,7 +305,7 @@ function jointPlace(input: LookInput, policy: Policy, departAt: number): number 
 function placeIn(
   limit: Limit,
   state: ScopeState,
-  input: LookInput,
+  input: CountersInput,
   contact: ContactState,
   second: number,
   departAt: number,
@@ -255,13 +339,7 @@ function takenIn(limits: readonly [Limit, ScopeState][], second: number): number
 }
 
 /** The earliest millisecond at which the `rate` limits let this recipient leave; asked when a scheduled one is due. */
-export function ratesFreeAt(
-  view: LedgerView,
-  policy: Policy,
-  send: Send,
-  recipient: SendRecipient,
-  now: number,
-): number {
+export function ratesFreeAt(view: Counters, policy: Policy, send: Send, recipient: SendRecipient, now: number): number {
   let freeAt = now;
   for (const limit of policy.rates) {
     const state = stateOf(view, limit.scope, send, recipient);

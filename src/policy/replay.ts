@@ -8,21 +8,26 @@
  */
 import { parseDuration } from '../core/duration.ts';
 import type { MessageKind } from '../core/message.ts';
-import { isBounceClass, suppressionFor } from '../core/returns.ts';
+import type { BounceClass } from '../core/reasons.ts';
+import { isBounceClass, isHardBounce, suppressionFor } from '../core/returns.ts';
 import { decide } from './decide.ts';
-import { type LimitScope, type Policy, withIdentityCap } from './document.ts';
-import type { AccountFacts, IdentityState } from './facts.ts';
+import type { LimitScope, Policy } from './document.ts';
+import type { AccountFacts, Facts, IdentityState } from './facts.ts';
+import type { QuarantineStanding } from './facts-quarantine.ts';
 import { riskRecipient, riskSend } from './facts-risk.ts';
 import {
   applyChange,
   type ContactState,
   type Counted,
   countDeparture,
+  countSignal,
   emptyContact,
   type LedgerView,
   type ScopeState,
+  type Signal,
 } from './ledger.ts';
 import { look } from './look.ts';
+import { adapted, adaptingIn } from './probation.ts';
 import { featuresOf } from './risk/features.ts';
 import { domainOf } from './risk/hash.ts';
 import { observeAccepted, observeRefused, observeReleased, observeReturn } from './risk/observe.ts';
@@ -106,12 +111,13 @@ class Account implements LedgerView {
   readonly identityCap = null;
   readonly areRepliesVisible = true;
   readonly risk: RiskState;
+  quarantine: QuarantineStanding = null;
   private readonly tenant: string;
   private readonly policy: Policy;
-  private readonly scopes = new Map<string, ScopeState>();
+  private readonly signs = new Map<Signal, ContactState>();
+  private readonly scopes = new Map<string, ContactState>();
   private readonly contacts = new Map<string, ContactState>();
   private readonly domains = new Map<string, ContactState>();
-  private quarantinedAt: number | null = null;
 
   constructor(tenant: string, policy: Policy, since: number) {
     this.tenant = tenant;
@@ -139,16 +145,14 @@ class Account implements LedgerView {
     this.identityHandle = line.identity;
     const send = this.sendOf(line);
     const counted: Counted = new Map();
-    const isQuarantined = this.quarantinedAt !== null;
     const verdicts: Verdict[] = [];
     let risk: RiskFacts | null = null;
     let isFirst = true;
-    let entered = false;
+    let entered: RiskFacts | null = null;
     for (const key of new Set(line.to)) {
       const recipient: SendRecipient = { key, domain: domainOf(key), undeliverable: null, simulated: null };
       const facts = look({ view: this, policy: this.policy, send, recipient, now, counted, duplicate: null, isFirst });
-      const decided = decide(send, recipient, facts, this.policy);
-      const verdict = isQuarantined ? stopped(decided, this.tenant) : decided;
+      const verdict = decide(send, recipient, facts, this.policy);
       verdicts.push(verdict);
       risk = facts.risk ?? risk;
       if (verdict.verdict === 'block') {
@@ -156,19 +160,23 @@ class Account implements LedgerView {
         continue;
       }
       const known = riskRecipient(recipient, this.contact(key));
-      this.count(send, recipient, verdict.departAt, now, counted);
+      this.count(send, recipient, facts, verdict.departAt, now, counted);
       const step = observeAccepted(this.risk, riskSend(send, isFirst), known, facts.risk, now);
-      entered ||= step.quarantine;
+      if (step.quarantine) entered ??= facts.risk;
       isFirst = false;
     }
-    if (entered && this.policy.document.quarantine.mode === 'enforce') this.quarantinedAt = now;
-    return { id: line.id, at: now, tenant: this.tenant, ...summary(verdicts), risk: shown(risk, isQuarantined) };
+    const level = this.quarantine === null ? (risk?.level ?? 'normal') : 'quarantined';
+    if (entered !== null && this.policy.document.quarantine.mode === 'enforce')
+      this.quarantine = this.standing(entered, now);
+    const score = Math.floor((risk?.score ?? 0) / 1000);
+    return { id: line.id, at: now, tenant: this.tenant, ...summary(verdicts), risk: { score, level } };
   }
 
   take(line: TrafficReturn): void {
     const contact = this.contact(line.from);
     if (line.kind === 'consent') {
-      contact.marks = { consent: { marketing: 'opted_in' } };
+      const consent = { marketing: 'opted_in', since: line.at, source: 'recorded' } as const;
+      contact.marks = { opportunity: null, threadTakenOver: null, consent };
       return;
     }
     // What was never written to cannot answer, bounce or complain.
@@ -177,8 +185,15 @@ class Account implements LedgerView {
     if (line.kind === 'reply') contact.lastReplyAt = line.at;
     // A bounce without a class proves nothing of the address: it counts for the account alone.
     const bounceClass = line.class !== null && isBounceClass(line.class) ? line.class : 'unknown';
+    if (line.kind !== 'reply') this.countSign(line.kind, bounceClass, line.at);
     const reason = suppressionFor(line.kind, bounceClass);
     if (reason !== null) this.suppress(contact, reason, line.at);
+  }
+
+  private countSign(kind: 'bounce' | 'complaint' | 'unsubscribe', bounceClass: BounceClass, at: number): void {
+    if (kind === 'bounce' && !isHardBounce(bounceClass)) return;
+    const stateOf = (signal: Signal): ScopeState => kept(this.signs, signal);
+    for (const change of countSignal(stateOf, this.policy, kind, at)) applyChange(change, Math.floor(at / 1000));
   }
 
   private suppress(contact: ContactState, reason: 'hard_bounce' | 'complaint' | 'unsubscribe', since: number): void {
@@ -201,44 +216,60 @@ class Account implements LedgerView {
     return { kind: line.kindOfMail, onLimit: 'reject', sendAt: null, scopes, contentSize: 0, content };
   }
 
-  private count(send: Send, recipient: SendRecipient, departAt: number, now: number, counted: Counted): void {
-    const policy = withIdentityCap(this.policy, this.identityCap);
+  private count(
+    send: Send,
+    recipient: SendRecipient,
+    facts: Facts,
+    departAt: number,
+    now: number,
+    counted: Counted,
+  ): void {
+    const policy = adapted(this.policy, adaptingIn(facts));
     for (const change of countDeparture(this, policy, send, recipient, departAt, now, counted)) {
       applyChange(change, Math.floor(now / 1000));
     }
   }
 
-  /** A quarantine ends by itself only where the policy sets a time: nobody reviews it here. */
-  private endQuarantine(now: number): void {
+  /** Nobody reviews a quarantine here: it ends by itself where the policy sets a time, else never. */
+  private standing(risk: RiskFacts, since: number): QuarantineStanding {
     const after = this.policy.document.quarantine.release_after ?? null;
-    if (this.quarantinedAt === null || after === null) return;
-    const duration = parseDuration(after);
-    if (duration === null || this.quarantinedAt + duration.ms > now) return;
-    this.quarantinedAt = null;
+    const duration = after === null ? null : parseDuration(after);
+    return {
+      state: 'active',
+      since,
+      byOperator: false,
+      score: Math.floor(risk.score / 1000),
+      threshold: Math.floor(risk.threshold / 1000),
+      signals: [],
+      releaseAt: duration === null ? null : since + duration.ms,
+      note: '',
+    };
+  }
+
+  private endQuarantine(now: number): void {
+    if (this.quarantine === null || this.quarantine.state === 'probation') return;
+    const { releaseAt } = this.quarantine;
+    if (releaseAt === null || releaseAt > now) return;
+    this.quarantine = null;
     observeReleased(this.risk, now);
   }
+
+  signals(signal: Signal): ScopeState | null {
+    return this.signs.size === 0 ? null : kept(this.signs, signal);
+  }
+
+  lease(): null {
+    return null;
+  }
 }
 
-function kept<State extends ScopeState>(states: Map<string, State>, key: string): ContactState {
-  const known = states as unknown as Map<string, ContactState>;
-  let state = known.get(key);
+function kept<Key>(states: Map<Key, ContactState>, key: Key): ContactState {
+  let state = states.get(key);
   if (state === undefined) {
     state = emptyContact();
-    known.set(key, state);
+    states.set(key, state);
   }
   return state;
-}
-
-/** A quarantined account's sends are refused, whatever else would have been said. */
-function stopped(verdict: Verdict, tenant: string): Verdict {
-  const reasons = verdict.verdict === 'block' ? verdict.reasons : [];
-  const quarantined = {
-    code: 'account_quarantined',
-    scope: { kind: 'tenant', id: tenant },
-    clearsAt: null,
-    evidence: {},
-  } as const;
-  return { verdict: 'block', departAt: verdict.departAt, reasons: [quarantined, ...reasons], warnings: [] };
 }
 
 const ORDER: readonly Verdict['verdict'][] = ['accept', 'schedule', 'hold', 'block'];
@@ -251,9 +282,4 @@ function summary(verdicts: readonly Verdict[]): Pick<ReplayResult, 'verdict' | '
     reasons: [...new Set(verdicts.flatMap(({ reasons }) => reasons.map(({ code }) => code)))],
     warnings: [...new Set(verdicts.flatMap(({ warnings }) => warnings.map(({ code }) => code)))],
   };
-}
-
-function shown(risk: RiskFacts | null, isQuarantined: boolean): ReplayResult['risk'] {
-  const level = isQuarantined ? 'quarantined' : (risk?.level ?? 'normal');
-  return { score: Math.floor((risk?.score ?? 0) / 1000), level };
 }

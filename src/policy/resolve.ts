@@ -45,6 +45,11 @@ export const STRICTER: Readonly<Record<string, Stricter>> = {
   'tracking.click': [true, false],
   'content.canaries': 'higher',
   'content.review': ['never', 'suspicious', 'always'],
+  'warmup.scope': 'none',
+  'warmup.start': 'lower',
+  'warmup.factor_percent': 'lower',
+  'warmup.every_days': 'higher',
+  'warmup.days': 'higher',
   'retention.idempotency_seconds': 'higher',
   notify: 'higher',
 };

@@ -1,5 +1,6 @@
 /** What a decision knows of a message and of one recipient, beside the facts. Plain data; stored with the message. */
 import type { MessageKind } from '../core/message.ts';
+import type { ContentFacts } from './facts-content.ts';
 import type { ContentFeatures } from './risk/features.ts';
 
 export type Send = {
@@ -19,6 +20,20 @@ export type Send = {
   contentSize: number;
   /** What the risk score sees of the content; absent where the content is not looked at again. */
   content?: ContentFeatures;
+  /** The token of the lease under which the message is sent, where one was given. */
+  leaseToken?: string | null;
+  /** What the scan of the content found; absent where nothing did. */
+  findings?: ContentFacts;
+};
+
+/** What an address tells by itself; null where that is nothing. */
+export type AddressTraits = {
+  /** The role that the local part names, or null. */
+  role: string | null;
+  /** Its domain gives out addresses to be thrown away. */
+  isDisposable: boolean;
+  /** The address that may have been meant, or null. */
+  suggestion: string | null;
 };
 
 export type SendRecipient = {
@@ -29,4 +44,5 @@ export type SendRecipient = {
   undeliverable: string | null;
   /** The reason that a simulator address asks for, or null. */
   simulated: string | null;
+  traits?: AddressTraits | null;
 };

@@ -9,10 +9,10 @@ import type { LimitDocument, PolicyDocument } from './document.ts';
 import {
   type Field,
   type Fields,
-  IDENTITY_CAP,
   LIMIT_FIELDS,
   MOST_LIMITS,
   NAME,
+  OWN_LIMIT_NAMES,
   POLICY_FIELDS,
   REQUEST_SCOPES,
 } from './fields.ts';
@@ -199,8 +199,8 @@ function checkLimit(limit: Tree, counts: 'sends' | 'requests', param: string, fa
 function checkName(value: unknown, param: string, faults: Faults): void {
   if (typeof value !== 'string' || !NAME.test(value)) {
     faults.invalid(param, 'A name is a lower-case letter, then up to 63 of a-z, 0-9 and _.');
-  } else if (value === IDENTITY_CAP) {
-    faults.invalid(param, `"${IDENTITY_CAP}" is the name of an identity's own daily cap: take another.`);
+  } else if (Object.hasOwn(OWN_LIMIT_NAMES, value)) {
+    faults.invalid(param, `"${value}" is the name of ${OWN_LIMIT_NAMES[value]}: take another.`);
   }
 }
 

@@ -1,9 +1,13 @@
 /** The decision on one recipient. Its canonical form (codes, evidence, numbers, order) is reproducible bit for bit. */
 import type { ReasonCode, WarningCode } from '../core/reasons.ts';
 
-type Plain = string | number | boolean | null;
+export type EvidenceScalar = string | number | boolean | null;
 
-export type Evidence = Record<string, Plain | readonly string[] | readonly Readonly<Record<string, Plain>>[]>;
+/** Lists hold words, or small rows of scalars with their fields always in the same order. */
+export type Evidence = Record<
+  string,
+  EvidenceScalar | readonly string[] | readonly Readonly<Record<string, EvidenceScalar>>[]
+>;
 
 export type Clearer = 'time' | 'caller' | 'tenant' | 'operator' | 'recipient' | 'never';
 

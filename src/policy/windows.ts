@@ -98,6 +98,12 @@ export function resetsAt(
   return leavesAt(window.seconds, nthAfter(series, Math.max(since, edge), 1)!);
 }
 
+/** When the `nth` oldest unit that counts at `second` stops counting; at least so many must count. */
+export function nthLeavesAt(series: Series, window: CountedWindow, second: number, nth: number): number {
+  if (window.kind === 'calendar') return periodStart(window.period, second, 1);
+  return leavesAt(window.seconds, nthAfter(series, rollingEdge(window.seconds, second), nth)!);
+}
+
 /**
  * The earliest second at or after `from` at which `units` more fit without any window, past or future, holding more
  * than `max`; null when they never fit.

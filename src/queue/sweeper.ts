@@ -11,6 +11,7 @@ import { type Store, StoreFault } from '../data/store.ts';
 const SECOND = 1000;
 /** From the end of a sweep to the start of the next one of its kind. */
 const EVERY_MS: Record<Sweep, number> = {
+  holds: 5 * SECOND,
   archive: 10 * SECOND,
   compress: 10 * SECOND,
   events: 60 * SECOND,

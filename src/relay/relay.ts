@@ -10,6 +10,7 @@ import type { DkimKey } from './dkim.ts';
 import { relayFigures } from './figures.ts';
 import { openGatewayKey } from './gateway-key.ts';
 import { Mails } from './mails.ts';
+import { Notifier } from './notifier.ts';
 import { replies } from './replies.ts';
 import { routerTo } from './route.ts';
 import { parseSmtpUrl } from './smtp/smtp-url.ts';
@@ -63,16 +64,20 @@ export function startRelay(parts: RelayParts): Relay {
     log,
     onDot: relayFigures(parts.registry, () => dispatcher.inFlight).onDot,
   });
+  const notifier = new Notifier({ store, composer, domain, keysFor, outbound, rules: replies(), log });
   dispatcher.start();
+  notifier.start();
   // Made at the first start, so that its record can be published before the first message.
   keysFor().catch((fault) => log.error({ error: String(fault) }, 'the DKIM key cannot be opened now'));
   return {
     async stop(graceMs) {
       const until = performance.now() + graceMs;
       dispatcher.stop();
+      notifier.stop();
       // A fifth, or a second, is kept for storing what became of the dots.
       await outbound?.close(Math.max(0, graceMs - Math.min(1000, graceMs / 5)));
       await dispatcher.settled(Math.max(0, until - performance.now()));
+      await notifier.settled();
       await composer.close();
     },
   };

@@ -180,9 +180,9 @@ export function queueContract(opened: () => Opened): void {
     const { store, clock } = opened();
     const scheduled = { sendAt: clock.now + 3_600_000, expiresAt: clock.now + 1_800_000 };
     const principal = await newPrincipal(store);
-    // Counted under a policy without limits: it expires unsent, and what others hold in the same second stays theirs.
+    // Counted under a policy that counts nothing for the app: it expires unsent, and what others hold in the same second stays theirs.
     await store.admit(submission(principal, { ...scheduled, expiresAt: clock.now + 3_600_001 }));
-    await putPolicy(store, principal, { limits: [{ name: 'day', scope: 'tenant', window: 'rolling_24h', max: 1 }] });
+    await putPolicy(store, principal, { limits: [{ name: 'day', scope: 'app', window: 'rolling_24h', max: 1 }] });
     const second = decided(
       await store.admit(submission(principal, { sendAt: scheduled.sendAt, to: ['eve@example.com'], body: 'b' })),
     );

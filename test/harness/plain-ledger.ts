@@ -3,8 +3,9 @@
  * with. It also keeps the queue, as far as departures change counters.
  */
 import { decide } from '../../src/policy/decide.ts';
-import { type LimitScope, type Policy, withIdentityCap } from '../../src/policy/document.ts';
+import { type LimitScope, type Policy, withOwnLimits } from '../../src/policy/document.ts';
 import type { AccountFacts, Facts, IdentityState } from '../../src/policy/facts.ts';
+import type { QuarantineStanding } from '../../src/policy/facts-quarantine.ts';
 import {
   applyChange,
   type Change,
@@ -14,8 +15,10 @@ import {
   countRates,
   emptyContact,
   giveBack,
+  type LeaseState,
   type LedgerView,
   type ScopeState,
+  type Signal,
 } from '../../src/policy/ledger.ts';
 import { look, ratesFreeAt } from '../../src/policy/look.ts';
 import type { RiskState } from '../../src/policy/risk/state.ts';
@@ -54,8 +57,10 @@ export class PlainLedger implements LedgerView {
   identityHandle: string | null = null;
   identityCap: number | null = null;
   risk: RiskState | null = null;
-  areRepliesVisible = true;
+  quarantine: QuarantineStanding = null;
   readonly queue: PlainRecipient[] = [];
+  areRepliesVisible = true;
+  readonly leases = new Map<string, LeaseState>();
   private readonly scopes = new Map<string, ContactState>();
   private readonly contacts = new Map<string, ContactState>();
   private readonly domains = new Map<string, ContactState>();
@@ -76,6 +81,14 @@ export class PlainLedger implements LedgerView {
     return stateIn(this.domains, domain);
   }
 
+  signals(signal: Signal): ScopeState {
+    return stateIn(this.scopes, `signal ${signal}`);
+  }
+
+  lease(contact: string): LeaseState | null {
+    return this.leases.get(contact) ?? null;
+  }
+
   /** Decides on a message, counts it, and queues what was accepted. */
   admit(send: Send, recipients: readonly SendRecipient[], policy: Policy, now: number, expiresAt: number): Decision[] {
     const counted: Counted = new Map();
@@ -85,7 +98,7 @@ export class PlainLedger implements LedgerView {
       const facts = look({ view: this, policy, send: rest, recipient, now, counted, duplicate: null });
       const verdict = decide(rest, recipient, facts, policy);
       if (verdict.verdict !== 'block') {
-        const capped = withIdentityCap(policy, facts.identityCap);
+        const capped = withOwnLimits(policy, facts);
         this.change(countDeparture(this, capped, rest, recipient, verdict.departAt, now, counted), now);
         this.spend(rest.contentSize);
         rest = { ...rest, contentSize: 0 };
@@ -132,7 +145,7 @@ export class PlainLedger implements LedgerView {
     one.due = null;
     if (one.attempts > 0) return;
     const { send, policy, recipients, counted } = one.message;
-    const capped = withIdentityCap(policy, this.identityCap);
+    const capped = withOwnLimits(policy, { identityCap: this.identityCap, warmup: null });
     this.change(giveBack(this, capped, send, one.recipient, one.departAt, false), now);
     if (this.account.credits !== null) this.account = { ...this.account, credits: this.account.credits + 1 };
     if (recipients.some(({ state: other, attempts }) => attempts > 0 || !ENDED.has(other))) return;

@@ -12,7 +12,7 @@ import { migrate, openWriter } from '../../src/data/sqlite/database.ts';
 import { claim, mark } from '../../src/data/sqlite/dispatch.ts';
 import { settle } from '../../src/data/sqlite/settle.ts';
 import { createTenant } from '../../src/data/sqlite/tenants.ts';
-import { WriterState } from '../../src/data/sqlite/writer-state.ts';
+import { type WriterOptions, WriterState } from '../../src/data/sqlite/writer-state.ts';
 import type { AdmitRequest, Claimed, Principal, Settlement } from '../../src/data/store.ts';
 
 /** What of a settlement a test has to say. */
@@ -43,11 +43,11 @@ export type Queue = {
   events(claimed: Pick<Claimed, 'recipient'>): string[];
 };
 
-export function openQueue(t: TestContext): Queue {
+export function openQueue(t: TestContext, options: Partial<WriterOptions> = {}): Queue {
   const directory = mkdtempSync(join(tmpdir(), 'postern-queue-'));
   const db = openWriter(directory);
   migrate(db, directory, START);
-  const state = new WriterState(db, { directory, domain: 'gateway.example' });
+  const state = new WriterState(db, { directory, domain: 'gateway.example', ...options });
   t.after(() => {
     db.close();
     rmSync(directory, { recursive: true, force: true });
@@ -56,6 +56,7 @@ export function openQueue(t: TestContext): Queue {
     db.exec('BEGIN IMMEDIATE');
     state.startGroup(now);
     try {
+      state.begin();
       const result = calls(state);
       state.endGroup();
       db.exec('COMMIT');

@@ -9,9 +9,10 @@ import {
   type LimitDocument,
   POLICY_DEFAULTS,
   type Policy,
-  withIdentityCap,
+  withOwnLimits,
 } from '../../src/policy/document.ts';
 import type { AccountFacts, Facts, LimitFact } from '../../src/policy/facts.ts';
+import type { ContactFacts } from '../../src/policy/facts-contact.ts';
 import { applyChange, type Counted, countDeparture } from '../../src/policy/ledger.ts';
 import { ENGINE, look } from '../../src/policy/look.ts';
 import type { Rule } from '../../src/policy/rules/rule.ts';
@@ -56,8 +57,32 @@ export function factsOf(changes: Partial<Omit<Facts, 'account'>> & { account?: P
     limits: [],
     place: null,
     risk: null,
+    contact: null,
+    lease: null,
+    budget: null,
+    warmup: null,
+    quarantine: null,
+    approval: null,
+    content: null,
     ...changes,
     account: { ...GOOD_STANDING, ...changes.account },
+  };
+}
+
+/** The section of a contact of whom nothing is known. */
+export function contactFacts(changes: Partial<ContactFacts>): ContactFacts {
+  return {
+    consent: 'none',
+    consentSince: null,
+    opportunity: null,
+    takenOver: null,
+    role: null,
+    isDisposable: false,
+    suggestion: null,
+    unanswered: 0,
+    lastEngagedAt: null,
+    areRepliesVisible: true,
+    ...changes,
   };
 }
 
@@ -101,7 +126,7 @@ export function sendOn(
   const facts = look({ view: ledger, policy, send, recipient, now, counted, duplicate: null });
   const verdict = decide(send, recipient, facts, policy);
   if (verdict.verdict !== 'block') {
-    const whole = withIdentityCap(policy, facts.identityCap);
+    const whole = withOwnLimits(policy, facts);
     for (const change of countDeparture(ledger, whole, send, recipient, verdict.departAt, now, counted)) {
       applyChange(change, Math.floor(now / 1000));
     }

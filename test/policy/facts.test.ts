@@ -12,6 +12,10 @@ import {
   SUPPRESSION_REASONS,
   unpackFacts,
 } from '../../src/policy/facts.ts';
+import { APPROVAL_MODES, APPROVAL_SOURCES } from '../../src/policy/facts-approval.ts';
+import { CONSENT_FACTS } from '../../src/policy/facts-contact.ts';
+import { LEASE_PROBLEMS } from '../../src/policy/facts-lease.ts';
+import { QUARANTINED, type QuarantineFacts } from '../../src/policy/facts-quarantine.ts';
 import { RISK_LEVELS, type RiskFacts, TRENDS } from '../../src/policy/risk/score.ts';
 import { SIGNALS } from '../../src/policy/risk/signals.ts';
 import { FREE, factsOf, NOW } from './deciding.ts';
@@ -42,6 +46,28 @@ const anyRisk: fc.Arbitrary<RiskFacts> = fc.record({
     { maxLength: 8 },
   ),
 });
+const anyQuarantine: fc.Arbitrary<QuarantineFacts> = fc.oneof(
+  fc.constant(null),
+  fc.record({
+    state: fc.constant('probation' as const),
+    until: time,
+    share: fc.integer({ min: 1, max: 99 }),
+    baseline: perhaps(amount),
+  }),
+  fc.record({
+    state: fc.constantFrom(...QUARANTINED),
+    since: time,
+    byOperator: fc.boolean(),
+    score: amount,
+    threshold: amount,
+    signals: fc.array(fc.record({ name: text, value: amount, threshold: amount, contribution: amount }), {
+      maxLength: 4,
+    }),
+    releaseAt: perhaps(time),
+    note: fc.oneof(fc.constant(''), text),
+  }),
+);
+const mark = fc.record({ since: time, note: perhaps(text) });
 
 export const anyFacts: fc.Arbitrary<Facts> = fc
   .record({
@@ -88,6 +114,62 @@ export const anyFacts: fc.Arbitrary<Facts> = fc
     ),
     place: perhaps(time),
     risk: perhaps(anyRisk),
+    quarantine: anyQuarantine,
+    contact: perhaps(
+      fc.record({
+        consent: fc.constantFrom(...CONSENT_FACTS),
+        consentSince: perhaps(time),
+        opportunity: perhaps(mark),
+        takenOver: perhaps(mark),
+        role: perhaps(text),
+        isDisposable: fc.boolean(),
+        suggestion: perhaps(text),
+        unanswered: amount,
+        lastEngagedAt: perhaps(time),
+        areRepliesVisible: fc.boolean(),
+      }),
+    ),
+    lease: perhaps(
+      fc.record({
+        id: perhaps(text),
+        heldBy: perhaps(text),
+        expiresAt: perhaps(time),
+        problem: perhaps(fc.constantFrom(...LEASE_PROBLEMS)),
+      }),
+    ),
+    budget: perhaps(
+      fc.record({
+        sent: amount,
+        bounces: amount,
+        complaints: amount,
+        bouncesClearAt: perhaps(time),
+        complaintsClearAt: perhaps(time),
+        signals: amount,
+        signalBounces: amount,
+        signalComplaints: amount,
+        signalsClearAt: perhaps(time),
+      }),
+    ),
+    warmup: perhaps(fc.record({ day: fc.integer({ min: 1, max: 366 }), places: amount })),
+    approval: perhaps(
+      fc.record({
+        mode: fc.constantFrom(...APPROVAL_MODES),
+        by: fc.constantFrom(...APPROVAL_SOURCES),
+        isGranted: fc.boolean(),
+        isFirstContact: fc.boolean(),
+        id: text,
+        deadline: time,
+      }),
+    ),
+    content: perhaps(
+      fc.record({
+        score: fc.integer({ min: 0, max: 1000 }),
+        findings: fc.array(fc.record({ name: text, where: text, weight: fc.integer({ min: 0, max: 100 }) }), {
+          maxLength: 6,
+        }),
+        canary: perhaps(fc.record({ label: text, part: text })),
+      }),
+    ),
   })
   .map(({ ahead, ...facts }) => structuredClone({ ...facts, departAt: facts.now + ahead }));
 

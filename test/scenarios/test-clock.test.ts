@@ -68,7 +68,10 @@ test('only a key of test mode that may manage moves it, and an operator in test 
   }
   const headers = { 'x-tenant': gateway.tenantId, 'x-mode': 'test' };
   const asOperator = await gateway.fetchJson('GET', '/v1/test/clock', undefined, { key: gateway.operatorKey, headers });
-  assert.deepEqual(asOperator.body, (await clock()).body);
+  // How much is due may change between two looks.
+  const { due: _, ...seen } = asOperator.body;
+  const { due: __, ...own } = (await clock()).body;
+  assert.deepEqual(seen, own);
   const live = { 'x-tenant': gateway.tenantId };
   const asLiveOperator = await gateway.fetchJson('GET', '/v1/test/clock', undefined, {
     key: gateway.operatorKey,

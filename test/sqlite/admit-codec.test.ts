@@ -42,6 +42,7 @@ const request: AdmitRequest = {
   idempotency: null,
   dedupe: null,
   contentHash: null,
+  leaseToken: null,
 };
 
 test('what the risk score sees of the content crosses the threads as it was', () => {

@@ -21,18 +21,20 @@ export const ACCOUNT = {
     clearsAt: 'No time, unless the policy or the operator has set a release time.',
     fault: 'tenant',
     detail:
-      '[{summary} |]The account has been in quarantine[ since {since}][ (risk score {score}, threshold {threshold})][; it is released at {release_at}].',
+      'The account has been in quarantine[ since {since}][, set by {set_by}][ (score {score}, threshold {threshold})][, for {signals}][: {note}][; it is released at {release_at}].',
     fix: 'Stop sending, and ask the operator to review the quarantine with `POST /v1/quarantine/appeals`.',
     explanation:
       'Recent sending looked like abuse or a fault: the risk score passed its threshold, or the operator put the account in quarantine by hand. The evidence names the signals. Until a review nothing is sent, and what was accepted before is held, not lost. Refused sends are not counted and cannot prolong the quarantine. `GET /v1/quarantine` shows its state, and one appeal at a time may be open.',
     customerMessage:
       'Sending from your account is on hold while we review recent activity. [It is expected to continue at {time}|Please contact support if you have questions].',
+    words: { set_by: { score: 'the risk score', operator: 'the operator' } },
     evidence: {
-      summary: 'a sentence about what led to it',
+      state: '`active`, `under_review` or `upheld`',
       since: 'when the quarantine began',
+      set_by: '`score` or `operator`',
       score: 'the risk score at that time',
       threshold: 'the score at which quarantine begins',
-      signals: 'the signals that made up the score',
+      signals: 'the signals that made up most of the score, each with its value, threshold and contribution',
       release_at: 'the set release time, or null',
       note: "the operator's note",
     },
@@ -40,11 +42,12 @@ export const ACCOUNT = {
       scope: tenant,
       clearsAt: null,
       evidence: {
-        summary: '14 messages to one recipient in 10 minutes without a reply, from an account with 3 days of history.',
+        state: 'active',
         since: now - 2 * HOUR,
+        set_by: 'score',
         score: 112,
         threshold: 100,
-        signals: [{ name: 'repeats_without_reply', value: 14, weight: 8, threshold: 5, window: 'rolling_10m' }],
+        signals: [{ name: 'repeats_without_reply', value: 14, threshold: 5, contribution: 72 }],
         release_at: null,
         note: null,
       },

@@ -26,6 +26,9 @@ export const HOLD = {
     customerMessage: 'The message is waiting for approval[ until {time}] and will be sent once it is approved.',
     evidence: {
       approval_id: 'the approval to decide',
+      mode: '`first_contact` or `all`',
+      asked_by:
+        'whose setting asks for it: `policy`, `identity`, `agent`, or `change` where the message is not the one that was approved',
       requested_at: 'when it was asked for',
       expires_at: 'the deadline',
     },

@@ -12,6 +12,8 @@ export const LIMIT_EVIDENCE = {
   frees_at: 'when there is room for them',
   per: 'of a rate: `second` or `minute`',
   burst: 'of a rate: how many may come at once',
+  full_limit: 'on probation: the limit when the probation is over',
+  probation_ends_at: 'on probation: when it is over',
 } as const;
 
 export type LimitCase = { limit_name: string; unit: string; window: string; limit: number; used: number };

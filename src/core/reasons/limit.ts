@@ -9,7 +9,7 @@ import { exampleId, HOUR, MINUTE, nextUtcDay, nextUtcMonth, type ReasonEntry, SE
 import { LIMIT_EVIDENCE, limitExample } from './limit-evidence.ts';
 
 const USED_IN_WINDOW =
-  '[{used} of {limit} {unit} used in {window}|{used} of {limit} {unit} used|The limit is used up][; there is room for {requested} more at {clears_at}|; the next place frees at {clears_at}].';
+  '[{used} of {limit} {unit} used in {window}|{used} of {limit} {unit} used|The limit is used up][; there is room for {requested} more at {clears_at}|; the next place frees at {clears_at}][. The account is on probation: the limit grows back to {full_limit} until {probation_ends_at}].';
 
 const LIMIT_USED_UP = 'The sending limit of your account[ ({limit} {unit} in {window})| ({limit} {unit})] is used up.';
 
@@ -236,15 +236,17 @@ export const LIMIT = {
     clearsBy: ['time'],
     clearsAt: 'The next day with a free place.',
     fault: 'caller',
-    detail: `[{mailbox} is in warm-up|The mailbox is in warm-up][ (day {day})]: [{used} of {limit} used today|today's places are used up][; the next place frees at {clears_at}].`,
-    fix: 'Wait until `clears.at`, or send through a mailbox that is warmed up.',
+    detail: `[{mailbox} is in warm-up|{identity} is in warm-up|The sender is in warm-up][ (day {day})]: [{used} of {limit} used today|today's places are used up][; the next place frees at {clears_at}].`,
+    fix: 'Wait until `clears.at`, or send through a sender that is warmed up.',
     explanation:
-      "A new mailbox or domain starts with few messages a day and grows step by step, since receivers distrust a new sender with a high volume. Today's places are taken. With `on_limit: defer` the message takes a place on the next day that has one.",
+      "A new identity, mailbox or domain starts with few messages a day and grows step by step, since receivers distrust a new sender with a high volume. Today's places are taken. With `on_limit: defer` the message takes a place on the next day that has one.",
     customerMessage:
       'This sender is new and may send only a few messages a day. [The next one can be sent at {time}|Please try again tomorrow].',
     evidence: {
-      mailbox: 'the address of the mailbox',
-      day: 'the day of its warm-up',
+      ...LIMIT_EVIDENCE,
+      mailbox: 'the address of the mailbox, where it is one that is warmed up',
+      identity: 'the identity, where it is one that is warmed up',
+      day: 'the day of the warm-up',
       limit: "today's places",
       used: 'places taken today',
       frees_at: 'the next free place',
@@ -274,22 +276,26 @@ export const LIMIT = {
     words: { measure: { bounce_rate: 'The bounce rate', complaint_rate: 'The complaint rate' } },
     evidence: {
       measure: '`bounce_rate` or `complaint_rate`',
+      count: 'bounces or complaints in the window',
       rate: 'the rate now, 0 to 1',
       max_rate: 'the highest rate allowed',
       sample: 'messages in the window',
       min_sample: 'how many there must be for the rate to count',
       window: 'the window',
+      frees_at: 'when the rate falls to what is allowed',
     },
     example: ({ now, tenant }) => ({
       scope: tenant,
       clearsAt: now + 7 * HOUR,
       evidence: {
         measure: 'bounce_rate',
+        count: 28,
         rate: 0.112,
         max_rate: 0.08,
         sample: 250,
         min_sample: 50,
         window: 'rolling_24h',
+        frees_at: now + 7 * HOUR,
       },
     }),
   },

@@ -181,15 +181,15 @@ export const RECIPIENT = {
     clearsAt: 'No time; a sign of life from the recipient clears it.',
     fault: 'recipient',
     detail:
-      '[{sends:message} without a sign of life|The recipient has shown no sign of life for long][ (last one at {last_engaged_at})][; the policy stops after {after_sends} in {days:day}].',
+      '[{sends:message} without a sign of life|The recipient has shown no sign of life for long][ (last one at {last_engaged_at})][; the policy stops after {after_sends}, and a sign of life counts for {days:day}].',
     fix: 'Stop writing to this person until they reply or sign up again.',
     explanation:
-      'Many messages went to this person and nothing came back: no reply, no click. Receivers take writing on as a sign of spam, and it pulls down delivery to everybody else. A reply, a click or a new sign-up clears it at once.',
+      'Many messages went to this person and nothing came back. Receivers take writing on as a sign of spam, and it pulls down delivery to everybody else. A reply or a new sign-up clears it at once.',
     customerMessage: 'This person has not reacted to earlier messages for a long time, so this one was not sent.',
     evidence: {
       sends: 'messages since the last sign of life',
       after_sends: 'how many the policy allows',
-      days: 'within how many days',
+      days: 'for how many days a sign of life counts',
       last_engaged_at: 'the last sign of life, or null',
     },
     example: ({ now, recipient }) => ({

@@ -124,12 +124,13 @@ export const WARNINGS = {
   unreachable_replies: {
     code: 'unreachable_replies',
     title: 'Replies cannot be seen',
-    detail: 'There is no way by which Postern could see a reply to this message[ (replies go to {reply_to})].',
+    detail:
+      'There is no way by which Postern could see a reply to this message[: {unanswered:message} to this person in a row without one].',
     fix: 'Let replies come through Postern, or report them with `POST /v1/returns`.',
     explanation:
       'Replies to this message go to a place Postern does not see. A person who answers then looks like one who stays silent. Because of that, silence weighs only half in the risk score. Cooldowns and streaks are not reset by replies that nobody reports.',
-    evidence: { reply_to: 'where replies go' },
-    example: ({ tenant }) => ({ scope: tenant, evidence: { reply_to: 'help@acme.example' } }),
+    evidence: { unanswered: 'messages to this person since the last sign of life that was seen' },
+    example: ({ tenant }) => ({ scope: tenant, evidence: { unanswered: 3 } }),
   },
   disengaging: {
     code: 'disengaging',

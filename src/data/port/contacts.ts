@@ -1,18 +1,10 @@
 /** The part of the port about the people written to: what is known of an address, and what is suppressed. */
 import type { SuppressionFact, SuppressionReason } from '../../policy/facts.ts';
+import type { Consent, ContactMarks, Mark } from '../../policy/ledger.ts';
 import type { Page, Space, SuppressionRow } from '../store.ts';
 import type { Actor, Paging, Refused } from './management.ts';
 
-/** A mark that somebody set on a contact. */
-export type Mark = { since: number; note: string | null };
-export type Consent = { marketing: 'opted_in' | 'refused'; since: number };
-
-/** What people and CRMs say of a contact, beside do-not-contact. */
-export type ContactMarks = {
-  opportunity: Mark | null;
-  threadTakenOver: Mark | null;
-  consent: Consent | null;
-};
+export type { Consent, ContactMarks, Mark } from '../../policy/ledger.ts';
 
 export type ContactRow = ContactMarks & {
   /** Key of the address. */

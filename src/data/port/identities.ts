@@ -1,5 +1,6 @@
 /** The part of the port that manages identities: the people and personas a tenant sends as. */
 import type { IdentityState } from '../../policy/facts.ts';
+import type { ApprovalMode } from '../../policy/facts-approval.ts';
 import type { IdentityRow, Page, Space } from '../store.ts';
 import type { Actor, Paging, Refused } from './management.ts';
 
@@ -16,6 +17,8 @@ export type IdentityFields = {
   fromName: string | null;
   tier: string | null;
   dailyCap: number | null;
+  /** Which of its messages wait for a person; none unless said. */
+  approvals?: ApprovalMode;
   state: IdentityState;
 };
 

@@ -2,6 +2,8 @@
 
 /** In the order in which they help each other: what is archived needs no compressing any more. */
 export const SWEEPS = [
+  /** Approvals that nobody decided in time: what they held is rejected. */
+  'holds',
   /** Closed messages go to the archive of the week, a week after they closed; their content is removed. */
   'archive',
   /** Content of messages older than a minute is compressed where that saves room. */

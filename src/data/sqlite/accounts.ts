@@ -45,7 +45,7 @@ function accountOf(state: WriterState, tenantNo: number, mode: 'live' | 'test'):
 
 type Standings = { standing: Standing; setBy: string; since: number; note: string | null; from: Standing | null };
 
-function setStanding(state: WriterState, tenantNo: number, to: Standings & { byPerson: boolean }): void {
+export function setStanding(state: WriterState, tenantNo: number, to: Standings & { byPerson: boolean }): void {
   state.db
     .prepare(
       `UPDATE tenant SET standing = ?, standing_by = ?, standing_since = ?, standing_note = ?, paused_from = ?, paused_by_person = ?
@@ -57,7 +57,7 @@ function setStanding(state: WriterState, tenantNo: number, to: Standings & { byP
 }
 
 /** Standing is the tenant's in both modes, so both hear of it. */
-function tellStanding(state: WriterState, tenantNo: number, type: 'account.paused' | 'account.resumed'): void {
+export function tellStanding(state: WriterState, tenantNo: number, type: 'account.paused' | 'account.resumed'): void {
   for (const mode of ['live', 'test'] as const) {
     const space = state.spaces.get(spaceOf(tenantNo, mode));
     const { standing, standingBy, standingNote } = space.tenant;

@@ -83,8 +83,31 @@ export function flattenRequest(request: AdmitRequest): Flat {
   }
   flat.push(blobs.length);
   for (const blob of blobs) flat.push(blob.sha256, blob.size);
+  flattenTraits(recipients, flat);
+  flat.push(request.leaseToken ?? null);
   flattenFeatures(request.content, flat);
   return flat;
+}
+
+/** Most addresses tell nothing: those that do are named by their place. */
+function flattenTraits(recipients: readonly AdmitRecipient[], flat: Flat): void {
+  const count = flat.length;
+  flat.push(0);
+  recipients.forEach(({ traits }, i) => {
+    if (traits === undefined || traits === null) return;
+    flat[count] = (flat[count] as number) + 1;
+    flat.push(i, traits.role, traits.isDisposable ? 1 : 0, traits.suggestion);
+  });
+}
+
+function readTraits(c: Cursor, recipients: readonly AdmitRecipient[]): void {
+  for (let n = c.number(); n > 0; n -= 1) {
+    recipients[c.number()]!.traits = {
+      role: c.textOrNull(),
+      isDisposable: c.number() === 1,
+      suggestion: c.textOrNull(),
+    };
+  }
 }
 
 export function readRequest(flat: Flat): AdmitRequest {
@@ -130,10 +153,12 @@ export function readRequest(flat: Flat): AdmitRequest {
       domain: c.text(),
       undeliverable: c.textOrNull(),
       simulated: c.textOrNull(),
+      traits: null,
     });
   }
   const blobs: AdmitRequest['blobs'] = [];
   for (let n = c.number(); n > 0; n -= 1) blobs.push({ sha256: c.text(), size: c.number() });
+  readTraits(c, recipients);
   return {
     principal,
     ...head,
@@ -148,6 +173,7 @@ export function readRequest(flat: Flat): AdmitRequest {
     idempotency: key === null ? null : { key, fingerprint: keyPrint ?? '' },
     dedupe: dedupe === null ? null : { key: dedupe, fingerprint: dedupePrint ?? '', block },
     contentHash,
+    leaseToken: c.textOrNull(),
     ...readFeatures(c),
   };
 }
@@ -194,9 +220,14 @@ export function flattenAnswer(answer: AdmitAnswer): Flat {
     scopes.identity,
     scopes.agent,
     answer.identityCap,
+    answer.warmup?.day ?? null,
+    answer.warmup?.places ?? null,
     answer.recipients.length,
   ];
   for (const one of answer.recipients) flattenVerdict(one, flat);
+  const { probation } = answer;
+  flat.push(probation?.until ?? null);
+  if (probation !== null) flat.push(probation.share, probation.baseline);
   return flat;
 }
 
@@ -237,11 +268,22 @@ export function readAnswer(flat: Flat): AdmitAnswer {
       agent: c.textOrNull(),
     },
     identityCap: c.numberOrNull(),
+    probation: null,
+    warmup: readWarmup(c),
     recipients: [],
   };
   for (let n = c.number(); n > 0; n -= 1) admission.recipients.push(readVerdict(c));
+  const until = c.numberOrNull();
+  if (until !== null)
+    admission.probation = { state: 'probation', until, share: c.number(), baseline: c.numberOrNull() };
   if (outcome === 'replayed') return { outcome, by: by as 'idempotency' | 'dedupe', ...admission };
   return { outcome, ...admission };
+}
+
+function readWarmup(c: Cursor): Admission['warmup'] {
+  const day = c.numberOrNull();
+  const places = c.numberOrNull();
+  return day === null || places === null ? null : { day, places };
 }
 
 function readVerdict(c: Cursor): RecipientVerdict {

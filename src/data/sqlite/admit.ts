@@ -9,13 +9,17 @@ import { createHash } from 'node:crypto';
 import { eventNumber } from '../../core/events.ts';
 import { stateNumber } from '../../core/states.ts';
 import { decide, trace } from '../../policy/decide.ts';
-import { type Limit, type Policy, withIdentityCap } from '../../policy/document.ts';
+import type { Limit, Policy } from '../../policy/document.ts';
 import { type Facts, packFacts } from '../../policy/facts.ts';
+import type { ApprovalAsked } from '../../policy/facts-approval.ts';
+import { probationIn } from '../../policy/facts-quarantine.ts';
 import { type Change, type Counted, countDeparture } from '../../policy/ledger.ts';
 import { ENGINE, look } from '../../policy/look.ts';
+import { adapted, adaptingIn } from '../../policy/probation.ts';
 import { withSender } from '../../policy/risk/features.ts';
 import { limitScope } from '../../policy/rules/limit-finding.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
+import { decideBeside } from '../../policy/shadow.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import type {
   Admission,
@@ -26,10 +30,13 @@ import type {
   LimitStanding,
   RecipientVerdict,
 } from '../store.ts';
+import { askedOfSend, bindingOf, FLAG_APPROVAL, requestApproval, sha256Of } from './approval-rows.ts';
 import { Assumed } from './assumed.ts';
+import { AT_ONCE } from './fresh-rows.ts';
 import { standingLimits } from './headroom.ts';
 import { newNonce, publicId } from './row-id.ts';
-import { CREDITS, type Space, STORAGE, spaceOf } from './spaces.ts';
+import { countShadow, noteCompared } from './shadows.ts';
+import { CREDITS, modeOf, type Space, STORAGE, spaceOf } from './spaces.ts';
 import { readAdmission } from './stored.ts';
 import { KEY_DEDUPE, KEY_IDEMPOTENCY, type UsedKey } from './used-keys.ts';
 import { storedVerdict } from './verdicts.ts';
@@ -44,6 +51,9 @@ export const BODY_BLOB = 3;
 export const RECIPIENT_KINDS = ['to', 'cc', 'bcc'] as const;
 
 export const DEFAULT_EXPIRY_MS = 3 * 86_400_000;
+/** As many as a message may have. */
+export const MOST_RECIPIENTS = 100;
+const NO_CHANGES: readonly Change[] = [];
 const DEDUPE_RETENTION_MS = 30 * 86_400_000;
 const REFUSAL_FOLD_MS = 60_000;
 
@@ -53,6 +63,8 @@ type Decided = {
   verdict: Verdict;
   /** Where a departure lies ahead: its limits as they stand on the clock, the whole message counted. */
   standing: LimitStanding[] | null;
+  /** What the space's draft would have decided; null where it has none. */
+  shadow: Verdict | null;
 };
 
 export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
@@ -74,7 +86,8 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
   if ('message' in sender) return { outcome: 'invalid', ...sender };
   const send = sendOf(space, request, sender);
   const duplicate = deduped === null ? null : duplicateFact(state, deduped);
-  const decided = decideAll(state, space, send, request, now, duplicate, true);
+  const asked = askedOfSend(space, { ...request, isStored: true }, now);
+  const decided = decideAll(state, space, send, request, now, duplicate, asked, true);
   const accepted = decided.filter(({ verdict }) => verdict.verdict !== 'block').length;
   const scopes = send.scopes;
   const admission = (row: number, nonce: number): Admission => ({
@@ -85,18 +98,28 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
     engine: ENGINE,
     scopes,
     identityCap: decided[0]?.facts.identityCap ?? null,
+    probation: probationIn(decided[0]?.facts.quarantine ?? null),
+    warmup: decided[0]?.facts.warmup ?? null,
     recipients: decided.map((one, i) =>
       recipientVerdict(one, request.recipients[i]!.email, publicId('rcp', row + i, nonce)),
     ),
   });
   if (accepted === 0) {
     const folded = foldRefusal(state, space, request, now);
-    if (folded !== null) return { outcome: 'refused', ...admission(folded.row, folded.nonce) };
+    if (folded !== null) {
+      noteShadow(state, space, request, decided, folded, now);
+      return { outcome: 'refused', ...admission(folded.row, folded.nonce) };
+    }
   }
-  const row = state.takeRows(request.recipients.length);
+  const isHeld = decided.some(({ verdict }) => verdict.verdict === 'hold');
+  // What is held may get other recipients before it is released.
+  const row = state.takeRows(isHeld ? MOST_RECIPIENTS : request.recipients.length);
   const nonce = newNonce();
-  storeMessage(state, space, request, send, sender, row, nonce, now, decided, accepted > 0);
+  noteShadow(state, space, request, decided, { row, nonce }, now);
+  const deadline = isHeld ? asked?.deadline : undefined;
+  storeMessage(state, space, request, send, sender, row, nonce, now, decided, accepted > 0, deadline ?? null);
   storeRecipients(state, space, request, decided, row, now);
+  if (isHeld && asked !== null) hold(state, space, request, sender, decided, asked, { row, nonce, now });
   if (accepted === 0) {
     state.refusals.set(refusalKey(request), { row, nonce, at: now });
     return { outcome: 'refused', ...admission(row, nonce) };
@@ -126,6 +149,24 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
   return { outcome: 'admitted', ...admission(row, nonce) };
 }
 
+/** Where the space has a draft: remembers on whom it would have decided otherwise. */
+function noteShadow(
+  state: WriterState,
+  space: Space,
+  request: AdmitRequest,
+  decided: readonly Decided[],
+  { row, nonce }: { row: number; nonce: number },
+  now: number,
+): void {
+  if (space.shadow === null) return;
+  const compared = decided.map(({ verdict, shadow }, i) => ({
+    email: request.recipients[i]!.email,
+    verdict,
+    shadow: shadow ?? verdict,
+  }));
+  noteCompared(state, space, publicId('msg', row, nonce), compared, now);
+}
+
 /** The whole verdict with every rule's answer; changes nothing. */
 export function check(state: WriterState, request: AdmitRequest): CheckAnswer {
   const space = state.spaces.get(spaceOf(request.principal.tenantNo, request.principal.mode));
@@ -142,7 +183,9 @@ export function check(state: WriterState, request: AdmitRequest): CheckAnswer {
   const blocks =
     deduped !== null && (request.dedupe?.block === true || deduped.fingerprint !== request.dedupe?.fingerprint);
   const send = sendOf(space, request, sender);
-  const decided = decideAll(state, space, send, request, now, blocks ? duplicateFact(state, deduped) : null, false);
+  const asked = askedOfSend(space, { ...request, isStored: false }, now);
+  const known = blocks ? duplicateFact(state, deduped) : null;
+  const decided = decideAll(state, space, send, request, now, known, asked, false);
   return {
     outcome: 'checked',
     messageId: '',
@@ -152,6 +195,8 @@ export function check(state: WriterState, request: AdmitRequest): CheckAnswer {
     engine: ENGINE,
     scopes: send.scopes,
     identityCap: decided[0]?.facts.identityCap ?? null,
+    probation: probationIn(decided[0]?.facts.quarantine ?? null),
+    warmup: decided[0]?.facts.warmup ?? null,
     recipients: decided.map((one, i) => recipientVerdict(one, request.recipients[i]!.email, null)),
     traces: decided.map(({ recipient, facts }) => trace(send, recipient, facts, space.policy)),
   };
@@ -199,7 +244,7 @@ function duplicateFact(state: WriterState, used: UsedKey): Facts['duplicate'] {
 
 type Sender = { identity: IdentityRow | null; from: { email: string; name: string | null } };
 
-function resolveSender(
+export function resolveSender(
   state: WriterState,
   space: Space,
   request: AdmitRequest,
@@ -238,7 +283,7 @@ function onlyActive(space: Space): IdentityRow | null {
   return found;
 }
 
-function sendOf(space: Space, request: AdmitRequest, { identity, from }: Sender): Send {
+export function sendOf(space: Space, request: AdmitRequest, { identity, from }: Sender): Send {
   space.identity = identity;
   return {
     kind: request.kind,
@@ -253,6 +298,7 @@ function sendOf(space: Space, request: AdmitRequest, { identity, from }: Sender)
     },
     contentSize: contentSize(request),
     ...(request.content === undefined ? {} : { content: withSender(request.content, from) }),
+    leaseToken: request.leaseToken ?? null,
   };
 }
 
@@ -269,6 +315,7 @@ function decideAll(
   request: AdmitRequest,
   now: number,
   duplicate: Facts['duplicate'],
+  approval: ApprovalAsked | null,
   consume: boolean,
 ): Decided[] {
   const { policy } = space;
@@ -279,11 +326,17 @@ function decideAll(
   for (const recipient of request.recipients) {
     // The content is stored once, whatever the number of recipients.
     const sized = stored ? { ...send, contentSize: 0 } : send;
-    const facts = look({ view: space, policy, send: sized, recipient, now, counted, duplicate, isFirst: !stored });
+    const isFirst = !stored;
+    const looked = { view: space, policy, send: sized, recipient, now, counted, duplicate, isFirst };
+    const facts = look({ ...looked, approval });
     const verdict = decide(send, recipient, facts, policy);
-    decided.push({ recipient, facts, verdict, standing: null });
+    const shadow = space.shadow === null || !consume ? null : decideBeside({ ...looked, policy: space.shadow.policy });
+    decided.push({ recipient, facts, verdict, standing: null, shadow: shadow?.verdict ?? null });
+    if (shadow !== null) countShadow(state, shadow, verdict, now);
     if (verdict.verdict === 'block') continue;
-    const changes = changesOf(space, send, recipient, facts, verdict, counted);
+    // What is held takes its places when it is released.
+    const isHeld = verdict.verdict === 'hold';
+    const changes = isHeld ? NO_CHANGES : changesOf(space, send, recipient, facts, verdict, counted);
     const size = stored ? 0 : send.contentSize;
     stored = true;
     if (assumed === null) count(state, space, send, recipient, facts, changes, size);
@@ -303,7 +356,7 @@ function changesOf(
   verdict: Verdict,
   counted: Counted,
 ): Change[] {
-  const policy = withIdentityCap(space.policy, facts.identityCap);
+  const policy = adapted(space.policy, adaptingIn(facts));
   return countDeparture(space, policy, send, recipient, verdict.departAt, facts.now, counted);
 }
 
@@ -323,10 +376,11 @@ function count(
   changes: readonly Change[],
   size: number,
 ): void {
-  const policy = withIdentityCap(space.policy, facts.identityCap);
+  const policy = adapted(space.policy, adaptingIn(facts));
   for (const change of changes) state.ledger.apply(change, Math.floor(facts.now / 1000));
   if (facts.account.credits !== null) state.ledger.addGauge(space.tenantEntry(), CREDITS, -1);
   state.ledger.addGauge(space.tenantEntry(), STORAGE, size);
+  if (changes.length === 0) return;
   const split = policy.messageLimits.length;
   for (let i = 0; i < facts.limits.length; i += 1) {
     const limit = i < split ? policy.messageLimits[i]! : policy.recipientLimits[i - split]!;
@@ -402,6 +456,7 @@ function storeMessage(
   now: number,
   decided: readonly Decided[],
   keep: boolean,
+  holdEnd: number | null,
 ): void {
   if (keep) {
     // A message may hold the same octets twice.
@@ -418,9 +473,11 @@ function storeMessage(
     request.principal.installationNo,
     sender.identity?.no ?? null,
     space.policy.version,
-    (request.kind === 'marketing' ? FLAG_MARKETING : 0) | (request.onLimit === 'defer' ? FLAG_DEFER : 0),
+    (request.kind === 'marketing' ? FLAG_MARKETING : 0) |
+      (request.onLimit === 'defer' ? FLAG_DEFER : 0) |
+      (holdEnd === null ? 0 : FLAG_APPROVAL),
     request.sendAt,
-    request.expiresAt ?? lastDeparture(decided, now) + DEFAULT_EXPIRY_MS,
+    request.expiresAt ?? Math.max(lastDeparture(decided, now), holdEnd ?? 0) + DEFAULT_EXPIRY_MS,
     request.agent,
     sender.from.email,
     sender.from.name,
@@ -439,12 +496,37 @@ function lastDeparture(decided: readonly Decided[], now: number): number {
   return Math.max(now, ...decided.map(({ verdict }) => verdict.departAt));
 }
 
+/** Asks for the approval that held recipients wait for, bound to what was just stored. */
+function hold(
+  state: WriterState,
+  space: Space,
+  request: AdmitRequest,
+  sender: Sender,
+  decided: readonly Decided[],
+  asked: ApprovalAsked,
+  { row, nonce, now }: { row: number; nonce: number; now: number },
+): void {
+  const hash = bindingOf({
+    fromEmail: sender.from.email,
+    fromName: sender.from.name,
+    subject: request.subject,
+    recipients: request.recipients.map(({ kind, email, name }) => [RECIPIENT_KINDS.indexOf(kind), email, name]),
+    content: request.bodyBlob?.sha256 ?? sha256Of(request.body),
+  });
+  const holds = decided.filter(({ verdict }) => verdict.verdict === 'hold');
+  const reasons = new Set(holds.flatMap(({ verdict }) => verdict.reasons.map(({ code }) => code)));
+  const recipients = decided.map((_, i) => row + i);
+  requestApproval(state, space, { asked, message: { row, nonce }, reasons: [...reasons], recipients, hash, now });
+}
+
 const ACCEPTED = stateNumber('accepted');
 const SCHEDULED = stateNumber('scheduled');
 const BLOCKED = stateNumber('blocked');
+const HELD = stateNumber('held');
 const EVENT_ACCEPTED = eventNumber('message.accepted');
 const EVENT_SCHEDULED = eventNumber('message.scheduled');
 const EVENT_BLOCKED = eventNumber('message.blocked');
+const EVENT_HELD = eventNumber('message.held');
 
 function storeRecipients(
   state: WriterState,
@@ -459,7 +541,8 @@ function storeRecipients(
     const recipient = request.recipients[i]!;
     const blocked = verdict.verdict === 'block';
     const scheduled = verdict.verdict === 'schedule';
-    const due = blocked ? null : verdict.departAt;
+    const held = verdict.verdict === 'hold';
+    const due = blocked || held ? null : scheduled ? verdict.departAt : dueNow(state, space, row + i, now);
     state.recipients.add(
       row + i,
       row,
@@ -468,15 +551,21 @@ function storeRecipients(
       recipient.email,
       recipient.key === recipient.email ? null : recipient.key,
       recipient.name,
-      blocked ? BLOCKED : scheduled ? SCHEDULED : ACCEPTED,
+      blocked ? BLOCKED : held ? HELD : scheduled ? SCHEDULED : ACCEPTED,
       due,
       verdict.departAt,
       blocked ? now : null,
       packFacts(facts, state.packer),
       storedVerdict(verdict, standing),
     );
-    if (due !== null && due < space.nextDue) space.nextDue = due;
-    state.emitNumber(space, blocked ? EVENT_BLOCKED : scheduled ? EVENT_SCHEDULED : EVENT_ACCEPTED, now, row + i, null);
+    if (due !== null && due !== AT_ONCE && due < space.nextDue) space.nextDue = due;
+    const event = blocked ? EVENT_BLOCKED : held ? EVENT_HELD : scheduled ? EVENT_SCHEDULED : EVENT_ACCEPTED;
+    state.emitNumber(space, event, now, row + i, null);
     state.tallyHour(space, hour, blocked ? (verdict.reasons[0]?.code ?? 'blocked') : 'accepted', 1);
   });
+}
+
+/** The `due` of what leaves at once. In test mode it is a time, since its clock may stand still. */
+function dueNow(state: WriterState, space: Space, row: number, now: number): number {
+  return modeOf(space.no) === 'live' && state.fresh.add(space.no, row) ? AT_ONCE : now;
 }

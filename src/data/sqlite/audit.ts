@@ -16,8 +16,9 @@ export type AuditInput = {
   after?: unknown;
 };
 
-export function audit(state: WriterState, input: AuditInput): void {
-  state.db
+/** Answers with the number of the row. */
+export function audit(state: WriterState, input: AuditInput): number {
+  const { lastInsertRowid } = state.db
     .prepare(
       'INSERT INTO audit (tenant, mode, at, actor, actor_id, action, target, note, before, after) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     )
@@ -33,6 +34,7 @@ export function audit(state: WriterState, input: AuditInput): void {
       input.before === undefined ? null : JSON.stringify(input.before),
       input.after === undefined ? null : JSON.stringify(input.after),
     );
+  return Number(lastInsertRowid);
 }
 
 /** The actor's part of an audit row. */

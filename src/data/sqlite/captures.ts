@@ -20,20 +20,26 @@ export function capture(state: WriterState, { recipient, token, from, to, raw }:
   const row = queueRow(state.db, recipient);
   if (row === null || row.claim !== token || row.state !== SENDING || row.dot !== 1) return false;
   const space = state.spaces.get(row.space);
-  const now = space.now(state.realNow);
+  keepCapture(state, space, { recipient: row.id, from, to, key: row.key ?? row.email, raw });
+  return true;
+}
+
+type Kept = { recipient: number; from: string; to: string; key: string; raw: Uint8Array };
+
+/** Keeps mail in a space's sink, which loses its oldest where it is full. */
+export function keepCapture(state: WriterState, space: Space, { recipient, from, to, key, raw }: Kept): void {
   const holding = heldBy(state, space);
   state.db
     .prepare(
       `INSERT INTO capture (id, space, recipient, mail_from, rcpt_to, rcpt_key, received_at, raw)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     )
-    .run(newId('cap'), space.no, row.id, from, to, row.key ?? row.email, now, raw);
+    .run(newId('cap'), space.no, recipient, from, to, key, space.now(state.realNow), raw);
   holding.count += 1;
   holding.bytes += raw.length;
   while (holding.count > MOST_CAPTURES || (holding.bytes > MOST_CAPTURED_BYTES && holding.count > 1)) {
     dropOldest(state, space, holding);
   }
-  return true;
 }
 
 function heldBy(state: WriterState, space: Space): Held {

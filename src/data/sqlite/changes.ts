@@ -13,10 +13,10 @@ import {
   stateNumber,
 } from '../../core/states.ts';
 import { decide } from '../../policy/decide.ts';
-import { withIdentityCap } from '../../policy/document.ts';
 import type { Facts } from '../../policy/facts.ts';
-import { type Change, type Counted, countDeparture, stateOf } from '../../policy/ledger.ts';
+import { type Change, type Counted, countDeparture } from '../../policy/ledger.ts';
 import { look } from '../../policy/look.ts';
+import { adapted, adaptingIn } from '../../policy/probation.ts';
 import type { Send } from '../../policy/send.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import type {
@@ -31,11 +31,21 @@ import { unusedBlobs } from './blob-use.ts';
 import { closeWith } from './closing.ts';
 import { prepared } from './database.ts';
 import { sendAtDeparture } from './departure.ts';
+import { askedDeparture, closeIdleApproval } from './holds.ts';
 import { findMessage } from './messages-reads.ts';
-import { applyAll, hasLeft, messageUnits, moveAlone, returned, returnPlaces } from './places.ts';
+import {
+  allCounted,
+  applyAll,
+  hasLeft,
+  messageUnits,
+  moveAlone,
+  rememberCounted,
+  returned,
+  returnPlaces,
+} from './places.ts';
 import { type Space, STORAGE } from './spaces.ts';
 import { factsOf, type MessageRow, type RecipientRow, recipientRows, sendOfRow, sendRecipientOf } from './stored.ts';
-import { withCountedAt, withLater } from './verdicts.ts';
+import { withLater } from './verdicts.ts';
 import type { WriterState } from './writer-state.ts';
 
 type Found = { space: Space; message: MessageRow; rows: RecipientRow[]; now: number };
@@ -74,6 +84,7 @@ export function cancelMessage(state: WriterState, input: MessageName): ChangeAns
     returnPlaces(state, space, row, message);
     closeWith(state, space, row, 'cancelled', now, { by: 'caller' });
   }
+  closeIdleApproval(state, space, message, now);
   return { outcome: 'done', recipients: open.length };
 }
 
@@ -88,7 +99,7 @@ export function rescheduleMessage(
   if (open.length === 0) return { outcome: 'conflict', state: statusOf(rows) };
   // Later than now by a millisecond at least, so that `rate` limits are taken at the departure, as for all that waits.
   const sendAt = Math.max(input.sendAt ?? 0, now + 1);
-  const expiresAt = expiryFor(message, rows, sendAt);
+  const expiresAt = expiryFor(state, message, rows, sendAt);
   if (expiresAt === null) {
     return {
       outcome: 'invalid',
@@ -105,9 +116,14 @@ export function rescheduleMessage(
 }
 
 /** An expiry that the caller gave stands; the default one moves along. Null where the message would expire before it leaves. */
-function expiryFor(message: MessageRow, rows: readonly RecipientRow[], sendAt: number): number | null {
-  const asked = Math.max(message.created_at, message.send_at ?? 0, ...rows.map((row) => row.depart_at));
-  if (message.expires_at === asked + DEFAULT_EXPIRY_MS) return sendAt + DEFAULT_EXPIRY_MS;
+function expiryFor(
+  state: WriterState,
+  message: MessageRow,
+  rows: readonly RecipientRow[],
+  sendAt: number,
+): number | null {
+  if (message.expires_at === askedDeparture(state, message, rows) + DEFAULT_EXPIRY_MS)
+    return sendAt + DEFAULT_EXPIRY_MS;
   return message.expires_at > sendAt ? message.expires_at : null;
 }
 
@@ -140,7 +156,7 @@ function movePlaces(
     const decision = decideAgain(state, found, row, { sendAt, settled: true, counted: moved ? counted : null });
     decisions.push({ email: row.email, key: row.key ?? row.email, verdict: decision.verdict, row });
     if (decision.verdict.verdict === 'block') continue;
-    const policy = withIdentityCap(space.policy, decision.facts.identityCap);
+    const policy = adapted(space.policy, adaptingIn(decision.facts));
     const recipient = sendRecipientOf(row, decision.facts);
     const already = moved ? counted : allCounted(space, decision.send, row);
     const changes = countDeparture(
@@ -168,15 +184,6 @@ function inverse(change: Change): Change[] {
   return change.kind === 'units' ? [{ ...change, units: -change.units }] : [];
 }
 
-/** Every state in which the message counts: something of it has left, so its unit is taken and stays. */
-function allCounted(space: Space, send: Send, row: RecipientRow): Counted {
-  const recipient = sendRecipientOf(row, null);
-  const states = space.policy.tracks
-    .filter(({ unit }) => unit === 'message')
-    .map(({ scope }) => stateOf(space, scope, send, recipient));
-  return new Map(states.filter((known) => known !== null).map((known) => [known, Number.NEGATIVE_INFINITY]));
-}
-
 function storeMoved(state: WriterState, { space, now }: Found, row: RecipientRow, verdict: Verdict): void {
   const at = verdict.departAt;
   const later = withLater(row, { ...verdict, at: now, cause: 'reschedule', policyVersion: space.policy.version });
@@ -190,11 +197,6 @@ function storeMoved(state: WriterState, { space, now }: Found, row: RecipientRow
   );
   state.emit(space, 'message.scheduled', now, row.id, { rescheduled: true });
   space.nextDue = Math.min(space.nextDue, at);
-}
-
-function rememberCounted(state: WriterState, rows: readonly RecipientRow[], at: number): void {
-  const first = rows[0]!;
-  prepared(state.db, 'UPDATE recipient SET verdict = ? WHERE id = ?').run(withCountedAt(first, at), first.id);
 }
 
 type Again = {

@@ -69,7 +69,8 @@ function applyMarks(entry: Entry, change: ContactChange, now: number): void {
 
 function consentAt(before: ContactMarks, marketing: (ContactChange['consent'] & string) | null, now: number) {
   if (marketing === null) return null;
-  return before.consent?.marketing === marketing ? before.consent : { marketing, since: now };
+  const stands = before.consent?.marketing === marketing;
+  return stands ? before.consent : { marketing, since: now, source: 'recorded' as const };
 }
 
 function marksOf({ doNotContact, opportunity, threadTakenOver, consent }: ContactRow): object {

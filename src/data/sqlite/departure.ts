@@ -4,15 +4,19 @@
  * counted again. Only `rate` limits, which are never reserved ahead, are taken here by a recipient that was scheduled.
  */
 import { decide } from '../../policy/decide.ts';
+import type { ApprovalAsked } from '../../policy/facts-approval.ts';
 import { countRates } from '../../policy/ledger.ts';
 import { lookAtDeparture, ratesFreeAt } from '../../policy/look.ts';
 import type { Send } from '../../policy/send.ts';
 import type { DecidedReason } from '../../policy/verdict.ts';
+import { FLAG_MARKETING } from './admit.ts';
+import { askedAtDeparture, FLAG_APPROVAL } from './approval-rows.ts';
 import { closeWith } from './closing.ts';
+import { holdRecipient } from './holding.ts';
 import { returnPlaces } from './places.ts';
 import { type QueueRow, queueStatements, SENDING } from './queue-rows.ts';
 import type { Space } from './spaces.ts';
-import { type MessageRow, scopesOf, sendRecipientOf } from './stored.ts';
+import { leaseTokenOf, type MessageRow, recipientRows, scopesOf, sendRecipientOf } from './stored.ts';
 import { withLater } from './verdicts.ts';
 import type { WriterState } from './writer-state.ts';
 
@@ -20,8 +24,13 @@ import type { WriterState } from './writer-state.ts';
 export function mayLeave(state: WriterState, space: Space, row: QueueRow, message: MessageRow, now: number): boolean {
   const send = sendAtDeparture(state, space, message);
   const recipient = sendRecipientOf(row, null);
-  const facts = lookAtDeparture({ view: space, send, recipient, now });
+  const approval = askedOf(state, space, row, message);
+  const facts = lookAtDeparture({ view: space, policy: space.policy, send, recipient, now, approval });
   const verdict = decide(send, recipient, facts, space.policy);
+  if (verdict.verdict === 'hold') {
+    holdRecipient(state, space, row, message, { reasons: verdict.reasons, cause: 'departure', now });
+    return false;
+  }
   if (verdict.verdict === 'block') {
     block(state, space, row, message, verdict.reasons, now);
     return false;
@@ -29,6 +38,12 @@ export function mayLeave(state: WriterState, space: Space, row: QueueRow, messag
   const isFirstTry = row.state !== SENDING && row.attempts === 0;
   const wasScheduled = row.depart_at > message.created_at;
   return !(isFirstTry && wasScheduled) || takeRate(state, space, row, send, now);
+}
+
+/** An approval that the message lacks, for what was changed after it had one. */
+function askedOf(state: WriterState, space: Space, row: QueueRow, message: MessageRow): ApprovalAsked | null {
+  if ((message.flags & FLAG_APPROVAL) === 0) return null;
+  return askedAtDeparture(state, space, message, row, recipientRows(state.db, message.id));
 }
 
 /** True, and the recipient closed, where its time is over. */
@@ -46,7 +61,8 @@ export function sendAtDeparture(state: WriterState, space: Space, message: Messa
     for (const identity of space.identities.values()) if (identity.no === message.identity) space.identity = identity;
   }
   const scopes = scopesOf(state.db, message);
-  return { kind: 'transactional', onLimit: 'reject', sendAt: null, scopes, contentSize: 0 };
+  const kind = (message.flags & FLAG_MARKETING) === 0 ? 'transactional' : 'marketing';
+  return { kind, onLimit: 'reject', sendAt: null, scopes, contentSize: 0, leaseToken: leaseTokenOf(message) };
 }
 
 /** A scheduled recipient takes its place in the `rate` limits when it leaves; a full one makes it wait. */

@@ -12,9 +12,11 @@
 import type { ClaimRef } from '../port/delivery.ts';
 import type { Claimed } from '../store.ts';
 import { BODY_BLOB, BODY_JSON, BODY_ZSTD } from './admit.ts';
+import { expireApprovals } from './approvals.ts';
 import { unpackBody } from './bodies.ts';
 import { closeWith } from './closing.ts';
 import { isExpired, mayLeave } from './departure.ts';
+import { AT_ONCE } from './fresh-rows.ts';
 import {
   moveTo,
   type QueueRow,
@@ -24,7 +26,7 @@ import {
   SENDING,
   SUSPECT_DEATHS,
 } from './queue-rows.ts';
-import { publicId } from './row-id.ts';
+import { publicId, rowTime } from './row-id.ts';
 import { clearSuspect, MOST_DEATHS, setAside, settleUncertain } from './settle.ts';
 import { modeOf, REAL_TIME, type Space } from './spaces.ts';
 import type { MessageRow } from './stored.ts';
@@ -32,6 +34,8 @@ import type { WriterState } from './writer-state.ts';
 
 export const CLAIM_MS = 60_000;
 const MOST_A_SPACE = 64;
+/** Approvals whose time is over, ended in one call. */
+const MOST_EXPIRED = 100;
 
 type MessageWithBody = MessageRow & { body: Uint8Array | string | null };
 type ClaimedMessage = MessageRow & { content: Claimed['content'] };
@@ -50,7 +54,9 @@ function hasEnded(state: WriterState, row: QueueRow, now: number): boolean {
  * other. What may no longer leave is settled here and not handed out.
  */
 export function claim(state: WriterState, input: { most: number; live: boolean }): Claimed[] {
+  if (state.platformPause !== null) return [];
   state.flushRows();
+  expireApprovals(state, MOST_EXPIRED);
   if (state.suspect !== null && !isOut(state, state.suspect)) clearSuspect(state);
   const claimed: Claimed[] = [];
   const messages = new Map<number, ClaimedMessage>();
@@ -71,10 +77,15 @@ export function claim(state: WriterState, input: { most: number; live: boolean }
 function waitingSpaces(state: WriterState, live: boolean): Space[] {
   const waiting: Space[] = [];
   for (const space of state.spaces.all()) {
-    if (space.nextDue > space.now(state.realNow) && space.nextClaimEnd > state.realNow) continue;
+    if (!isWaiting(state, space)) continue;
     if (live || modeOf(space.no) === 'test') waiting.push(space);
   }
   return waiting.sort((a, b) => a.servedIn - b.servedIn);
+}
+
+function isWaiting(state: WriterState, space: Space): boolean {
+  if (state.fresh.has(space.no) || space.nextClaimEnd <= state.realNow) return true;
+  return space.nextDue <= space.now(state.realNow);
 }
 
 function claimOf(
@@ -86,9 +97,11 @@ function claimOf(
 ): void {
   const now = space.now(state.realNow);
   const sql = queueStatements(state.db);
-  if (space.nextClaimEnd <= state.realNow) sql.endClaims.run(space.no, REAL_TIME, REAL_TIME + state.realNow);
-  const rows = sql.due.all({ space: space.no, lone: state.suspect ?? 0, now, most }) as unknown as QueueRow[];
-  for (const row of rows) {
+  if (space.nextClaimEnd <= state.realNow) {
+    sql.endClaims.run(space.no, REAL_TIME, REAL_TIME + state.realNow);
+    space.nextDue = 0;
+  }
+  for (const row of dueRows(state, space, now, most)) {
     const one = takeOrFail(state, space, row, messages, now);
     if (one !== null) claimed.push(one);
   }
@@ -97,6 +110,32 @@ function claimOf(
   if (space.frozenAt !== null) space.nextClaimEnd = state.spaces.claimEnd(space.no);
   state.claims += 1;
   space.servedIn = state.claims;
+}
+
+/** What is due in a space, oldest first: what has a time, and what waits since it arrived. */
+function dueRows(state: WriterState, space: Space, now: number, most: number): QueueRow[] {
+  const sql = queueStatements(state.db);
+  const due: QueueRow[] = [];
+  if (space.nextDue <= now) {
+    const timed = sql.due.all({ space: space.no, lone: state.suspect ?? 0, now, most }) as unknown as QueueRow[];
+    for (const row of timed) {
+      takeFresh(state, space, row.due!, most, due);
+      if (due.length === most) return due;
+      due.push(row);
+    }
+  }
+  takeFresh(state, space, Number.POSITIVE_INFINITY, most, due);
+  return due;
+}
+
+/** Takes what arrived before `until`: of what is due at one moment that goes first which was given a time. What was cancelled or given another time meanwhile is passed over. */
+function takeFresh(state: WriterState, space: Space, until: number, most: number, due: QueueRow[]): void {
+  for (let first = state.fresh.first(space.no); first !== null; first = state.fresh.first(space.no)) {
+    if (due.length === most || rowTime(first) >= until) return;
+    state.fresh.shift(space.no);
+    const row = queueRow(state.db, first);
+    if (row !== null && row.due === AT_ONCE) due.push(row);
+  }
 }
 
 /** Read and unpacked once for all its recipients in the same claim. */
@@ -218,6 +257,7 @@ export function renew(state: WriterState, { claims }: { claims: ClaimRef[] }): n
  * that the dot is about to be sent.
  */
 export function mark(state: WriterState, { recipient, token }: ClaimRef): boolean {
+  if (state.platformPause !== null) return false;
   const row = queueRow(state.db, recipient);
   if (row === null || row.claim !== token || row.state !== SENDING) return false;
   const space = state.spaces.get(row.space);
@@ -231,9 +271,11 @@ export function mark(state: WriterState, { recipient, token }: ClaimRef): boolea
 
 /** When the relay should ask again: milliseconds from now, 0 for at once, null when nothing waits. */
 export function dueIn(state: WriterState): number | null {
+  if (state.platformPause !== null) return null;
+  if (state.fresh.size > 0) return 0;
   let soonest = Number.POSITIVE_INFINITY;
   for (const space of state.spaces.all()) {
-    const wait = space.nextDue - space.now(state.realNow);
+    const wait = Math.min(space.nextDue, space.nextHoldEnd) - space.now(state.realNow);
     // A clock that stands still makes nothing due by waiting.
     const ends = space.nextClaimEnd - state.realNow;
     if (wait <= 0 || ends <= 0) return 0;
@@ -246,7 +288,7 @@ export function dueIn(state: WriterState): number | null {
 export function releaseDeadClaims(state: WriterState): void {
   // By the index of the queue: the whole table would be read for the few that were on their way.
   const result = state.db
-    .prepare('UPDATE recipient INDEXED BY recipient_due SET due = 0 WHERE state = ? AND due IS NOT NULL')
+    .prepare('UPDATE recipient INDEXED BY recipient_due SET due = 0 WHERE state = ? AND due >= 0')
     .run(SENDING);
   if (Number(result.changes) > 0) state.spaces.forgetAll();
 }

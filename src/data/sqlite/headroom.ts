@@ -1,9 +1,12 @@
 /** Headroom as it stands: what is left of each limit, read from the ledger. */
-import { type Limit, withIdentityCap } from '../../policy/document.ts';
+import type { Limit } from '../../policy/document.ts';
 import type { Facts } from '../../policy/facts.ts';
+import { probationIn, quarantineFacts } from '../../policy/facts-quarantine.ts';
+import { lookWarmup } from '../../policy/facts-warmup.ts';
 import { limitState, standingOf } from '../../policy/headroom.ts';
 import { stateOf } from '../../policy/ledger.ts';
 import { sinceReply } from '../../policy/look.ts';
+import { adapted, adaptingIn } from '../../policy/probation.ts';
 import { limitScope } from '../../policy/rules/limit-finding.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
 import type { LimitStanding, LimitState, Principal } from '../store.ts';
@@ -18,7 +21,6 @@ export function headroom(
   const space = state.spaces.get(spaceOf(principal.tenantNo, principal.mode));
   const now = space.now(state.realNow);
   const identity = input.identity === null ? null : (space.identities.get(input.identity) ?? null);
-  const policy = withIdentityCap(space.policy, identity?.dailyCap ?? null);
   const send: Send = {
     kind: 'transactional',
     onLimit: 'reject',
@@ -38,6 +40,9 @@ export function headroom(
     undeliverable: null,
     simulated: null,
   };
+  const warmup = lookWarmup(space, space.policy, send, recipient, now);
+  const probation = probationIn(quarantineFacts(space.quarantine, now));
+  const policy = adapted(space.policy, { identityCap: identity?.dailyCap ?? null, warmup, probation });
   const limits = input.recipient === null ? policy.messageLimits : [...policy.messageLimits, ...policy.recipientLimits];
   const states = limits.flatMap((limit) => {
     const standing = standingIn(space, limit, send, recipient, now);
@@ -69,7 +74,7 @@ export function standingLimits(
   facts: Facts,
   now: number,
 ): LimitStanding[] {
-  const policy = withIdentityCap(space.policy, facts.identityCap);
+  const policy = adapted(space.policy, adaptingIn(facts));
   const limits = [...policy.messageLimits, ...policy.recipientLimits];
   return limits.map((limit) => standingIn(space, limit, send, recipient, now) ?? UNUSED);
 }

@@ -4,6 +4,7 @@
  * Invariants: a key without `approve` never raises a cap or a tier; nobody but the operator sets or lifts a suspension, nor
  * gets around one by deleting the identity or by giving its address to another.
  */
+import { APPROVAL_MODES, type ApprovalMode } from '../../policy/facts-approval.ts';
 import type {
   IdentitiesWrites,
   IdentityAnswer,
@@ -56,10 +57,15 @@ function isHigherTier(previous: string | null, next: string | null, tiers: Tiers
   return previous !== null && isHigher(tierCap(previous, tiers) ?? 0, cap);
 }
 
+function asksLess(previous: ApprovalMode = 'none', next: ApprovalMode = 'none'): boolean {
+  return APPROVAL_MODES.indexOf(next) < APPROVAL_MODES.indexOf(previous);
+}
+
 function loosenedFields(before: IdentityFields, after: IdentityFields, tiers: Tiers): string[] {
   const found: string[] = [];
   if (isHigher(before.dailyCap, after.dailyCap)) found.push('daily_cap');
   if (isHigherTier(before.tier, after.tier, tiers)) found.push('tier');
+  if (asksLess(before.approvals, after.approvals)) found.push('approvals');
   return found;
 }
 
@@ -94,12 +100,13 @@ const columns = (fields: IdentityFields): (string | number | null)[] => [
   fields.fromName,
   fields.tier,
   fields.dailyCap,
+  fields.approvals ?? 'none',
   fields.state,
 ];
 
 function fieldsOf(identity: ManagedIdentity): IdentityFields {
-  const { handle, fromEmail, fromName, tier, dailyCap, state } = identity;
-  return { handle, fromEmail, fromName, tier, dailyCap, state };
+  const { handle, fromEmail, fromName, tier, dailyCap, approvals, state } = identity;
+  return { handle, fromEmail, fromName, tier, dailyCap, approvals, state };
 }
 
 /** After a change: what decisions read is read anew, and everybody is told. */
@@ -137,8 +144,9 @@ export const IDENTITY_WRITES: Calls = {
     if (found !== null) return found;
     state.db
       .prepare(
-        `INSERT INTO identity (id, space, handle, from_email, from_name, tier, daily_cap, state, state_note, created_at, updated_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        `INSERT INTO identity (id, space, handle, from_email, from_name, tier, daily_cap, approvals, state, state_note,
+          created_at, updated_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       )
       .run(id, no, ...columns(fields), note, state.realNow, state.realNow);
     finish(state, no, 'identity.created', { id, note, actor, after: fields });
@@ -162,7 +170,7 @@ export const IDENTITY_WRITES: Calls = {
     if (refused !== null) return refused;
     state.db
       .prepare(
-        `UPDATE identity SET handle = ?, from_email = ?, from_name = ?, tier = ?, daily_cap = ?, state = ?,
+        `UPDATE identity SET handle = ?, from_email = ?, from_name = ?, tier = ?, daily_cap = ?, approvals = ?, state = ?,
          state_note = ?, updated_at = ? WHERE no = ?`,
       )
       .run(...columns(after), before.state === after.state ? identity.stateNote : note, state.realNow, identity.no);
@@ -178,6 +186,10 @@ export const IDENTITY_WRITES: Calls = {
     if (row === undefined) return { outcome: 'missing' };
     const identity = managedIdentity(row, state.spaces.get(no).tiers);
     if (identity.state === 'suspended' && !actor.mayOperate) return operators('state');
+    // Made anew under its handle it would ask for no approval.
+    if (identity.approvals !== 'none' && !actor.mayApprove) {
+      return { outcome: 'human_decision_required', needs: 'approve', loosens: ['approvals'] };
+    }
     state.db.prepare('UPDATE identity SET deleted_at = ? WHERE no = ?').run(state.realNow, identity.no);
     finish(state, no, 'identity.deleted', { id: identity.id, note: null, actor, before: fieldsOf(identity) });
     return { outcome: 'done', identity };

@@ -12,9 +12,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { PackReader, PackWriter } from '../../core/pack.ts';
 import type { SuppressionFact } from '../../policy/facts.ts';
-import { applyChange, type Change, type ContactState } from '../../policy/ledger.ts';
+import { applyChange, type Change, type ContactMarks, type ContactState, emptyContact } from '../../policy/ledger.ts';
 import { entriesOf, type Series, seriesOf } from '../../policy/series.ts';
-import type { ContactMarks } from '../port/contacts.ts';
 
 export type Entry = ContactState & {
   hash: number;
@@ -29,8 +28,6 @@ export type Entry = ContactState & {
   lsn: number;
   /** Plain running numbers: credits, stored octets, tallies. */
   gauges: Map<string, number> | null;
-  /** What people say of a contact; null: nothing. */
-  marks: ContactMarks | null;
 };
 
 /** What bounds memory, the journal, and the work one group does for the rows that lag behind. */
@@ -459,12 +456,7 @@ function addTo(entry: Entry, name: string, delta: number): void {
 
 function emptyEntry(hash: number, space: number, key: string): Entry {
   return {
-    recipient: null,
-    message: null,
-    tats: null,
-    suppressions: [],
-    doNotContact: null,
-    lastReplyAt: null,
+    ...emptyContact(),
     hash,
     space,
     key,
@@ -473,7 +465,6 @@ function emptyEntry(hash: number, space: number, key: string): Entry {
     stored: false,
     lsn: 0,
     gauges: null,
-    marks: null,
   };
 }
 
@@ -510,6 +501,7 @@ function packEntry(entry: Entry, writer: PackWriter): Uint8Array {
   packMap(entry.tats, w);
   packMap(entry.gauges, w);
   w.text(contactText(entry));
+  w.optional(entry.firstAt);
   return w.bytes();
 }
 
@@ -523,6 +515,7 @@ export function unpackEntry(row: LedgerRow): Entry {
   entry.tats = unpackMap(r);
   entry.gauges = unpackMap(r);
   readContact(entry, r.text());
+  entry.firstAt = r.optional();
   entry.stored = true;
   entry.lsn = row.lsn;
   return entry;

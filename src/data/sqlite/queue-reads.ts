@@ -9,21 +9,22 @@ const SENDING = stateNumber('sending');
 
 function queueFigures(db: DatabaseSync): QueueFigures {
   const now = Date.now();
-  // The first two counts read the index alone, however much is scheduled; a claim ends within a minute.
-  const all = prepared(db, 'SELECT count(*) AS n FROM recipient INDEXED BY recipient_due WHERE due IS NOT NULL');
+  // The counts but the last read an index alone, however much is scheduled; a claim ends within a minute.
+  const fresh = prepared(db, 'SELECT count(*) AS n FROM recipient INDEXED BY recipient_fresh WHERE due < 0');
+  const all = prepared(db, 'SELECT count(*) AS n FROM recipient INDEXED BY recipient_due WHERE due >= 0');
   const passed = prepared(
     db,
-    'SELECT count(*) AS n FROM recipient INDEXED BY recipient_due WHERE due IS NOT NULL AND due <= ?',
+    'SELECT count(*) AS n FROM recipient INDEXED BY recipient_due WHERE due >= 0 AND due <= ?',
   );
   const held = prepared(
     db,
     `SELECT count(*) AS n FROM recipient INDEXED BY recipient_due
-     WHERE due IS NOT NULL AND due > ? AND due <= ? AND state = ?`,
+     WHERE due >= 0 AND due > ? AND due <= ? AND state = ?`,
   );
   const count = (row: unknown): number => (row as { n: number }).n;
   const due = count(passed.get(now));
   const claimed = count(held.get(now, now + CLAIM_MS, SENDING));
-  return { due, claimed, waiting: count(all.get()) - due - claimed };
+  return { due: due + count(fresh.get()), claimed, waiting: count(all.get()) - due - claimed };
 }
 
 export const QUEUE_READS = { queueFigures };

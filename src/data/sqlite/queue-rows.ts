@@ -11,8 +11,8 @@ export const SUSPECT_DEATHS = 2;
 export const SENDING = stateNumber('sending');
 
 const QUEUE_COLUMNS = `${RECIPIENT_COLUMNS}, claim, dot, deaths`;
-/** `:lone` is the recipient that is tried alone now: no other suspect is due meanwhile. 0: any may be. */
-const DUE = `space = :space AND due IS NOT NULL AND (deaths < ${SUSPECT_DEATHS} OR :lone IN (0, id))`;
+/** What has a time: fresh-rows.ts has the rest. `:lone` is the recipient that is tried alone now: no other suspect is due meanwhile. 0: any may be. */
+const DUE = `space = :space AND due >= 0 AND (deaths < ${SUSPECT_DEATHS} OR :lone IN (0, id))`;
 
 export type QueueStatements = {
   due: StatementSync;
@@ -48,7 +48,7 @@ function prepare(db: DatabaseSync): QueueStatements {
   return {
     due: db.prepare(`SELECT ${QUEUE_COLUMNS} FROM recipient WHERE ${DUE} AND due <= :now ORDER BY due LIMIT :most`),
     nextDue: db.prepare(`SELECT due FROM recipient WHERE ${DUE} ORDER BY due LIMIT 1`),
-    endClaims: db.prepare('UPDATE recipient SET due = 0 WHERE space = ? AND due >= ? AND due <= ?'),
+    endClaims: db.prepare('UPDATE recipient SET due = 0 WHERE space = ? AND due >= 0 AND due >= ? AND due <= ?'),
     one: db.prepare(`SELECT ${QUEUE_COLUMNS} FROM recipient WHERE id = ?`),
     message: db.prepare(`SELECT ${MESSAGE_COLUMNS} FROM message WHERE id = ?`),
     messageWithBody: db.prepare(`SELECT ${MESSAGE_COLUMNS}, body FROM message WHERE id = ?`),

@@ -2,13 +2,17 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { EffectiveDocument } from '../../policy/document.ts';
 import type { StoreReads } from '../store.ts';
+import { APPROVAL_READS } from './approvals-reads.ts';
 import { captureReads } from './capture-reads.ts';
 import { CONTACT_READS } from './contacts-reads.ts';
 import { EVENTS_READS } from './events-reads.ts';
+import { INCIDENT_READS } from './incidents.ts';
 import { MANAGEMENT_READS } from './management-reads.ts';
 import { MESSAGES_READS } from './messages-reads.ts';
+import { NOTICE_READS } from './notices-reads.ts';
 import { QUEUE_READS } from './queue-reads.ts';
 import { keyOf, tenantOf } from './rows.ts';
+import { SHADOW_READS } from './shadow-reads.ts';
 import { spaceOf } from './spaces.ts';
 import { KEY_SELECT } from './tenants.ts';
 import { testClock } from './test-clock-reads.ts';
@@ -23,11 +27,15 @@ type Calls = {
 export const READER_CALLS: Calls = {
   ...captureReads,
   ...MESSAGES_READS,
+  ...APPROVAL_READS,
   ...EVENTS_READS,
   testClock,
   ...QUEUE_READS,
   ...MANAGEMENT_READS,
   ...CONTACT_READS,
+  ...NOTICE_READS,
+  ...INCIDENT_READS,
+  ...SHADOW_READS,
   keyByPrefix(db, { prefix }) {
     const row = db.prepare(`${KEY_SELECT} WHERE k.prefix = ?`).get(prefix);
     return row === undefined ? null : keyOf(row);

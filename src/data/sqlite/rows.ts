@@ -37,6 +37,7 @@ export function identityOf(row: Row): IdentityRow {
     fromName: textOrNull(row['from_name']),
     tier: textOrNull(row['tier']),
     dailyCap: numberOrNull(row['daily_cap']),
+    approvals: text(row['approvals']) as IdentityRow['approvals'],
     state: text(row['state']) as IdentityRow['state'],
     createdAt: number(row['created_at']),
     updatedAt: number(row['updated_at']),

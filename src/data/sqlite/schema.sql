@@ -28,6 +28,29 @@ CREATE TABLE app (
   created_at INTEGER NOT NULL
 );
 
+CREATE TABLE approval (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  message INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  reasons TEXT NOT NULL,
+  recipients TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  requested_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  decided_at INTEGER,
+  decided_by TEXT,
+  decided_by_id TEXT,
+  note TEXT
+);
+
+CREATE UNIQUE INDEX approval_message ON approval (message) WHERE state <> 'void';
+
+CREATE INDEX approval_pending ON approval (space, expires_at) WHERE state = 'pending';
+
+CREATE INDEX approval_space ON approval (space, no);
+
 CREATE TABLE archive (
   week TEXT PRIMARY KEY,
   file TEXT NOT NULL,
@@ -118,6 +141,8 @@ CREATE TABLE identity (
   from_name TEXT,
   tier TEXT,
   daily_cap INTEGER,
+  -- Which of its messages wait for a person.
+  approvals TEXT NOT NULL DEFAULT 'none',
   state TEXT NOT NULL,
   state_note TEXT,
   created_at INTEGER NOT NULL,
@@ -126,6 +151,21 @@ CREATE TABLE identity (
 );
 
 CREATE UNIQUE INDEX identity_handle ON identity (space, handle) WHERE deleted_at IS NULL;
+
+CREATE TABLE incident (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  tenant INTEGER NOT NULL,
+  note TEXT NOT NULL,
+  opened_at INTEGER NOT NULL,
+  opened_by TEXT NOT NULL,
+  closed_at INTEGER,
+  closed_by TEXT,
+  closing_note TEXT,
+  replaced TEXT
+);
+
+CREATE INDEX incident_tenant ON incident (tenant, no);
 
 CREATE TABLE installation (
   no INTEGER PRIMARY KEY,
@@ -189,6 +229,38 @@ CREATE TABLE message (
   body BLOB
 );
 
+CREATE TABLE notice (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  texts TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  due INTEGER NOT NULL
+);
+
+CREATE INDEX notice_space ON notice (space, kind, due);
+
+CREATE TABLE notice_copy (
+  no INTEGER PRIMARY KEY,
+  notice INTEGER NOT NULL,
+  email TEXT NOT NULL,
+  state TEXT NOT NULL,
+  due INTEGER,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  reply TEXT
+);
+
+CREATE INDEX notice_copy_due ON notice_copy (due) WHERE due IS NOT NULL;
+
+CREATE INDEX notice_copy_notice ON notice_copy (notice);
+
+CREATE TABLE notice_occasion (
+  no INTEGER PRIMARY KEY,
+  occasion TEXT NOT NULL UNIQUE,
+  at INTEGER NOT NULL
+);
+
 CREATE TABLE plan (
   name TEXT PRIMARY KEY,
   document TEXT NOT NULL,
@@ -233,11 +305,35 @@ CREATE TABLE recipient (
   verdict TEXT
 );
 
-CREATE INDEX recipient_due ON recipient (space, due) WHERE due IS NOT NULL;
+CREATE INDEX recipient_due ON recipient (space, due) WHERE due >= 0;
+
+CREATE INDEX recipient_fresh ON recipient (id, space) WHERE due < 0;
 
 CREATE TABLE setting (
   name TEXT PRIMARY KEY,
   value TEXT NOT NULL
+);
+
+CREATE TABLE shadow_difference (
+  no INTEGER PRIMARY KEY,
+  space INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  message TEXT NOT NULL,
+  email TEXT NOT NULL,
+  policy INTEGER NOT NULL,
+  shadow INTEGER NOT NULL,
+  decided TEXT NOT NULL,
+  shadowed TEXT NOT NULL
+);
+
+CREATE INDEX shadow_difference_space ON shadow_difference (space, no);
+
+CREATE TABLE shadow_policy (
+  space INTEGER PRIMARY KEY,
+  document TEXT NOT NULL,
+  author TEXT NOT NULL,
+  note TEXT,
+  since INTEGER NOT NULL
 );
 
 CREATE TABLE suppression (

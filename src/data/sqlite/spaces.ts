@@ -14,9 +14,12 @@ import {
   type PolicyDocument,
 } from '../../policy/document.ts';
 import type { AccountFacts } from '../../policy/facts.ts';
-import type { ContactState, LedgerView, ScopeState } from '../../policy/ledger.ts';
+import type { ApprovalMode } from '../../policy/facts-approval.ts';
+import type { QuarantineStanding } from '../../policy/facts-quarantine.ts';
+import type { ContactState, LeaseState, LedgerView, ScopeState, Signal } from '../../policy/ledger.ts';
 import { effectiveDocument } from '../../policy/resolve.ts';
 import type { RiskState } from '../../policy/risk/state.ts';
+import { compileShadow, countingFor, draftOver } from '../../policy/shadow.ts';
 import type { PlanDocument } from '../port/management.ts';
 import type { IdentityRow, TenantRow } from '../store.ts';
 import { CLOCK_STEP_MS } from './clock.ts';
@@ -29,6 +32,9 @@ export const tenantNoOf = (space: number): number => Math.floor(space / 2);
 
 export const CREDITS = 'credits';
 export const STORAGE = 'storage';
+/** Whether a bad sign, and whether a reply, has ever come: gauges of the tenant's entry. */
+export const SIGNS = 'signs';
+export const REPLIES = 'replies';
 export const TENANT_KEY = '#tenant';
 const MOST_POLICIES = 64;
 
@@ -38,10 +44,15 @@ const MOST_POLICIES = 64;
  */
 export const REAL_TIME = 2 ** 52;
 
+export type SpaceShadow = { policy: Policy; since: number };
+const NO_AGENTS: ReadonlyMap<string, ApprovalMode> = new Map();
+
 export class Space implements LedgerView {
   readonly no: number;
   readonly tenant: TenantRow;
   readonly policy: Policy;
+  /** A draft that is decided beside it, and since when. */
+  readonly shadow: SpaceShadow | null;
   readonly storageLimit: number | null;
   /** By handle and by id; their caps are the smaller of their own and their tier's. */
   readonly identities: Map<string, IdentityRow>;
@@ -53,16 +64,20 @@ export class Space implements LedgerView {
   frozenAt: number | null;
   /** The latest time decided at: a clock stepping back a little is bridged by it. */
   lastNow = 0;
-  /** When the next recipient is due, as far as known. */
+  /** When the next recipient with a time is due, as far as known. */
   nextDue = Number.POSITIVE_INFINITY;
   /** The claim that last took something from here: who waited longest comes first. */
   servedIn = 0;
   /** Where the clock stands still: the real time at which the next claim ends. */
   nextClaimEnd = Number.POSITIVE_INFINITY;
+  quarantine: QuarantineStanding = null;
+  /** When the next approval that waits is over, as far as known. */
+  nextHoldEnd = Number.POSITIVE_INFINITY;
+  /** What agents of this tenant ask for, by name. */
+  readonly agentApprovals: ReadonlyMap<string, ApprovalMode>;
   /** Set for the decision at hand. */
   identity: IdentityRow | null = null;
   risk: RiskState | null = null;
-  readonly areRepliesVisible = false;
   private readonly cache: LedgerCache;
   private readonly held = new Map<string, Entry>();
   private readonly holding: Set<Space>;
@@ -74,11 +89,13 @@ export class Space implements LedgerView {
     parts: {
       tenant: TenantRow;
       policy: Policy;
+      shadow: SpaceShadow | null;
       storageLimit: number | null;
       identities: Map<string, IdentityRow>;
       tiers: Readonly<Record<string, number>>;
       seq: number;
       frozenAt: number | null;
+      agentApprovals?: ReadonlyMap<string, ApprovalMode>;
     },
   ) {
     this.no = no;
@@ -86,11 +103,13 @@ export class Space implements LedgerView {
     this.holding = holding;
     this.tenant = parts.tenant;
     this.policy = parts.policy;
+    this.shadow = parts.shadow;
     this.storageLimit = parts.storageLimit;
     this.identities = parts.identities;
     this.tiers = parts.tiers;
     this.seq = parts.seq;
     this.frozenAt = parts.frozenAt;
+    this.agentApprovals = parts.agentApprovals ?? NO_AGENTS;
   }
 
   /** Milliseconds on this space's clock. Small steps back are bridged; a larger one somebody has accepted. */
@@ -127,6 +146,10 @@ export class Space implements LedgerView {
     return this.identity?.dailyCap ?? null;
   }
 
+  approvalsOfAgent(agent: string | null): ApprovalMode {
+    return agent === null ? 'none' : (this.agentApprovals.get(agent) ?? 'none');
+  }
+
   tenantEntry(): Entry {
     return this.cached(TENANT_KEY);
   }
@@ -141,6 +164,22 @@ export class Space implements LedgerView {
 
   domain(domain: string): ContactState {
     return this.cached(domainKey(domain));
+  }
+
+  get areRepliesVisible(): boolean {
+    return this.tenantEntry().gauges?.has(REPLIES) ?? false;
+  }
+
+  signals(signal: Signal): ScopeState | null {
+    return this.tenantEntry().gauges?.has(SIGNS) ? this.signalEntry(signal) : null;
+  }
+
+  signalEntry(signal: Signal): Entry {
+    return this.cached(`#signal:${signal}`);
+  }
+
+  lease(_contact: string): LeaseState | null {
+    return null;
   }
 
   private cached(key: string): Entry {
@@ -242,14 +281,15 @@ export class Spaces {
     const floor = this.db.prepare('SELECT value FROM setting WHERE name = ?').get(`seq:${no}`) as
       | { value: string }
       | undefined;
-    const due = this.db
-      .prepare('SELECT min(due) AS due FROM recipient WHERE space = ? AND due IS NOT NULL')
-      .get(no) as {
+    const due = this.db.prepare('SELECT min(due) AS due FROM recipient WHERE space = ? AND due >= 0').get(no) as {
       due: number | null;
     };
+    const policy = this.policyInForce(no, plan.limits);
+    const shadow = this.shadowOf(no, policy);
     const space = new Space(no, this.cache, this.holding, {
       tenant,
-      policy: this.policyInForce(no, plan.limits),
+      policy: countingFor(policy, shadow?.policy ?? null),
+      shadow,
       storageLimit: plan.storageBytes,
       identities,
       tiers: plan.tiers,
@@ -257,6 +297,7 @@ export class Spaces {
       frozenAt: clock?.now ?? null,
     });
     space.nextDue = due.due ?? Number.POSITIVE_INFINITY;
+    space.nextHoldEnd = this.holdEnd(no);
     space.lastNow = last?.at ?? 0;
     if (space.frozenAt !== null) space.nextClaimEnd = this.claimEnd(no);
     this.known.set(no, space);
@@ -266,10 +307,18 @@ export class Spaces {
   /** The real time at which the next claim in a space whose clock stands still ends. */
   claimEnd(no: number): number {
     const row = this.db
-      .prepare('SELECT min(due) AS due FROM recipient WHERE space = ? AND due >= ?')
+      .prepare('SELECT min(due) AS due FROM recipient WHERE space = ? AND due >= 0 AND due >= ?')
       .get(no, REAL_TIME);
     const due = row?.['due'] as number | null;
     return due === null ? Number.POSITIVE_INFINITY : due - REAL_TIME;
+  }
+
+  /** When the first of the approvals that wait is over. */
+  holdEnd(no: number): number {
+    const row = this.db
+      .prepare("SELECT min(expires_at) AS at FROM approval WHERE space = ? AND state = 'pending'")
+      .get(no);
+    return (row?.['at'] as number | null) ?? Number.POSITIVE_INFINITY;
   }
 
   private plan(name: string | null): PlanParts {
@@ -294,19 +343,33 @@ export class Spaces {
       [this.newest('default', no % 2), plan, this.newest('operator', no)],
       this.newest('tenant', no),
     );
+    return compilePolicy(this.numberOf(document), document);
+  }
+
+  private shadowOf(no: number, policy: Policy): SpaceShadow | null {
+    const row = this.db.prepare('SELECT document, since FROM shadow_policy WHERE space = ?').get(no) as
+      | { document: string; since: number }
+      | undefined;
+    if (row === undefined) return null;
+    const document = draftOver(policy.document, JSON.parse(row.document) as PolicyDocument);
+    return { policy: compileShadow(this.numberOf(document), document), since: row.since };
+  }
+
+  /** The number of a document that decides, by which verdicts name it; equal ones share it. */
+  private numberOf(document: EffectiveDocument): number {
     const text = JSON.stringify(document);
     const sha256 = createHash('sha256').update(text).digest('hex');
     const known = this.db.prepare('SELECT no FROM effective_policy WHERE sha256 = ?').get(sha256) as
       | { no: number }
       | undefined;
-    const version =
+    return (
       known?.no ??
       Number(
         this.db
           .prepare('INSERT INTO effective_policy (sha256, document, created_at) VALUES (?, ?, ?)')
           .run(sha256, text, Date.now()).lastInsertRowid,
-      );
-    return compilePolicy(version, document);
+      )
+    );
   }
 
   /** The policy that a stored verdict names. */

@@ -41,6 +41,7 @@ class SqliteThreads {
   private nextRead = 1;
   private readonly dueListeners: (() => void)[] = [];
   private readonly eventListeners: ((changed: readonly Space[]) => void)[] = [];
+  private readonly noticeListeners: (() => void)[] = [];
   private dueTimer: NodeJS.Timeout | null = null;
   /** Set once the threads are meant to end. */
   private closed: (() => void) | null = null;
@@ -121,6 +122,7 @@ class SqliteThreads {
     for (let i = 0; i < group.length; i += 1) answer(group[i]!, reply.results[i]!);
     this.watchDue(reply.dueIn);
     if (reply.eventSpaces.length > 0 && this.eventListeners.length > 0) this.announceEvents(reply.eventSpaces);
+    if (reply.hasNotices) for (const tell of this.noticeListeners) tell();
   }
 
   private watchDue(dueInMs: number | null): void {
@@ -149,6 +151,10 @@ class SqliteThreads {
 
   onEvents(listener: (changed: readonly Space[]) => void): void {
     this.eventListeners.push(listener);
+  }
+
+  onNotices(listener: () => void): void {
+    this.noticeListeners.push(listener);
   }
 
   private die(message: string): void {
@@ -198,7 +204,7 @@ function answer(waiting: Waiting, result: CallResult): void {
 }
 
 function errorOf(fault: { kind: string; message: string }): Error {
-  if (fault.kind === 'full' || fault.kind === 'clock' || fault.kind === 'unavailable') {
+  if (fault.kind === 'full' || fault.kind === 'clock' || fault.kind === 'unavailable' || fault.kind === 'paused') {
     return new StoreFault(fault.kind, fault.message);
   }
   return new Error(fault.message);
@@ -242,6 +248,7 @@ export async function openSqliteStore(options: WriterOptions): Promise<OpenResul
     ...calls,
     onDue: (listener: () => void) => threads.onDue(listener),
     onEvents: (listener: (changed: readonly Space[]) => void) => threads.onEvents(listener),
+    onNotices: (listener: () => void) => threads.onNotices(listener),
     figures: () => threads.stats,
     close: () => threads.close(),
     acceptClock: () => threads.acceptClock(),

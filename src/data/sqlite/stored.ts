@@ -1,11 +1,14 @@
 /** Reading messages back: by the writer (a repeated key) and by the reader (everything else). */
 import type { DatabaseSync } from 'node:sqlite';
 import { RECIPIENT_STATES } from '../../core/states.ts';
+import { NO_OWN_LIMITS } from '../../policy/document.ts';
 import { type Facts, unpackFacts } from '../../policy/facts.ts';
-import type { Send, SendRecipient } from '../../policy/send.ts';
+import { type Adapting, adaptingIn } from '../../policy/probation.ts';
+import type { AddressTraits, Send, SendRecipient } from '../../policy/send.ts';
 import type { Admission, RecipientKind, StoredMessage, StoredRecipient } from '../store.ts';
 import { type Archived, archivesOf } from './archives.ts';
 import { prepared } from './database.ts';
+import { AT_ONCE } from './fresh-rows.ts';
 import { publicId } from './row-id.ts';
 import { tenantNoOf } from './spaces.ts';
 import { verdictsOf } from './verdicts.ts';
@@ -142,6 +145,11 @@ function identityId(db: DatabaseSync, known: KnownScopes, no: number | null): st
   return id;
 }
 
+function adaptingOf(row: RecipientRow | undefined): Adapting {
+  const facts = row === undefined ? null : factsOf(row);
+  return facts === null ? { ...NO_OWN_LIMITS, probation: null } : adaptingIn(facts);
+}
+
 /** What was answered when the message was admitted, or null when its rows are gone. */
 export function readAdmission(db: DatabaseSync, row: number): Admission | null {
   const message = messageRow(db, row);
@@ -154,7 +162,7 @@ export function readAdmission(db: DatabaseSync, row: number): Admission | null {
     policyVersion: message.policy,
     engine: recipients[0] === undefined ? 0 : (factsOf(recipients[0])?.engine ?? 0),
     scopes: scopesOf(db, message),
-    identityCap: recipients[0] === undefined ? null : (factsOf(recipients[0])?.identityCap ?? null),
+    ...adaptingOf(recipients[0]),
     recipients: recipients.map((recipient) => {
       const { first, standing } = verdictsOf(recipient);
       const id = publicId('rcp', recipient.id, message.nonce);
@@ -204,13 +212,18 @@ function storedRecipient(row: RecipientRow, nonce: number): StoredRecipient {
     kind: KINDS[row.kind]!,
     state: RECIPIENT_STATES[row.state]!,
     departAt: row.depart_at,
-    // While it is being sent, the row holds the end of the claim.
-    nextAttemptAt: RECIPIENT_STATES[row.state] === 'sending' ? null : row.due,
+    nextAttemptAt: nextAttemptAt(row),
     attempts: row.attempts,
     possibleDuplicate: row.possible_duplicate === 1,
     closedAt: row.closed_at,
     ...verdictPartsOf(row),
   };
+}
+
+/** While it is being sent, the row holds the end of the claim. */
+function nextAttemptAt({ state, due, depart_at }: RecipientRow): number | null {
+  if (RECIPIENT_STATES[state] === 'sending') return null;
+  return due === AT_ONCE ? depart_at : due;
 }
 
 function verdictPartsOf(row: RecipientRow): Pick<StoredRecipient, 'verdict' | 'later'> {
@@ -226,7 +239,20 @@ export function sendOfRow(db: DatabaseSync, message: MessageRow): Send {
     sendAt: message.send_at,
     scopes: scopesOf(db, message),
     contentSize: message.size,
+    leaseToken: leaseTokenOf(message),
   };
+}
+
+function traitsOf(contact: Facts['contact']): AddressTraits | null {
+  if (contact === null) return null;
+  const { role, isDisposable, suggestion } = contact;
+  return role === null && !isDisposable && suggestion === null ? null : { role, isDisposable, suggestion };
+}
+
+/** The token of the lease under which a message was sent, or null. */
+export function leaseTokenOf({ meta }: MessageRow): string | null {
+  if (meta?.includes('"lease_token":') !== true) return null;
+  return (JSON.parse(meta) as { lease_token?: string }).lease_token ?? null;
 }
 
 export function sendRecipientOf(row: RecipientRow, facts: Facts | null): SendRecipient {
@@ -236,5 +262,6 @@ export function sendRecipientOf(row: RecipientRow, facts: Facts | null): SendRec
     domain: key.slice(key.lastIndexOf('@') + 1),
     undeliverable: facts?.undeliverable ?? null,
     simulated: facts?.simulated ?? null,
+    traits: traitsOf(facts?.contact ?? null),
   };
 }

@@ -16,6 +16,8 @@ export type NewSuppression = {
   note: string | null;
   source: string;
   message: string | null;
+  /** When it began, where that lies behind; null or absent: now. */
+  since?: number | null;
 };
 
 function entryOf(state: WriterState, space: Space, kind: string, key: string): Entry {
@@ -36,6 +38,7 @@ export function addSuppression(state: WriterState, space: Space, input: NewSuppr
     .prepare('SELECT * FROM suppression WHERE space = ? AND key = ? AND kind = ? AND reason = ?')
     .get(space.no, input.key, input.kind, input.reason);
   const id = known === undefined ? newId('sup') : (known['id'] as string);
+  const since = known === undefined ? Math.min(input.since ?? now, now) : (known['since'] as number);
   const expiresAt =
     known === undefined ? input.expiresAt : laterEnd(known['expires_at'] as number | null, input.expiresAt);
   if (known === undefined) {
@@ -50,7 +53,7 @@ export function addSuppression(state: WriterState, space: Space, input: NewSuppr
         input.kind,
         input.key,
         input.reason,
-        now,
+        since,
         input.expiresAt,
         input.note,
         input.source,
@@ -62,7 +65,6 @@ export function addSuppression(state: WriterState, space: Space, input: NewSuppr
       .run(expiresAt, input.note, id);
   }
   const entry = entryOf(state, space, input.kind, input.key);
-  const since = known === undefined ? now : (known['since'] as number);
   entry.suppressions = [
     ...entry.suppressions.filter((suppression) => suppression.id !== id),
     { id, reason: input.reason, domain: input.kind === 'domain', since, expiresAt },

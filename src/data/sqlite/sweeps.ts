@@ -9,11 +9,13 @@ import { eventNumber } from '../../core/events.ts';
 import { stateNumber } from '../../core/states.ts';
 import type { Sweep, Swept } from '../port/sweeps.ts';
 import { BODY_JSON, BODY_NONE, BODY_ZSTD } from './admit.ts';
+import { expireApprovals } from './approvals.ts';
 import { type Archived, endOfWeek, isoWeek, type WholeRow } from './archives.ts';
 import { forgetExpired, unusedBlobs } from './blob-use.ts';
 import { packBody } from './bodies.ts';
 import { dropCaptures } from './captures.ts';
 import { prepared } from './database.ts';
+import { forgetNotices } from './notices.ts';
 import { oldEvents } from './old-events.ts';
 import { firstRowOf, rowTime } from './row-id.ts';
 import { STORAGE } from './spaces.ts';
@@ -30,6 +32,7 @@ const COMPRESS_AFTER_MS = 60_000;
 const COMPRESS_FROM_OCTETS = 6 * 1024;
 
 const SLICE = {
+  holds: 100,
   archive: 24,
   events: 300,
   compressOctets: 256 * 1024,
@@ -56,6 +59,10 @@ export function sweep(state: WriterState, { kind }: { kind: Sweep }): Swept {
 const SLICES: Record<Sweep, (state: WriterState) => Swept> = {
   archive,
   compress,
+  holds(state) {
+    const count = expireApprovals(state, SLICE.holds);
+    return { count, more: count === SLICE.holds, unused: [] };
+  },
   events: forgetEvents,
   keys: forgetKeys,
   uploads,
@@ -277,8 +284,8 @@ function forgetRecords(state: WriterState): Swept {
   for (const space of [tenant * 2, tenant * 2 + 1]) count += state.ledger.dropHours(space, hour);
   const last = Number(prepared(state.db, 'SELECT max(no) AS no FROM tenant').get()?.['no'] ?? 0);
   reach(state, 'tallies', tenant >= last ? 0 : tenant);
-  const changed = Number(audit.changes);
-  return { count: count + changed, more: tenant < last || changed === SLICE.records, unused: [] };
+  const changed = Number(audit.changes) + forgetNotices(state, state.realNow - KEEP_EVENTS_MS, SLICE.records);
+  return { count: count + changed, more: tenant < last || changed >= SLICE.records, unused: [] };
 }
 
 /** Files whose every message is past the longest retention. What a plan keeps longer stays for all. */

@@ -20,6 +20,6 @@ export function testClock(db: DatabaseSync, input: { tenantNo: number }): TestCl
 }
 
 function count(db: DatabaseSync, where: string, values: number[]): number {
-  const sql = `SELECT count(*) AS n FROM (SELECT 1 FROM recipient WHERE space = ? AND ${where} LIMIT ${MOST_COUNTED})`;
+  const sql = `SELECT count(*) AS n FROM (SELECT 1 FROM recipient WHERE space = ? AND due >= 0 AND ${where} LIMIT ${MOST_COUNTED})`;
   return (db.prepare(sql).get(...values) as { n: number }).n;
 }

@@ -2,6 +2,7 @@
 import { addDuration, type Duration } from '../../core/duration.ts';
 import { stateNumber } from '../../core/states.ts';
 import type { TestClockMove } from '../port/test-clock.ts';
+import { expireApprovals } from './approvals.ts';
 import { archivesOf } from './archives.ts';
 import { audit } from './audit.ts';
 import { CLAIM_MS } from './dispatch.ts';
@@ -10,6 +11,8 @@ import type { WriterState } from './writer-state.ts';
 
 /** Microseconds of rate limits stay safe integers until then. */
 const LATEST_MS = Date.UTC(2200, 0, 1);
+/** More of them than this in one move are left to the sweep. */
+const MOST_EXPIRED = 1000;
 /** A caller's "now" is a little old when it arrives. */
 const LATE_MS = 60_000;
 
@@ -27,6 +30,7 @@ export function moveTestClock(
   if (space.frozenAt === null) keepClaims(state, space, stands);
   state.db.prepare('INSERT OR REPLACE INTO test_clock (space, now) VALUES (?, ?)').run(space.no, to);
   state.spaces.forget(space.no);
+  expireApprovals(state, MOST_EXPIRED);
   audit(state, { ...actOf(input), action: 'test_clock.moved', before: space.frozenAt, after: to });
   return { ok: true, now: to };
 }
@@ -42,7 +46,7 @@ function earliestStart(state: WriterState, space: Space): number {
 /** Workers hold their claims for a minute of real time, however far the clock moves meanwhile. */
 function keepClaims(state: WriterState, space: Space, now: number): void {
   state.db
-    .prepare('UPDATE recipient SET due = due + ? WHERE space = ? AND due > ? AND due <= ? AND state = ?')
+    .prepare('UPDATE recipient SET due = due + ? WHERE space = ? AND due >= 0 AND due > ? AND due <= ? AND state = ?')
     .run(REAL_TIME, space.no, now, now + CLAIM_MS, stateNumber('sending'));
 }
 
@@ -80,6 +84,10 @@ const EMPTYING = [
   'DELETE FROM attachment WHERE space = :space',
   'DELETE FROM capture WHERE space = :space',
   'DELETE FROM tally WHERE space = :space',
+  'DELETE FROM notice_copy WHERE notice IN (SELECT no FROM notice WHERE space = :space)',
+  'DELETE FROM notice WHERE space = :space',
+  'DELETE FROM shadow_difference WHERE space = :space',
+  'DELETE FROM approval WHERE space = :space',
 ];
 
 function empty(state: WriterState, no: number): void {

@@ -12,6 +12,8 @@ export type GroupReply = {
   dueIn: number | null;
   /** Spaces that have new events. */
   eventSpaces: number[];
+  /** Whether a notice was queued. */
+  hasNotices: boolean;
   /** Why nothing new is taken on, or null. */
   trouble: string | null;
   micros: Record<string, number>;

@@ -2,6 +2,7 @@
 import type { StoreWrites } from '../store.ts';
 import { ACCOUNT_WRITES } from './accounts.ts';
 import { admit, check } from './admit.ts';
+import { APPROVAL_WRITES } from './approvals.ts';
 import { putUpload, unusedBlobs } from './blob-use.ts';
 import { capture } from './captures.ts';
 import { CATALOG_WRITES } from './catalog.ts';
@@ -10,11 +11,17 @@ import { CONTACT_WRITES } from './contacts.ts';
 import { claim, dueIn, mark, renew } from './dispatch.ts';
 import { headroom } from './headroom.ts';
 import { IDENTITY_WRITES } from './identities.ts';
+import { INCIDENT_WRITES } from './incidents.ts';
 import { KEY_WRITES } from './keys.ts';
+import { NOTICE_WRITES } from './notices.ts';
+import { planView } from './plan-view.ts';
+import { PLATFORM_WRITES } from './platform.ts';
 import { POLICY_WRITES, putPolicy } from './policies.ts';
 import { reportReturn } from './returns.ts';
 import { settle } from './settle.ts';
+import { SHADOW_WRITES } from './shadows.ts';
 import { simulateReturn } from './simulated-returns.ts';
+import { importSuppressions } from './suppression-import.ts';
 import { sweep } from './sweeps.ts';
 import { createKey, createTenant, revokeKey } from './tenants.ts';
 import { endTestClock, moveTestClock, resetTestData } from './test-clock.ts';
@@ -31,17 +38,24 @@ type Calls = {
 export const DECIDING_CALLS: ReadonlySet<string> = new Set([
   'admit',
   'check',
+  'planView',
   'claim',
   'rescheduleMessage',
   'lookAgain',
+  'decideApproval',
 ]);
+
+/** Calls that the platform's pause refuses. */
+export const SENDING_CALLS: ReadonlySet<string> = new Set(['admit', 'check']);
 
 /** Calls that take on nothing new: what they record has happened already, so they run on a full disk too. */
 export const RECORDING_CALLS: ReadonlySet<string> = new Set([
   'settle',
   'renew',
   'capture',
+  'settleNotice',
   'check',
+  'planView',
   'headroom',
   'dueIn',
   'sweep',
@@ -50,6 +64,7 @@ export const RECORDING_CALLS: ReadonlySet<string> = new Set([
 export const WRITER_CALLS: Calls = {
   admit,
   check,
+  planView,
   headroom,
   claim,
   renew,
@@ -69,6 +84,7 @@ export const WRITER_CALLS: Calls = {
   removeContent,
   lookAgain,
   putUpload,
+  importSuppressions,
   sweep,
   moveTestClock,
   endTestClock,
@@ -78,7 +94,12 @@ export const WRITER_CALLS: Calls = {
   ...ACCOUNT_WRITES,
   ...CATALOG_WRITES,
   ...KEY_WRITES,
+  ...NOTICE_WRITES,
+  ...PLATFORM_WRITES,
+  ...INCIDENT_WRITES,
   ...POLICY_WRITES,
+  ...SHADOW_WRITES,
+  ...APPROVAL_WRITES,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
     return null;

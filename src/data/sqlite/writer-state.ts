@@ -2,10 +2,13 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type EventType, eventNumber } from '../../core/events.ts';
 import { PackWriter } from '../../core/pack.ts';
+import type { PlatformPause } from '../port/platform.ts';
 import { type Archives, openArchives } from './archives.ts';
 import { BulkInsert } from './database.ts';
+import { FreshRows } from './fresh-rows.ts';
 import type { KeyIndexBounds } from './key-index.ts';
 import { HOUR_PREFIX, type LedgerBounds, LedgerCache } from './ledger-cache.ts';
+import { readPlatformPause } from './platform.ts';
 import { firstRowOf } from './row-id.ts';
 import { type Space, Spaces } from './spaces.ts';
 import { UsedKeys } from './used-keys.ts';
@@ -18,10 +21,14 @@ export type WriterOptions = {
   domain: string;
   /** A clock set from outside, in place of the system's (see `StoreClock`). */
   clock?: SharedArrayBuffer;
+  /** Who is told of what happens to any tenant; null or absent: nobody. */
+  operatorEmail?: string | null;
   /** Octets set aside for a full disk; 0 for none. */
   reserveBytes?: number;
   ledger?: Partial<LedgerBounds>;
   keys?: Partial<KeyIndexBounds>;
+  /** Recipients due at once that are kept in memory. */
+  mostFresh?: number;
   /** A point at which the writer stops, for tests. */
   failpoint?: string | null;
 };
@@ -33,6 +40,7 @@ export class WriterState {
   readonly ledger: LedgerCache;
   readonly spaces: Spaces;
   readonly keys: UsedKeys;
+  readonly fresh: FreshRows;
   readonly packer = new PackWriter();
   readonly messages: BulkInsert;
   readonly recipients: BulkInsert;
@@ -53,6 +61,10 @@ export class WriterState {
   suspect: number | null = null;
   /** Spaces in which events were written since the last answer. */
   readonly eventSpaces = new Set<number>();
+  /** Set while the operator has stopped sending for everybody. */
+  platformPause: PlatformPause | null;
+  /** Whether a notice was queued since the last answer. */
+  hasNotices = false;
 
   constructor(db: DatabaseSync, options: WriterOptions) {
     this.db = db;
@@ -61,6 +73,8 @@ export class WriterState {
     this.ledger = new LedgerCache(db, options.ledger);
     this.spaces = new Spaces(db, this.ledger);
     this.keys = new UsedKeys(db, options.keys);
+    this.fresh = new FreshRows(options.mostFresh);
+    this.platformPause = readPlatformPause(db);
     this.messages = new BulkInsert(db, 'message', [
       'id',
       'nonce',
@@ -111,8 +125,11 @@ export class WriterState {
 
   /** Spaces in which something waits must be known, since only known ones are asked for what is due. */
   private loadDue(): void {
-    const waiting = this.db.prepare('SELECT DISTINCT space FROM recipient WHERE due IS NOT NULL').all();
+    const waiting = this.db.prepare('SELECT DISTINCT space FROM recipient WHERE due >= 0').all();
     for (const { space } of waiting as { space: number }[]) this.spaces.get(space);
+    for (const space of this.fresh.load(this.db)) this.spaces.get(space);
+    const held = this.db.prepare("SELECT DISTINCT space FROM approval WHERE state = 'pending'").all();
+    for (const { space } of held as { space: number }[]) this.spaces.get(space);
     this.isDueKnown = true;
   }
 
@@ -205,10 +222,12 @@ export class WriterState {
     for (const rows of [this.messages, this.recipients, this.events, this.blobUses]) rows.clear();
     this.ledger.recover();
     this.keys.undo();
+    this.fresh.clear();
     this.spaces.clear();
     this.senders.clear();
     this.refusals.clear();
     this.suspect = null;
+    this.platformPause = readPlatformPause(this.db);
     this.findNextRow();
     this.isDueKnown = false;
   }

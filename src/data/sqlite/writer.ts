@@ -18,7 +18,7 @@ import { migrate, openWriter } from './database.ts';
 import { dueIn, releaseDeadClaims } from './dispatch.ts';
 import { RESERVE_BYTES, Reserve } from './reserve.ts';
 import type { Call, CallResult, GroupReply, GroupRequest } from './thread-protocol.ts';
-import { DECIDING_CALLS, RECORDING_CALLS, WRITER_CALLS } from './writer-calls.ts';
+import { DECIDING_CALLS, RECORDING_CALLS, SENDING_CALLS, WRITER_CALLS } from './writer-calls.ts';
 import { type WriterOptions, WriterState } from './writer-state.ts';
 
 const MOST_IN_A_GROUP = 256;
@@ -29,6 +29,7 @@ const SQLITE_IOERR_SHMSIZE = 4874;
 const TRY_AGAIN_MS = 1000;
 
 const FULL = { kind: 'full', message: 'the disk that holds the data is full' };
+const PAUSED = { kind: 'paused', message: 'the operator has paused sending for everybody' };
 const LEAPT = {
   kind: 'clock',
   message: 'the system clock leapt by more than ten minutes: set it right, or accept it with "postern clock accept"',
@@ -96,6 +97,7 @@ function runCalls(calls: readonly Call[], leapt: boolean): CallResult[] {
   for (const i of order(calls)) {
     const [name, input] = calls[i]!;
     if (leapt && DECIDING_CALLS.has(name)) results[i] = { fault: LEAPT };
+    else if (state.platformPause !== null && SENDING_CALLS.has(name)) results[i] = { fault: PAUSED };
     else if (isFull && !RECORDING_CALLS.has(name)) results[i] = { fault: FULL };
     else {
       const call = WRITER_CALLS[name as keyof typeof WRITER_CALLS] as (state: WriterState, input: unknown) => unknown;
@@ -227,8 +229,10 @@ function serve(calls: Call[]): void {
   const results = runGroup(unpack(calls), leapt);
   const trouble = leapt ? LEAPT.message : isFull ? FULL.message : null;
   const eventSpaces = [...state.eventSpaces];
-  const reply: GroupReply = { results, dueIn: nextDue(trouble), eventSpaces, trouble, micros };
+  const { hasNotices } = state;
+  const reply: GroupReply = { results, dueIn: nextDue(trouble), eventSpaces, hasNotices, trouble, micros };
   state.eventSpaces.clear();
+  state.hasNotices = false;
   port.postMessage(reply);
   state.afterCommit();
   checkpoint();

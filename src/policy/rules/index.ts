@@ -3,9 +3,17 @@
  * first that blocks is the primary reason. All of them run, and all that they find is kept.
  */
 import { accountPaused } from './account-paused.ts';
+import { accountQuarantined } from './account-quarantined.ts';
 import { accountSuspended } from './account-suspended.ts';
+import { activeOpportunity } from './active-opportunity.ts';
+import { approvalRequired } from './approval-required.ts';
+import { consentMissing } from './consent-missing.ts';
+import { contentReviewRequired } from './content-review-required.ts';
 import { cooldown } from './cooldown.ts';
 import { dailyQuotaExceeded } from './daily-quota-exceeded.ts';
+import { disengaged } from './disengaged.ts';
+import { disengaging } from './disengaging.ts';
+import { disposableAddress } from './disposable-address.ts';
 import { doNotContact } from './do-not-contact.ts';
 import { duplicate } from './duplicate.ts';
 import { hourlyQuotaExceeded } from './hourly-quota-exceeded.ts';
@@ -14,20 +22,29 @@ import { identityInactive } from './identity-inactive.ts';
 import { identitySuspended } from './identity-suspended.ts';
 import { insufficientCredits } from './insufficient-credits.ts';
 import { invalidRecipient } from './invalid-recipient.ts';
+import { leaseConflict } from './lease-conflict.ts';
 import { limitApproaching } from './limit-approaching.ts';
 import { monthlyQuotaExceeded } from './monthly-quota-exceeded.ts';
+import { negativeSignalBudgetExceeded } from './negative-signal-budget-exceeded.ts';
+import { possibleTypo } from './possible-typo.ts';
 import { quarantineApproaching } from './quarantine-approaching.ts';
 import { recipientDomainThrottled } from './recipient-domain-throttled.ts';
 import { recipientFrequencyExceeded } from './recipient-frequency-exceeded.ts';
+import { riskBudgetExceeded } from './risk-budget-exceeded.ts';
+import { roleAccount } from './role-account.ts';
 import type { Rule } from './rule.ts';
 import { sendRateExceeded } from './send-rate-exceeded.ts';
 import { storageLimitExceeded } from './storage-limit-exceeded.ts';
 import { subscriptionExpired } from './subscription-expired.ts';
 import { suppressed } from './suppressed.ts';
+import { threadTakenOver } from './thread-taken-over.ts';
 import { trialExpired } from './trial-expired.ts';
 import { trialNotActivated } from './trial-not-activated.ts';
+import { unreachableReplies } from './unreachable-replies.ts';
+import { warmupLimitExceeded } from './warmup-limit-exceeded.ts';
 
 export const RULES: readonly (readonly [name: string, rule: Rule])[] = [
+  ['account_quarantined', accountQuarantined],
   ['account_suspended', accountSuspended],
   ['account_paused', accountPaused],
   ['trial_not_activated', trialNotActivated],
@@ -40,6 +57,11 @@ export const RULES: readonly (readonly [name: string, rule: Rule])[] = [
   ['invalid_recipient', invalidRecipient],
   ['do_not_contact', doNotContact],
   ['suppressed', suppressed],
+  ['consent_missing', consentMissing],
+  ['disengaged', disengaged],
+  ['active_opportunity', activeOpportunity],
+  ['thread_taken_over', threadTakenOver],
+  ['lease_conflict', leaseConflict],
   ['duplicate', duplicate],
   ['cooldown', cooldown],
   ['recipient_frequency_exceeded', recipientFrequencyExceeded],
@@ -49,6 +71,16 @@ export const RULES: readonly (readonly [name: string, rule: Rule])[] = [
   ['monthly_quota_exceeded', monthlyQuotaExceeded],
   ['identity_cap_exceeded', identityCapExceeded],
   ['recipient_domain_throttled', recipientDomainThrottled],
+  ['warmup_limit_exceeded', warmupLimitExceeded],
+  ['risk_budget_exceeded', riskBudgetExceeded],
+  ['negative_signal_budget_exceeded', negativeSignalBudgetExceeded],
+  ['approval_required', approvalRequired],
+  ['content_review_required', contentReviewRequired],
   ['quarantine_approaching', quarantineApproaching],
   ['limit_approaching', limitApproaching],
+  ['unreachable_replies', unreachableReplies],
+  ['disengaging', disengaging],
+  ['role_account', roleAccount],
+  ['disposable_address', disposableAddress],
+  ['possible_typo', possibleTypo],
 ];

@@ -2,7 +2,7 @@
 
 import type { Finding } from '../verdict.ts';
 import { releasedAt } from '../windows.ts';
-import { limitScope } from './limit-finding.ts';
+import { limitScope, probationEvidence } from './limit-finding.ts';
 import { PASS, type Rule } from './rule.ts';
 
 export const limitApproaching: Rule = (send, recipient, facts, policy) => {
@@ -29,6 +29,7 @@ export const limitApproaching: Rule = (send, recipient, facts, policy) => {
         remaining: limit.max - used,
         // This send counts: where it is the first, the window resets when it leaves.
         resets_at: (fact.resetsAt ?? releasedAt(window, Math.floor(facts.departAt / 1000))) * 1000,
+        ...probationEvidence(limit, facts),
       },
     });
   }

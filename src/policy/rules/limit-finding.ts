@@ -2,6 +2,7 @@
 import type { ReasonCode } from '../../core/reasons.ts';
 import type { Limit, Policy } from '../document.ts';
 import type { Facts, LimitFact } from '../facts.ts';
+import { probationIn } from '../facts-quarantine.ts';
 import { scopeId } from '../ledger.ts';
 import type { Send, SendRecipient } from '../send.ts';
 import type { Evidence, Finding, Scope } from '../verdict.ts';
@@ -36,7 +37,7 @@ function limitFinding(limit: Limit, fact: LimitFact, send: Send, recipient: Send
     clearsAt,
     // A limit smaller than the send never frees a place: waiting does not help, changing the request or the limit does.
     clearsBy: clearsAt === null ? ['caller', 'tenant'] : undefined,
-    evidence: limitEvidence(limit, fact, clearsAt, recipient, facts),
+    evidence: { ...limitEvidence(limit, fact, clearsAt, recipient, facts), ...probationEvidence(limit, facts) },
   };
 }
 
@@ -57,6 +58,7 @@ function limitEvidence(
     frees_at: clearsAt,
   };
   if (limit.scope === 'identity') evidence['identity'] = facts.identityHandle;
+  if (limit.warmup !== null) evidence['day'] = facts.warmup?.day ?? null;
   if (limit.scope === 'recipient_domain') evidence['domain'] = recipient.domain;
   if (limit.window.kind === 'rate') {
     evidence['per'] = limit.window.perSeconds === 60 ? 'minute' : 'second';
@@ -65,6 +67,13 @@ function limitEvidence(
     if (limit.reason !== 'send_rate_exceeded') evidence['limit'] = limit.burst;
   }
   return evidence;
+}
+
+/** What a limit would be, and when it will be that again, where probation has reduced it. */
+export function probationEvidence(limit: Limit, facts: Facts): Evidence {
+  const probation = probationIn(facts.quarantine);
+  if (probation === null || limit.full === undefined) return {};
+  return { full_limit: limit.full, probation_ends_at: probation.until };
 }
 
 export function limitScope(limit: Limit, send: Send, recipient: SendRecipient): Scope {

@@ -2,7 +2,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SUPPRESSION_REASONS, type SuppressionFact } from '../../../src/policy/facts.ts';
 import { suppressed } from '../../../src/policy/rules/suppressed.ts';
-import { DAY, factsOf, findings, HOUR, NOW, told, unknownEvidence } from '../deciding.ts';
+import {
+  contactFacts,
+  DAY,
+  factsOf,
+  findings,
+  HOUR,
+  NOW,
+  policyOf,
+  sendOf,
+  told,
+  unknownEvidence,
+} from '../deciding.ts';
 
 const row = (changes: Partial<SuppressionFact>): SuppressionFact => ({
   id: 'sup_1',
@@ -74,4 +85,21 @@ test('each suppression of the address and of its domain is a reason of its own',
     'The whole domain of the recipient is suppressed: hard bounce on 2026-04-26T08:12:00.000Z; the suppression ends at 2026-04-27T09:12:00.000Z.',
   );
   assert.deepEqual(findings(suppressed, factsOf()), []);
+});
+
+test('an address of a role is kept out as the policy says: of marketing, or of everything', () => {
+  const facts = factsOf({ contact: contactFacts({ role: 'sales' }) });
+  const marketing = sendOf({ kind: 'marketing' });
+  assert.deepEqual(findings(suppressed, facts, policyOf(), marketing), []);
+  assert.deepEqual(findings(suppressed, facts, policyOf([], { role_accounts: 'marketing' })), []);
+  for (const [roles, send] of [
+    ['marketing', marketing],
+    ['block', sendOf()],
+  ] as const) {
+    const [found, ...more] = findings(suppressed, facts, policyOf([], { role_accounts: roles }), send);
+    assert.deepEqual(more, []);
+    assert.equal(found?.evidence['suppression_reason'], 'role_account');
+    assert.deepEqual(unknownEvidence('suppressed', found.evidence), []);
+    assert.equal(told(found), 'The address is suppressed: role account.');
+  }
 });

@@ -100,6 +100,8 @@ CREATE TABLE identity (
   from_name TEXT,
   tier TEXT,
   daily_cap INTEGER,
+  -- Which of its messages wait for a person.
+  approvals TEXT NOT NULL DEFAULT 'none',
   state TEXT NOT NULL,
   state_note TEXT,
   created_at INTEGER NOT NULL,
@@ -177,7 +179,8 @@ CREATE TABLE message (
 );
 
 -- The recipient row is the queue entry: a state and a due time. Its number is its message's, plus its place.
--- `deaths`: how many of its claims in a row ended without a word.
+-- `deaths`: how many of its claims in a row ended without a word. `due`: a time, or -1 for what was accepted for now and waits
+-- since it arrived.
 CREATE TABLE recipient (
   id INTEGER PRIMARY KEY,
   message INTEGER NOT NULL,
@@ -198,7 +201,9 @@ CREATE TABLE recipient (
   facts BLOB,
   verdict TEXT
 );
-CREATE INDEX recipient_due ON recipient (space, due) WHERE due IS NOT NULL;
+CREATE INDEX recipient_due ON recipient (space, due) WHERE due >= 0;
+-- In order of arrival, so that an accept touches its last page alone; the space beside it, so that a start reads nothing else.
+CREATE INDEX recipient_fresh ON recipient (id, space) WHERE due < 0;
 
 CREATE TABLE event (
   id INTEGER PRIMARY KEY,
@@ -312,3 +317,93 @@ CREATE TABLE recalled (
 
 -- Numbers of the built-in defaults: one app everybody has.
 INSERT INTO app (no, id, name, created_at) VALUES (1, 'app_00000000000000000000000001', 'default', 0);
+
+-- Notices to people, queued with what they tell of; `due` bounds how many of a kind go out an hour.
+CREATE TABLE notice (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  texts TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  due INTEGER NOT NULL
+);
+CREATE INDEX notice_space ON notice (space, kind, due);
+
+-- What has been told, by its hash, so that it is told once.
+CREATE TABLE notice_occasion (
+  no INTEGER PRIMARY KEY,
+  occasion TEXT NOT NULL UNIQUE,
+  at INTEGER NOT NULL
+);
+
+-- One addressee of a notice; `due` is null once it was sent or given up.
+CREATE TABLE notice_copy (
+  no INTEGER PRIMARY KEY,
+  notice INTEGER NOT NULL,
+  email TEXT NOT NULL,
+  state TEXT NOT NULL,
+  due INTEGER,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  reply TEXT
+);
+CREATE INDEX notice_copy_notice ON notice_copy (notice);
+CREATE INDEX notice_copy_due ON notice_copy (due) WHERE due IS NOT NULL;
+
+-- What the operator looks into; `replaced`: the standing that it interrupted, as JSON, while it is open.
+CREATE TABLE incident (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  tenant INTEGER NOT NULL,
+  note TEXT NOT NULL,
+  opened_at INTEGER NOT NULL,
+  opened_by TEXT NOT NULL,
+  closed_at INTEGER,
+  closed_by TEXT,
+  closing_note TEXT,
+  replaced TEXT
+);
+CREATE INDEX incident_tenant ON incident (tenant, no);
+-- A draft that is decided beside the policy in force, and the recipients on which it would have decided otherwise.
+CREATE TABLE shadow_policy (
+  space INTEGER PRIMARY KEY,
+  document TEXT NOT NULL,
+  author TEXT NOT NULL,
+  note TEXT,
+  since INTEGER NOT NULL
+);
+
+CREATE TABLE shadow_difference (
+  no INTEGER PRIMARY KEY,
+  space INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  message TEXT NOT NULL,
+  email TEXT NOT NULL,
+  policy INTEGER NOT NULL,
+  shadow INTEGER NOT NULL,
+  decided TEXT NOT NULL,
+  shadowed TEXT NOT NULL
+);
+CREATE INDEX shadow_difference_space ON shadow_difference (space, no);
+
+-- Approvals: what waits for a person's decision, or had one. A changed message has a new one, the old one is void.
+-- `recipients`: numbers of the rows it is about; `hash` binds it to exactly this envelope and content.
+CREATE TABLE approval (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  message INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  reasons TEXT NOT NULL,
+  recipients TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  requested_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  decided_at INTEGER,
+  decided_by TEXT,
+  decided_by_id TEXT,
+  note TEXT
+);
+CREATE INDEX approval_space ON approval (space, no);
+CREATE UNIQUE INDEX approval_message ON approval (message) WHERE state <> 'void';
+CREATE INDEX approval_pending ON approval (space, expires_at) WHERE state = 'pending';

@@ -1,0 +1,24 @@
+/** The part of the port that foretells when sends would leave. */
+import type { LimitScope } from '../../policy/document.ts';
+import type { ContactState, ScopeState } from '../../policy/ledger.ts';
+import type { PlannedRecipient } from '../../policy/plan.ts';
+import type { Send } from '../../policy/send.ts';
+import type { AdmitRequest } from '../store.ts';
+
+/** What a plan starts from: facts as they are now, and the counters that the send would touch. */
+export type PlanView = {
+  policyVersion: number;
+  now: number;
+  send: Send;
+  recipients: PlannedRecipient[];
+  scopes: { kind: LimitScope; id: string; state: ScopeState }[];
+  contacts: { key: string; state: ContactState }[];
+  domains: { domain: string; state: ContactState }[];
+};
+
+export type PlanViewAnswer = ({ outcome: 'seen' } & PlanView) | { outcome: 'invalid'; param: string; message: string };
+
+export interface PlansWrites {
+  /** Changes nothing; asked of the writer, since counters are newest there. */
+  planView(request: AdmitRequest): Promise<PlanViewAnswer>;
+}

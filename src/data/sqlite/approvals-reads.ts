@@ -1,0 +1,78 @@
+/** Reading approvals: the list, and one with the message to judge. */
+import type { DatabaseSync } from 'node:sqlite';
+import type { ApprovalRow, ApprovalsReads, WholeApproval } from '../port/approvals.ts';
+import type { ApprovalLine } from './approval-rows.ts';
+import { recipientsOf } from './approval-rows.ts';
+import { unpackBody } from './bodies.ts';
+import { prepared } from './database.ts';
+import { below, pageOf } from './paging.ts';
+import { publicId } from './row-id.ts';
+import { spaceOf } from './spaces.ts';
+import { messageRow, readStored, recipientRows } from './stored.ts';
+
+const KINDS = ['to', 'cc', 'bcc'] as const;
+const BODY_JSON = 1;
+const BODY_ZSTD = 2;
+const BODY_BLOB = 3;
+
+/** Null where its message is no longer kept. */
+export function approvalRow(db: DatabaseSync, line: ApprovalLine): ApprovalRow | null {
+  const message = messageRow(db, line.message);
+  if (message === null) return null;
+  const covered = recipientsOf(line);
+  return {
+    id: line.id,
+    messageId: publicId('msg', message.id, message.nonce),
+    state: line.state,
+    reasons: JSON.parse(line.reasons) as string[],
+    hash: line.hash,
+    requestedAt: line.requested_at,
+    expiresAt: line.expires_at,
+    decidedAt: line.decided_at,
+    decidedBy: line.decided_by,
+    note: line.note,
+    subject: message.subject,
+    from: { email: message.from_email, name: message.from_name },
+    agent: message.agent,
+    recipients: recipientRows(db, message.id)
+      .filter(({ id }) => covered.includes(id))
+      .map(({ email, kind }) => ({ email, kind: KINDS[kind]! })),
+  };
+}
+
+function contentOf(db: DatabaseSync, message: number): WholeApproval['content'] {
+  const row = prepared(db, 'SELECT body_form, body FROM message WHERE id = ?').get(message) as
+    | { body_form: number; body: Uint8Array | string | null }
+    | undefined;
+  if (row === undefined || row.body === null) return null;
+  if (row.body_form === BODY_BLOB) return { blob: String(row.body) };
+  const { body } = row;
+  if (row.body_form === BODY_JSON) return { inline: typeof body === 'string' ? Buffer.from(body) : body };
+  const unpacked = row.body_form === BODY_ZSTD ? unpackBody(body as Uint8Array) : null;
+  return unpacked === null ? null : { inline: unpacked };
+}
+
+export const APPROVAL_READS: {
+  [Name in keyof ApprovalsReads]: (
+    db: DatabaseSync,
+    input: Parameters<ApprovalsReads[Name]>[0],
+  ) => Awaited<ReturnType<ApprovalsReads[Name]>>;
+} = {
+  approvals(db, { tenantNo, mode, state, limit, cursor }) {
+    const lines = prepared(
+      db,
+      'SELECT * FROM approval WHERE space = ? AND no < ? AND (? IS NULL OR state = ?) ORDER BY no DESC LIMIT ?',
+    ).all(spaceOf(tenantNo, mode), below(cursor), state, state, limit + 1);
+    const page = pageOf(lines, limit, (line) => String(line['no']));
+    const rows = page.rows.map((line) => approvalRow(db, line as unknown as ApprovalLine));
+    return { rows: rows.filter((row) => row !== null), next: page.next };
+  },
+
+  approval(db, { tenantNo, mode, id }) {
+    const line = prepared(db, 'SELECT * FROM approval WHERE space = ? AND id = ?').get(spaceOf(tenantNo, mode), id);
+    const approval = line === undefined ? null : approvalRow(db, line as unknown as ApprovalLine);
+    if (approval === null) return null;
+    const message = messageRow(db, line!['message'] as number)!;
+    return { approval, message: readStored(db, message), content: contentOf(db, message.id) };
+  },
+};

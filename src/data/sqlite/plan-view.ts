@@ -1,0 +1,56 @@
+/** What a plan starts from, as the writer's memory has it now. */
+
+import type { LimitScope } from '../../policy/document.ts';
+import { type ContactState, type ScopeState, scopeId } from '../../policy/ledger.ts';
+import { look } from '../../policy/look.ts';
+import { adapted, adaptingIn } from '../../policy/probation.ts';
+import type { Send } from '../../policy/send.ts';
+import type { PlanView, PlanViewAnswer } from '../port/plans.ts';
+import type { AdmitRequest } from '../store.ts';
+import { resolveSender, sendOf } from './admit.ts';
+import { type Space, spaceOf } from './spaces.ts';
+import type { WriterState } from './writer-state.ts';
+
+export function planView(state: WriterState, request: AdmitRequest): PlanViewAnswer {
+  const space = state.spaces.get(spaceOf(request.principal.tenantNo, request.principal.mode));
+  const now = space.now(state.realNow);
+  const sender = resolveSender(state, space, request);
+  if ('message' in sender) return { outcome: 'invalid', ...sender };
+  const { policy } = space;
+  const send: Send = { ...sendOf(space, request, sender), onLimit: 'defer' };
+  const recipients = request.recipients.map((recipient) => ({
+    email: recipient.email,
+    recipient,
+    facts: look({ view: space, policy, send, recipient, now, counted: new Map(), duplicate: null }),
+  }));
+  const keys = new Set(request.recipients.map(({ key }) => key));
+  const domains = new Set(request.recipients.map(({ domain }) => domain));
+  return {
+    outcome: 'seen',
+    policyVersion: policy.version,
+    now,
+    send,
+    recipients,
+    scopes: scopesOf(space, send, recipients[0]!),
+    contacts: [...keys].map((key) => ({ key, state: countersOf(space.contact(key)) })),
+    domains: [...domains].map((domain) => ({ domain, state: countersOf(space.domain(domain)) })),
+  };
+}
+
+function scopesOf(space: Space, send: Send, { facts }: PlanView['recipients'][number]): PlanView['scopes'] {
+  const { messageLimits } = adapted(space.policy, adaptingIn(facts));
+  const kinds = new Set<LimitScope>(messageLimits.map(({ scope }) => scope));
+  return [...kinds].flatMap((kind) => {
+    const id = scopeId(kind, send);
+    return id === null ? [] : [{ kind, id, state: plainScope(space.scope(kind, id)) }];
+  });
+}
+
+/** Without what the cache keeps beside it. Nothing is copied here: the way to another thread does that. */
+function plainScope({ recipient, message, tats, firstAt }: ScopeState): ScopeState {
+  return { recipient, message, tats, firstAt };
+}
+
+function countersOf(state: ContactState): ContactState {
+  return { ...plainScope(state), suppressions: [], doNotContact: null, lastReplyAt: state.lastReplyAt, marks: null };
+}
