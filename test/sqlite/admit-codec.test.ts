@@ -33,6 +33,7 @@ const request: AdmitRequest = {
       domain: 'x.example',
       undeliverable: null,
       simulated: null,
+      traits: null,
     },
   ],
   body: '{}',
