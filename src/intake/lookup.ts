@@ -168,6 +168,6 @@ async function answerVerdict(
   const stored = await door.store.storedVerdict(name);
   if (stored === null) return refuseUnknown(request, reply, door);
   const again = request.query.now === 'true' ? await door.store.lookAgain(name) : null;
-  const policy = await door.policies.get(stored.policyVersion);
-  return reply.send(verdictBody(stored, policy, again, textsOf(request, door.problems)));
+  const policies = await Promise.all(stored.recipients.map((one) => door.policies.get(one.policyVersion)));
+  return reply.send(verdictBody(stored, policies, again, textsOf(request, door.problems)));
 }

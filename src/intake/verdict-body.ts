@@ -16,8 +16,14 @@ import type { Texts } from './outcome.ts';
 
 export type LookedAgain = { now: number; recipients: RecipientDecision[] };
 
-export function verdictBody(stored: StoredVerdict, policy: Policy, again: LookedAgain | null, texts: Texts): object {
-  const recipients = stored.recipients.map((one) => recipientBody(stored, one, policy, texts));
+/** `policies`: aligned with the recipients. */
+export function verdictBody(
+  stored: StoredVerdict,
+  policies: readonly Policy[],
+  again: LookedAgain | null,
+  texts: Texts,
+): object {
+  const recipients = stored.recipients.map((one, i) => recipientBody(stored, one, policies[i]!, texts));
   const outcomes = recipients.map(({ reproduced }) => reproduced);
   return {
     message_id: stored.messageId,

@@ -13,6 +13,7 @@ import { type ContentFacts, packContent, unpackContent } from './facts-content.t
 import { type LeaseFacts, packLease, unpackLease } from './facts-lease.ts';
 import { packQuarantine, type QuarantineFacts, unpackQuarantine } from './facts-quarantine.ts';
 import { packRiskFacts, type RiskFacts, unpackRiskFacts } from './facts-risk.ts';
+import { packTemplate, type TemplateFacts, unpackTemplate } from './facts-template.ts';
 import { packWarmup, unpackWarmup, type WarmupFacts } from './facts-warmup.ts';
 
 export const STANDINGS = [
@@ -107,14 +108,16 @@ export type Facts = {
   limits: readonly LimitFact[];
   /** The earliest millisecond at which every limit has a place, where one is full and the caller would wait; else null. */
   place: number | null;
-  risk: RiskFacts | null;
   contact: ContactFacts | null;
   lease: LeaseFacts | null;
   budget: BudgetFacts | null;
   warmup: WarmupFacts | null;
+  risk: RiskFacts | null;
   quarantine: QuarantineFacts;
   approval: ApprovalFacts;
   content: ContentFacts;
+  /** The template that the message was made from, or null. */
+  template: TemplateFacts | null;
 };
 
 const LAYOUT = 1;
@@ -162,14 +165,15 @@ export function packFacts(facts: Facts, writer: PackWriter): Uint8Array {
     w.uint(limit.units);
   }
   w.optional(facts.place);
-  packRiskFacts(w, facts.risk);
   packContact(w, facts.contact);
   packLease(w, facts.lease);
   packBudget(w, facts.budget);
   packWarmup(w, facts.warmup);
+  packRiskFacts(w, facts.risk);
   packQuarantine(w, facts.quarantine);
   packApproval(w, facts.approval);
   packContent(w, facts.content);
+  packTemplate(w, facts.template);
   return w.bytes();
 }
 
@@ -234,13 +238,14 @@ export function unpackFacts(bytes: Uint8Array): Facts {
     simulated,
     limits,
     place: r.optional(),
-    risk: unpackRiskFacts(r),
     contact: unpackContact(r),
     lease: unpackLease(r),
     budget: unpackBudget(r),
     warmup: unpackWarmup(r),
+    risk: unpackRiskFacts(r),
     quarantine: unpackQuarantine(r),
     approval: unpackApproval(r),
     content: unpackContent(r),
+    template: unpackTemplate(r),
   };
 }

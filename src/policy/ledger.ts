@@ -65,6 +65,8 @@ export interface LedgerView {
   /** What is remembered of the account's sending; null where no score is kept. */
   risk: RiskState | null;
   quarantine: QuarantineStanding;
+  /** When so many octets will have gone off what is stored, in milliseconds; null, or absent: nobody knows. */
+  storageFreesAt?(bytes: number): number | null;
   scope(kind: LimitScope, id: string): ScopeState;
   contact(key: string): ContactState;
   domain(domain: string): ContactState;

@@ -6,14 +6,14 @@
  * line, its replies can be seen, and every accepted recipient leaves at once or at its slot. Absent on purpose: reading files
  * (lines come parsed), and what only a queue knows: attempts, holds that a person releases.
  */
-import { parseDuration } from '../core/duration.ts';
+import { addDuration, parseDuration } from '../core/duration.ts';
 import type { MessageKind } from '../core/message.ts';
 import type { BounceClass } from '../core/reasons.ts';
 import { isBounceClass, isHardBounce, suppressionFor } from '../core/returns.ts';
 import { decide } from './decide.ts';
 import type { LimitScope, Policy } from './document.ts';
 import type { AccountFacts, Facts, IdentityState } from './facts.ts';
-import type { QuarantineStanding } from './facts-quarantine.ts';
+import { type QuarantineStanding, quarantineFacts } from './facts-quarantine.ts';
 import { riskRecipient, riskSend } from './facts-risk.ts';
 import {
   applyChange,
@@ -114,7 +114,8 @@ class Account implements LedgerView {
   quarantine: QuarantineStanding = null;
   private readonly tenant: string;
   private readonly policy: Policy;
-  private readonly signs = new Map<Signal, ContactState>();
+  /** Bad signs by kind, for the budgets. */
+  private readonly signs = new Map<string, ContactState>();
   private readonly scopes = new Map<string, ContactState>();
   private readonly contacts = new Map<string, ContactState>();
   private readonly domains = new Map<string, ContactState>();
@@ -138,6 +139,14 @@ class Account implements LedgerView {
     return kept(this.domains, domain);
   }
 
+  signals(signal: Signal): ScopeState | null {
+    return this.signs.size === 0 ? null : kept(this.signs, signal);
+  }
+
+  lease(): null {
+    return null;
+  }
+
   send(line: TrafficSend): ReplayResult {
     const now = line.at;
     this.endQuarantine(now);
@@ -145,10 +154,11 @@ class Account implements LedgerView {
     this.identityHandle = line.identity;
     const send = this.sendOf(line);
     const counted: Counted = new Map();
+    const isStopped = this.quarantine !== null;
     const verdicts: Verdict[] = [];
     let risk: RiskFacts | null = null;
     let isFirst = true;
-    let entered: RiskFacts | null = null;
+    let entered = false;
     for (const key of new Set(line.to)) {
       const recipient: SendRecipient = { key, domain: domainOf(key), undeliverable: null, simulated: null };
       const facts = look({ view: this, policy: this.policy, send, recipient, now, counted, duplicate: null, isFirst });
@@ -160,16 +170,13 @@ class Account implements LedgerView {
         continue;
       }
       const known = riskRecipient(recipient, this.contact(key));
-      this.count(send, recipient, facts, verdict.departAt, now, counted);
+      this.count(send, recipient, facts, verdict.departAt, counted);
       const step = observeAccepted(this.risk, riskSend(send, isFirst), known, facts.risk, now);
-      if (step.quarantine) entered ??= facts.risk;
+      entered ||= step.quarantine;
       isFirst = false;
     }
-    const level = this.quarantine === null ? (risk?.level ?? 'normal') : 'quarantined';
-    if (entered !== null && this.policy.document.quarantine.mode === 'enforce')
-      this.quarantine = this.standing(entered, now);
-    const score = Math.floor((risk?.score ?? 0) / 1000);
-    return { id: line.id, at: now, tenant: this.tenant, ...summary(verdicts), risk: { score, level } };
+    if (entered && this.policy.document.quarantine.mode === 'enforce') this.enterQuarantine(risk, now);
+    return { id: line.id, at: now, tenant: this.tenant, ...summary(verdicts), risk: shown(risk, isStopped) };
   }
 
   take(line: TrafficReturn): void {
@@ -188,12 +195,6 @@ class Account implements LedgerView {
     if (line.kind !== 'reply') this.countSign(line.kind, bounceClass, line.at);
     const reason = suppressionFor(line.kind, bounceClass);
     if (reason !== null) this.suppress(contact, reason, line.at);
-  }
-
-  private countSign(kind: 'bounce' | 'complaint' | 'unsubscribe', bounceClass: BounceClass, at: number): void {
-    if (kind === 'bounce' && !isHardBounce(bounceClass)) return;
-    const stateOf = (signal: Signal): ScopeState => kept(this.signs, signal);
-    for (const change of countSignal(stateOf, this.policy, kind, at)) applyChange(change, Math.floor(at / 1000));
   }
 
   private suppress(contact: ContactState, reason: 'hard_bounce' | 'complaint' | 'unsubscribe', since: number): void {
@@ -216,54 +217,42 @@ class Account implements LedgerView {
     return { kind: line.kindOfMail, onLimit: 'reject', sendAt: null, scopes, contentSize: 0, content };
   }
 
-  private count(
-    send: Send,
-    recipient: SendRecipient,
-    facts: Facts,
-    departAt: number,
-    now: number,
-    counted: Counted,
-  ): void {
+  private count(send: Send, recipient: SendRecipient, facts: Facts, departAt: number, counted: Counted): void {
     const policy = adapted(this.policy, adaptingIn(facts));
-    for (const change of countDeparture(this, policy, send, recipient, departAt, now, counted)) {
-      applyChange(change, Math.floor(now / 1000));
+    for (const change of countDeparture(this, policy, send, recipient, departAt, facts.now, counted)) {
+      applyChange(change, Math.floor(facts.now / 1000));
     }
   }
 
-  /** Nobody reviews a quarantine here: it ends by itself where the policy sets a time, else never. */
-  private standing(risk: RiskFacts, since: number): QuarantineStanding {
-    const after = this.policy.document.quarantine.release_after ?? null;
-    const duration = after === null ? null : parseDuration(after);
-    return {
-      state: 'active',
-      since,
-      byOperator: false,
-      score: Math.floor(risk.score / 1000),
-      threshold: Math.floor(risk.threshold / 1000),
-      signals: [],
-      releaseAt: duration === null ? null : since + duration.ms,
-      note: '',
-    };
+  private countSign(kind: 'bounce' | 'complaint' | 'unsubscribe', bounceClass: BounceClass, at: number): void {
+    if (kind === 'bounce' && !isHardBounce(bounceClass)) return;
+    const stateOf = (signal: Signal): ScopeState => kept(this.signs, signal);
+    for (const change of countSignal(stateOf, this.policy, kind, at)) applyChange(change, Math.floor(at / 1000));
   }
 
+  /** A quarantine ends by itself only where the policy sets a time: nobody reviews it here. */
   private endQuarantine(now: number): void {
-    if (this.quarantine === null || this.quarantine.state === 'probation') return;
-    const { releaseAt } = this.quarantine;
-    if (releaseAt === null || releaseAt > now) return;
+    if (this.quarantine === null || quarantineFacts(this.quarantine, now) !== null) return;
     this.quarantine = null;
     observeReleased(this.risk, now);
   }
 
-  signals(signal: Signal): ScopeState | null {
-    return this.signs.size === 0 ? null : kept(this.signs, signal);
-  }
-
-  lease(): null {
-    return null;
+  private enterQuarantine(risk: RiskFacts | null, now: number): void {
+    const after = parseDuration(this.policy.document.quarantine.release_after ?? '');
+    this.quarantine = {
+      state: 'active',
+      since: now,
+      byOperator: false,
+      score: Math.floor((risk?.score ?? 0) / 1000),
+      threshold: Math.floor((risk?.threshold ?? 0) / 1000),
+      signals: [],
+      releaseAt: after === null ? null : addDuration(now, after),
+      note: '',
+    };
   }
 }
 
-function kept<Key>(states: Map<Key, ContactState>, key: Key): ContactState {
+function kept(states: Map<string, ContactState>, key: string): ContactState {
   let state = states.get(key);
   if (state === undefined) {
     state = emptyContact();
@@ -282,4 +271,9 @@ function summary(verdicts: readonly Verdict[]): Pick<ReplayResult, 'verdict' | '
     reasons: [...new Set(verdicts.flatMap(({ reasons }) => reasons.map(({ code }) => code)))],
     warnings: [...new Set(verdicts.flatMap(({ warnings }) => warnings.map(({ code }) => code)))],
   };
+}
+
+function shown(risk: RiskFacts | null, isQuarantined: boolean): ReplayResult['risk'] {
+  const level = isQuarantined ? 'quarantined' : (risk?.level ?? 'normal');
+  return { score: Math.floor((risk?.score ?? 0) / 1000), level };
 }

@@ -44,6 +44,7 @@ const request: AdmitRequest = {
   dedupe: null,
   contentHash: null,
   leaseToken: null,
+  template: null,
 };
 
 test('what the risk score sees of the content crosses the threads as it was', () => {

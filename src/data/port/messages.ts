@@ -36,6 +36,8 @@ export type StoredDecision = {
   facts: Facts | null;
   verdict: Verdict;
   later: LaterVerdict | null;
+  /** The policy it was decided under: the message's, or a later one for a recipient that came later. */
+  policyVersion: number;
 };
 
 export type StoredVerdict = {

@@ -1,10 +1,12 @@
 /** Reading approvals: the list, and one with the message to judge. */
 import type { DatabaseSync } from 'node:sqlite';
+import { messageStatus, RECIPIENT_STATES } from '../../core/states.ts';
 import type { ApprovalRow, ApprovalsReads, WholeApproval } from '../port/approvals.ts';
 import type { ApprovalLine } from './approval-rows.ts';
-import { recipientsOf } from './approval-rows.ts';
+import { approvalOf, FLAG_APPROVAL, recipientsOf } from './approval-rows.ts';
 import { unpackBody } from './bodies.ts';
 import { prepared } from './database.ts';
+import { findMessage } from './messages-reads.ts';
 import { below, pageOf } from './paging.ts';
 import { publicId } from './row-id.ts';
 import { spaceOf } from './spaces.ts';
@@ -66,6 +68,17 @@ export const APPROVAL_READS: {
     const page = pageOf(lines, limit, (line) => String(line['no']));
     const rows = page.rows.map((line) => approvalRow(db, line as unknown as ApprovalLine));
     return { rows: rows.filter((row) => row !== null), next: page.next };
+  },
+
+  heldMessage(db, name) {
+    const message = findMessage(db, name);
+    if (message === null) return null;
+    const rows = recipientRows(db, message.id);
+    const states = rows.map(({ state }) => RECIPIENT_STATES[state]!);
+    const approval = (message.flags & FLAG_APPROVAL) === 0 ? null : approvalOf(db, message.id);
+    const held =
+      approval === null ? null : { approval: approval.id, content: contentOf(db, message.id), sendAt: message.send_at };
+    return { held, status: messageStatus(states) };
   },
 
   approval(db, { tenantNo, mode, id }) {

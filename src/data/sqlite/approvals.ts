@@ -12,7 +12,7 @@ import { messageRow, recipientRows } from './stored.ts';
 import type { WriterState } from './writer-state.ts';
 
 type Calls = {
-  [Name in keyof ApprovalsWrites]: (
+  [Name in Exclude<keyof ApprovalsWrites, 'replaceHeld'>]: (
     state: WriterState,
     input: Parameters<ApprovalsWrites[Name]>[0],
   ) => Awaited<ReturnType<ApprovalsWrites[Name]>>;

@@ -26,17 +26,19 @@ import type {
   RecipientDecision,
   RescheduleAnswer,
 } from '../port/messages.ts';
-import { BODY_NONE, DEFAULT_EXPIRY_MS } from './admit.ts';
 import { unusedBlobs } from './blob-use.ts';
+import { BODY_NONE } from './bodies.ts';
 import { closeWith } from './closing.ts';
 import { prepared } from './database.ts';
 import { sendAtDeparture } from './departure.ts';
+import { DEFAULT_EXPIRY_MS } from './expiry.ts';
 import { askedDeparture, closeIdleApproval } from './holds.ts';
 import { findMessage } from './messages-reads.ts';
 import {
   allCounted,
   applyAll,
   hasLeft,
+  inverse,
   messageUnits,
   moveAlone,
   rememberCounted,
@@ -45,6 +47,7 @@ import {
 } from './places.ts';
 import { type Space, STORAGE } from './spaces.ts';
 import { factsOf, type MessageRow, type RecipientRow, recipientRows, sendOfRow, sendRecipientOf } from './stored.ts';
+import { templateFactsAgain } from './templates.ts';
 import { withLater } from './verdicts.ts';
 import type { WriterState } from './writer-state.ts';
 
@@ -62,7 +65,7 @@ function stateOfRow(row: RecipientRow): RecipientState {
   return RECIPIENT_STATES[row.state]!;
 }
 
-function statusOf(rows: readonly RecipientRow[]): RecipientState | 'partial' {
+export function statusOf(rows: readonly RecipientRow[]): RecipientState | 'partial' {
   return messageStatus(rows.map(stateOfRow));
 }
 
@@ -180,10 +183,6 @@ function movePlaces(
   return null;
 }
 
-function inverse(change: Change): Change[] {
-  return change.kind === 'units' ? [{ ...change, units: -change.units }] : [];
-}
-
 function storeMoved(state: WriterState, { space, now }: Found, row: RecipientRow, verdict: Verdict): void {
   const at = verdict.departAt;
   const later = withLater(row, { ...verdict, at: now, cause: 'reschedule', policyVersion: space.policy.version });
@@ -216,8 +215,11 @@ function decideAgain(
   const { policy } = space;
   const stored = sendOfRow(state.db, message);
   sendAtDeparture(state, space, message);
-  const send = { ...stored, sendAt: again.sendAt, contentSize: again.settled ? 0 : stored.contentSize };
-  const recipient = sendRecipientOf(row, factsOf(row));
+  const before = factsOf(row);
+  // What was accepted has its content already.
+  const templateFacts = again.settled ? null : templateFactsAgain(state, space, before?.template ?? null);
+  const send = { ...stored, templateFacts, sendAt: again.sendAt, contentSize: again.settled ? 0 : stored.contentSize };
+  const recipient = sendRecipientOf(row, before);
   const counted = again.counted ?? allCounted(space, send, row);
   const seen = look({ view: space, policy, send, recipient, now, counted, duplicate: null });
   const account = again.settled ? { ...seen.account, credits: null, storageLimit: null } : seen.account;

@@ -164,9 +164,10 @@ function storedVerdict(db: DatabaseSync, input: MessageName): StoredVerdict | nu
     send: sendOfRow(db, row),
     recipients: recipientRows(db, row.id).map((recipient): StoredDecision => {
       const facts = factsOf(recipient);
-      const { first, later } = verdictsOf(recipient);
+      const { first, later, policyVersion } = verdictsOf(recipient);
       const { email } = recipient;
-      return { email, recipient: sendRecipientOf(recipient, facts), facts, verdict: first, later };
+      const decided = { facts, verdict: first, later, policyVersion: policyVersion ?? row.policy };
+      return { email, recipient: sendRecipientOf(recipient, facts), ...decided };
     }),
   };
 }

@@ -47,14 +47,20 @@ export function givePlacesBack(state: WriterState, space: Space, row: RecipientR
   }
 }
 
+/** Undoes a change of a counter; rates are not counted ahead, so none is undone. */
+export function inverse(change: Change): Change[] {
+  return change.kind === 'units' ? [{ ...change, units: -change.units }] : [];
+}
+
 export function applyAll(state: WriterState, space: Space, changes: readonly Change[]): void {
   for (const change of changes) state.ledger.apply(change, Math.floor(space.lastNow / 1000));
 }
 
 /** The policy that a recipient was counted under: another may count elsewhere, and those places are not its own. */
 function countedUnder(state: WriterState, space: Space, message: MessageRow, row: RecipientRow): Policy {
-  const { later } = verdictsOf(row);
-  const version = later !== null && later.cause !== 'departure' ? later.policyVersion : message.policy;
+  const { later, policyVersion } = verdictsOf(row);
+  const isLater = later !== null && later.cause !== 'departure';
+  const version = isLater ? later.policyVersion : (policyVersion ?? message.policy);
   const { shadow } = space;
   // Whatever came after a draft was put counts for its limits too.
   const beside = shadow !== null && message.created_at >= shadow.since ? shadow.policy : null;

@@ -12,6 +12,8 @@ type StoredText = VerdictText & {
   n?: [used: number, resetsAt: number | null][];
   /** On a message's first recipient: where its unit `message` counts, once it was moved. */
   c?: number;
+  /** The policy it was decided under, where that is not the message's. */
+  p?: number;
   l?: VerdictText & { at: number; by: LaterVerdict['cause']; p: number };
 };
 
@@ -20,6 +22,8 @@ export type StoredVerdicts = {
   later: LaterVerdict | null;
   standing: LimitStanding[] | null;
   countedAt: number | null;
+  /** Null: the message's. */
+  policyVersion: number | null;
 };
 
 type Row = { verdict: string | null; depart_at: number };
@@ -32,10 +36,16 @@ function verdictOfText(text: VerdictText): Verdict {
   return { verdict: text.v, departAt: text.d, reasons: text.r, warnings: text.w };
 }
 
-/** Null for a plain accept. */
-export function storedVerdict(verdict: Verdict, standing: readonly LimitStanding[] | null = null): string | null {
-  if (verdict.verdict === 'accept' && verdict.warnings.length === 0 && standing === null) return null;
+/** Null for a plain accept. `policyVersion`: where it is not the message's, of a recipient that came later. */
+export function storedVerdict(
+  verdict: Verdict,
+  standing: readonly LimitStanding[] | null = null,
+  policyVersion: number | null = null,
+): string | null {
+  const isPlain = verdict.verdict === 'accept' && verdict.warnings.length === 0;
+  if (isPlain && standing === null && policyVersion === null) return null;
   const text: StoredText = textOf(verdict);
+  if (policyVersion !== null) text.p = policyVersion;
   if (standing !== null) text.n = standing.map(({ used, resetsAt }) => [used, resetsAt]);
   return JSON.stringify(text);
 }
@@ -55,6 +65,7 @@ export function verdictsOf(row: Row): StoredVerdicts {
         : { ...verdictOfText(text.l), at: text.l.at, cause: text.l.by, policyVersion: text.l.p },
     standing: text.n?.map(([used, resetsAt]) => ({ used, resetsAt })) ?? null,
     countedAt: text.c ?? null,
+    policyVersion: text.p ?? null,
   };
 }
 

@@ -37,6 +37,11 @@ import { sendRateExceeded } from './send-rate-exceeded.ts';
 import { storageLimitExceeded } from './storage-limit-exceeded.ts';
 import { subscriptionExpired } from './subscription-expired.ts';
 import { suppressed } from './suppressed.ts';
+import { templateLintFailed } from './template-lint-failed.ts';
+import { templateNotApproved } from './template-not-approved.ts';
+import { templateNotFound } from './template-not-found.ts';
+import { templateRenderFailed } from './template-render-failed.ts';
+import { templateWarning } from './template-warning.ts';
 import { threadTakenOver } from './thread-taken-over.ts';
 import { trialExpired } from './trial-expired.ts';
 import { trialNotActivated } from './trial-not-activated.ts';
@@ -54,6 +59,10 @@ export const RULES: readonly (readonly [name: string, rule: Rule])[] = [
   ['storage_limit_exceeded', storageLimitExceeded],
   ['identity_inactive', identityInactive],
   ['identity_suspended', identitySuspended],
+  ['template_not_found', templateNotFound],
+  ['template_not_approved', templateNotApproved],
+  ['template_lint_failed', templateLintFailed],
+  ['template_render_failed', templateRenderFailed],
   ['invalid_recipient', invalidRecipient],
   ['do_not_contact', doNotContact],
   ['suppressed', suppressed],
@@ -83,4 +92,5 @@ export const RULES: readonly (readonly [name: string, rule: Rule])[] = [
   ['role_account', roleAccount],
   ['disposable_address', disposableAddress],
   ['possible_typo', possibleTypo],
+  ['template_warning', templateWarning],
 ];
