@@ -33,6 +33,7 @@ export type MessageRow = {
   subject: string;
   meta: string | null;
   request_id: string;
+  seq: number;
   content_hash: string | null;
   size: number;
   repeats: number;
@@ -58,7 +59,7 @@ export type RecipientRow = {
 };
 
 export const MESSAGE_COLUMNS =
-  'id, nonce, space, created_at, installation, identity, policy, flags, send_at, expires_at, agent, from_email, from_name, subject, meta, request_id, content_hash, size, repeats, body_form';
+  'id, nonce, space, created_at, installation, identity, policy, flags, send_at, expires_at, agent, from_email, from_name, subject, meta, request_id, seq, content_hash, size, repeats, body_form';
 export const RECIPIENT_COLUMNS =
   'id, message, space, kind, email, key, name, state, due, depart_at, attempts, possible_duplicate, closed_at, facts, verdict';
 
