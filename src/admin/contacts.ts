@@ -21,13 +21,20 @@ const CONTACT = Type.Object({
   do_not_contact: Type.Boolean(),
   opportunity: Type.Boolean(),
   thread_taken_over: Type.Boolean(),
-  consent: orNull(Type.Object({ marketing: Type.String(), since: Type.String() })),
+  consent: orNull(
+    Type.Object({
+      marketing: Type.String(),
+      since: Type.String(),
+      source: Type.String({ description: '`recorded`, or `unsubscribe` where the person did it.' }),
+    }),
+  ),
   marks: Type.Object({
     do_not_contact: markOrNull({ description: 'Since when and why; null where it is not set.' }),
     opportunity: markOrNull({}),
     thread_taken_over: markOrNull({}),
   }),
   suppressions: Type.Array(IN_FORCE, { description: 'In force, those of the domain included.' }),
+  first_sent_at: orNull(Type.String(), { description: 'Whole seconds.' }),
   last_sent_at: orNull(Type.String(), { description: 'Whole seconds.' }),
   last_reply_at: orNull(Type.String()),
 });
@@ -41,13 +48,17 @@ function contactBody(contact: ContactRow): Static<typeof CONTACT> {
     do_not_contact: doNotContact !== null,
     opportunity: opportunity !== null,
     thread_taken_over: threadTakenOver !== null,
-    consent: consent === null ? null : { marketing: consent.marketing, since: formatTime(consent.since) },
+    consent:
+      consent === null
+        ? null
+        : { marketing: consent.marketing, since: formatTime(consent.since), source: consent.source },
     marks: {
       do_not_contact: markBody(doNotContact),
       opportunity: markBody(opportunity),
       thread_taken_over: markBody(threadTakenOver),
     },
     suppressions: contact.suppressions.map(inForceBody),
+    first_sent_at: timeOrNull(contact.firstSentAt),
     last_sent_at: timeOrNull(contact.lastSentAt),
     last_reply_at: timeOrNull(contact.lastReplyAt),
   };
