@@ -4,12 +4,15 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import pino from 'pino';
+import { contactErasureRoutes } from './admin/contact-erasure.ts';
 import { docsRoutes } from './admin/docs/routes.ts';
 import { eventRoutes } from './admin/events.ts';
 import { watchKeyUse } from './admin/key-use.ts';
 import { pageRoutes } from './admin/page/http.ts';
+import { quarantineRoutes, type ReadMessageId } from './admin/quarantine.ts';
 import { reasonRoutes } from './admin/reasons.ts';
 import { adminRoutes } from './admin/routes.ts';
+import { simulationRoutes } from './admin/simulations.ts';
 import { sinkRoutes } from './admin/sink/http.ts';
 import { MailReader } from './admin/sink/mail-reader.ts';
 import { testClockRoutes } from './admin/test-clock.ts';
@@ -17,8 +20,9 @@ import { addressKey } from './base/address.ts';
 import { makeKey, makeOperatorKey } from './base/api-key.ts';
 import { lockData } from './base/data-lock.ts';
 import { armFailpoint } from './base/failpoint.ts';
-import { newId } from './base/ids.ts';
-import { openSecrets } from './base/secrets.ts';
+import { encodeTypeId, newId } from './base/ids.ts';
+import { openSecrets, type Secrets } from './base/secrets.ts';
+import { openTokens } from './base/tokens.ts';
 import type { Settings } from './config/settings.ts';
 import { type ControlParts, type ControlReply, type ControlRequest, control, serveControl } from './control.ts';
 import { fileBlobs } from './data/blobs.ts';
@@ -33,6 +37,8 @@ import { Intake } from './intake/submit.ts';
 import { Sweeper } from './queue/sweeper.ts';
 import { openOutbound, startRelay } from './relay/relay.ts';
 import { returnRoutes } from './returns/http.ts';
+import { unsubscribeRoutes } from './returns/unsubscribe.ts';
+import { Simulations } from './simulate/simulations.ts';
 
 export type Gateway = {
   /** The line that says that all ports are open. */
@@ -59,6 +65,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   if (!locked.ok) return locked;
   const operatorKey = settings.operatorKey ?? kept(directory, 'operator.key', makeOperatorKey);
   const secret = settings.secret ?? kept(directory, 'master.secret', () => makeOperatorKey().slice(7));
+  const secrets = openSecrets([{ version: 1, secret }]);
   const opened = await openSqliteStore({
     directory,
     domain: settings.domain,
@@ -79,6 +86,10 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   const reader = new MailReader();
   intakeRoutes(server, { intake, policies, problems, store, blobs });
   adminRoutes(server, { store, blobs, problems, authenticator: gate.authenticator });
+  contactErasureRoutes(server, { store, problems, authenticator: gate.authenticator, blobs });
+  const simulations = new Simulations(store, directory, log);
+  simulationRoutes(server, { store, problems, simulations });
+  quarantineRoutes(server, { store, problems, readMessageId: messageIds(secrets) });
   testClockRoutes(server, { store, problems });
   sinkRoutes(server, { store, problems, reader, addressKey });
   pageRoutes(server, { store, authenticator: gate.authenticator, reader, publicUrl: () => publicUrl });
@@ -86,6 +97,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   reasonRoutes(server, problems);
   const bell = eventRoutes(server, { store, problems, authenticator: gate.authenticator });
   returnRoutes(server, { store, problems, addressKey });
+  unsubscribeRoutes(server, { store, tokens: openTokens(secrets) });
   docsRoutes(server, { problems, publicUrl: () => publicUrl });
   const keys = await firstStart(store);
   let address: string;
@@ -102,6 +114,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   publicUrl = settings.publicUrl ?? address;
   const sweeper = new Sweeper(store, blobs, log);
   sweeper.start();
+  await simulations.start();
   const keyUse = watchKeyUse(store, gate.authenticator);
   const relay =
     settings.role === 'api'
@@ -109,8 +122,9 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
       : startRelay({
           store,
           blobs,
-          secrets: openSecrets([{ version: 1, secret }]),
+          secrets,
           domain: settings.domain,
+          publicUrl,
           outbound: next.outbound,
           log,
           registry: gate.metrics.registry,
@@ -133,12 +147,22 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
         // What is accepted while the relay stops is durable and goes out after the next start.
         await Promise.all([within(gate.server.close(), settings.graceMs / 2), relay?.stop(settings.graceMs * 0.9)]);
         await reader.close();
+        await simulations.stop();
         await sweeper.stop();
         await keyUse.stop();
         await store.close();
         await locked.lock.release();
       },
     },
+  };
+}
+
+/** Reads the Message-IDs that this gateway has made. */
+function messageIds(secrets: Secrets): ReadMessageId {
+  const tokens = openTokens(secrets);
+  return (text, tenantNo) => {
+    const named = tokens.parseMessageId(text.trim());
+    return named === null || named.tenant !== tenantNo ? null : encodeTypeId('msg', named.messageId);
   };
 }
 

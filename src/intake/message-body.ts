@@ -6,7 +6,6 @@ import type { MessageTimeline } from '../data/port/messages.ts';
 import type { EventRow, StoredMessage, StoredRecipient } from '../data/store.ts';
 import { eventBody } from '../http/event-body.ts';
 import { limitBody } from '../http/limit-state.ts';
-import { CALM } from '../http/problems.ts';
 import type { Policy } from '../policy/document.ts';
 import type { DecidedWarning } from '../policy/verdict.ts';
 import { type Headroom, headroomOf, messageWarnings, retryAtOf, type Texts } from './outcome.ts';
@@ -19,6 +18,7 @@ type Meta = {
   thread_id?: string | null;
   purpose?: string | null;
   dedupe_key?: string | null;
+  template?: { id: string; slug: string; version: number };
 };
 
 /** States that a decision explains; in all others the events tell more. */
@@ -70,6 +70,7 @@ export function messageBody(message: StoredMessage, texts: Texts): Record<string
     thread_id: meta.thread_id ?? null,
     purpose: meta.purpose ?? null,
     dedupe_key: meta.dedupe_key ?? null,
+    template: meta.template ?? null,
     send_at: timeOrNull(message.sendAt),
     expires_at: formatTime(message.expiresAt),
     content: { stored: message.hasContent, size: message.size, hash: message.contentHash },
@@ -94,7 +95,7 @@ export function wholeMessageBody(timeline: MessageTimeline, policy: Policy, text
     })),
     warnings: messageWarnings(admission, texts),
     limits: headroom.message.map(limitBody),
-    risk: CALM,
+    risk: admission.risk,
     events: events.map((event) => eventBody(event, texts)),
     attempts: attemptsOf(events),
   };

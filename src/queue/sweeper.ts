@@ -23,6 +23,7 @@ const EVERY_MS: Record<Sweep, number> = {
   archives: 3600 * SECOND,
   leases: SECOND,
   ledger: 5 * SECOND,
+  quarantines: SECOND,
 };
 const BLOBS_EVERY_MS = 60 * SECOND;
 /** Names asked for at once. */

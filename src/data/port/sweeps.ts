@@ -26,6 +26,8 @@ export const SWEEPS = [
   'leases',
   /** Counters that are only in memory and the journal get their rows. */
   'ledger',
+  /** Quarantines: what falls due by time, mail that they hold or let go. */
+  'quarantines',
 ] as const;
 export type Sweep = (typeof SWEEPS)[number];
 

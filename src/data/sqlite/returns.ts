@@ -8,10 +8,12 @@
 import type { BounceClass } from '../../core/reasons.ts';
 import { isBadSign, isHardBounce, RETURN_EVENTS, type ReturnKind, suppressionFor } from '../../core/returns.ts';
 import { canMove, RECIPIENT_STATES, type RecipientState } from '../../core/states.ts';
+import { observeReturn } from '../../policy/risk/observe.ts';
 import type { DeliveryWrites } from '../port/delivery.ts';
 import type { ReturnAnswer, ReturnInput } from '../port/returns.ts';
 import { closeWith } from './closing.ts';
 import { prepared } from './database.ts';
+import { eventsBefore } from './event-log.ts';
 import { eventId } from './event-rows.ts';
 import type { Entry } from './ledger-cache.ts';
 import { findMessage } from './messages-reads.ts';
@@ -62,6 +64,7 @@ function reportByAddress(state: WriterState, space: Space, key: string, thing: R
   if (contact.recipient === null || contact.recipient.at.length === 0) {
     return { outcome: 'not_found', resource: 'recipient' };
   }
+  learnRisk(state, space, key, thing);
   const learnt = learn(state, space, key, null, thing);
   const event = emit(state, space, null, thing, { email: key, message_id: null });
   return {
@@ -76,13 +79,10 @@ function reportByAddress(state: WriterState, space: Space, key: string, thing: R
 }
 
 function lastLeft(state: WriterState, space: Space, key: string): RecipientRow | null {
-  const looked = prepared(
-    state.db,
-    'SELECT recipient FROM event WHERE space = ? AND recipient IS NOT NULL AND seq > ? ORDER BY seq DESC',
-  ).all(space.no, space.seq - MOST_LOOKED_AT) as { recipient: number }[];
   const one = prepared(state.db, 'SELECT message FROM recipient WHERE id = ? AND coalesce(key, email) = ?');
-  for (const { recipient } of looked) {
-    const found = one.get(recipient, key) as { message: number } | undefined;
+  for (const { seq, recipient } of eventsBefore(state.db, space.no, space.seq + 1)) {
+    if (seq <= space.seq - MOST_LOOKED_AT) break;
+    const found = recipient === null ? undefined : (one.get(recipient, key) as { message: number } | undefined);
     const row = found && recipientRows(state.db, found.message).find(({ id }) => id === recipient);
     if (row !== undefined && hasLeft(row)) return row;
   }
@@ -103,12 +103,15 @@ export function applyReturn(
     recipientId: publicId('rcp', row.id, message.nonce),
     email: row.email,
   };
-  if (!hasLeft(row)) return { outcome: 'conflict', state: before };
+  // A link in the mail itself proves that it has left, whatever its row says yet.
+  const isProven = thing.kind === 'unsubscribe' && thing.source === 'return';
+  if (!isProven && !hasLeft(row)) return { outcome: 'conflict', state: before };
   const to = stateAfter(thing.kind);
   if (to !== null && !canMove(before, to)) {
     if (before !== to && !(to === 'delivered' && before === 'bounced')) return { outcome: 'conflict', state: before };
     return { outcome: 'known', ...about, status: before, event: null, suppression: null };
   }
+  learnRisk(state, space, keyOf(row), thing);
   const suppression = learn(state, space, keyOf(row), about.messageId, thing);
   const data = { ...detailOf(thing), ...(to === 'bounced' ? { after_delivered: before === 'delivered' } : {}) };
   const event =
@@ -189,6 +192,15 @@ function refuseMarketing(state: WriterState, contact: Entry, at: number): void {
   const marks = contact.marks ?? { opportunity: null, threadTakenOver: null, consent: null };
   contact.marks = { ...marks, consent: { marketing: 'refused', since: at, source: 'unsubscribe' } };
   state.ledger.contactChanged(contact);
+}
+
+/** What it says of the account itself. Deliveries say nothing. */
+function learnRisk(state: WriterState, space: Space, key: string, thing: ReturnedThing): void {
+  const { kind, source } = thing;
+  if (kind === 'delivered') return;
+  const about = { kind, class: kind === 'bounce' ? thing.class : null, key, isReported: source === 'report' };
+  observeReturn(space.risk, about, space.now(state.realNow));
+  state.risks.changed(space.no);
 }
 
 function noteReply(state: WriterState, space: Space, key: string, { at, source }: ReturnedThing): void {

@@ -42,6 +42,21 @@ CREATE TABLE app (
   created_at INTEGER NOT NULL
 );
 
+CREATE TABLE appeal (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  quarantine INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  filed_by TEXT NOT NULL,
+  statement TEXT NOT NULL,
+  message_id TEXT,
+  refused_id TEXT,
+  content_hash TEXT
+);
+
+CREATE INDEX appeal_quarantine ON appeal (quarantine, no);
+
 CREATE TABLE approval (
   no INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
@@ -139,12 +154,20 @@ CREATE TABLE event (
   type INTEGER NOT NULL,
   at INTEGER NOT NULL,
   recipient INTEGER,
-  data TEXT
+  data TEXT,
+  -- Rows back to the event before it in its space, and to the one whose number lacks the lowest bit of its own.
+  back INTEGER,
+  leap INTEGER
 );
 
 CREATE INDEX event_recipient ON event (recipient) WHERE recipient IS NOT NULL AND (type > 3 OR data IS NOT NULL);
 
-CREATE UNIQUE INDEX event_seq ON event (space, seq);
+CREATE TABLE event_head (
+  space INTEGER PRIMARY KEY,
+  seq INTEGER NOT NULL,
+  event INTEGER NOT NULL,
+  floor INTEGER NOT NULL DEFAULT 0
+);
 
 CREATE TABLE identity (
   no INTEGER PRIMARY KEY,
@@ -256,6 +279,8 @@ CREATE TABLE message (
   subject TEXT NOT NULL,
   meta TEXT,
   request_id TEXT NOT NULL,
+  -- The number of the event by which its first recipient was decided.
+  seq INTEGER NOT NULL,
   content_hash TEXT,
   size INTEGER NOT NULL,
   repeats INTEGER NOT NULL DEFAULT 0,
@@ -313,6 +338,44 @@ CREATE TABLE policy_document (
   UNIQUE (owner, space, version)
 );
 
+CREATE TABLE quarantine (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  set_by TEXT NOT NULL,
+  score INTEGER NOT NULL,
+  threshold INTEGER NOT NULL,
+  evidence TEXT NOT NULL,
+  note TEXT,
+  release_at INTEGER,
+  decided_at INTEGER,
+  decided_by TEXT,
+  decision_note TEXT,
+  -- What becomes of the mail that it held: send or drop; null until the release.
+  held TEXT,
+  -- More to do for a sweep: 1 to hold what waits, 2 to send or drop what is held; 0 nothing.
+  work INTEGER NOT NULL DEFAULT 0,
+  factor INTEGER,
+  probation_since INTEGER,
+  probation_until INTEGER,
+  baseline INTEGER
+);
+
+CREATE UNIQUE INDEX quarantine_open ON quarantine (space) WHERE state <> 'released';
+
+CREATE INDEX quarantine_space ON quarantine (space, no);
+
+CREATE INDEX quarantine_work ON quarantine (no) WHERE work > 0;
+
+CREATE TABLE quarantine_hold (
+  recipient INTEGER PRIMARY KEY,
+  quarantine INTEGER NOT NULL
+);
+
+CREATE INDEX quarantine_hold_quarantine ON quarantine_hold (quarantine);
+
 CREATE TABLE recalled (
   message INTEGER PRIMARY KEY,
   at INTEGER NOT NULL
@@ -343,6 +406,12 @@ CREATE INDEX recipient_due ON recipient (space, due) WHERE due >= 0;
 
 CREATE INDEX recipient_fresh ON recipient (id, space) WHERE due < 0;
 
+CREATE TABLE risk (
+  space INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  state BLOB NOT NULL
+);
+
 CREATE TABLE setting (
   name TEXT PRIMARY KEY,
   value TEXT NOT NULL
@@ -369,6 +438,26 @@ CREATE TABLE shadow_policy (
   note TEXT,
   since INTEGER NOT NULL
 );
+
+CREATE TABLE simulation (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  status TEXT NOT NULL,
+  draft TEXT NOT NULL,
+  document TEXT NOT NULL,
+  in_force TEXT NOT NULL,
+  source TEXT NOT NULL,
+  on_error TEXT NOT NULL,
+  author TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  started_at INTEGER,
+  finished_at INTEGER,
+  summary TEXT,
+  error TEXT
+);
+
+CREATE INDEX simulation_space ON simulation (space, no);
 
 CREATE TABLE suppression (
   no INTEGER PRIMARY KEY,

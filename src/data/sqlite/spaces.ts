@@ -18,13 +18,18 @@ import type { ApprovalMode } from '../../policy/facts-approval.ts';
 import type { QuarantineStanding } from '../../policy/facts-quarantine.ts';
 import type { ContactState, LeaseState, LedgerView, ScopeState, Signal } from '../../policy/ledger.ts';
 import { effectiveDocument } from '../../policy/resolve.ts';
+import { copyRisk, type RiskState } from '../../policy/risk/state.ts';
 import { compileShadow, countingFor, draftOver } from '../../policy/shadow.ts';
 import type { PlanDocument } from '../port/management.ts';
 import type { TemplateRef } from '../port/templates.ts';
 import type { IdentityRow, TenantRow } from '../store.ts';
 import { CLOCK_STEP_MS } from './clock.ts';
+import { type ErasedContacts, readErased } from './erased-contacts.ts';
+import { LogTail, logEnds, newestAt } from './event-log.ts';
 import { type Leases, loadLeases } from './lease-rows.ts';
 import type { Entry, LedgerCache } from './ledger-cache.ts';
+import { openQuarantine, standingOf } from './quarantine-standing.ts';
+import type { RiskStates } from './risk-states.ts';
 import { identityOf, tenantOf } from './rows.ts';
 import { type Freeing, freedAt, freeing } from './storage-frees.ts';
 
@@ -61,8 +66,7 @@ export class Space implements LedgerView {
   readonly identities: Map<string, IdentityRow>;
   /** Caps by tier, from the plan. */
   readonly tiers: Readonly<Record<string, number>>;
-  /** The number of the last event. */
-  seq: number;
+  readonly log: LogTail;
   /** Where the test clock stands, or null for real time. */
   frozenAt: number | null;
   /** The latest time decided at: a clock stepping back a little is bridged by it. */
@@ -80,17 +84,22 @@ export class Space implements LedgerView {
   nextHoldEnd = Number.POSITIVE_INFINITY;
   /** Versions of templates that sends were made from, as far as known. */
   readonly templates = new Map<string, TemplateRef | null>();
+  /** People who were erased and stay blocked; null: none. */
+  erased: ErasedContacts | null = null;
   /** Set for the decision at hand. */
   identity: IdentityRow | null = null;
   private readonly readFreeing: () => Freeing;
   private freeing: { list: Freeing; used: number; until: number } | null = null;
   private readonly cache: LedgerCache;
+  private readonly risks: RiskStates;
+  private assumedRisk: RiskState | null = null;
   private readonly held = new Map<string, Entry>();
   private readonly holding: Set<Space>;
 
   constructor(
     no: number,
     cache: LedgerCache,
+    risks: RiskStates,
     holding: Set<Space>,
     parts: {
       tenant: TenantRow;
@@ -100,13 +109,14 @@ export class Space implements LedgerView {
       freeing: () => Freeing;
       identities: Map<string, IdentityRow>;
       tiers: Readonly<Record<string, number>>;
-      seq: number;
+      log: LogTail;
       frozenAt: number | null;
       leases: Leases;
     },
   ) {
     this.no = no;
     this.cache = cache;
+    this.risks = risks;
     this.holding = holding;
     this.tenant = parts.tenant;
     this.policy = parts.policy;
@@ -115,9 +125,14 @@ export class Space implements LedgerView {
     this.readFreeing = parts.freeing;
     this.identities = parts.identities;
     this.tiers = parts.tiers;
-    this.seq = parts.seq;
+    this.log = parts.log;
     this.frozenAt = parts.frozenAt;
     this.leases = parts.leases;
+  }
+
+  /** The number of the last event. */
+  get seq(): number {
+    return this.log.seq;
   }
 
   /** Milliseconds on this space's clock. Small steps back are bridged; a larger one somebody has accepted. */
@@ -152,6 +167,19 @@ export class Space implements LedgerView {
     return freedAt(this.freeing.list, bytes);
   }
 
+  get risk(): RiskState {
+    return this.assumedRisk ?? this.risks.get(this.no, this.tenant);
+  }
+
+  /** Until it is taken back, the risk counts on a copy: for a check, whose second recipient sees the first. */
+  assumeRisk(): void {
+    this.assumedRisk = copyRisk(this.risk);
+  }
+
+  takeBackRisk(): void {
+    this.assumedRisk = null;
+  }
+
   get identityState(): IdentityRow['state'] | null {
     return this.identity?.state ?? null;
   }
@@ -177,7 +205,9 @@ export class Space implements LedgerView {
   }
 
   contact(key: string): ContactState {
-    return this.cache.entry(this.no, key);
+    const entry = this.cache.entry(this.no, key);
+    const fact = this.erased?.find(key) ?? null;
+    return fact === null ? entry : { ...entry, suppressions: [...entry.suppressions, fact] };
   }
 
   domain(domain: string): ContactState {
@@ -236,16 +266,20 @@ const scopeKey = (kind: CounterScope, id: string): string => `#${kind}:${id}`;
 
 export class Spaces {
   private readonly known = new Map<number, Space>();
+  /** Kept when a space is read anew: they know events whose rows are gathered yet. */
+  private readonly logs = new Map<number, LogTail>();
   /** Spaces that hold entries of the ledger in the group at hand. */
   private readonly holding = new Set<Space>();
   /** Earlier policies, by number: those places were counted under that are now given back. */
   private readonly policies = new Map<number, Policy>();
   private readonly db: DatabaseSync;
   private readonly cache: LedgerCache;
+  private readonly risks: RiskStates;
 
-  constructor(db: DatabaseSync, cache: LedgerCache) {
+  constructor(db: DatabaseSync, cache: LedgerCache, risks: RiskStates) {
     this.db = db;
     this.cache = cache;
+    this.risks = risks;
   }
 
   get(no: number): Space {
@@ -277,6 +311,7 @@ export class Spaces {
   /** After a failed commit: nothing in memory can be trusted. */
   clear(): void {
     this.known.clear();
+    this.logs.clear();
     this.holding.clear();
     this.policies.clear();
   }
@@ -300,18 +335,14 @@ export class Spaces {
       identities.set(identity.id, identity);
     }
     const clock = this.db.prepare('SELECT now FROM test_clock WHERE space = ?').get(no) as { now: number } | undefined;
-    const last = this.db.prepare('SELECT seq, at FROM event WHERE space = ? ORDER BY seq DESC LIMIT 1').get(no) as
-      | { seq: number; at: number }
-      | undefined;
-    const floor = this.db.prepare('SELECT value FROM setting WHERE name = ?').get(`seq:${no}`) as
-      | { value: string }
-      | undefined;
+    const log = this.logs.get(no) ?? LogTail.read(this.db, no);
+    this.logs.set(no, log);
     const due = this.db.prepare('SELECT min(due) AS due FROM recipient WHERE space = ? AND due >= 0').get(no) as {
       due: number | null;
     };
     const policy = this.policyInForce(no, plan.limits);
     const shadow = this.shadowOf(no, policy);
-    const space = new Space(no, this.cache, this.holding, {
+    const space = new Space(no, this.cache, this.risks, this.holding, {
       tenant,
       policy: countingFor(policy, shadow?.policy ?? null),
       shadow,
@@ -319,13 +350,15 @@ export class Spaces {
       freeing: () => freeing(this.db, no, plan.retentionMs),
       identities,
       tiers: plan.tiers,
-      seq: Math.max(last?.seq ?? 0, Number(floor?.value ?? 0)),
+      log,
       frozenAt: clock?.now ?? null,
       leases: loadLeases(this.db, no),
     });
+    space.erased = readErased(this.db, no);
     space.nextDue = due.due ?? Number.POSITIVE_INFINITY;
     space.nextHoldEnd = this.holdEnd(no);
-    space.lastNow = last?.at ?? 0;
+    space.lastNow = newestAt(this.db, logEnds(this.db, no)) ?? 0;
+    space.quarantine = standingOf(openQuarantine(this.db, no));
     if (space.frozenAt !== null) space.nextClaimEnd = this.claimEnd(no);
     this.known.set(no, space);
     return space;

@@ -171,6 +171,8 @@ CREATE TABLE message (
   subject TEXT NOT NULL,
   meta TEXT,
   request_id TEXT NOT NULL,
+  -- The number of the event by which its first recipient was decided.
+  seq INTEGER NOT NULL,
   content_hash TEXT,
   size INTEGER NOT NULL,
   repeats INTEGER NOT NULL DEFAULT 0,
@@ -212,11 +214,21 @@ CREATE TABLE event (
   type INTEGER NOT NULL,
   at INTEGER NOT NULL,
   recipient INTEGER,
-  data TEXT
+  data TEXT,
+  -- Rows back to the event before it in its space, and to the one whose number lacks the lowest bit of its own.
+  back INTEGER,
+  leap INTEGER
 );
-CREATE UNIQUE INDEX event_seq ON event (space, seq);
 -- Only what happens after acceptance: the acceptance itself has no data, it stands in the message's own rows.
 CREATE INDEX event_recipient ON event (recipient) WHERE recipient IS NOT NULL AND (type > 3 OR data IS NOT NULL);
+
+-- Where each space's log ends: the number and the row of its newest event. Those up to `floor` are gone.
+CREATE TABLE event_head (
+  space INTEGER PRIMARY KEY,
+  seq INTEGER NOT NULL,
+  event INTEGER NOT NULL,
+  floor INTEGER NOT NULL DEFAULT 0
+);
 
 -- Idempotency and dedupe keys in order of use; an index in memory answers for recent ones, `key_run` for the rest.
 CREATE TABLE used_key (
@@ -440,6 +452,27 @@ CREATE TABLE approval (
 CREATE INDEX approval_space ON approval (space, no);
 CREATE UNIQUE INDEX approval_message ON approval (message) WHERE state <> 'void';
 CREATE INDEX approval_pending ON approval (space, expires_at) WHERE state = 'pending';
+
+-- Runs of past traffic through another policy. Their results are files beside the database.
+CREATE TABLE simulation (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  status TEXT NOT NULL,
+  draft TEXT NOT NULL,
+  document TEXT NOT NULL,
+  in_force TEXT NOT NULL,
+  source TEXT NOT NULL,
+  on_error TEXT NOT NULL,
+  author TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  started_at INTEGER,
+  finished_at INTEGER,
+  summary TEXT,
+  error TEXT
+);
+CREATE INDEX simulation_space ON simulation (space, no);
+
 -- Templates of a space. The content of a version never changes; a deleted template keeps its rows and frees its slug.
 CREATE TABLE template (
   no INTEGER PRIMARY KEY,
@@ -470,3 +503,62 @@ CREATE TABLE template_version (
   note TEXT,
   UNIQUE (template, version)
 );
+
+-- Risk and quarantine.
+
+-- What the risk score remembers of a space, packed, as its last group left it. `at`: when it last changed, on the real clock.
+CREATE TABLE risk (
+  space INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  state BLOB NOT NULL
+);
+
+-- One row a quarantine, with its evidence as it was at the entry. `state`: active, under_review, upheld, probation or released.
+CREATE TABLE quarantine (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  set_by TEXT NOT NULL,
+  score INTEGER NOT NULL,
+  threshold INTEGER NOT NULL,
+  evidence TEXT NOT NULL,
+  note TEXT,
+  release_at INTEGER,
+  decided_at INTEGER,
+  decided_by TEXT,
+  decision_note TEXT,
+  -- What becomes of the mail that it held: send or drop; null until the release.
+  held TEXT,
+  -- More to do for a sweep: 1 to hold what waits, 2 to send or drop what is held; 0 nothing.
+  work INTEGER NOT NULL DEFAULT 0,
+  factor INTEGER,
+  probation_since INTEGER,
+  probation_until INTEGER,
+  baseline INTEGER
+);
+CREATE UNIQUE INDEX quarantine_open ON quarantine (space) WHERE state <> 'released';
+CREATE INDEX quarantine_space ON quarantine (space, no);
+CREATE INDEX quarantine_work ON quarantine (no) WHERE work > 0;
+
+CREATE TABLE appeal (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  quarantine INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  filed_by TEXT NOT NULL,
+  statement TEXT NOT NULL,
+  message_id TEXT,
+  refused_id TEXT,
+  content_hash TEXT
+);
+CREATE INDEX appeal_quarantine ON appeal (quarantine, no);
+
+-- Recipients that were accepted and had not left when the quarantine came.
+CREATE TABLE quarantine_hold (
+  recipient INTEGER PRIMARY KEY,
+  quarantine INTEGER NOT NULL
+);
+CREATE INDEX quarantine_hold_quarantine ON quarantine_hold (quarantine);
