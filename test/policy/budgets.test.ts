@@ -60,7 +60,7 @@ test('budgets stop exactly while a rate or number is too high, and say the first
         countIn(window!, all, second, ['bounce', 'complaint', 'unsubscribe']) >= policy.budgets.number.max;
       const firstCalm = (stopped: (second: number) => boolean): number | null => {
         if (!stopped(SECOND)) return null;
-        for (let second = SECOND; ; second += 1) if (!stopped(second)) return second;
+        for (let second = SECOND; ; second += 1) if (!stopped(second)) return second * 1000;
       };
       const budget = lookBudget(ledger, policy, sendOf(), NOW)!;
       assert.equal(
@@ -92,5 +92,5 @@ test('the search for the end of a rate stays short, whatever lies in the window'
   const started = performance.now();
   const budget = lookBudget(ledger, policy, sendOf(), NOW)!;
   assert.ok(performance.now() - started < 500);
-  assert.ok(budget.bouncesClearAt !== null && budget.bouncesClearAt <= SECOND + DAY / 1000);
+  assert.ok(budget.bouncesClearAt !== null && budget.bouncesClearAt <= NOW + DAY);
 });
