@@ -23,9 +23,11 @@ import type { ApprovalsReads, ApprovalsWrites } from './port/approvals.ts';
 import type { CaptureReads } from './port/captures.ts';
 import type { ContactsReads, ContactsWrites } from './port/contacts.ts';
 import type { DeliveryWrites } from './port/delivery.ts';
+import type { ErasureReads, ErasureWrites } from './port/erasure.ts';
 import type { EventsReads } from './port/events.ts';
 import type { HistoryReads } from './port/history.ts';
 import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
+import type { LeasesReads, LeasesWrites } from './port/leases.ts';
 import type { ManagementReads, ManagementWrites } from './port/management.ts';
 import type { MessagesReads, MessagesWrites } from './port/messages.ts';
 import type { NoticesReads, NoticesWrites } from './port/notices.ts';
@@ -36,6 +38,7 @@ import type { QuarantineReads, QuarantineWrites, RiskStanding } from './port/qua
 import type { QueueReads } from './port/queue.ts';
 import type { ReturnsWrites } from './port/returns.ts';
 import type { ShadowsReads, ShadowsWrites } from './port/shadows.ts';
+import type { SimulationsReads, SimulationsWrites } from './port/simulations.ts';
 
 export type { LimitStanding, LimitState } from '../policy/headroom.ts';
 
@@ -405,7 +408,9 @@ export interface StoreWrites
     IdentitiesWrites,
     ContactsWrites,
     DeliveryWrites,
+    LeasesWrites,
     MessagesWrites,
+    ErasureWrites,
     NoticesWrites,
     PlatformWrites,
     QuarantineWrites,
@@ -414,6 +419,7 @@ export interface StoreWrites
     PlansWrites,
     ReturnsWrites,
     ShadowsWrites,
+    SimulationsWrites,
     SweepsWrites,
     TemplatesWrites,
     TestClockWrites {
@@ -459,14 +465,17 @@ export interface StoreReads
     IdentitiesReads,
     ContactsReads,
     CaptureReads,
+    LeasesReads,
     MessagesReads,
     EventsReads,
+    ErasureReads,
     NoticesReads,
     PlatformReads,
     QuarantineReads,
     QueueReads,
     HistoryReads,
     ShadowsReads,
+    SimulationsReads,
     TemplatesReads,
     TestClockReads {
   /** The key with this public part, whatever its state. */

@@ -6,6 +6,7 @@ import { expireApprovals } from './approvals.ts';
 import { archivesOf } from './archives.ts';
 import { audit } from './audit.ts';
 import { CLAIM_MS } from './dispatch.ts';
+import { expireLeases } from './leases.ts';
 import { passTime } from './quarantine.ts';
 import { CREDITS, REAL_TIME, type Space, spaceOf } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
@@ -31,6 +32,7 @@ export function moveTestClock(
   if (space.frozenAt === null) keepClaims(state, space, stands);
   state.db.prepare('INSERT OR REPLACE INTO test_clock (space, now) VALUES (?, ?)').run(space.no, to);
   state.spaces.forget(space.no);
+  expireLeases(state, state.spaces.get(space.no));
   expireApprovals(state, MOST_EXPIRED);
   passTime(state, state.spaces.get(space.no), to);
   audit(state, { ...actOf(input), action: 'test_clock.moved', before: space.frozenAt, after: to });
@@ -93,6 +95,7 @@ const EMPTYING = [
   'DELETE FROM notice_copy WHERE notice IN (SELECT no FROM notice WHERE space = :space)',
   'DELETE FROM notice WHERE space = :space',
   'DELETE FROM shadow_difference WHERE space = :space',
+  'DELETE FROM lease WHERE space = :space',
   'DELETE FROM approval WHERE space = :space',
 ];
 
