@@ -225,13 +225,13 @@ export function templateFacts(state: WriterState, space: Space, use: TemplateUse
   return { ...use, asked: found === null ? (use.found?.slug ?? use.asked) : '', found };
 }
 
-/** The same for a message that was decided on before: a version found since then clears what its absence said. */
-export function templateFactsAgain(
-  state: WriterState,
-  space: Space,
-  before: TemplateFacts | null,
-): TemplateFacts | null {
-  if (before === null || before.found !== null) return templateFacts(state, space, before);
-  const ref = templateRef(state, space, before.asked, before.askedVersion);
-  return templateFacts(state, space, { ...before, found: ref });
+/**
+ * The same for a message that was decided on before, as a new send of it would find it: another version may be meant by now, of
+ * which nothing is known until it is filled in.
+ */
+export function templateFactsAgain(state: WriterState, space: Space, before: TemplateFacts | null): TemplateFacts | null {
+  if (before === null) return null;
+  const ref = templateRef(state, space, before.found?.id ?? before.asked, before.askedVersion);
+  if (ref === null || ref.version === before.found?.version) return templateFacts(state, space, before);
+  return templateFacts(state, space, { ...before, found: ref, lints: [], failure: null });
 }
