@@ -34,6 +34,16 @@ describe('templates', () => {
     }
   });
 
+  test('variables are declared as a list, or by name', async () => {
+    const made = await make('by-name', { variables: { name: 'string', age: { type: 'number', required: false } } });
+    assert.deepEqual(made.variables, [
+      { name: 'name', type: 'string', required: null, description: null },
+      { name: 'age', type: 'number', required: false, description: null },
+    ]);
+    const wrong = { slug: 'x', kind: 'transactional', subject: 'x', text: 'x', variables: { 'no name': 'string' } };
+    assert.equal((await call('POST', '/v1/templates', wrong)).status, 422);
+  });
+
   test('a change makes the next version and leaves the others as they are', async () => {
     const made = await make('changing');
     const changed = await call('PATCH', '/v1/templates/changing', { html: '<p>{{ name }}</p>' });
