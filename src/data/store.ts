@@ -163,8 +163,8 @@ export type Admission = {
   warmup: WarmupFacts | null;
   /** The account is on probation: its limits are reduced. */
   probation: ProbationFacts | null;
-  /** The risk score with this message; null where none is kept. */
-  risk: RiskStanding | null;
+  /** The risk score with this message. */
+  risk: RiskStanding;
   recipients: RecipientVerdict[];
 };
 
@@ -431,7 +431,7 @@ export interface StoreWrites
     principal: Principal;
     identity: string | null;
     recipient: { key: string; domain: string } | null;
-  }): Promise<{ limits: LimitState[]; now: number; locale: string | null; risk: RiskStanding | null }>;
+  }): Promise<{ limits: LimitState[]; now: number; locale: string | null; risk: RiskStanding }>;
   /** Up to `most` due recipients, in turn from every space that has some. `live` false: of test spaces alone. */
   claim(input: { most: number; live: boolean }): Promise<Claimed[]>;
   /** Before the final dot: false when it must not be sent. */

@@ -154,12 +154,20 @@ CREATE TABLE event (
   type INTEGER NOT NULL,
   at INTEGER NOT NULL,
   recipient INTEGER,
-  data TEXT
+  data TEXT,
+  -- Rows back to the event before it in its space, and to the one whose number lacks the lowest bit of its own.
+  back INTEGER,
+  leap INTEGER
 );
 
 CREATE INDEX event_recipient ON event (recipient) WHERE recipient IS NOT NULL AND (type > 3 OR data IS NOT NULL);
 
-CREATE UNIQUE INDEX event_seq ON event (space, seq);
+CREATE TABLE event_head (
+  space INTEGER PRIMARY KEY,
+  seq INTEGER NOT NULL,
+  event INTEGER NOT NULL,
+  floor INTEGER NOT NULL DEFAULT 0
+);
 
 CREATE TABLE identity (
   no INTEGER PRIMARY KEY,
@@ -271,6 +279,8 @@ CREATE TABLE message (
   subject TEXT NOT NULL,
   meta TEXT,
   request_id TEXT NOT NULL,
+  -- The number of the event by which its first recipient was decided.
+  seq INTEGER NOT NULL,
   content_hash TEXT,
   size INTEGER NOT NULL,
   repeats INTEGER NOT NULL DEFAULT 0,

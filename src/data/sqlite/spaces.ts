@@ -25,6 +25,7 @@ import type { TemplateRef } from '../port/templates.ts';
 import type { IdentityRow, TenantRow } from '../store.ts';
 import { CLOCK_STEP_MS } from './clock.ts';
 import { type ErasedContacts, readErased } from './erased-contacts.ts';
+import { LogTail, logEnds, newestAt } from './event-log.ts';
 import { type Leases, loadLeases } from './lease-rows.ts';
 import type { Entry, LedgerCache } from './ledger-cache.ts';
 import { openQuarantine, standingOf } from './quarantine-standing.ts';
@@ -65,8 +66,7 @@ export class Space implements LedgerView {
   readonly identities: Map<string, IdentityRow>;
   /** Caps by tier, from the plan. */
   readonly tiers: Readonly<Record<string, number>>;
-  /** The number of the last event. */
-  seq: number;
+  readonly log: LogTail;
   /** Where the test clock stands, or null for real time. */
   frozenAt: number | null;
   /** The latest time decided at: a clock stepping back a little is bridged by it. */
@@ -109,7 +109,7 @@ export class Space implements LedgerView {
       freeing: () => Freeing;
       identities: Map<string, IdentityRow>;
       tiers: Readonly<Record<string, number>>;
-      seq: number;
+      log: LogTail;
       frozenAt: number | null;
       leases: Leases;
     },
@@ -125,9 +125,14 @@ export class Space implements LedgerView {
     this.readFreeing = parts.freeing;
     this.identities = parts.identities;
     this.tiers = parts.tiers;
-    this.seq = parts.seq;
+    this.log = parts.log;
     this.frozenAt = parts.frozenAt;
     this.leases = parts.leases;
+  }
+
+  /** The number of the last event. */
+  get seq(): number {
+    return this.log.seq;
   }
 
   /** Milliseconds on this space's clock. Small steps back are bridged; a larger one somebody has accepted. */
@@ -261,6 +266,8 @@ const scopeKey = (kind: CounterScope, id: string): string => `#${kind}:${id}`;
 
 export class Spaces {
   private readonly known = new Map<number, Space>();
+  /** Kept when a space is read anew: they know events whose rows are gathered yet. */
+  private readonly logs = new Map<number, LogTail>();
   /** Spaces that hold entries of the ledger in the group at hand. */
   private readonly holding = new Set<Space>();
   /** Earlier policies, by number: those places were counted under that are now given back. */
@@ -304,6 +311,7 @@ export class Spaces {
   /** After a failed commit: nothing in memory can be trusted. */
   clear(): void {
     this.known.clear();
+    this.logs.clear();
     this.holding.clear();
     this.policies.clear();
   }
@@ -327,12 +335,8 @@ export class Spaces {
       identities.set(identity.id, identity);
     }
     const clock = this.db.prepare('SELECT now FROM test_clock WHERE space = ?').get(no) as { now: number } | undefined;
-    const last = this.db.prepare('SELECT seq, at FROM event WHERE space = ? ORDER BY seq DESC LIMIT 1').get(no) as
-      | { seq: number; at: number }
-      | undefined;
-    const floor = this.db.prepare('SELECT value FROM setting WHERE name = ?').get(`seq:${no}`) as
-      | { value: string }
-      | undefined;
+    const log = this.logs.get(no) ?? LogTail.read(this.db, no);
+    this.logs.set(no, log);
     const due = this.db.prepare('SELECT min(due) AS due FROM recipient WHERE space = ? AND due >= 0').get(no) as {
       due: number | null;
     };
@@ -346,14 +350,14 @@ export class Spaces {
       freeing: () => freeing(this.db, no, plan.retentionMs),
       identities,
       tiers: plan.tiers,
-      seq: Math.max(last?.seq ?? 0, Number(floor?.value ?? 0)),
+      log,
       frozenAt: clock?.now ?? null,
       leases: loadLeases(this.db, no),
     });
     space.erased = readErased(this.db, no);
     space.nextDue = due.due ?? Number.POSITIVE_INFINITY;
     space.nextHoldEnd = this.holdEnd(no);
-    space.lastNow = last?.at ?? 0;
+    space.lastNow = newestAt(this.db, logEnds(this.db, no)) ?? 0;
     space.quarantine = standingOf(openQuarantine(this.db, no));
     if (space.frozenAt !== null) space.nextClaimEnd = this.claimEnd(no);
     this.known.set(no, space);

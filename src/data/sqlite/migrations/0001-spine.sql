@@ -171,6 +171,8 @@ CREATE TABLE message (
   subject TEXT NOT NULL,
   meta TEXT,
   request_id TEXT NOT NULL,
+  -- The number of the event by which its first recipient was decided.
+  seq INTEGER NOT NULL,
   content_hash TEXT,
   size INTEGER NOT NULL,
   repeats INTEGER NOT NULL DEFAULT 0,
@@ -212,11 +214,21 @@ CREATE TABLE event (
   type INTEGER NOT NULL,
   at INTEGER NOT NULL,
   recipient INTEGER,
-  data TEXT
+  data TEXT,
+  -- Rows back to the event before it in its space, and to the one whose number lacks the lowest bit of its own.
+  back INTEGER,
+  leap INTEGER
 );
-CREATE UNIQUE INDEX event_seq ON event (space, seq);
 -- Only what happens after acceptance: the acceptance itself has no data, it stands in the message's own rows.
 CREATE INDEX event_recipient ON event (recipient) WHERE recipient IS NOT NULL AND (type > 3 OR data IS NOT NULL);
+
+-- Where each space's log ends: the number and the row of its newest event. Those up to `floor` are gone.
+CREATE TABLE event_head (
+  space INTEGER PRIMARY KEY,
+  seq INTEGER NOT NULL,
+  event INTEGER NOT NULL,
+  floor INTEGER NOT NULL DEFAULT 0
+);
 
 -- Idempotency and dedupe keys in order of use; an index in memory answers for recent ones, `key_run` for the rest.
 CREATE TABLE used_key (
