@@ -7,8 +7,11 @@ import { accountQuarantined } from './account-quarantined.ts';
 import { accountSuspended } from './account-suspended.ts';
 import { activeOpportunity } from './active-opportunity.ts';
 import { approvalRequired } from './approval-required.ts';
+import { canaryLeaked } from './canary-leaked.ts';
 import { consentMissing } from './consent-missing.ts';
+import { contentRejected } from './content-rejected.ts';
 import { contentReviewRequired } from './content-review-required.ts';
+import { contentWarning } from './content-warning.ts';
 import { cooldown } from './cooldown.ts';
 import { dailyQuotaExceeded } from './daily-quota-exceeded.ts';
 import { disengaged } from './disengaged.ts';
@@ -53,6 +56,8 @@ export const RULES: readonly (readonly [name: string, rule: Rule])[] = [
   ['storage_limit_exceeded', storageLimitExceeded],
   ['identity_inactive', identityInactive],
   ['identity_suspended', identitySuspended],
+  ['content_rejected', contentRejected],
+  ['canary_leaked', canaryLeaked],
   ['invalid_recipient', invalidRecipient],
   ['do_not_contact', doNotContact],
   ['suppressed', suppressed],
@@ -76,6 +81,7 @@ export const RULES: readonly (readonly [name: string, rule: Rule])[] = [
   ['approval_required', approvalRequired],
   ['content_review_required', contentReviewRequired],
   ['limit_approaching', limitApproaching],
+  ['content_warning', contentWarning],
   ['unreachable_replies', unreachableReplies],
   ['disengaging', disengaging],
   ['role_account', roleAccount],
