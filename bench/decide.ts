@@ -6,7 +6,7 @@
  */
 import { parseArgs } from 'node:util';
 import { decide } from '../src/policy/decide.ts';
-import { compilePolicy, type EffectiveDocument, POLICY_DEFAULTS, withOwnLimits } from '../src/policy/document.ts';
+import { compilePolicy, type EffectiveDocument, POLICY_DEFAULTS, withIdentityCap } from '../src/policy/document.ts';
 import { applyChange, type Counted, countDeparture } from '../src/policy/ledger.ts';
 import { look } from '../src/policy/look.ts';
 import type { Send, SendRecipient } from '../src/policy/send.ts';
@@ -44,7 +44,7 @@ type Figures = { decisions: number; lookMs: number; decideMs: number; applyMs: n
 
 const ledger = new PlainLedger();
 ledger.identityCap = 1_000_000_000;
-const capped = withOwnLimits(policy, { identityCap: ledger.identityCap, warmup: null });
+const capped = withIdentityCap(policy, ledger.identityCap);
 /** The ledger's clock: 20,000 sends a second, so that series grow as they do in a busy tenant. */
 let now = Date.UTC(2026, 3, 27, 8, 12);
 let next = 0;

@@ -18,7 +18,7 @@ export type Part = {
 };
 
 const PORT = ['data/store.ts', 'data/port', 'data/blobs.ts'];
-const STAGE = ['core', 'base', 'policy', 'queue', 'http', ...PORT];
+const STAGE = ['core', 'base', 'policy', 'queue', 'http', 'templates', ...PORT];
 
 /** The most particular row that fits a file is its row. */
 export const IMPORT_RULE: Readonly<Record<string, Part>> = {
@@ -32,21 +32,23 @@ export const IMPORT_RULE: Readonly<Record<string, Part>> = {
   'data/sqlite': { from: ['core', 'policy', 'base', ...PORT], node: true, npm: true },
   'data/postgres': { from: ['core', 'policy', 'base', ...PORT], node: true, npm: true },
   http: { from: ['core', 'policy', 'base', 'config', ...PORT], node: true, npm: true },
+  templates: { from: ['core', 'policy', 'base', ...PORT], node: true, npm: true },
   queue: { from: ['core', 'policy', 'base', ...PORT], node: true, npm: true },
   intake: { from: STAGE, node: true, npm: true },
   relay: { from: STAGE, node: true, npm: true },
   returns: { from: STAGE, node: true, npm: true },
   webhooks: { from: STAGE, node: true, npm: true },
-  admin: { from: STAGE, node: true, npm: true },
+  admin: { from: [...STAGE, 'simulate'], node: true, npm: true },
+  simulate: { from: ['core', 'base', 'policy', ...PORT], node: true, npm: false },
   // The shell around the stages: it puts them together, and is imported by nothing but itself.
   'main.ts': {
-    from: [...STAGE, 'config', 'data', 'intake', 'relay', 'returns', 'webhooks', 'admin', 'control.ts'],
+    from: [...STAGE, 'config', 'data', 'intake', 'relay', 'returns', 'webhooks', 'admin', 'simulate', 'control.ts'],
     node: true,
     npm: true,
   },
   'control.ts': { from: ['core', 'base', 'policy', 'intake', ...PORT], node: true, npm: true },
   commands: {
-    from: ['core', 'base', 'config', 'main.ts', 'control.ts', ...PORT],
+    from: ['core', 'base', 'config', 'simulate', 'main.ts', 'control.ts', ...PORT],
     node: true,
     npm: true,
   },

@@ -1,5 +1,5 @@
 /**
- * The command: `postern serve | migrate | send | check | keys`.
+ * The command: `postern serve | migrate | send | check | keys | simulate`.
  *
  * Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 refused by the policy. With `--json` standard output carries one
  * JSON value and nothing else.
@@ -10,6 +10,7 @@ import { keysCommand } from './commands/keys.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { checkCommand, sendCommand } from './commands/send.ts';
 import { serveCommand } from './commands/serve.ts';
+import { simulateCommand } from './commands/simulate.ts';
 
 const HELP = `postern: a self-hosted e-mail sending gateway
 
@@ -20,6 +21,7 @@ Usage: postern COMMAND [OPTIONS]
   send        send a message through this gateway, without a key
   check       the verdict a send would get; nothing is consumed
   keys        create, list and revoke API keys
+  simulate    run a file of past traffic through a policy
 
 postern COMMAND --help explains each. Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 refused by the policy.
 `;
@@ -30,6 +32,7 @@ const COMMANDS: Record<string, (args: string[]) => Promise<number>> = {
   send: sendCommand,
   check: checkCommand,
   keys: keysCommand,
+  simulate: simulateCommand,
 };
 
 async function run(args: string[]): Promise<number> {

@@ -35,6 +35,10 @@ export class EventBell {
     return count;
   }
 
+  get isClosed(): boolean {
+    return this.closed;
+  }
+
   /** The server stops: nobody waits any longer. */
   close(): void {
     this.closed = true;
@@ -55,6 +59,10 @@ export class Waiter {
   ring(): void {
     this.rung = true;
     this.wake?.();
+  }
+
+  get isOver(): boolean {
+    return this.ended;
   }
 
   /** Waiting is over, whatever comes. */

@@ -1,33 +1,24 @@
 /** The event log over HTTP: read on from a number, waiting for the next event if asked to. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
-import { EVENT_TYPES, type EventType, isEventType } from '../core/events.ts';
+import type { EventType } from '../core/events.ts';
 import type { EventsPage } from '../data/port/events.ts';
 import type { Space, Store } from '../data/store.ts';
+import type { Authenticator } from '../http/authenticate.ts';
 import { eventBody } from '../http/event-body.ts';
 import { languageOf, type Problems } from '../http/problems.ts';
 import { event } from '../http/schemas.ts';
 import { EventBell } from './event-bell.ts';
+import { readTypes, SEQ, TYPES } from './event-query.ts';
+import { eventStreamRoute } from './event-stream.ts';
 
 const DEFAULT_LIMIT = 100;
 const MOST_EVENTS = 1000;
 
 const query = Type.Object(
   {
-    after_seq: Type.Optional(
-      Type.String({
-        pattern: '^(0|[1-9][0-9]{0,14})$',
-        description: 'Answer with what came after this number. Absent: from the oldest event that is kept.',
-        examples: ['918'],
-      }),
-    ),
-    types: Type.Optional(
-      Type.String({
-        maxLength: 2000,
-        description: 'Types, separated by commas; absent: all. A type may end in `*`.',
-        examples: ['message.delivered,message.bounced'],
-      }),
-    ),
+    after_seq: Type.Optional(SEQ),
+    types: Type.Optional(TYPES),
     wait: Type.Optional(
       Type.String({
         pattern: '^([0-9]|[12][0-9]|30)$',
@@ -58,9 +49,9 @@ const answerSchema = Type.Object(
   { title: 'EventList' },
 );
 
-export type EventRoutes = { store: Store; problems: Problems };
+export type EventRoutes = { store: Store; problems: Problems; authenticator: Authenticator };
 
-export function eventRoutes(server: FastifyInstance, { store, problems }: EventRoutes): EventBell {
+export function eventRoutes(server: FastifyInstance, { store, problems, authenticator }: EventRoutes): EventBell {
   const bell = new EventBell(store);
   server.addHook('preClose', (done) => {
     bell.close();
@@ -79,11 +70,8 @@ export function eventRoutes(server: FastifyInstance, { store, problems }: EventR
       },
     },
     async (request, reply) => {
-      const types = typesOf(request.query.types);
-      if ('unknown' in types) {
-        const message = `"${types.unknown.slice(0, 100)}" is no type of event.`;
-        return problems.invalid(request, reply, [{ code: 'invalid_parameter', param: 'types', message }]);
-      }
+      const types = readTypes(request.query.types);
+      if ('message' in types) return problems.invalid(request, reply, [types]);
       const page = await readWaiting(request, reply, { store, bell }, types.types);
       if (page === null) return reply.send({ data: [], last_seq: Number(request.query.after_seq ?? 0) });
       const { after_seq: after } = request.query;
@@ -95,19 +83,8 @@ export function eventRoutes(server: FastifyInstance, { store, problems }: EventR
       return reply.send({ data: page.events.map((one) => eventBody(one, texts)), last_seq: page.lastSeq });
     },
   );
+  eventStreamRoute(server, { store, problems, authenticator, bell });
   return bell;
-}
-
-function typesOf(text: string | undefined): { types: EventType[] | null } | { unknown: string } {
-  if (text === undefined || text === '') return { types: null };
-  const types = new Set<EventType>();
-  for (const word of text.split(',')) {
-    const name = word.trim();
-    const found = name.endsWith('*') ? EVENT_TYPES.filter((type) => type.startsWith(name.slice(0, -1))) : [name];
-    if (found.length === 0 || !found.every(isEventType)) return { unknown: name };
-    for (const type of found) types.add(type as EventType);
-  }
-  return { types: [...types] };
 }
 
 /** A page with at least one event, or the last one that was read when the time is up; null when the client has left. */

@@ -17,9 +17,12 @@ import { operatorPolicyRoutes } from './operator-policies.ts';
 import { planRoutes } from './plans.ts';
 import { platformRoutes } from './platform.ts';
 import { policyRoutes } from './policies.ts';
+import { quarantineReviewRoutes } from './quarantines.ts';
+import { riskRoutes } from './risk.ts';
 import { shadowPolicyRoutes } from './shadow-policy.ts';
 import { suppressionCsvRoutes } from './suppression-csv.ts';
 import { suppressionRoutes } from './suppressions.ts';
+import { templateRoutes } from './templates.ts';
 import { tenantKeyRoutes } from './tenant-keys.ts';
 import { tenantRoutes } from './tenants.ts';
 import { usageRoutes } from './usage.ts';
@@ -31,11 +34,13 @@ const RESOURCES = [
   policyRoutes,
   shadowPolicyRoutes,
   limitRoutes,
+  riskRoutes,
   identityRoutes,
   suppressionRoutes,
   suppressionCsvRoutes,
   contactRoutes,
   approvalRoutes,
+  templateRoutes,
   usageRoutes,
   auditRoutes,
   noticeRoutes,
@@ -46,6 +51,7 @@ const RESOURCES = [
   tenantKeyRoutes,
   operatorPolicyRoutes,
   planRoutes,
+  quarantineReviewRoutes,
   appRoutes,
 ];
 

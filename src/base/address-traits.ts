@@ -83,6 +83,9 @@ const NEIGHBOURS: ReadonlySet<string> = new Set([
   'live.co',
 ]);
 
+/** No listed domain has more. */
+const MOST_LABELS = 5;
+
 let disposable: ReadonlySet<string> | null = null;
 
 function disposableDomains(): ReadonlySet<string> {
@@ -97,12 +100,12 @@ function disposableDomains(): ReadonlySet<string> {
 /** Whether the domain, or one that it lies below, gives out addresses to be thrown away. */
 function isDisposable(domain: string): boolean {
   const domains = disposableDomains();
-  for (let at = 0; ; ) {
-    if (domains.has(domain.slice(at))) return true;
-    const dot = domain.indexOf('.', at);
-    if (dot === -1 || domain.indexOf('.', dot + 1) === -1) return false;
-    at = dot + 1;
+  let dot = domain.lastIndexOf('.');
+  for (let labels = 2; labels <= MOST_LABELS && dot > 0; labels += 1) {
+    dot = domain.lastIndexOf('.', dot - 1);
+    if (domains.has(domain.slice(dot + 1))) return true;
   }
+  return false;
 }
 
 /** Whether one letter left out, put in, put in place of another, or changed with its neighbour makes `a` of `b`. */

@@ -24,6 +24,14 @@ export function isHardBounce(bounceClass: BounceClass): boolean {
   return SUPPRESSING.has(bounceClass);
 }
 
+/** Classes that tell of the receiver's passing trouble. */
+const PASSING: ReadonlySet<string> = new Set<BounceClass>(['mailbox_full', 'rate_limited', 'infrastructure']);
+
+/** Whether a bounce of this class is a bad sign for the sender; one whose class nobody knows is. */
+export function isBadSign(bounceClass: string | null): boolean {
+  return bounceClass === null || !PASSING.has(bounceClass);
+}
+
 /** The reason for which the address is suppressed, or null where it is not. */
 export function suppressionFor(
   kind: ReturnKind,

@@ -14,7 +14,9 @@ import type { IdentityState, LimitFact, Setter, Standing, SuppressionReason } fr
 import type { ApprovalMode } from '../policy/facts-approval.ts';
 import type { ContentFacts } from '../policy/facts-content.ts';
 import type { ProbationFacts } from '../policy/facts-quarantine.ts';
+import type { WarmupFacts } from '../policy/facts-warmup.ts';
 import type { LimitStanding, LimitState } from '../policy/headroom.ts';
+import type { ContentFeatures } from '../policy/risk/features.ts';
 import type { AddressTraits } from '../policy/send.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../policy/verdict.ts';
 import type { ApprovalsReads, ApprovalsWrites } from './port/approvals.ts';
@@ -22,6 +24,7 @@ import type { CaptureReads } from './port/captures.ts';
 import type { ContactsReads, ContactsWrites } from './port/contacts.ts';
 import type { DeliveryWrites } from './port/delivery.ts';
 import type { EventsReads } from './port/events.ts';
+import type { HistoryReads } from './port/history.ts';
 import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
 import type { ManagementReads, ManagementWrites } from './port/management.ts';
 import type { MessagesReads, MessagesWrites } from './port/messages.ts';
@@ -29,6 +32,7 @@ import type { NoticesReads, NoticesWrites } from './port/notices.ts';
 import type { PlansWrites } from './port/plans.ts';
 import type { PlatformReads, PlatformWrites } from './port/platform.ts';
 import type { PoliciesReads, PoliciesWrites } from './port/policies.ts';
+import type { QuarantineReads, QuarantineWrites, RiskStanding } from './port/quarantine.ts';
 import type { QueueReads } from './port/queue.ts';
 import type { ReturnsWrites } from './port/returns.ts';
 import type { ShadowsReads, ShadowsWrites } from './port/shadows.ts';
@@ -37,6 +41,7 @@ export type { LimitStanding, LimitState } from '../policy/headroom.ts';
 
 import type { SuppressionImportWrites } from './port/suppression-import.ts';
 import type { SweepsWrites } from './port/sweeps.ts';
+import type { TemplatesReads, TemplatesWrites, TemplateUse } from './port/templates.ts';
 import type { TestClockReads, TestClockWrites } from './port/test-clock.ts';
 
 /** `paused`: nothing ails it, the operator has stopped sending. */
@@ -111,6 +116,10 @@ export type AdmitRequest = {
   findings?: ContentFacts;
   /** The token of the lease that the caller says it holds. */
   leaseToken?: string | null;
+  /** What was done with the template that it names; null where it names none. */
+  template?: TemplateUse | null;
+  /** What the risk score sees of the content; absent where nobody looked. */
+  content?: ContentFeatures;
 };
 
 export type RecipientVerdict = {
@@ -148,9 +157,11 @@ export type Admission = {
   scopes: { tenant: string; app: string; installation: string; identity: string | null; agent: string | null };
   /** The identity's own daily cap, which counts as one more limit, and so do the places of a warm-up. */
   identityCap: number | null;
+  warmup: WarmupFacts | null;
   /** The account is on probation: its limits are reduced. */
   probation: ProbationFacts | null;
-  warmup: { day: number; places: number } | null;
+  /** The risk score with this message; null where none is kept. */
+  risk: RiskStanding | null;
   recipients: RecipientVerdict[];
 };
 
@@ -397,12 +408,14 @@ export interface StoreWrites
     MessagesWrites,
     NoticesWrites,
     PlatformWrites,
+    QuarantineWrites,
     ReturnsWrites,
     SuppressionImportWrites,
     PlansWrites,
     ReturnsWrites,
     ShadowsWrites,
     SweepsWrites,
+    TemplatesWrites,
     TestClockWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer>;
   /** Decides and changes nothing. */
@@ -412,7 +425,7 @@ export interface StoreWrites
     principal: Principal;
     identity: string | null;
     recipient: { key: string; domain: string } | null;
-  }): Promise<{ limits: LimitState[]; now: number; locale: string | null }>;
+  }): Promise<{ limits: LimitState[]; now: number; locale: string | null; risk: RiskStanding | null }>;
   /** Up to `most` due recipients, in turn from every space that has some. `live` false: of test spaces alone. */
   claim(input: { most: number; live: boolean }): Promise<Claimed[]>;
   /** Before the final dot: false when it must not be sent. */
@@ -450,8 +463,11 @@ export interface StoreReads
     EventsReads,
     NoticesReads,
     PlatformReads,
+    QuarantineReads,
     QueueReads,
+    HistoryReads,
     ShadowsReads,
+    TemplatesReads,
     TestClockReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;

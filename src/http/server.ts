@@ -22,6 +22,7 @@ import { setHeadroom } from './headroom-headers.ts';
 import { Metrics } from './metrics.ts';
 import { OPENAPI } from './openapi.ts';
 import { Problems } from './problems.ts';
+import { RequestRates } from './request-rates.ts';
 import { RouteTable } from './route-table.ts';
 import { schemaErrors } from './schema-errors.ts';
 import { unserved } from './unserved.ts';
@@ -41,6 +42,8 @@ export type Gate = {
 
 export const MAX_BODY_BYTES = 25 * 1024 * 1024;
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
+/** What changes a policy in force. */
+const CHANGES_RATES = /^\/v1\/(?:policy|plans|tenants)(?:[/?]|$)/;
 const HEADERS_WITHIN_MS = 10_000;
 const BODY_WITHIN_MS = 15 * 60_000;
 
@@ -81,6 +84,7 @@ export async function buildServer(input: {
   }) as unknown as FastifyInstance;
   const problems = new Problems({ docsBase: () => `${input.publicUrl()}/docs/reasons/` });
   const authenticator = new Authenticator(store, input.operatorKey);
+  const rates = new RequestRates(store);
   const routes = new RouteTable(server);
   const metrics = new Metrics(server, store);
   // Schemas of answers document them; an answer may hold more, and plain JSON is as fast.
@@ -98,9 +102,11 @@ export async function buildServer(input: {
         evidence: { content_encoding: String(request.headers['content-encoding']).slice(0, 100) },
       });
     }
-    return checkKey(request, reply, authenticator, problems);
+    return (await checkKey(request, reply, authenticator, problems)) ?? checkRate(request, reply, rates, problems);
   });
   server.addHook('onSend', (request, reply, payload, done) => {
+    // Before the answer, since the next request may follow it at once.
+    if (request.method !== 'GET' && CHANGES_RATES.test(request.url)) rates.forget();
     if (request.caller?.principal == null || request.headroomSet) done(null, payload);
     else addHeadroom(request, reply, store).then(() => done(null, payload));
   });
@@ -205,6 +211,20 @@ async function checkKey(
   return undefined;
 }
 
+/** The operator's own requests are not counted, whomever they are for. */
+async function checkRate(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  rates: RequestRates,
+  problems: Problems,
+): Promise<FastifyReply | undefined> {
+  const { caller } = request;
+  if (caller === null || caller.principal === null || caller.operator) return undefined;
+  const now = Date.now();
+  const reason = await rates.take(caller.principal, now);
+  return reason === null ? undefined : problems.send(request, reply, { reasons: [reason], messageId: null }, now);
+}
+
 function refuseKey(
   cause: 'key' | 'tenant' | 'mode',
   request: FastifyRequest,
@@ -233,8 +253,12 @@ function single(value: string | string[] | undefined): string | undefined {
 async function addHeadroom(request: FastifyRequest, reply: FastifyReply, store: Store): Promise<void> {
   const caller = request.caller as Caller;
   try {
-    const { limits, now } = await store.headroom({ principal: caller.principal!, identity: null, recipient: null });
-    setHeadroom(reply, limits, now);
+    const { limits, now, risk } = await store.headroom({
+      principal: caller.principal!,
+      identity: null,
+      recipient: null,
+    });
+    setHeadroom(reply, limits, now, risk);
   } catch {
     // The answer itself matters more than its headers; what ails the store shows in /readyz.
   }

@@ -13,7 +13,10 @@ import type { Blobs } from '../data/blobs.ts';
 import type { HeldMessage, ReplaceAnswer } from '../data/port/approvals.ts';
 import type { MessageName } from '../data/port/messages.ts';
 import type { PlanViewAnswer } from '../data/port/plans.ts';
+import type { TemplateUse } from '../data/port/templates.ts';
 import type { AdmitAnswer, AdmitRecipient, AdmitRequest, CheckAnswer, Principal, Store } from '../data/store.ts';
+import { featuresOf } from '../policy/risk/features.ts';
+import { Templates } from '../templates/templates.ts';
 import { attachmentIds } from './attachments.ts';
 import { changedBody, changedSubmission } from './changed-submission.ts';
 import type { FieldError, Fields } from './field-errors.ts';
@@ -66,7 +69,15 @@ const STRANGER: AdmitRecipient = {
 };
 
 type Reading =
-  | { ok: true; submission: Submission; files: { sha256: string; bytes: Uint8Array }[] }
+  | {
+      ok: true;
+      /** As it was sent: what tells whether two sends under one key are the same. */
+      sent: Submission;
+      /** As it is decided and stored: the same, unless a template was filled in. */
+      submission: Submission;
+      template: TemplateUse | null;
+      files: { sha256: string; bytes: Uint8Array }[];
+    }
   | { ok: false; result: Exclude<Submitted, { outcome: 'answer' }> };
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
@@ -74,12 +85,14 @@ const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes)
 export class Intake {
   private readonly store: Store;
   private readonly blobs: Blobs;
+  private readonly templates: Templates;
   /** Keys whose first request is still running. */
   private readonly running = new Map<string, Promise<void>>();
 
   constructor(store: Store, blobs: Blobs) {
     this.store = store;
     this.blobs = blobs;
+    this.templates = new Templates(store);
   }
 
   async submit(input: SubmitInput): Promise<Submitted> {
@@ -102,7 +115,7 @@ export class Intake {
   async check(input: SubmitInput): Promise<Checked> {
     const reading = await this.read(input);
     if (!reading.ok) return reading.result as Checked;
-    const { request } = this.request(input, reading.submission);
+    const { request } = this.request(input, reading);
     return { outcome: 'answer', answer: await this.store.check(request) };
   }
 
@@ -114,12 +127,14 @@ export class Intake {
     const known = await this.store.heldMessage(name);
     if (known === null) return { outcome: 'not_found' };
     const { held } = known;
-    const content = held === null ? null : await this.contentOf(held);
+    const stored = held === null ? null : await this.contentOf(held);
+    // What a template was filled in with is the message's own content now.
+    const content = stored === null ? null : { ...stored, template: null };
     if (held === null || content === null) return { outcome: 'conflict', state: known.status };
     const reading = await this.read({ ...input, agent: content.agent, body: changedBody(content, patch) });
     if (!reading.ok) return reading.result as Changed;
     const submission = changedSubmission(content, reading.submission, patch, held.sendAt);
-    const { request, large } = this.request({ ...input, idempotencyKey: null }, submission);
+    const { request, large } = this.request({ ...input, idempotencyKey: null }, { ...reading, submission });
     const files = large === null ? reading.files : [...reading.files, large];
     const named = [...files, ...request.blobs].map(({ sha256: blob }) => blob);
     const release = this.blobs.hold(named);
@@ -144,7 +159,7 @@ export class Intake {
   async planView(input: SubmitInput, strangers: boolean): Promise<PlanSeen> {
     const reading = await this.read(input);
     if (!reading.ok) return reading.result as PlanSeen;
-    const { request } = this.request(input, reading.submission);
+    const { request } = this.request(input, reading);
     if (strangers) request.recipients = [STRANGER];
     return { outcome: 'answer', answer: await this.store.planView(request) };
   }
@@ -165,11 +180,37 @@ export class Intake {
     }
     const simulated = input.principal.mode === 'test' ? simulatedRequest(submission) : null;
     if (simulated !== null) return { ok: false, result: { outcome: 'simulated', code: simulated } };
-    return { ok: true, submission, files: reading.files };
+    return { ok: true, sent: submission, ...(await this.filledIn(input, submission)), files: reading.files };
+  }
+
+  /**
+   * The submission with its template filled in. What the caller gives itself stands in place of the template's; where the template
+   * cannot be filled in, the rules refuse the message.
+   */
+  private async filledIn(
+    { principal }: SubmitInput,
+    submission: Submission,
+  ): Promise<{ submission: Submission; template: TemplateUse | null }> {
+    const { template: asked, subject, text, html } = submission;
+    if (asked === null) return { submission, template: null };
+    const overrides = subject !== '' || text !== null || html !== null;
+    const { use, content, kind } = await this.templates.use(principal, asked, submission.kind, overrides);
+    if (content === null) return { submission: { ...submission, kind }, template: use };
+    const { id, version } = use.found!;
+    const filled = {
+      ...submission,
+      kind,
+      subject: subject === '' ? content.subject : subject,
+      text: text ?? (html === null ? content.text : null),
+      html: html ?? (text === null ? content.html : null),
+      // The content is whole now; the data may hold what need not be kept.
+      template: { id, version, data: {} },
+    };
+    return { submission: filled, template: use };
   }
 
   private async admit(input: SubmitInput, reading: Reading & { ok: true }): Promise<Submitted> {
-    const { request, large } = this.request(input, reading.submission);
+    const { request, large } = this.request(input, reading);
     const files = large === null ? reading.files : [...reading.files, large];
     const named = [...files, ...request.blobs].map(({ sha256: name }) => name);
     if (named.length === 0) return { outcome: 'answer', answer: await this.store.admit(request) };
@@ -192,13 +233,13 @@ export class Intake {
 
   private request(
     input: SubmitInput,
-    submission: Submission,
+    { sent, submission, template }: Reading & { ok: true },
   ): { request: AdmitRequest; large: { sha256: string; bytes: Uint8Array } | null } {
     const body = JSON.stringify(submission);
     const bodyBytes = Buffer.byteLength(body);
     const large = bodyBytes > INLINE_BYTES ? largeBody(body) : null;
     const keyed = input.idempotencyKey !== null || submission.dedupeKey !== null;
-    const print = keyed ? fingerprint(submission) : '';
+    const print = keyed ? fingerprint(sent) : '';
     const request: AdmitRequest = {
       principal: input.principal,
       requestId: input.requestId,
@@ -210,7 +251,7 @@ export class Intake {
       identity: submission.identity,
       from: submission.from === null ? null : { email: submission.from.email, name: submission.from.name },
       subject: submission.subject,
-      meta: metaOf(submission),
+      meta: metaOf(submission, template),
       recipients: recipientsOf(submission, input.principal.mode),
       body: large === null ? body : '',
       bodyBytes,
@@ -223,6 +264,8 @@ export class Intake {
           : { key: submission.dedupeKey, fingerprint: print, block: submission.onDuplicate === 'block' },
       contentHash: null,
       leaseToken: submission.leaseToken,
+      template,
+      content: featuresOf(submission),
     };
     return { request, large };
   }
@@ -288,10 +331,11 @@ function simulation(
   return { undeliverable: null, simulated: meaning.kind === 'blocked' ? meaning.code : null };
 }
 
-function metaOf(submission: Submission): string | null {
+function metaOf(submission: Submission, template: TemplateUse | null): string | null {
   const { tags, metadata, threadId, purpose, dedupeKey, leaseToken } = submission;
-  const texts = [threadId, purpose, dedupeKey, leaseToken];
-  if (tags.length === 0 && metadata.length === 0 && texts.every((text) => text === null)) return null;
+  const found = template?.found ?? null;
+  const labels = [threadId, purpose, dedupeKey, leaseToken, found];
+  if (tags.length === 0 && metadata.length === 0 && labels.every((label) => label === null)) return null;
   return JSON.stringify({
     tags,
     metadata,
@@ -299,5 +343,6 @@ function metaOf(submission: Submission): string | null {
     purpose,
     dedupe_key: dedupeKey,
     ...(leaseToken === null ? {} : { lease_token: leaseToken }),
+    ...(found === null ? {} : { template: found }),
   });
 }

@@ -1,14 +1,30 @@
-/** Counters in plain maps: the ledger of a plan or a simulation, which ends with it. */
+/** Counters in memory: the ledger of a plan or a simulation, which ends with it. */
+import { ColdStates } from './cold-states.ts';
 import type { LimitScope } from './document.ts';
 import { type ContactState, type Counters, emptyContact, type ScopeState } from './ledger.ts';
 
+/** States kept as they are; older ones are packed. */
+const MOST_WARM = 1024;
+
 export class MemoryCounters implements Counters {
-  readonly scopes = new Map<string, ContactState>();
-  readonly contacts = new Map<string, ContactState>();
-  readonly domains = new Map<string, ContactState>();
+  private readonly scopes = new Map<string, ContactState>();
+  readonly contacts: States;
+  readonly domains: States;
+
+  /** `cold`: where several ledgers keep what they seldom need, so that they share its pages. */
+  constructor(cold: ColdStates = new ColdStates(), name = '') {
+    this.contacts = new States(cold, `${name} `);
+    this.domains = new States(cold, `${name}@`);
+  }
 
   scope(kind: LimitScope, id: string): ScopeState {
-    return stateIn(this.scopes, `${kind}:${id}`);
+    const name = `${kind}:${id}`;
+    let state = this.scopes.get(name);
+    if (state === undefined) {
+      state = emptyContact();
+      this.scopes.set(name, state);
+    }
+    return state;
   }
 
   setScope(kind: LimitScope, id: string, state: ScopeState): void {
@@ -16,21 +32,66 @@ export class MemoryCounters implements Counters {
   }
 
   contact(key: string): ContactState {
-    return stateIn(this.contacts, key);
+    return this.contacts.get(key);
   }
 
   domain(domain: string): ContactState {
-    return stateIn(this.domains, domain);
+    return this.domains.get(domain);
+  }
+
+  /** Between two sends, when nobody holds a state: packs what was not asked for in a while. */
+  settle(): void {
+    this.contacts.settle();
+    this.domains.settle();
   }
 }
 
-function stateIn(states: Map<string, ContactState>, key: string): ContactState {
-  let state = states.get(key);
-  if (state === undefined) {
-    state = emptyContact();
-    states.set(key, state);
+/** States by key: those used lately as they are, the others packed. */
+class States {
+  private readonly warm = new Map<string, ContactState>();
+  private readonly cold: ColdStates;
+  private readonly prefix: string;
+  /** Warm ones that cannot be packed, which must not be tried again and again. */
+  private stuck = 0;
+
+  constructor(cold: ColdStates, prefix: string) {
+    this.cold = cold;
+    this.prefix = prefix;
   }
-  return state;
+
+  get(key: string): ContactState {
+    let state = this.warm.get(key);
+    if (state === undefined) {
+      state = this.cold.take(this.prefix + key) ?? emptyContact();
+      this.warm.set(key, state);
+    }
+    return state;
+  }
+
+  set(key: string, state: ContactState): void {
+    this.warm.set(key, state);
+  }
+
+  settle(): void {
+    if (this.warm.size - this.stuck <= MOST_WARM) return;
+    this.stuck = 0;
+    let most = this.warm.size - MOST_WARM / 2;
+    for (const [key, state] of this.warm) {
+      if (most === 0) return;
+      most -= 1;
+      if (isEmpty(state) || this.cold.put(this.prefix + key, state)) this.warm.delete(key);
+      else this.stuck += 1;
+    }
+  }
+}
+
+/** Nothing is known that a new state would not say. */
+function isEmpty(state: ContactState): boolean {
+  for (const name in state) {
+    const value = state[name as keyof ContactState] as unknown;
+    if (value !== null && !(Array.isArray(value) && value.length === 0)) return false;
+  }
+  return true;
 }
 
 /** Counters for sends that each go to somebody else, of whom nothing is known. */

@@ -114,10 +114,10 @@ export type Limit = {
   burst: number;
   resetOnReply: boolean;
   reason: ReasonCode;
-  /** What `max` is without the probation that has reduced it. */
-  full?: number;
   /** The warm-up that the limit stands for: its maximum is that of one day, and grows. Else null. */
   warmup: Warmup | null;
+  /** What `max` is without the probation that has reduced it. */
+  full?: number;
 };
 
 /** How a new sender's places grow: the places of each day of its warm-up. */
@@ -286,49 +286,50 @@ function tracksOf(
   return tracks;
 }
 
-/** What adds limits of its own to a policy's. They are facts, so verdicts stay reproducible. */
-export type OwnLimits = {
-  /** Recipients a UTC day that the identity may mail, or null. */
-  identityCap: number | null;
-  /** The day of the sender's warm-up and its places, or null. */
-  warmup: { day: number; places: number } | null;
-};
+const capped = new WeakMap<Policy, Map<number, Policy>>();
 
-export const NO_OWN_LIMITS: OwnLimits = { identityCap: null, warmup: null };
-
-const widened = new WeakMap<Policy, Map<string, Policy>>();
-const MOST_WIDENED = 1000;
-
-/** The policy with an identity's own daily cap and the places of its warm-up as one more limit each. */
-export function withOwnLimits(policy: Policy, { identityCap, warmup }: OwnLimits): Policy {
-  if (identityCap === null && warmup === null) return policy;
-  let known = widened.get(policy);
-  if (known === undefined || known.size >= MOST_WIDENED) {
-    known = new Map();
-    widened.set(policy, known);
-  }
-  const name = `${identityCap}:${warmup?.places}`;
-  let made = known.get(name);
-  if (made === undefined) {
-    made = widen(policy, identityCap, warmup?.places ?? null);
-    known.set(name, made);
-  }
-  return made;
+/** The policy with an identity's own daily cap as one more limit. The cap is a fact, so verdicts stay reproducible. */
+export function withIdentityCap(policy: Policy, cap: number | null): Policy {
+  return cap === null ? policy : widened(capped, policy, cap, capPolicy);
 }
 
-function widen(policy: Policy, identityCap: number | null, places: number | null): Policy {
-  const messageLimits = [...policy.messageLimits];
-  if (identityCap !== null) {
-    messageLimits.push(
-      compileLimit({ name: 'identity_cap', scope: 'identity', window: 'calendar_day', max: identityCap }),
-    );
+function capPolicy(policy: Policy, cap: number): Policy {
+  const limit = compileLimit({ name: 'identity_cap', scope: 'identity', window: 'calendar_day', max: cap });
+  return withLimits(policy, [...policy.messageLimits, limit], policy.recipientLimits);
+}
+
+const warming = new WeakMap<Policy, Map<number, Policy>>();
+
+/** The policy with the places of one day of a warm-up, a fact too, as one more limit. */
+export function withWarmup(policy: Policy, places: number | null): Policy {
+  return places === null || policy.warmup === null ? policy : widened(warming, policy, places, warmPolicy);
+}
+
+function warmPolicy(policy: Policy, places: number): Policy {
+  const scope = policy.warmup?.scope ?? 'identity';
+  const limit = compileLimit({ name: 'warmup_places', scope, window: 'calendar_day', max: places });
+  const warm: Limit = { ...limit, reason: 'warmup_limit_exceeded', warmup: policy.warmup };
+  return withLimits(policy, [...policy.messageLimits, warm], policy.recipientLimits);
+}
+
+/** Made once for each number. */
+function widened(
+  known: WeakMap<Policy, Map<number, Policy>>,
+  policy: Policy,
+  number: number,
+  make: (policy: Policy, number: number) => Policy,
+): Policy {
+  let ofPolicy = known.get(policy);
+  if (ofPolicy === undefined) {
+    ofPolicy = new Map();
+    known.set(policy, ofPolicy);
   }
-  const { warmup } = policy;
-  if (places !== null && warmup !== null) {
-    const limit = compileLimit({ name: 'warmup_places', scope: warmup.scope, window: 'calendar_day', max: places });
-    messageLimits.push({ ...limit, reason: 'warmup_limit_exceeded', warmup });
+  let made = ofPolicy.get(number);
+  if (made === undefined) {
+    made = make(policy, number);
+    ofPolicy.set(number, made);
   }
-  return withLimits(policy, messageLimits, policy.recipientLimits);
+  return made;
 }
 
 /** Every series that either reads, kept as long as the longer one needs it. */

@@ -26,7 +26,10 @@ export type BudgetFacts = {
   signalsClearAt: number | null;
 };
 
-export function lookBudget(view: LedgerView, policy: Policy, send: Send, departAt: number): BudgetFacts | null {
+/** The part of a ledger that counts bad signs, and what was sent. */
+export type Signs = Pick<LedgerView, 'signals' | 'scope'>;
+
+export function lookBudget(view: Signs, policy: Policy, send: Send, departAt: number): BudgetFacts | null {
   const all = view.signals('any');
   if (all === null) return null;
   const { rates, number } = policy.budgets;
@@ -50,7 +53,7 @@ export function lookBudget(view: LedgerView, policy: Policy, send: Send, departA
   };
 }
 
-function seriesOfSignal(view: LedgerView, kind: 'bounce' | 'complaint'): Series {
+function seriesOfSignal(view: Signs, kind: 'bounce' | 'complaint'): Series {
   return seriesIn(view.signals(kind)!, 'recipient');
 }
 

@@ -4,7 +4,7 @@
  */
 import type { PackReader, PackWriter } from '../core/pack.ts';
 import type { Policy, Warmup } from './document.ts';
-import { type LedgerView, stateOf } from './ledger.ts';
+import { type Counters, stateOf } from './ledger.ts';
 import type { Send, SendRecipient } from './send.ts';
 import { DAY_SECONDS } from './series.ts';
 
@@ -22,7 +22,7 @@ export function warmupDay(firstAt: number | null, second: number): number {
 }
 
 export function lookWarmup(
-  view: LedgerView,
+  view: Counters,
   policy: Policy,
   send: Send,
   recipient: SendRecipient,

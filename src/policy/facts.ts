@@ -12,6 +12,8 @@ import { type ContactFacts, packContact, unpackContact } from './facts-contact.t
 import { type ContentFacts, packContent, unpackContent } from './facts-content.ts';
 import { type LeaseFacts, packLease, unpackLease } from './facts-lease.ts';
 import { packQuarantine, type QuarantineFacts, unpackQuarantine } from './facts-quarantine.ts';
+import { packRiskFacts, type RiskFacts, unpackRiskFacts } from './facts-risk.ts';
+import { packTemplate, type TemplateFacts, unpackTemplate } from './facts-template.ts';
 import { packWarmup, unpackWarmup, type WarmupFacts } from './facts-warmup.ts';
 
 export const STANDINGS = [
@@ -110,9 +112,12 @@ export type Facts = {
   lease: LeaseFacts | null;
   budget: BudgetFacts | null;
   warmup: WarmupFacts | null;
+  risk: RiskFacts | null;
   quarantine: QuarantineFacts;
   approval: ApprovalFacts;
   content: ContentFacts;
+  /** The template that the message was made from, or null. */
+  template: TemplateFacts | null;
 };
 
 const LAYOUT = 1;
@@ -164,9 +169,11 @@ export function packFacts(facts: Facts, writer: PackWriter): Uint8Array {
   packLease(w, facts.lease);
   packBudget(w, facts.budget);
   packWarmup(w, facts.warmup);
+  packRiskFacts(w, facts.risk);
   packQuarantine(w, facts.quarantine);
   packApproval(w, facts.approval);
   packContent(w, facts.content);
+  packTemplate(w, facts.template);
   return w.bytes();
 }
 
@@ -235,8 +242,10 @@ export function unpackFacts(bytes: Uint8Array): Facts {
     lease: unpackLease(r),
     budget: unpackBudget(r),
     warmup: unpackWarmup(r),
+    risk: unpackRiskFacts(r),
     quarantine: unpackQuarantine(r),
     approval: unpackApproval(r),
     content: unpackContent(r),
+    template: unpackTemplate(r),
   };
 }

@@ -1,11 +1,12 @@
 /** `look`: takes from the ledger every number that the rules need for one recipient, and nothing else. */
-import type { Limit, LimitScope, Policy, Warmup } from './document.ts';
-import type { Facts, LimitFact } from './facts.ts';
+import type { Limit, LimitScope, Policy } from './document.ts';
+import type { AccountFacts, Facts, LimitFact } from './facts.ts';
 import { type ApprovalAsked, lookAtApproval } from './facts-approval.ts';
 import { lookBudget } from './facts-budget.ts';
 import { type ContactFacts, lookContact } from './facts-contact.ts';
 import { lookLease, lookLeaseAtDeparture } from './facts-lease.ts';
 import { probationIn, quarantineFacts } from './facts-quarantine.ts';
+import { lookRisk } from './facts-risk.ts';
 import { lookWarmup, warmupAt } from './facts-warmup.ts';
 import {
   type ContactState,
@@ -46,6 +47,8 @@ export type LookInput = {
   duplicate: Facts['duplicate'];
   /** The approval it may need; absent where none can be asked for. */
   approval?: ApprovalAsked | null;
+  /** Whether it is the first of its message that counts; true unless said. */
+  isFirst?: boolean;
 };
 
 export function look(input: LookInput): Facts {
@@ -62,7 +65,7 @@ export function look(input: LookInput): Facts {
     engine: ENGINE,
     now,
     departAt,
-    account: view.account,
+    account: accountFacts(view, send.contentSize),
     identityState: hasIdentity ? view.identityState : null,
     identityHandle: hasIdentity ? view.identityHandle : null,
     identityCap,
@@ -79,9 +82,11 @@ export function look(input: LookInput): Facts {
     lease: lookLease(view, send, recipient, departAt),
     budget: lookBudget(view, policy, send, departAt),
     warmup,
+    risk: lookRisk(view, policy, send, recipient, contact, input.isFirst ?? true, now),
     quarantine,
     approval: lookAtApproval(input.approval, contact),
     content: send.findings ?? null,
+    template: send.templateFacts ?? null,
   };
 }
 
@@ -90,6 +95,13 @@ export function departureAskedFor(send: Send, now: number): number {
 }
 
 export type CountersInput = Pick<LookInput, 'send' | 'recipient' | 'now' | 'counted'> & { view: Counters };
+
+/** The account, and where this message finds no room when there will be some: only then is that looked for. */
+function accountFacts(view: LedgerView, contentSize: number): AccountFacts {
+  const { account } = view;
+  const over = account.storageLimit === null ? 0 : account.storageUsed + contentSize - account.storageLimit;
+  return over > 0 ? { ...account, storageFreesAt: view.storageFreesAt?.(over) ?? null } : account;
+}
 
 /** The facts that follow from counters, under a policy with its identity's cap. */
 export function lookAtCounters(input: CountersInput, policy: Policy): Pick<Facts, 'lastSentAt' | 'limits' | 'place'> {
@@ -152,9 +164,11 @@ export function lookAtDeparture(
     lease: lookLeaseAtDeparture(view, send, recipient, now),
     budget: null,
     warmup: null,
+    risk: null,
     quarantine: quarantineFacts(view.quarantine, now),
     approval: lookAtApproval(input.approval, contact),
     content: null,
+    template: null,
   };
 }
 
@@ -227,19 +241,26 @@ function freeSecond(
   const place =
     warmup === null
       ? earliestPlace(series, window, limit.max, 1, second, since)
-      : warmupPlace(warmup, state, window, second);
+      : warmupPlace(limit, state, window, second);
   const countedAt = limit.unit === 'message' ? counted.get(state) : undefined;
   return countedAt === undefined ? place : Math.max(second, Math.min(place ?? countedAt, countedAt));
 }
 
 /** The places of a warm-up grow from day to day, and when it is over there is no end of them. */
-function warmupPlace(warmup: Warmup, state: ScopeState, window: CountedWindow, from: number): number {
+function warmupPlace(limit: Limit, state: ScopeState, window: CountedWindow, from: number): number {
   let second = from;
   for (;;) {
-    const today = warmupAt(warmup, state.firstAt, second);
-    if (today === null || usedAt(seriesIn(state, 'recipient'), window, second) < today.places) return second;
+    const today = limit.warmup === null ? null : warmupAt(limit.warmup, state.firstAt, second);
+    if (today === null || usedAt(seriesIn(state, 'recipient'), window, second) < openPlaces(limit, today.places)) {
+      return second;
+    }
     second = releasedAt(window, second);
   }
+}
+
+/** On probation a share of a day's places is open. */
+function openPlaces({ max, full }: Limit, places: number): number {
+  return full === undefined ? places : Math.max(1, Math.floor((places * max) / full));
 }
 
 function rateFact(

@@ -2,23 +2,24 @@
  * A policy on probation: every limit reduced to the share that is open now, and one more where the policy sets none for the whole
  * account. Pure, and kept with the policy it is made of.
  */
-import { compileLimit, type Limit, type OwnLimits, type Policy, withLimits, withOwnLimits } from './document.ts';
+import { compileLimit, type Limit, type Policy, withIdentityCap, withLimits, withWarmup } from './document.ts';
 import type { Facts } from './facts.ts';
 import { type ProbationFacts, probationIn } from './facts-quarantine.ts';
+import type { WarmupFacts } from './facts-warmup.ts';
 
 /** The limit that an account on probation gets where its policy has none of its own. */
 export const PROBATION_LIMIT = 'probation';
 
 /** What of the facts changes the policy they are decided by. */
-export type Adapting = OwnLimits & { probation: ProbationFacts | null };
+export type Adapting = { identityCap: number | null; probation: ProbationFacts | null; warmup: WarmupFacts | null };
 
-export function adaptingIn(facts: Pick<Facts, 'identityCap' | 'warmup' | 'quarantine'>): Adapting {
-  return { identityCap: facts.identityCap, warmup: facts.warmup, probation: probationIn(facts.quarantine) };
+export function adaptingIn(facts: Pick<Facts, 'identityCap' | 'quarantine' | 'warmup'>): Adapting {
+  return { identityCap: facts.identityCap, probation: probationIn(facts.quarantine), warmup: facts.warmup };
 }
 
-/** The policy as it applies to one send: with its identity's cap and the places of its warm-up, and reduced on probation. */
-export function adapted(policy: Policy, { probation, ...own }: Adapting): Policy {
-  return withProbation(withOwnLimits(policy, own), probation);
+/** The policy as it applies to one send: with its identity's cap and the places of a warm-up, and reduced on probation. */
+export function adapted(policy: Policy, { identityCap, probation, warmup }: Adapting): Policy {
+  return withProbation(withWarmup(withIdentityCap(policy, identityCap), warmup?.places ?? null), probation);
 }
 
 const reduced = new WeakMap<Policy, Map<string, Policy>>();

@@ -1,6 +1,8 @@
 /** What a decision knows of a message and of one recipient, beside the facts. Plain data; stored with the message. */
 import type { MessageKind } from '../core/message.ts';
 import type { ContentFacts } from './facts-content.ts';
+import type { TemplateFacts } from './facts-template.ts';
+import type { ContentFeatures } from './risk/features.ts';
 
 export type Send = {
   kind: MessageKind;
@@ -21,6 +23,12 @@ export type Send = {
   leaseToken?: string | null;
   /** What the scan of the content found; absent where nothing did. */
   findings?: ContentFacts;
+  /** Slug of the template that the message was made from. */
+  template?: string | null;
+  /** What is known of that template when the message is decided on; absent also where that is over. */
+  templateFacts?: TemplateFacts | null;
+  /** What the risk score sees of the content; absent where the content is not looked at again. */
+  content?: ContentFeatures;
 };
 
 /** What an address tells by itself; null where that is nothing. */

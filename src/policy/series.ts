@@ -92,6 +92,12 @@ export function addUnits(series: Series, second: number, units: number): void {
     return;
   }
   const { at, cumulative } = series;
+  if (at.length === 0) {
+    // Most series stay this short, and lists that were pushed to keep room for sixteen more.
+    series.at = [second];
+    series.cumulative = [units];
+    return;
+  }
   const index = indexAfter(series, second);
   let from = index - 1;
   if (index === 0 || at[from] !== second) {

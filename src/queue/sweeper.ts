@@ -17,10 +17,12 @@ const EVERY_MS: Record<Sweep, number> = {
   events: 60 * SECOND,
   keys: 600 * SECOND,
   uploads: 60 * SECOND,
+  messages: 600 * SECOND,
   captures: 600 * SECOND,
   records: 3600 * SECOND,
   archives: 3600 * SECOND,
   ledger: 5 * SECOND,
+  quarantines: SECOND,
 };
 const BLOBS_EVERY_MS = 60 * SECOND;
 /** Names asked for at once. */

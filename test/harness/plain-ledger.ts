@@ -3,7 +3,7 @@
  * with. It also keeps the queue, as far as departures change counters.
  */
 import { decide } from '../../src/policy/decide.ts';
-import { type LimitScope, type Policy, withOwnLimits } from '../../src/policy/document.ts';
+import { type LimitScope, type Policy, withIdentityCap } from '../../src/policy/document.ts';
 import type { AccountFacts, Facts, IdentityState } from '../../src/policy/facts.ts';
 import type { QuarantineStanding } from '../../src/policy/facts-quarantine.ts';
 import {
@@ -21,6 +21,8 @@ import {
   type Signal,
 } from '../../src/policy/ledger.ts';
 import { look, ratesFreeAt } from '../../src/policy/look.ts';
+import { adapted, adaptingIn } from '../../src/policy/probation.ts';
+import type { RiskState } from '../../src/policy/risk/state.ts';
 import type { Send, SendRecipient } from '../../src/policy/send.ts';
 import type { Verdict } from '../../src/policy/verdict.ts';
 
@@ -55,6 +57,7 @@ export class PlainLedger implements LedgerView {
   identityState: IdentityState | null = null;
   identityHandle: string | null = null;
   identityCap: number | null = null;
+  risk: RiskState | null = null;
   quarantine: QuarantineStanding = null;
   readonly queue: PlainRecipient[] = [];
   areRepliesVisible = true;
@@ -96,7 +99,7 @@ export class PlainLedger implements LedgerView {
       const facts = look({ view: this, policy, send: rest, recipient, now, counted, duplicate: null });
       const verdict = decide(rest, recipient, facts, policy);
       if (verdict.verdict !== 'block') {
-        const capped = withOwnLimits(policy, facts);
+        const capped = adapted(policy, adaptingIn(facts));
         this.change(countDeparture(this, capped, rest, recipient, verdict.departAt, now, counted), now);
         this.spend(rest.contentSize);
         rest = { ...rest, contentSize: 0 };
@@ -143,7 +146,7 @@ export class PlainLedger implements LedgerView {
     one.due = null;
     if (one.attempts > 0) return;
     const { send, policy, recipients, counted } = one.message;
-    const capped = withOwnLimits(policy, { identityCap: this.identityCap, warmup: null });
+    const capped = withIdentityCap(policy, this.identityCap);
     this.change(giveBack(this, capped, send, one.recipient, one.departAt, false), now);
     if (this.account.credits !== null) this.account = { ...this.account, credits: this.account.credits + 1 };
     if (recipients.some(({ state: other, attempts }) => attempts > 0 || !ENDED.has(other))) return;

@@ -9,12 +9,12 @@ import {
   type LimitDocument,
   POLICY_DEFAULTS,
   type Policy,
-  withOwnLimits,
 } from '../../src/policy/document.ts';
 import type { AccountFacts, Facts, LimitFact } from '../../src/policy/facts.ts';
 import type { ContactFacts } from '../../src/policy/facts-contact.ts';
 import { applyChange, type Counted, countDeparture } from '../../src/policy/ledger.ts';
 import { ENGINE, look } from '../../src/policy/look.ts';
+import { adapted, adaptingIn } from '../../src/policy/probation.ts';
 import type { Rule } from '../../src/policy/rules/rule.ts';
 import type { Send, SendRecipient } from '../../src/policy/send.ts';
 import type { Finding, Verdict } from '../../src/policy/verdict.ts';
@@ -60,9 +60,11 @@ export function factsOf(changes: Partial<Omit<Facts, 'account'>> & { account?: P
     lease: null,
     budget: null,
     warmup: null,
+    risk: null,
     quarantine: null,
     approval: null,
     content: null,
+    template: null,
     ...changes,
     account: { ...GOOD_STANDING, ...changes.account },
   };
@@ -125,7 +127,7 @@ export function sendOn(
   const facts = look({ view: ledger, policy, send, recipient, now, counted, duplicate: null });
   const verdict = decide(send, recipient, facts, policy);
   if (verdict.verdict !== 'block') {
-    const whole = withOwnLimits(policy, facts);
+    const whole = adapted(policy, adaptingIn(facts));
     for (const change of countDeparture(ledger, whole, send, recipient, verdict.departAt, now, counted)) {
       applyChange(change, Math.floor(now / 1000));
     }

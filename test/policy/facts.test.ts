@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { EIGHT_LIMITS } from '../../bench/rig/tenants.ts';
+import { LINT_NAMES } from '../../src/core/lints.ts';
 import { PackWriter } from '../../src/core/pack.ts';
 import {
   type Facts,
@@ -16,6 +17,14 @@ import { APPROVAL_MODES, APPROVAL_SOURCES } from '../../src/policy/facts-approva
 import { CONSENT_FACTS } from '../../src/policy/facts-contact.ts';
 import { LEASE_PROBLEMS } from '../../src/policy/facts-lease.ts';
 import { QUARANTINED, type QuarantineFacts } from '../../src/policy/facts-quarantine.ts';
+import {
+  RENDER_PROBLEMS,
+  TEMPLATE_PARTS,
+  TEMPLATE_STATES,
+  type TemplateFacts,
+} from '../../src/policy/facts-template.ts';
+import { RISK_LEVELS, type RiskFacts, TRENDS } from '../../src/policy/risk/score.ts';
+import { SIGNALS } from '../../src/policy/risk/signals.ts';
 import { FREE, factsOf, NOW } from './deciding.ts';
 
 const time = fc.integer({ min: 0, max: 4e12 });
@@ -23,6 +32,28 @@ const amount = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER - 1 });
 const perhaps = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(arbitrary, { nil: null });
 const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 });
 
+const points = fc.integer({ min: 0, max: 1e9 });
+const anyRisk: fc.Arbitrary<RiskFacts> = fc.record({
+  score: points,
+  level: fc.constantFrom(...RISK_LEVELS),
+  warnAt: points,
+  threshold: points,
+  repliesVisible: fc.boolean(),
+  signals: fc.array(
+    fc
+      .record({
+        signal: fc.constantFrom(...SIGNALS),
+        value: points,
+        weight: fc.integer({ min: -100, max: 1e6 }),
+        threshold: fc.integer({ min: 0, max: 1e6 }),
+        trend: fc.constantFrom(...TRENDS),
+        contribution: fc.integer({ min: -1e6, max: 1e9 }),
+      })
+      .map(({ signal: { name, window }, ...rest }) => ({ name, window, ...rest })),
+    { maxLength: 8 },
+  ),
+});
+const thousandths = fc.integer({ min: -1e9, max: 1e9 }).map((n) => n / 1000);
 const anyQuarantine: fc.Arbitrary<QuarantineFacts> = fc.oneof(
   fc.constant(null),
   fc.record({
@@ -37,14 +68,32 @@ const anyQuarantine: fc.Arbitrary<QuarantineFacts> = fc.oneof(
     byOperator: fc.boolean(),
     score: amount,
     threshold: amount,
-    signals: fc.array(fc.record({ name: text, value: amount, threshold: amount, contribution: amount }), {
-      maxLength: 4,
-    }),
+    signals: fc.array(
+      fc.record({ name: text, value: thousandths, threshold: thousandths, contribution: thousandths }),
+      { maxLength: 4 },
+    ),
     releaseAt: perhaps(time),
     note: fc.oneof(fc.constant(''), text),
   }),
 );
 const mark = fc.record({ since: time, note: perhaps(text) });
+const template: fc.Arbitrary<TemplateFacts> = fc.record({
+  asked: text,
+  askedVersion: perhaps(amount),
+  found: perhaps(fc.record({ id: text, slug: text, version: amount, state: fc.constantFrom(...TEMPLATE_STATES) })),
+  overrides: fc.boolean(),
+  lints: fc.subarray([...LINT_NAMES]),
+  failure: perhaps(
+    fc.record({
+      problem: fc.constantFrom(...RENDER_PROBLEMS),
+      part: perhaps(fc.constantFrom(...TEMPLATE_PARTS)),
+      variable: perhaps(text),
+      line: perhaps(amount),
+      column: perhaps(amount),
+      message: text,
+    }),
+  ),
+});
 
 export const anyFacts: fc.Arbitrary<Facts> = fc
   .record({
@@ -80,6 +129,7 @@ export const anyFacts: fc.Arbitrary<Facts> = fc
     duplicate: perhaps(fc.record({ messageId: text, at: time, until: time })),
     undeliverable: perhaps(text),
     simulated: perhaps(text),
+    template: perhaps(template),
     limits: fc.array(
       fc.record({
         used: amount,
@@ -90,6 +140,7 @@ export const anyFacts: fc.Arbitrary<Facts> = fc
       { maxLength: 12 },
     ),
     place: perhaps(time),
+    risk: perhaps(anyRisk),
     quarantine: anyQuarantine,
     contact: perhaps(
       fc.record({

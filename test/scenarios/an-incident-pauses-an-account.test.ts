@@ -58,9 +58,8 @@ describe('an incident of a tenant', () => {
 
   it('is told by mail to the people of the account and to the operator, beside the account’s own pause and limits', async () => {
     const { id } = await makeTenant(gateway, { notify: ['dana@acme.example'] });
-    await operator('PUT', `/v1/tenants/${id}/policy`, {
-      document: { limits: [{ name: 'none', scope: 'tenant', window: 'calendar_day', max: 0 }] },
-    });
+    const limits = [{ name: 'one', scope: 'tenant', window: 'calendar_day', max: 1 }];
+    assert.equal((await operator('PUT', `/v1/tenants/${id}/policy`, { limits })).status, 200);
     const key = await makeTestKey(gateway, id, { mode: 'live', scopes: ['read'], name: 'reader' });
     await open(id, 'Someone has the key.');
     await until(async () => (await key.call('GET', '/v1/sink')).body.data.length === 2, 5000, 'the mail of the notice');

@@ -183,6 +183,7 @@ describe('the archive', () => {
     writer.now = end + 90 * DAY_MS - 1;
     assert.equal(writer.sweep('archives').count, 0);
     writer.db.exec(`INSERT INTO plan (name, document, updated_at) VALUES ('long', '{"retention_days":100}', 0)`);
+    writer.db.prepare("UPDATE tenant SET plan = 'long' WHERE no = ?").run(principal.tenantNo);
     writer.now = end + 100 * DAY_MS - 1;
     assert.equal(writer.sweep('archives').count, 0);
     assert.notEqual(await writer.store.message({ ...principal, id }), null);

@@ -41,16 +41,16 @@ export const CONTENT = {
     clearsAt: 'No time; a person must approve the version.',
     fault: 'tenant',
     detail:
-      'The template[ "{template}"][ in version {version}] is not approved[ (state: {state})], and the policy requires it.',
+      'The template[ "{template}"][ in version {version}] is not approved as it would be sent[ (state: {state})], and the policy requires it.',
     fix: 'Submit the template and have a person approve it, or use a version that is approved.',
     explanation:
-      'The policy of this tenant sends approved templates only. Approval is given to one version: an edited template is a new draft and needs approval again. A person approves it with a key that has `approve`.',
+      'The policy of this tenant sends approved templates only. Approval is given to one version: an edited template is a new draft and needs approval again, and a send that brings a subject or a body of its own is not what was approved. Where no version is named, the newest approved one is used. A person approves it with a key that has `approve`.',
     customerMessage:
       'The message was not sent, because its template has not been approved yet. Please ask your administrator.',
     evidence: {
       template: 'the slug of the template',
       version: 'its version',
-      state: '`draft`, `submitted` or `rejected`',
+      state: '`draft`, `submitted` or `rejected`; `overridden` where the send replaces a part of an approved one',
     },
     example: () => ({
       scope: TEMPLATE_SCOPE,
@@ -94,10 +94,11 @@ export const CONTENT = {
     clearsBy: ['caller'],
     clearsAt: 'No time; the data or the template must change.',
     fault: 'caller',
-    detail: 'The template[ "{template}"][ in version {version}] could not be filled in[: {problem}][ ("{variable}")].',
+    detail:
+      'The template[ "{template}"][ in version {version}] could not be filled in[: {message}|: {problem} ("{variable}")|: {problem}][, {part}][, line {line}][, column {column}].',
     fix: 'Send `template.data` with every variable the template uses, in the type it expects.',
     explanation:
-      'The template and the data do not fit together: a variable is missing or has the wrong type, or the result would be too large. Nothing is sent with gaps in it. `POST /v1/templates/{id}/render` shows the result for given data and sends nothing.',
+      'The template and the data do not fit together: a variable is missing or has the wrong type, or a loop or the result goes beyond a bound. Nothing is sent with gaps in it. The evidence names the part, the line and the column. `POST /v1/templates/{id}/render` shows the result for given data and sends nothing.',
     customerMessage: TEMPLATE_PROBLEM,
     words: {
       problem: {
@@ -105,18 +106,33 @@ export const CONTENT = {
         wrong_type: 'a variable has the wrong type',
         syntax: 'the template has a syntax error',
         too_large: 'the result is too large',
+        bad_subject: 'the subject cannot be one',
       },
+      part: { subject: 'in the subject', html: 'in the HTML', text: 'in the text' },
     },
     evidence: {
       template: 'the slug of the template',
       version: 'its version',
-      problem: '`missing_variable`, `wrong_type`, `syntax` or `too_large`',
+      problem: '`missing_variable`, `wrong_type`, `syntax`, `too_large` or `bad_subject`',
       variable: 'the variable concerned',
+      part: '`subject`, `html` or `text`; absent where the data as a whole are meant',
+      line: 'the line in that part, from 1',
+      column: 'the column in that line, from 1',
+      message: 'what the template engine says',
     },
     example: () => ({
       scope: TEMPLATE_SCOPE,
       clearsAt: null,
-      evidence: { template: 'quote-ready', version: 3, problem: 'missing_variable', variable: 'customer.first_name' },
+      evidence: {
+        template: 'quote-ready',
+        version: 3,
+        problem: 'missing_variable',
+        part: 'html',
+        variable: 'customer.first_name',
+        line: 4,
+        column: 12,
+        message: 'there is no customer.first_name in the data',
+      },
     }),
   },
   content_rejected: {

@@ -8,12 +8,14 @@ export const SWEEPS = [
   'archive',
   /** Content of messages older than a minute is compressed where that saves room. */
   'compress',
-  /** Events older than the retention. */
+  /** Events older than their tenant's retention. */
   'events',
   /** Idempotency and dedupe keys past their time. */
   'keys',
   /** Uploads that no message took. */
   'uploads',
+  /** Messages whose tenant's plan keeps them for a shorter time than they stay here. */
+  'messages',
   /** Mail that stayed in the sink for a week. */
   'captures',
   /** Hourly tallies and the audit log, after 400 days. */
@@ -22,6 +24,8 @@ export const SWEEPS = [
   'archives',
   /** Counters that are only in memory and the journal get their rows. */
   'ledger',
+  /** Quarantines: what falls due by time, mail that they hold or let go. */
+  'quarantines',
 ] as const;
 export type Sweep = (typeof SWEEPS)[number];
 

@@ -10,6 +10,7 @@ import type { TenantRow } from '../store.ts';
 import { audit, by } from './audit.ts';
 import { below, pageOf } from './paging.ts';
 import { renewPolicies } from './policies.ts';
+import { walkAnew } from './retention.ts';
 import { type Row, tenantOf } from './rows.ts';
 import { CREDITS, spaceOf, TENANT_KEY } from './spaces.ts';
 import { setCredits } from './tenants.ts';
@@ -127,6 +128,7 @@ export const ACCOUNT_WRITES: Calls = {
         JSON.stringify(change.notify ?? before.notify),
         no,
       );
+    if (change.plan !== undefined) walkAnew(state);
     renewPolicies(state, (space) => space.tenant.no === no, { owner: 'plan', author: actor.name });
     if (change.credits !== undefined) setCredits(state, no, change.credits);
     const after = withCredits(state, rowOf(state, 'no', no)!);

@@ -93,6 +93,37 @@ export class Archives {
     return file;
   }
 
+  /**
+   * Removes messages of some spaces from a file, numbered after `after` and below `until`, looking at `most` of them. Answers with the
+   * last number looked at; null where there is nothing to look at.
+   */
+  prune(
+    file: string,
+    look: { after: number; until: number; most: number; isOver: (space: number) => boolean },
+  ): { count: number; upTo: number | null } {
+    const db = this.connection(file);
+    if (db === null) return { count: 0, upTo: null };
+    const rows = prepared(db, 'SELECT id, space FROM message WHERE id > ? AND id < ? ORDER BY id LIMIT ?').all(
+      look.after,
+      look.until,
+      look.most,
+    ) as { id: number; space: number }[];
+    const gone = rows.filter(({ space }) => look.isOver(space));
+    this.removeFrom(
+      db,
+      gone.map(({ id }) => id),
+    );
+    return { count: gone.length, upTo: rows.at(-1)?.id ?? null };
+  }
+
+  private removeFrom(db: DatabaseSync, ids: readonly number[]): void {
+    if (ids.length === 0) return;
+    const remove = prepared(db, 'DELETE FROM message WHERE id = ?');
+    db.exec('BEGIN IMMEDIATE');
+    for (const id of ids) remove.run(id);
+    db.exec('COMMIT');
+  }
+
   /** Removes what archives hold of a space (test data being emptied). */
   forgetSpace(space: number): void {
     for (const { file } of this.main.prepare('SELECT week, file FROM archive').all() as ArchiveRow[]) {

@@ -2,6 +2,7 @@
 import type { AppRow, InstallationRow, ManagementWrites, PlanDocument, PlanRow } from '../port/management.ts';
 import { audit, by } from './audit.ts';
 import { renewPolicies } from './policies.ts';
+import { walkAnew } from './retention.ts';
 import type { Row } from './rows.ts';
 import type { WriterState } from './writer-state.ts';
 
@@ -111,6 +112,7 @@ export const CATALOG_WRITES: Calls = {
     state.db
       .prepare('INSERT OR REPLACE INTO plan (name, document, updated_at) VALUES (?, ?, ?)')
       .run(name, JSON.stringify(document), state.realNow);
+    walkAnew(state);
     renewPolicies(state, (space) => space.tenant.plan === name, { owner: 'plan', plan: name, author: actor.name });
     audit(state, {
       ...OPERATORS,

@@ -26,11 +26,12 @@ import type {
   RecipientDecision,
   RescheduleAnswer,
 } from '../port/messages.ts';
-import { BODY_NONE, DEFAULT_EXPIRY_MS } from './admit.ts';
 import { unusedBlobs } from './blob-use.ts';
+import { BODY_NONE } from './bodies.ts';
 import { closeWith } from './closing.ts';
 import { prepared } from './database.ts';
 import { sendAtDeparture } from './departure.ts';
+import { DEFAULT_EXPIRY_MS } from './expiry.ts';
 import { askedDeparture, closeIdleApproval } from './holds.ts';
 import { findMessage } from './messages-reads.ts';
 import {
@@ -46,6 +47,7 @@ import {
 } from './places.ts';
 import { type Space, STORAGE } from './spaces.ts';
 import { factsOf, type MessageRow, type RecipientRow, recipientRows, sendOfRow, sendRecipientOf } from './stored.ts';
+import { templateFactsAgain } from './templates.ts';
 import { withLater } from './verdicts.ts';
 import type { WriterState } from './writer-state.ts';
 
@@ -213,8 +215,11 @@ function decideAgain(
   const { policy } = space;
   const stored = sendOfRow(state.db, message);
   sendAtDeparture(state, space, message);
-  const send = { ...stored, sendAt: again.sendAt, contentSize: again.settled ? 0 : stored.contentSize };
-  const recipient = sendRecipientOf(row, factsOf(row));
+  const before = factsOf(row);
+  // What was accepted has its content already.
+  const templateFacts = again.settled ? null : templateFactsAgain(state, space, before?.template ?? null);
+  const send = { ...stored, templateFacts, sendAt: again.sendAt, contentSize: again.settled ? 0 : stored.contentSize };
+  const recipient = sendRecipientOf(row, before);
   const counted = again.counted ?? allCounted(space, send, row);
   const seen = look({ view: space, policy, send, recipient, now, counted, duplicate: null });
   const account = again.settled ? { ...seen.account, credits: null, storageLimit: null } : seen.account;

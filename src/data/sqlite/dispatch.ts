@@ -11,9 +11,8 @@
  */
 import type { ClaimRef } from '../port/delivery.ts';
 import type { Claimed } from '../store.ts';
-import { BODY_BLOB, BODY_JSON, BODY_ZSTD } from './admit.ts';
 import { expireApprovals } from './approvals.ts';
-import { unpackBody } from './bodies.ts';
+import { BODY_BLOB, BODY_JSON, BODY_ZSTD, unpackBody } from './bodies.ts';
 import { closeWith } from './closing.ts';
 import { isExpired, mayLeave } from './departure.ts';
 import { AT_ONCE } from './fresh-rows.ts';
@@ -119,23 +118,31 @@ function dueRows(state: WriterState, space: Space, now: number, most: number): Q
   if (space.nextDue <= now) {
     const timed = sql.due.all({ space: space.no, lone: state.suspect ?? 0, now, most }) as unknown as QueueRow[];
     for (const row of timed) {
-      takeFresh(state, space, row.due!, most, due);
+      takeFresh(state, space, row, most, due);
       if (due.length === most) return due;
       due.push(row);
     }
   }
-  takeFresh(state, space, Number.POSITIVE_INFINITY, most, due);
+  takeFresh(state, space, null, most, due);
   return due;
 }
 
-/** Takes what arrived before `until`: of what is due at one moment that goes first which was given a time. What was cancelled or given another time meanwhile is passed over. */
-function takeFresh(state: WriterState, space: Space, until: number, most: number, due: QueueRow[]): void {
+/**
+ * Takes what goes before `next`: of what is due at one moment the older recipient goes first. What was cancelled or given
+ * another time meanwhile is passed over.
+ */
+function takeFresh(state: WriterState, space: Space, next: QueueRow | null, most: number, due: QueueRow[]): void {
   for (let first = state.fresh.first(space.no); first !== null; first = state.fresh.first(space.no)) {
-    if (due.length === most || rowTime(first) >= until) return;
+    if (due.length === most || (next !== null && goesBefore(next, first))) return;
     state.fresh.shift(space.no);
     const row = queueRow(state.db, first);
     if (row !== null && row.due === AT_ONCE) due.push(row);
   }
+}
+
+function goesBefore(timed: QueueRow, fresh: number): boolean {
+  const arrivedAt = rowTime(fresh);
+  return timed.due! < arrivedAt || (timed.due === arrivedAt && timed.id < fresh);
 }
 
 /** Read and unpacked once for all its recipients in the same claim. */

@@ -86,6 +86,7 @@ export type StoredMeta = {
   thread_id?: string | null;
   purpose?: string | null;
   dedupe_key?: string | null;
+  template?: { id: string; slug: string; version: number };
 };
 
 /** What a caller annotated a message with, in the shape it was sent in. */

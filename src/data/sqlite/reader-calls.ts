@@ -6,14 +6,17 @@ import { APPROVAL_READS } from './approvals-reads.ts';
 import { captureReads } from './capture-reads.ts';
 import { CONTACT_READS } from './contacts-reads.ts';
 import { EVENTS_READS } from './events-reads.ts';
+import { HISTORY_READS } from './history-reads.ts';
 import { INCIDENT_READS } from './incidents.ts';
 import { MANAGEMENT_READS } from './management-reads.ts';
 import { MESSAGES_READS } from './messages-reads.ts';
 import { NOTICE_READS } from './notices-reads.ts';
+import { QUARANTINE_READS } from './quarantine-reads.ts';
 import { QUEUE_READS } from './queue-reads.ts';
 import { keyOf, tenantOf } from './rows.ts';
 import { SHADOW_READS } from './shadow-reads.ts';
 import { spaceOf } from './spaces.ts';
+import { TEMPLATE_READS } from './templates-reads.ts';
 import { KEY_SELECT } from './tenants.ts';
 import { testClock } from './test-clock-reads.ts';
 
@@ -30,12 +33,15 @@ export const READER_CALLS: Calls = {
   ...APPROVAL_READS,
   ...EVENTS_READS,
   testClock,
+  ...QUARANTINE_READS,
   ...QUEUE_READS,
   ...MANAGEMENT_READS,
   ...CONTACT_READS,
   ...NOTICE_READS,
   ...INCIDENT_READS,
   ...SHADOW_READS,
+  ...HISTORY_READS,
+  ...TEMPLATE_READS,
   keyByPrefix(db, { prefix }) {
     const row = db.prepare(`${KEY_SELECT} WHERE k.prefix = ?`).get(prefix);
     return row === undefined ? null : keyOf(row);

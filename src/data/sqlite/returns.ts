@@ -6,8 +6,10 @@
  * that never came.
  */
 import type { BounceClass } from '../../core/reasons.ts';
-import { isHardBounce, RETURN_EVENTS, type ReturnKind, suppressionFor } from '../../core/returns.ts';
+import { isBadSign, isHardBounce, RETURN_EVENTS, type ReturnKind, suppressionFor } from '../../core/returns.ts';
 import { canMove, RECIPIENT_STATES, type RecipientState } from '../../core/states.ts';
+import { observeReturn } from '../../policy/risk/observe.ts';
+import type { DeliveryWrites } from '../port/delivery.ts';
 import type { ReturnAnswer, ReturnInput } from '../port/returns.ts';
 import { closeWith } from './closing.ts';
 import { prepared } from './database.ts';
@@ -15,8 +17,10 @@ import { eventId } from './event-rows.ts';
 import type { Entry } from './ledger-cache.ts';
 import { findMessage } from './messages-reads.ts';
 import { hasLeft } from './places.ts';
+import { queuedMessage, queueRow } from './queue-rows.ts';
 import { publicId } from './row-id.ts';
-import { type Space, spaceOf } from './spaces.ts';
+import { noteSignal, raise } from './signals.ts';
+import { modeOf, REPLIES, type Space, spaceOf } from './spaces.ts';
 import { type MessageRow, messageRow, type RecipientRow, recipientRows } from './stored.ts';
 import { addSuppression } from './suppressions.ts';
 import type { WriterState } from './writer-state.ts';
@@ -24,7 +28,10 @@ import type { WriterState } from './writer-state.ts';
 /** Events looked at for the last message to an address. */
 const MOST_LOOKED_AT = 5000;
 
-export type ReturnedThing = { kind: ReturnKind; class: BounceClass; at: number; reported: boolean };
+/** Who says so: the caller, proof that came back, or a simulator address. */
+type Source = 'report' | 'return' | 'simulator';
+
+export type ReturnedThing = { kind: ReturnKind; class: BounceClass; at: number; source: Source };
 
 export function reportReturn(state: WriterState, input: ReturnInput): ReturnAnswer {
   state.flushRows();
@@ -32,7 +39,7 @@ export function reportReturn(state: WriterState, input: ReturnInput): ReturnAnsw
   const now = space.now(state.realNow);
   const at = input.at ?? now;
   if (at > now) return { outcome: 'impossible_time' };
-  const thing: ReturnedThing = { kind: input.kind, class: input.class, at, reported: true };
+  const thing: ReturnedThing = { kind: input.kind, class: input.class, at, source: 'report' };
   if (input.messageId === null) return reportByAddress(state, space, input.email!.key, thing);
   const message = findMessage(state.db, { ...input, id: input.messageId });
   if (message === null) return { outcome: 'not_found', resource: 'message' };
@@ -56,6 +63,7 @@ function reportByAddress(state: WriterState, space: Space, key: string, thing: R
   if (contact.recipient === null || contact.recipient.at.length === 0) {
     return { outcome: 'not_found', resource: 'recipient' };
   }
+  learnRisk(state, space, key, thing);
   const learnt = learn(state, space, key, null, thing);
   const event = emit(state, space, null, thing, { email: key, message_id: null });
   return {
@@ -103,6 +111,7 @@ export function applyReturn(
     if (before !== to && !(to === 'delivered' && before === 'bounced')) return { outcome: 'conflict', state: before };
     return { outcome: 'known', ...about, status: before, event: null, suppression: null };
   }
+  learnRisk(state, space, keyOf(row), thing);
   const suppression = learn(state, space, keyOf(row), about.messageId, thing);
   const data = { ...detailOf(thing), ...(to === 'bounced' ? { after_delivered: before === 'delivered' } : {}) };
   const event =
@@ -122,8 +131,9 @@ function detailOf(thing: ReturnedThing): Record<string, unknown> {
   return { class: thing.class, kind: isHardBounce(thing.class) ? 'hard' : 'soft' };
 }
 
-function marks({ at, reported }: ReturnedThing): Record<string, unknown> {
-  return { happened_at: at, ...(reported ? { reported: true } : {}) };
+function marks({ at, source }: ReturnedThing): Record<string, unknown> {
+  const told = source === 'report' ? { reported: true } : source === 'simulator' ? { simulated: true } : {};
+  return { happened_at: at, ...told };
 }
 
 type EventName = { id: string; seq: number; type: string };
@@ -155,7 +165,7 @@ function emit(
   return { id: eventId(space.no, seq, now), seq, type };
 }
 
-/** What the address itself is known by afterwards. */
+/** What the address, and the account, are known by afterwards. */
 function learn(
   state: WriterState,
   space: Space,
@@ -163,29 +173,59 @@ function learn(
   messageId: string | null,
   thing: ReturnedThing,
 ): { id: string; reason: string } | null {
-  if (thing.kind === 'reply') {
-    noteReply(state, space, key, thing);
-    return null;
-  }
-  const reason = suppressionFor(thing.kind, thing.class);
+  const { kind } = thing;
+  if (kind === 'reply') noteReply(state, space, key, thing);
+  if (kind === 'reply' || kind === 'delivered') return null;
+  const reason = suppressionFor(kind, thing.class);
+  const contact = space.contact(key) as Entry;
+  const isKnown = reason !== null && contact.suppressions.some((known) => known.reason === reason);
+  // What is learnt a second time counts once.
+  if (!isKnown && (kind !== 'bounce' || isBadSign(thing.class))) noteSignal(state, space, kind, thing.at);
+  if (kind === 'unsubscribe') refuseMarketing(state, contact, thing.at);
   if (reason === null) return null;
-  const source = thing.reported ? 'report' : 'return';
-  const row = addSuppression(state, space, {
-    kind: 'address',
-    key,
-    reason,
-    expiresAt: null,
-    note: null,
-    source,
-    message: messageId,
-  });
-  return { id: row.id, reason };
+  const { source } = thing;
+  const about = { kind: 'address', key, reason, expiresAt: null, note: null, source, message: messageId } as const;
+  return { id: addSuppression(state, space, about).id, reason };
 }
 
-function noteReply(state: WriterState, space: Space, key: string, { at, reported }: ReturnedThing): void {
-  if (reported && space.tenant.trust !== 'established') return;
+function refuseMarketing(state: WriterState, contact: Entry, at: number): void {
+  const marks = contact.marks ?? { opportunity: null, threadTakenOver: null, consent: null };
+  contact.marks = { ...marks, consent: { marketing: 'refused', since: at, source: 'unsubscribe' } };
+  state.ledger.contactChanged(contact);
+}
+
+/** What it says of the account itself. Deliveries say nothing. */
+function learnRisk(state: WriterState, space: Space, key: string, thing: ReturnedThing): void {
+  const { kind, source } = thing;
+  if (kind === 'delivered') return;
+  const about = { kind, class: kind === 'bounce' ? thing.class : null, key, isReported: source === 'report' };
+  observeReturn(space.risk, about, space.now(state.realNow));
+  state.risks.changed(space.no);
+}
+
+function noteReply(state: WriterState, space: Space, key: string, { at, source }: ReturnedThing): void {
+  raise(state, space, REPLIES);
+  if (source === 'report' && space.tenant.trust !== 'established') return;
   const contact = space.contact(key) as Entry;
   if (contact.lastReplyAt !== null && contact.lastReplyAt >= at) return;
   contact.lastReplyAt = at;
   state.ledger.contactChanged(contact);
+}
+
+/** What a simulator address sends back once its mail has arrived: a complaint or a reply, in test mode alone. */
+export function simulateReturn(
+  state: WriterState,
+  { recipient, kind }: Parameters<DeliveryWrites['simulateReturn']>[0],
+): boolean {
+  const row = queueRow(state.db, recipient);
+  if (row === null || modeOf(row.space) !== 'test' || RECIPIENT_STATES[row.state] !== 'delivered') return false;
+  const space = state.spaces.get(row.space);
+  const at = space.now(state.realNow);
+  applyReturn(state, space, row, queuedMessage(state.db, row.message), {
+    kind: kind === 'complained' ? 'complaint' : 'reply',
+    class: 'unknown',
+    at,
+    source: 'simulator',
+  });
+  return true;
 }

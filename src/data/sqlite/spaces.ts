@@ -18,12 +18,17 @@ import type { ApprovalMode } from '../../policy/facts-approval.ts';
 import type { QuarantineStanding } from '../../policy/facts-quarantine.ts';
 import type { ContactState, LeaseState, LedgerView, ScopeState, Signal } from '../../policy/ledger.ts';
 import { effectiveDocument } from '../../policy/resolve.ts';
+import { copyRisk, type RiskState } from '../../policy/risk/state.ts';
 import { compileShadow, countingFor, draftOver } from '../../policy/shadow.ts';
 import type { PlanDocument } from '../port/management.ts';
+import type { TemplateRef } from '../port/templates.ts';
 import type { IdentityRow, TenantRow } from '../store.ts';
 import { CLOCK_STEP_MS } from './clock.ts';
 import type { Entry, LedgerCache } from './ledger-cache.ts';
+import { openQuarantine, standingOf } from './quarantine-standing.ts';
+import type { RiskStates } from './risk-states.ts';
 import { identityOf, tenantOf } from './rows.ts';
+import { type Freeing, freedAt, freeing } from './storage-frees.ts';
 
 export const spaceOf = (tenantNo: number, mode: Mode): number => tenantNo * 2 + (mode === 'test' ? 1 : 0);
 export const modeOf = (space: number): Mode => (space % 2 === 1 ? 'test' : 'live');
@@ -35,6 +40,8 @@ export const STORAGE = 'storage';
 export const SIGNS = 'signs';
 export const REPLIES = 'replies';
 export const TENANT_KEY = '#tenant';
+const DAY_MS = 86_400_000;
+const FREEING_KEPT_MS = 60_000;
 const MOST_POLICIES = 64;
 
 /**
@@ -74,21 +81,29 @@ export class Space implements LedgerView {
   nextHoldEnd = Number.POSITIVE_INFINITY;
   /** What agents of this tenant ask for, by name. */
   readonly agentApprovals: ReadonlyMap<string, ApprovalMode>;
+  /** Versions of templates that sends were made from, as far as known. */
+  readonly templates = new Map<string, TemplateRef | null>();
   /** Set for the decision at hand. */
   identity: IdentityRow | null = null;
+  private readonly readFreeing: () => Freeing;
+  private freeing: { list: Freeing; used: number; until: number } | null = null;
   private readonly cache: LedgerCache;
+  private readonly risks: RiskStates;
+  private assumedRisk: RiskState | null = null;
   private readonly held = new Map<string, Entry>();
   private readonly holding: Set<Space>;
 
   constructor(
     no: number,
     cache: LedgerCache,
+    risks: RiskStates,
     holding: Set<Space>,
     parts: {
       tenant: TenantRow;
       policy: Policy;
       shadow: SpaceShadow | null;
       storageLimit: number | null;
+      freeing: () => Freeing;
       identities: Map<string, IdentityRow>;
       tiers: Readonly<Record<string, number>>;
       seq: number;
@@ -98,11 +113,13 @@ export class Space implements LedgerView {
   ) {
     this.no = no;
     this.cache = cache;
+    this.risks = risks;
     this.holding = holding;
     this.tenant = parts.tenant;
     this.policy = parts.policy;
     this.shadow = parts.shadow;
     this.storageLimit = parts.storageLimit;
+    this.readFreeing = parts.freeing;
     this.identities = parts.identities;
     this.tiers = parts.tiers;
     this.seq = parts.seq;
@@ -130,6 +147,29 @@ export class Space implements LedgerView {
       storageLimit: this.storageLimit,
       storageFreesAt: null,
     };
+  }
+
+  /** Looked for once a minute, however much is refused for it. On a clock that stands still nothing is freed by waiting. */
+  storageFreesAt(bytes: number): number | null {
+    if (this.frozenAt !== null) return null;
+    const used = this.tenantEntry().gauges?.get(STORAGE) ?? 0;
+    if (this.freeing === null || this.freeing.used !== used || this.freeing.until <= this.lastNow) {
+      this.freeing = { list: this.readFreeing(), used, until: this.lastNow + FREEING_KEPT_MS };
+    }
+    return freedAt(this.freeing.list, bytes);
+  }
+
+  get risk(): RiskState {
+    return this.assumedRisk ?? this.risks.get(this.no, this.tenant);
+  }
+
+  /** Until it is taken back, the risk counts on a copy: for a check, whose second recipient sees the first. */
+  assumeRisk(): void {
+    this.assumedRisk = copyRisk(this.risk);
+  }
+
+  takeBackRisk(): void {
+    this.assumedRisk = null;
   }
 
   get identityState(): IdentityRow['state'] | null {
@@ -196,7 +236,12 @@ export class Space implements LedgerView {
   }
 }
 
-type PlanParts = { limits: PolicyDocument; storageBytes: number | null; tiers: Readonly<Record<string, number>> };
+type PlanParts = {
+  limits: PolicyDocument;
+  storageBytes: number | null;
+  retentionMs: number | null;
+  tiers: Readonly<Record<string, number>>;
+};
 
 /** The smaller of two caps; null is none. */
 export function smallerCap(a: number | null, b: number | null): number | null {
@@ -215,10 +260,12 @@ export class Spaces {
   private readonly policies = new Map<number, Policy>();
   private readonly db: DatabaseSync;
   private readonly cache: LedgerCache;
+  private readonly risks: RiskStates;
 
-  constructor(db: DatabaseSync, cache: LedgerCache) {
+  constructor(db: DatabaseSync, cache: LedgerCache, risks: RiskStates) {
     this.db = db;
     this.cache = cache;
+    this.risks = risks;
   }
 
   get(no: number): Space {
@@ -284,11 +331,12 @@ export class Spaces {
     };
     const policy = this.policyInForce(no, plan.limits);
     const shadow = this.shadowOf(no, policy);
-    const space = new Space(no, this.cache, this.holding, {
+    const space = new Space(no, this.cache, this.risks, this.holding, {
       tenant,
       policy: countingFor(policy, shadow?.policy ?? null),
       shadow,
       storageLimit: plan.storageBytes,
+      freeing: () => freeing(this.db, no, plan.retentionMs),
       identities,
       tiers: plan.tiers,
       seq: Math.max(last?.seq ?? 0, Number(floor?.value ?? 0)),
@@ -297,6 +345,7 @@ export class Spaces {
     space.nextDue = due.due ?? Number.POSITIVE_INFINITY;
     space.nextHoldEnd = this.holdEnd(no);
     space.lastNow = last?.at ?? 0;
+    space.quarantine = standingOf(openQuarantine(this.db, no));
     if (space.frozenAt !== null) space.nextClaimEnd = this.claimEnd(no);
     this.known.set(no, space);
     return space;
@@ -324,11 +373,12 @@ export class Spaces {
       name === null
         ? undefined
         : (this.db.prepare('SELECT document FROM plan WHERE name = ?').get(name) as { document: string } | undefined);
-    if (row === undefined) return { limits: {}, storageBytes: null, tiers: {} };
+    if (row === undefined) return { limits: {}, storageBytes: null, retentionMs: null, tiers: {} };
     const document = JSON.parse(row.document) as PlanDocument;
     return {
       limits: document.limits === undefined ? {} : { limits: document.limits },
       storageBytes: document.storage_bytes ?? null,
+      retentionMs: document.retention_days == null ? null : document.retention_days * DAY_MS,
       // Without a prototype: a tier may be called "constructor".
       tiers: Object.assign(Object.create(null), document.tiers),
     };

@@ -1,14 +1,15 @@
 /** Reading messages back: by the writer (a repeated key) and by the reader (everything else). */
 import type { DatabaseSync } from 'node:sqlite';
 import { RECIPIENT_STATES } from '../../core/states.ts';
-import { NO_OWN_LIMITS } from '../../policy/document.ts';
 import { type Facts, unpackFacts } from '../../policy/facts.ts';
 import { type Adapting, adaptingIn } from '../../policy/probation.ts';
 import type { AddressTraits, Send, SendRecipient } from '../../policy/send.ts';
 import type { Admission, RecipientKind, StoredMessage, StoredRecipient } from '../store.ts';
 import { type Archived, archivesOf } from './archives.ts';
 import { prepared } from './database.ts';
+import type { StoredMeta } from './event-rows.ts';
 import { AT_ONCE } from './fresh-rows.ts';
+import { riskOfMessage } from './risk-shown.ts';
 import { publicId } from './row-id.ts';
 import { tenantNoOf } from './spaces.ts';
 import { verdictsOf } from './verdicts.ts';
@@ -147,7 +148,7 @@ function identityId(db: DatabaseSync, known: KnownScopes, no: number | null): st
 
 function adaptingOf(row: RecipientRow | undefined): Adapting {
   const facts = row === undefined ? null : factsOf(row);
-  return facts === null ? { ...NO_OWN_LIMITS, probation: null } : adaptingIn(facts);
+  return facts === null ? { identityCap: null, probation: null, warmup: null } : adaptingIn(facts);
 }
 
 /** What was answered when the message was admitted, or null when its rows are gone. */
@@ -155,20 +156,22 @@ export function readAdmission(db: DatabaseSync, row: number): Admission | null {
   const message = messageRow(db, row);
   if (message === null) return null;
   const recipients = recipientRows(db, row);
+  const facts = recipients.map(factsOf);
   return {
     messageId: publicId('msg', message.id, message.nonce),
     createdAt: message.created_at,
     requestId: message.request_id,
     policyVersion: message.policy,
-    engine: recipients[0] === undefined ? 0 : (factsOf(recipients[0])?.engine ?? 0),
+    engine: facts[0]?.engine ?? 0,
     scopes: scopesOf(db, message),
     ...adaptingOf(recipients[0]),
-    recipients: recipients.map((recipient) => {
+    risk: riskOfMessage(facts),
+    recipients: recipients.map((recipient, i) => {
       const { first, standing, policyVersion } = verdictsOf(recipient);
       const id = publicId('rcp', recipient.id, message.nonce);
       // Limits stand in the order of their policy: those of another one say nothing here.
       const isOurs = policyVersion === null || policyVersion === message.policy;
-      const limits = isOurs ? (factsOf(recipient)?.limits ?? []) : [];
+      const limits = isOurs ? (facts[i]?.limits ?? []) : [];
       return { id, email: recipient.email, key: recipient.key ?? recipient.email, ...first, limits, standing };
     }),
   };
@@ -242,6 +245,7 @@ export function sendOfRow(db: DatabaseSync, message: MessageRow): Send {
     scopes: scopesOf(db, message),
     contentSize: message.size,
     leaseToken: leaseTokenOf(message),
+    template: templateOf(message),
   };
 }
 
@@ -255,6 +259,12 @@ function traitsOf(contact: Facts['contact']): AddressTraits | null {
 export function leaseTokenOf({ meta }: MessageRow): string | null {
   if (meta?.includes('"lease_token":') !== true) return null;
   return (JSON.parse(meta) as { lease_token?: string }).lease_token ?? null;
+}
+
+/** Slug of the template that the message was made from; kept with its tags. */
+export function templateOf({ meta }: MessageRow): string | null {
+  if (meta?.includes('"template":') !== true) return null;
+  return (JSON.parse(meta) as StoredMeta).template?.slug ?? null;
 }
 
 export function sendRecipientOf(row: RecipientRow, facts: Facts | null): SendRecipient {

@@ -6,25 +6,27 @@
  * ahead; only keys expire on the clock they were used by.
  */
 import { eventNumber } from '../../core/events.ts';
-import { stateNumber } from '../../core/states.ts';
 import type { Sweep, Swept } from '../port/sweeps.ts';
-import { BODY_JSON, BODY_NONE, BODY_ZSTD } from './admit.ts';
 import { expireApprovals } from './approvals.ts';
-import { type Archived, endOfWeek, isoWeek, type WholeRow } from './archives.ts';
+import { type Archived, isoWeek, type WholeRow } from './archives.ts';
 import { forgetExpired, unusedBlobs } from './blob-use.ts';
-import { packBody } from './bodies.ts';
+import { BODY_JSON, BODY_NONE, BODY_ZSTD, packBody } from './bodies.ts';
 import { dropCaptures } from './captures.ts';
+import { endedRecipients, SETTLED } from './closed-messages.ts';
 import { prepared } from './database.ts';
+import { removeMessage } from './message-removal.ts';
 import { forgetNotices } from './notices.ts';
 import { oldEvents } from './old-events.ts';
+import { sweepQuarantines } from './quarantine-calls.ts';
+import { forgetEvents, forgetMessages, isPastRetention, removeArchives, retentions } from './retention.ts';
 import { firstRowOf, rowTime } from './row-id.ts';
-import { STORAGE } from './spaces.ts';
+import { CONTENT_KEPT_MS } from './storage-frees.ts';
+import { reach, reached } from './swept-places.ts';
 import { HOUR_MS, type WriterState } from './writer-state.ts';
 
 const DAY_MS = 86_400_000;
-export const ARCHIVE_AFTER_MS = 7 * DAY_MS;
-export const KEEP_MESSAGES_MS = 90 * DAY_MS;
-const KEEP_EVENTS_MS = 90 * DAY_MS;
+const ARCHIVE_AFTER_MS = CONTENT_KEPT_MS;
+const KEEP_NOTICES_MS = 90 * DAY_MS;
 const KEEP_CAPTURES_MS = 7 * DAY_MS;
 const KEEP_RECORDS_MS = 400 * DAY_MS;
 const COMPRESS_AFTER_MS = 60_000;
@@ -41,12 +43,6 @@ const SLICE = {
   records: 500,
   captures: 100,
 } as const;
-
-const NOTHING: Swept = { count: 0, more: false, unused: [] };
-/** Nothing further is expected of these: `sent` has been quiet for as long as the others. */
-const SETTLED: ReadonlySet<number> = new Set(
-  (['sent', 'delivered', 'bounced', 'failed', 'cancelled', 'expired', 'blocked'] as const).map(stateNumber),
-);
 
 /** Events of the types before this one open a message, they do not end it. */
 const FIRST_ENDING = eventNumber('message.blocked');
@@ -66,6 +62,7 @@ const SLICES: Record<Sweep, (state: WriterState) => Swept> = {
   events: forgetEvents,
   keys: forgetKeys,
   uploads,
+  messages: forgetMessages,
   captures: forgetCaptures,
   records: forgetRecords,
   archives: removeArchives,
@@ -73,17 +70,8 @@ const SLICES: Record<Sweep, (state: WriterState) => Swept> = {
     const left = state.ledger.flushIdle();
     return { count: 0, more: left > 0, unused: [] };
   },
+  quarantines: (state) => ({ ...sweepQuarantines(state), unused: [] }),
 };
-
-/** A place that a sweep has reached: a number kept with the settings. */
-function reached(state: WriterState, name: string): number {
-  const row = prepared(state.db, 'SELECT value FROM setting WHERE name = ?').get(`swept:${name}`);
-  return Number(row?.['value'] ?? 0);
-}
-
-function reach(state: WriterState, name: string, place: number): void {
-  prepared(state.db, 'INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(`swept:${name}`, String(place));
-}
 
 function archive(state: WriterState): Swept {
   const after = reached(state, 'archive');
@@ -118,21 +106,28 @@ function recalled(state: WriterState): number[] {
 
 /** Every recipient has ended, and nothing happened to any of them after the event that the walk has reached. */
 function isSettled(state: WriterState, message: number, upTo: number): boolean {
-  const open = prepared(state.db, 'SELECT state FROM recipient WHERE id >= ?1 AND id < ?1 + 128 AND message = ?1').all(
-    message,
-  );
-  if (open.length === 0 || open.some((row) => !SETTLED.has(Number(row['state'])))) return false;
+  const count = endedRecipients(state.db, message);
+  if (count === 0) return false;
   const later = prepared(
     state.db,
     `SELECT 1 FROM event INDEXED BY event_recipient
      WHERE recipient >= ? AND recipient < ? AND recipient IS NOT NULL AND (type > 3 OR data IS NOT NULL) AND id > ? LIMIT 1`,
   );
-  return later.get(message, message + open.length, upTo) === undefined;
+  return later.get(message, message + count, upTo) === undefined;
 }
 
-/** Commits messages to the archive, then deletes them here; answers with the blobs that only they held. */
+/** Commits messages to the archive, but those whose time is over, then deletes them here; answers with the blobs that only they held. */
 function putAway(state: WriterState, ids: readonly number[]): string[] {
-  if (ids.length === 0) return [];
+  const known = retentions(state.db);
+  const kept = ids.filter((id) => !isPastRetention(state, id, known));
+  if (kept.length > 0) keepInArchive(state, kept);
+  return unusedBlobs(
+    state,
+    ids.flatMap((id) => removeMessage(state, id)),
+  );
+}
+
+function keepInArchive(state: WriterState, ids: readonly number[]): void {
   const week = isoWeek(state.realNow - ARCHIVE_AFTER_MS);
   const file = state.archives.put(
     week,
@@ -144,10 +139,6 @@ function putAway(state: WriterState, ids: readonly number[]): string[] {
      ON CONFLICT (week) DO UPDATE SET first_message = min(first_message, excluded.first_message),
        last_message = max(last_message, excluded.last_message)`,
   ).run(week, file, Math.min(...ids), Math.max(...ids), state.realNow);
-  return unusedBlobs(
-    state,
-    ids.flatMap((id) => removeMessage(state, id)),
-  );
 }
 
 function wholeMessage(state: WriterState, id: number): Archived {
@@ -157,21 +148,6 @@ function wholeMessage(state: WriterState, id: number): Archived {
     'SELECT * FROM recipient WHERE id >= ?1 AND id < ?1 + 128 AND message = ?1 ORDER BY id',
   ).all(id) as WholeRow[];
   return { message: { ...message, body_form: BODY_NONE }, recipients };
-}
-
-/** Deletes a message with all that hangs on it, and takes its content off the storage; answers with the blobs it held. */
-function removeMessage(state: WriterState, id: number): string[] {
-  const { db } = state;
-  const row = prepared(db, 'SELECT space, size, body_form FROM message WHERE id = ?').get(id)!;
-  const held = prepared(db, 'SELECT sha256 FROM blob_use WHERE message = ?').all(id);
-  if (Number(row['body_form']) !== BODY_NONE) {
-    state.ledger.addGauge(state.spaces.get(Number(row['space'])).tenantEntry(), STORAGE, -Number(row['size']));
-  }
-  prepared(db, 'DELETE FROM blob_use WHERE message = ?').run(id);
-  prepared(db, 'DELETE FROM recipient WHERE id >= ?1 AND id < ?1 + 128 AND message = ?1').run(id);
-  prepared(db, 'DELETE FROM message WHERE id = ?').run(id);
-  prepared(db, 'DELETE FROM recalled WHERE message = ?').run(id);
-  return held.map((one) => String(one['sha256']));
 }
 
 function compress(state: WriterState): Swept {
@@ -204,27 +180,6 @@ function compressOne(state: WriterState, id: number): void {
   const row = prepared(state.db, 'SELECT body FROM message WHERE id = ?').get(id)!;
   const body = typeof row['body'] === 'string' ? Buffer.from(row['body']) : (row['body'] as Uint8Array);
   prepared(state.db, 'UPDATE message SET body = ?, body_form = ? WHERE id = ?').run(packBody(body), BODY_ZSTD, id);
-}
-
-/** Events go in order of their number, and only past those that the archive has walked. */
-function forgetEvents(state: WriterState): Swept {
-  const old = oldEvents(state.db, 0, state.realNow - KEEP_EVENTS_MS, SLICE.events);
-  const walked = reached(state, 'archive');
-  const gone = old.filter(({ id }) => id <= walked);
-  const last = gone.at(-1);
-  if (last === undefined) return NOTHING;
-  const newest = new Map<number, number>();
-  for (const { space, seq } of gone) newest.set(space, seq);
-  for (const [space, seq] of newest) {
-    // Numbers go on after these, and a reader that asks for an earlier one is told the oldest.
-    const name = `seq:${space}`;
-    const known = prepared(state.db, 'SELECT value FROM setting WHERE name = ?').get(name);
-    if (Number(known?.['value'] ?? 0) < seq) {
-      prepared(state.db, 'INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, String(seq));
-    }
-  }
-  prepared(state.db, 'DELETE FROM event WHERE id <= ?').run(last.id);
-  return { count: gone.length, more: gone.length === SLICE.events, unused: [] };
 }
 
 /** Rows past their time on their own clock, a piece of the table a slice and then from the start; and runs without rows. */
@@ -284,19 +239,6 @@ function forgetRecords(state: WriterState): Swept {
   for (const space of [tenant * 2, tenant * 2 + 1]) count += state.ledger.dropHours(space, hour);
   const last = Number(prepared(state.db, 'SELECT max(no) AS no FROM tenant').get()?.['no'] ?? 0);
   reach(state, 'tallies', tenant >= last ? 0 : tenant);
-  const changed = Number(audit.changes) + forgetNotices(state, state.realNow - KEEP_EVENTS_MS, SLICE.records);
+  const changed = Number(audit.changes) + forgetNotices(state, state.realNow - KEEP_NOTICES_MS, SLICE.records);
   return { count: count + changed, more: tenant < last || changed >= SLICE.records, unused: [] };
-}
-
-/** Files whose every message is past the longest retention. What a plan keeps longer stays for all. */
-function removeArchives(state: WriterState): Swept {
-  const plans = prepared(state.db, "SELECT max(json_extract(document, '$.retention_days')) AS days FROM plan").get();
-  const keepMs = Math.max(KEEP_MESSAGES_MS, Number(plans?.['days'] ?? 0) * DAY_MS);
-  const rows = prepared(state.db, 'SELECT week, file FROM archive ORDER BY week').all();
-  const old = rows.filter((row) => endOfWeek(String(row['week'])) + keepMs <= state.realNow);
-  for (const row of old) {
-    state.archives.remove(String(row['file']));
-    prepared(state.db, 'DELETE FROM archive WHERE week = ?').run(row['week'] as string);
-  }
-  return { count: old.length, more: false, unused: [] };
 }

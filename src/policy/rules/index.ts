@@ -30,6 +30,7 @@ import { limitApproaching } from './limit-approaching.ts';
 import { monthlyQuotaExceeded } from './monthly-quota-exceeded.ts';
 import { negativeSignalBudgetExceeded } from './negative-signal-budget-exceeded.ts';
 import { possibleTypo } from './possible-typo.ts';
+import { quarantineApproaching } from './quarantine-approaching.ts';
 import { recipientDomainThrottled } from './recipient-domain-throttled.ts';
 import { recipientFrequencyExceeded } from './recipient-frequency-exceeded.ts';
 import { riskBudgetExceeded } from './risk-budget-exceeded.ts';
@@ -39,6 +40,11 @@ import { sendRateExceeded } from './send-rate-exceeded.ts';
 import { storageLimitExceeded } from './storage-limit-exceeded.ts';
 import { subscriptionExpired } from './subscription-expired.ts';
 import { suppressed } from './suppressed.ts';
+import { templateLintFailed } from './template-lint-failed.ts';
+import { templateNotApproved } from './template-not-approved.ts';
+import { templateNotFound } from './template-not-found.ts';
+import { templateRenderFailed } from './template-render-failed.ts';
+import { templateWarning } from './template-warning.ts';
 import { threadTakenOver } from './thread-taken-over.ts';
 import { trialExpired } from './trial-expired.ts';
 import { trialNotActivated } from './trial-not-activated.ts';
@@ -56,6 +62,10 @@ export const RULES: readonly (readonly [name: string, rule: Rule])[] = [
   ['storage_limit_exceeded', storageLimitExceeded],
   ['identity_inactive', identityInactive],
   ['identity_suspended', identitySuspended],
+  ['template_not_found', templateNotFound],
+  ['template_not_approved', templateNotApproved],
+  ['template_lint_failed', templateLintFailed],
+  ['template_render_failed', templateRenderFailed],
   ['content_rejected', contentRejected],
   ['canary_leaked', canaryLeaked],
   ['invalid_recipient', invalidRecipient],
@@ -80,6 +90,7 @@ export const RULES: readonly (readonly [name: string, rule: Rule])[] = [
   ['negative_signal_budget_exceeded', negativeSignalBudgetExceeded],
   ['approval_required', approvalRequired],
   ['content_review_required', contentReviewRequired],
+  ['quarantine_approaching', quarantineApproaching],
   ['limit_approaching', limitApproaching],
   ['content_warning', contentWarning],
   ['unreachable_replies', unreachableReplies],
@@ -87,4 +98,5 @@ export const RULES: readonly (readonly [name: string, rule: Rule])[] = [
   ['role_account', roleAccount],
   ['disposable_address', disposableAddress],
   ['possible_typo', possibleTypo],
+  ['template_warning', templateWarning],
 ];

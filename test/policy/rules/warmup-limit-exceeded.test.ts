@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { withOwnLimits } from '../../../src/policy/document.ts';
+import { withWarmup } from '../../../src/policy/document.ts';
 import { warmupLimitExceeded } from '../../../src/policy/rules/warmup-limit-exceeded.ts';
 import { DAY, FREE, factsOf, findings, NOW, policyOf, told, unknownEvidence } from '../deciding.ts';
 
 const TOMORROW = Date.UTC(2026, 3, 28);
 const warmup = { day: 4, places: 20 };
-const policy = withOwnLimits(policyOf([], { warmup: { start: 6, days: 30 } }), { identityCap: null, warmup });
+const policy = withWarmup(policyOf([], { warmup: { start: 6, days: 30 } }), warmup.places);
 
 test('a full day of a warm-up waits for a day with a place', () => {
   const full = { ...FREE, used: 20, resetsAt: TOMORROW / 1000, freeAt: TOMORROW / 1000 };

@@ -1,0 +1,138 @@
+/**
+ * Counters of people and domains that nothing was asked of for a while, packed: about a fifth of what the objects take, so
+ * that a million of them fit beside the code. A state that cannot be packed, or whose hash another one has, is not taken.
+ *
+ * Records lie in pages, in pieces of whole units, and the place of one that was taken out is used again.
+ */
+import { PackReader, PackWriter } from '../core/pack.ts';
+import { type ContactState, emptyContact } from './ledger.ts';
+import { seriesOf } from './series.ts';
+
+const UNIT = 16;
+const PAGE_UNITS = 65_536;
+const MOST_ENTRIES = 64;
+
+export class ColdStates {
+  /** Where the record of a hash begins, in units. */
+  private readonly places = new Map<number, number>();
+  private readonly pages: Uint8Array[] = [];
+  /** Places that are free, by their length in units. */
+  private readonly free = new Map<number, number[]>();
+  private next = 0;
+  private readonly packer = new PackWriter();
+
+  get size(): number {
+    return this.places.size;
+  }
+
+  /** False where it cannot be kept here. */
+  put(key: string, state: ContactState): boolean {
+    const hash = hashOf(key);
+    if (this.places.has(hash)) return false;
+    const rest = restOf(state);
+    if (rest === null) return false;
+    const bytes = this.pack(key, state, rest);
+    const units = Math.ceil((bytes.length + 2) / UNIT);
+    if (units > PAGE_UNITS || bytes.length > 0xffff) return false;
+    const place = this.free.get(units)?.pop() ?? this.allocate(units);
+    const page = this.pages[Math.floor(place / PAGE_UNITS)]!;
+    const at = (place % PAGE_UNITS) * UNIT;
+    page[at] = bytes.length >>> 8;
+    page[at + 1] = bytes.length;
+    page.set(bytes, at + 2);
+    this.places.set(hash, place);
+    return true;
+  }
+
+  /** Takes the state of a key out, or null where it is not here. */
+  take(key: string): ContactState | null {
+    const hash = hashOf(key);
+    const place = this.places.get(hash);
+    if (place === undefined) return null;
+    const page = this.pages[Math.floor(place / PAGE_UNITS)]!;
+    const at = (place % PAGE_UNITS) * UNIT;
+    const length = page[at]! * 256 + page[at + 1]!;
+    const r = new PackReader(page.subarray(at + 2, at + 2 + length));
+    if (r.text() !== key) return null;
+    this.places.delete(hash);
+    const units = Math.ceil((length + 2) / UNIT);
+    const free = this.free.get(units);
+    if (free === undefined) this.free.set(units, [place]);
+    else free.push(place);
+    return unpack(r);
+  }
+
+  private allocate(units: number): number {
+    const left = PAGE_UNITS - (this.next % PAGE_UNITS);
+    if (this.pages.length === 0 || units > left || left === PAGE_UNITS) {
+      this.next = this.pages.length * PAGE_UNITS;
+      this.pages.push(new Uint8Array(PAGE_UNITS * UNIT));
+    }
+    const place = this.next;
+    this.next += units;
+    return place;
+  }
+
+  private pack(key: string, state: ContactState, rest: string): Uint8Array {
+    const w = this.packer.restart();
+    w.text(key);
+    w.optional(state.lastReplyAt);
+    const series = state.recipient;
+    w.uint(series === null ? 0 : series.at.length + 1);
+    let before = 0;
+    for (let i = 0; series !== null && i < series.at.length; i += 1) {
+      w.uint(series.at[i]! - before);
+      w.uint(series.cumulative[i]! - (i === 0 ? 0 : series.cumulative[i - 1]!));
+      before = series.at[i]!;
+    }
+    w.uint(series?.foldedUntil ?? 0);
+    w.text(rest);
+    return w.bytes();
+  }
+}
+
+function unpack(r: PackReader): ContactState {
+  const lastReplyAt = r.optional();
+  const count = r.uint() - 1;
+  const entries: [second: number, units: number][] = [];
+  let second = 0;
+  for (let i = 0; i < count; i += 1) {
+    second += r.uint();
+    entries.push([second, r.uint()]);
+  }
+  const foldedUntil = r.uint();
+  const rest = r.text();
+  const state: ContactState = { ...emptyContact(), lastReplyAt };
+  if (count >= 0) state.recipient = { ...seriesOf(entries), foldedUntil };
+  return rest === '' ? state : Object.assign(state, JSON.parse(rest));
+}
+
+/** What is packed by itself; `recipient` and `lastReplyAt` stand apart. */
+const APART: ReadonlySet<string> = new Set(['recipient', 'lastReplyAt']);
+
+/** All else that is not as in an empty state, as JSON; null where it cannot be written. */
+function restOf(state: ContactState): string | null {
+  if ((state.recipient?.at.length ?? 0) > MOST_ENTRIES || state.message !== null || state.tats !== null) return null;
+  let rest: Record<string, unknown> | null = null;
+  for (const name in state) {
+    const value = state[name as keyof ContactState] as unknown;
+    if (APART.has(name) || value === null || (Array.isArray(value) && value.length === 0)) continue;
+    rest ??= {};
+    rest[name] = value;
+  }
+  return rest === null ? '' : JSON.stringify(rest);
+}
+
+/** 53 bits of a key: two products of 32 bits, after MurmurHash3's finalizer. */
+function hashOf(key: string): number {
+  let a = 0xdeadbeef;
+  let b = 0x41c6ce57;
+  for (let i = 0; i < key.length; i += 1) {
+    const unit = key.charCodeAt(i);
+    a = Math.imul(a ^ unit, 0x9e3779b1);
+    b = Math.imul(b ^ unit, 0x5f356495);
+  }
+  a = Math.imul(a ^ (a >>> 16), 0x85ebca6b) ^ Math.imul(b ^ (b >>> 13), 0xc2b2ae35);
+  b = Math.imul(b ^ (b >>> 16), 0x85ebca6b) ^ Math.imul(a ^ (a >>> 13), 0xc2b2ae35);
+  return 4_294_967_296 * (b & 0x1fffff) + (a >>> 0);
+}

@@ -1,0 +1,265 @@
+/**
+ * Stored sends decided again under another policy, one after another. What a limit counts follows from the verdicts given here:
+ * a send that the other policy refuses takes no place, and one that it lets through takes its own. All else (standing,
+ * suppressions, consent, leases, …) is as it was when the send was decided: it stands in the stored facts.
+ *
+ * Pure. Memory is that of the counters; recipients are remembered only where something later moves or ends them unsent.
+ */
+import { precedence, type ReasonCode } from '../core/reasons.ts';
+import { MemoryCounters } from './counters.ts';
+import { decide } from './decide.ts';
+import type { Policy } from './document.ts';
+import type { Facts } from './facts.ts';
+import { lookBudget, type Signs } from './facts-budget.ts';
+import type { ContactFacts } from './facts-contact.ts';
+import { lookWarmup } from './facts-warmup.ts';
+import {
+  applyChange,
+  type Change,
+  type Counted,
+  countDeparture,
+  countSignal,
+  emptyContact,
+  giveBack,
+  type ScopeState,
+  type Signal,
+  seriesIn,
+} from './ledger.ts';
+import { ENGINE, lookAtCounters } from './look.ts';
+import { adapted, adaptingIn } from './probation.ts';
+import type { Send, SendRecipient } from './send.ts';
+import { countBetween, DAY_SECONDS } from './series.ts';
+import type { Verdict } from './verdict.ts';
+
+export type PastRecipient = {
+  /** The same in later lines about it. */
+  no: number;
+  email: string;
+  recipient: SendRecipient;
+  /** Null where they are no longer kept: it counts as it was decided. */
+  facts: Facts | null;
+  verdict: Verdict;
+  /** Later lines move it or end it unsent. */
+  isRemembered: boolean;
+};
+
+export type PastSend = { kind: 'send'; id: string; at: number; send: Send; recipients: PastRecipient[] };
+
+/** What happened to a space, in order. Times are milliseconds. */
+export type PastLine =
+  | PastSend
+  /** It leaves at another time than it was decided on: it was given a new one, or a hold was released. */
+  | { kind: 'placed'; at: number; no: number; departAt: number }
+  /** It ended without leaving. */
+  | { kind: 'unsent'; at: number; no: number }
+  /** A reply that resets what is counted for a person. */
+  | { kind: 'reply'; at: number; key: string }
+  /** A bad sign, which counts in budgets. */
+  | { kind: 'sign'; at: number; sign: 'bounce' | 'complaint' | 'unsubscribe' };
+
+export type Outcome = { verdict: Verdict['verdict']; reasons: string[]; warnings: string[] };
+
+/** One send as it was decided, and as the other policy decides it. */
+export type DecidedAgain = {
+  id: string;
+  at: number;
+  recipients: { email: string; was: Outcome; now: Outcome }[];
+};
+
+type Remembered = {
+  send: Send;
+  recipient: SendRecipient;
+  policy: Policy;
+  /** When it leaves under the other policy; null where that has refused or held it. */
+  departAt: number | null;
+  isRefused: boolean;
+  /** The first of its message, which gives back and takes the message's own unit. */
+  isFirst: boolean;
+  /** Shared by the recipients of its message. */
+  counted: Counted;
+};
+
+class PastLedger extends MemoryCounters implements Signs {
+  private readonly signs = new Map<Signal, ScopeState>();
+
+  signals(signal: Signal): ScopeState | null {
+    return this.signs.size === 0 ? null : this.signalState(signal);
+  }
+
+  signalState(signal: Signal): ScopeState {
+    let state = this.signs.get(signal);
+    if (state === undefined) {
+      state = emptyContact();
+      this.signs.set(signal, state);
+    }
+    return state;
+  }
+}
+
+export class HistoryFold {
+  private readonly policy: Policy;
+  private readonly counters = new PastLedger();
+  private readonly remembered = new Map<number, Remembered>();
+
+  constructor(policy: Policy) {
+    this.policy = policy;
+  }
+
+  /** Takes a line as it happened: what lies before the time that is looked at. */
+  warmUp(line: PastLine): void {
+    if (line.kind !== 'send') {
+      this.follow(line);
+      return;
+    }
+    const counted: Counted = new Map();
+    for (const past of line.recipients) this.count(line, past, past.verdict, counted);
+  }
+
+  /** Decides a send again; null for lines of other kinds. */
+  fold(line: PastLine): DecidedAgain | null {
+    if (line.kind !== 'send') {
+      this.follow(line);
+      return null;
+    }
+    const counted: Counted = new Map();
+    const recipients = line.recipients.map((past) => {
+      const verdict = this.decideAgain(line, past, counted);
+      this.count(line, past, verdict, counted);
+      return { email: past.email, was: outcomeOf(past.verdict), now: outcomeOf(verdict) };
+    });
+    return { id: line.id, at: line.at, recipients };
+  }
+
+  private decideAgain({ send }: PastSend, past: PastRecipient, counted: Counted): Verdict {
+    if (past.facts === null) return past.verdict;
+    const asked = askedBy(send, past.facts);
+    return decide(asked, past.recipient, this.factsFor(asked, past.recipient, past.facts, counted), this.policy);
+  }
+
+  /** The stored facts, but for those that follow from what was counted. */
+  private factsFor(send: Send, recipient: SendRecipient, stored: Facts, counted: Counted): Facts {
+    const { counters: view, policy } = this;
+    const { now, departAt } = stored;
+    this.recallWarmup(send, stored);
+    const warmup = lookWarmup(view, policy, send, recipient, departAt);
+    const own = adapted(policy, adaptingIn({ ...stored, warmup }));
+    return {
+      ...stored,
+      engine: ENGINE,
+      warmup,
+      budget: lookBudget(view, own, send, departAt),
+      contact: policy.countsSilence ? this.silence(recipient, stored) : stored.contact,
+      ...lookAtCounters({ view, send, recipient, now, counted }, own),
+    };
+  }
+
+  /** A warm-up began where the facts say, however far back the history goes. */
+  private recallWarmup(send: Send, { warmup, departAt }: Facts): void {
+    const { identity, tenant } = send.scopes;
+    if (warmup === null || this.policy.warmup === null) return;
+    const { scope } = this.policy.warmup;
+    const id = scope === 'identity' ? identity : tenant;
+    if (id === null) return;
+    const state = this.counters.scope(scope, id);
+    state.firstAt ??= (Math.floor(departAt / 1000 / DAY_SECONDS) - (warmup.day - 1)) * DAY_SECONDS;
+  }
+
+  private silence({ key }: SendRecipient, { contact, departAt }: Facts): ContactFacts {
+    const known = this.counters.contact(key);
+    const told = contact ?? NOTHING_KNOWN;
+    const lastEngagedAt = latest(told.lastEngagedAt, known.lastReplyAt);
+    const since = lastEngagedAt === null ? 0 : Math.floor(lastEngagedAt / 1000);
+    const unanswered = countBetween(seriesIn(known, 'recipient'), since, Math.floor(departAt / 1000));
+    return { ...told, lastEngagedAt, unanswered };
+  }
+
+  private count(line: PastSend, past: PastRecipient, verdict: Verdict, counted: Counted): void {
+    const { recipient, facts } = past;
+    const leaves = verdict.verdict === 'accept' || verdict.verdict === 'schedule';
+    const policy = facts === null ? this.policy : adapted(this.policy, adaptingIn(facts));
+    const now = facts?.now ?? line.at;
+    const { counters } = this;
+    if (leaves) {
+      const changes = countDeparture(counters, policy, line.send, recipient, verdict.departAt, now, counted);
+      this.apply(changes, Math.floor(now / 1000));
+    }
+    if (!past.isRemembered) return;
+    const departAt = leaves ? verdict.departAt : null;
+    const isRefused = verdict.verdict === 'block';
+    const isFirst = past === line.recipients[0];
+    this.remembered.set(past.no, { send: line.send, recipient, policy, departAt, isRefused, isFirst, counted });
+  }
+
+  private follow(line: Exclude<PastLine, PastSend>): void {
+    if (line.kind === 'reply') {
+      const contact = this.counters.contact(line.key);
+      contact.lastReplyAt = Math.max(contact.lastReplyAt ?? 0, line.at);
+    } else if (line.kind === 'sign') {
+      const changes = countSignal((signal) => this.counters.signalState(signal), this.policy, line.sign, line.at);
+      this.apply(changes, Math.floor(line.at / 1000));
+    } else this.move(line);
+  }
+
+  private move(line: Extract<PastLine, { no: number }>): void {
+    const known = this.remembered.get(line.no);
+    if (known === undefined || known.isRefused) return;
+    const { send, recipient, policy, departAt, isFirst, counted } = known;
+    const second = Math.floor(line.at / 1000);
+    if (departAt !== null) this.apply(giveBack(this.counters, policy, send, recipient, departAt, isFirst), second);
+    if (isFirst) counted.clear();
+    if (line.kind === 'unsent') {
+      this.remembered.delete(line.no);
+      return;
+    }
+    const again = countDeparture(this.counters, policy, send, recipient, line.departAt, line.at, counted);
+    this.apply(again, second);
+    known.departAt = line.departAt;
+  }
+
+  private apply(changes: readonly Change[], second: number): void {
+    for (const change of changes) applyChange(change, second);
+  }
+}
+
+const NOTHING_KNOWN: ContactFacts = {
+  consent: 'none',
+  consentSince: null,
+  opportunity: null,
+  takenOver: null,
+  role: null,
+  isDisposable: false,
+  suggestion: null,
+  unanswered: 0,
+  lastEngagedAt: null,
+  areRepliesVisible: false,
+};
+
+function latest(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.max(a, b);
+}
+
+/** The send as it was asked for: a later change of its time stands in the message, the first one in the facts. */
+function askedBy(send: Send, facts: Facts): Send {
+  return { ...send, sendAt: facts.departAt > facts.now ? facts.departAt : null };
+}
+
+function outcomeOf({ verdict, reasons, warnings }: Verdict): Outcome {
+  return { verdict, reasons: reasons.map(({ code }) => code), warnings: warnings.map(({ code }) => code) };
+}
+
+export function isChanged(was: Outcome, now: Outcome): boolean {
+  return was.verdict !== now.verdict || was.reasons.join() !== now.reasons.join();
+}
+
+/** What comes of a whole send: the one verdict that all have, or `partial`, with every code that any has. */
+export function joined(outcomes: readonly Outcome[]): Omit<Outcome, 'verdict'> & { verdict: string } {
+  const [first] = outcomes;
+  if (outcomes.length === 1) return first!;
+  const reasons = [...new Set(outcomes.flatMap((one) => one.reasons))];
+  reasons.sort((a, b) => precedence(a as ReasonCode) - precedence(b as ReasonCode));
+  return {
+    verdict: outcomes.every(({ verdict }) => verdict === first?.verdict) ? (first?.verdict ?? 'accept') : 'partial',
+    reasons,
+    warnings: [...new Set(outcomes.flatMap((one) => one.warnings))],
+  };
+}

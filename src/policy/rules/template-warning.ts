@@ -1,0 +1,20 @@
+/** The check of the template found what the policy only warns of. */
+import { type LintLevel, lintLevel } from '../../core/lints.ts';
+import { templateEvidence, templateScope } from '../facts-template.ts';
+import { PASS, type Rule } from './rule.ts';
+
+export const templateWarning: Rule = (_send, _recipient, facts, policy) => {
+  const found = facts.template?.found ?? null;
+  if (found === null) return PASS;
+  const levels = policy.document.templates.lint as Record<string, LintLevel>;
+  const findings = facts.template!.lints.filter((lint) => lintLevel(lint, levels) === 'warn');
+  if (findings.length === 0) return PASS;
+  return [
+    {
+      outcome: 'warn',
+      code: 'template_warning',
+      scope: templateScope(found),
+      evidence: { ...templateEvidence(found), findings },
+    },
+  ];
+};
