@@ -4,6 +4,7 @@ import { accountRoutes } from './account.ts';
 import { approvalRoutes } from './approvals.ts';
 import { appRoutes } from './apps.ts';
 import { auditRoutes } from './audit.ts';
+import { canaryRoutes } from './canaries.ts';
 import { contactRoutes } from './contacts.ts';
 import type { AdminDeps } from './deps.ts';
 import { identityRoutes } from './identities.ts';
@@ -40,6 +41,7 @@ const RESOURCES = [
   suppressionCsvRoutes,
   contactRoutes,
   approvalRoutes,
+  canaryRoutes,
   templateRoutes,
   usageRoutes,
   auditRoutes,

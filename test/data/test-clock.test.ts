@@ -99,7 +99,7 @@ function request(more: Partial<AdmitRequest> = {}): AdmitRequest {
   };
 }
 
-const send = (more?: Partial<AdmitRequest>): AdmitAnswer => group(() => admit(state, request(more)));
+const send = (more?: Partial<AdmitRequest>) => group(() => admit(state, request(more)));
 const advance = (ms: number) =>
   group(() => moveTestClock(state, { tenantNo: tenant.no, to: { advance: { months: 0, ms } }, actor: 'a test' }));
 const claimed = () => group(() => claim(state, EVERY));

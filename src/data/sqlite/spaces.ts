@@ -20,9 +20,11 @@ import type { ContactState, LeaseState, LedgerView, ScopeState, Signal } from '.
 import { effectiveDocument } from '../../policy/resolve.ts';
 import { copyRisk, type RiskState } from '../../policy/risk/state.ts';
 import { compileShadow, countingFor, draftOver } from '../../policy/shadow.ts';
+import type { KnownCanaries } from '../port/canaries.ts';
 import type { PlanDocument } from '../port/management.ts';
 import type { TemplateRef } from '../port/templates.ts';
 import type { IdentityRow, TenantRow } from '../store.ts';
+import { canariesOf } from './canary-rows.ts';
 import { CLOCK_STEP_MS } from './clock.ts';
 import type { Entry, LedgerCache } from './ledger-cache.ts';
 import { openQuarantine, standingOf } from './quarantine-standing.ts';
@@ -77,6 +79,8 @@ export class Space implements LedgerView {
   /** Where the clock stands still: the real time at which the next claim ends. */
   nextClaimEnd = Number.POSITIVE_INFINITY;
   quarantine: QuarantineStanding = null;
+  /** Markers that no message may hold, or null. */
+  readonly canaries: KnownCanaries | null;
   /** When the next approval that waits is over, as far as known. */
   nextHoldEnd = Number.POSITIVE_INFINITY;
   /** What agents of this tenant ask for, by name. */
@@ -108,6 +112,7 @@ export class Space implements LedgerView {
       tiers: Readonly<Record<string, number>>;
       seq: number;
       frozenAt: number | null;
+      canaries: KnownCanaries | null;
       agentApprovals?: ReadonlyMap<string, ApprovalMode>;
     },
   ) {
@@ -124,6 +129,7 @@ export class Space implements LedgerView {
     this.tiers = parts.tiers;
     this.seq = parts.seq;
     this.frozenAt = parts.frozenAt;
+    this.canaries = parts.canaries;
     this.agentApprovals = parts.agentApprovals ?? NO_AGENTS;
   }
 
@@ -335,6 +341,7 @@ export class Spaces {
       tenant,
       policy: countingFor(policy, shadow?.policy ?? null),
       shadow,
+      canaries: canariesOf(this.db, no, policy),
       storageLimit: plan.storageBytes,
       freeing: () => freeing(this.db, no, plan.retentionMs),
       identities,

@@ -10,7 +10,7 @@ import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { armFailpoint, failpoint, passFailpoint } from '../../base/failpoint.ts';
-import type { AdmitAnswer } from '../store.ts';
+import type { AdmitAnswer, StaleCanaries } from '../store.ts';
 import { type Flat, flattenAnswer, readRequest } from './admit-codec.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { StoreClock } from './clock.ts';
@@ -102,7 +102,7 @@ function runCalls(calls: readonly Call[], leapt: boolean): CallResult[] {
     else {
       const call = WRITER_CALLS[name as keyof typeof WRITER_CALLS] as (state: WriterState, input: unknown) => unknown;
       const output = call(state, input);
-      results[i] = { ok: name === 'admit' ? flattenAnswer(output as AdmitAnswer) : output };
+      results[i] = { ok: name === 'admit' ? flattenAnswer(output as AdmitAnswer | StaleCanaries) : output };
     }
   }
   return results;

@@ -52,6 +52,8 @@ export type ScannedContent = {
   html: string | null;
   /** The host part of the sender: links to it are its own business. */
   senderDomain: string | null;
+  /** All of it is known to be ASCII. */
+  isAscii?: boolean;
 };
 
 /** More links than any letter has; those beyond are not looked at. */
@@ -72,9 +74,10 @@ export function scanContent(content: ScannedContent): ContentFacts {
   const find: Find = (name, where) => {
     if (!found.has(name)) found.set(name, { name, where, weight: WEIGHTS[name]! });
   };
-  scanLetters(content.subject, 'subject', find);
+  const isPlain = content.isAscii === true;
+  if (!isPlain) scanLetters(content.subject, 'subject', find);
   if (content.text !== null) {
-    scanLetters(content.text, 'text', find);
+    if (!isPlain) scanLetters(content.text, 'text', find);
     scanLinksInText(content.text, 'text', links, find);
   }
   if (content.html !== null) scanHtml(content.html, links, find);

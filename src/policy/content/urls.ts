@@ -1,5 +1,6 @@
 /** What a link says about itself: its scheme, its host, and what in it is meant to deceive. */
 import { labelsOf, lookalike } from './lookalikes.ts';
+import { percentDecoded } from './percent.ts';
 
 /** Services that hide where a link goes. */
 const SHORTENERS: ReadonlySet<string> = new Set(
@@ -45,20 +46,11 @@ export function authorityOf(url: string): Authority | null {
   const user = authority.lastIndexOf('@');
   const port = authority.indexOf(':', user + 1);
   const host = authority.slice(user + 1, port < 0 ? undefined : port).toLowerCase();
-  return host === '' ? null : { host: unescaped(host), hasUser: user >= 0, end };
+  return host === '' ? null : { host: percentDecoded(host).toLowerCase(), hasUser: user >= 0, end };
 }
 
 function endsAuthority(unit: number): boolean {
   return unit === 0x2f || unit === 0x5c || unit === 0x3f || unit === 0x23;
-}
-
-function unescaped(host: string): string {
-  if (!host.includes('%')) return host;
-  try {
-    return decodeURIComponent(host);
-  } catch {
-    return host;
-  }
 }
 
 const NOTHING: readonly string[] = [];
