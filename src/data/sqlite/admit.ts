@@ -32,6 +32,7 @@ import type {
   IdentityRow,
   LimitStanding,
   RecipientVerdict,
+  StaleCanaries,
 } from '../store.ts';
 import { askedOfSend, bindingOf, FLAG_APPROVAL, requestApproval, sha256Of } from './approval-rows.ts';
 import { Assumed } from './assumed.ts';
@@ -69,7 +70,7 @@ type Decided = {
   shadow: Verdict | null;
 };
 
-export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
+export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer | StaleCanaries {
   const space = state.spaces.get(spaceOf(request.principal.tenantNo, request.principal.mode));
   const now = space.now(state.realNow);
   passTime(state, space, now);
@@ -85,6 +86,7 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
   if (deduped !== null && request.dedupe?.block !== true && deduped.fingerprint === request.dedupe?.fingerprint) {
     return answerUsed(state, deduped, request, now, 'dedupe');
   }
+  if (hasOtherCanaries(space, request)) return { outcome: 'canaries', known: space.canaries };
   const sender = resolveSender(state, space, request);
   if ('message' in sender) return { outcome: 'invalid', ...sender };
   const send = sendOf(state, space, request, sender);
@@ -174,11 +176,17 @@ function noteShadow(
   noteCompared(state, space, publicId('msg', row, nonce), compared, now);
 }
 
+/** Whether the content was searched for other markers than there are. */
+export function hasOtherCanaries(space: Space, request: AdmitRequest): boolean {
+  return (space.canaries?.version ?? null) !== (request.canaries ?? null);
+}
+
 /** The whole verdict with every rule's answer; changes nothing. */
-export function check(state: WriterState, request: AdmitRequest): CheckAnswer {
+export function check(state: WriterState, request: AdmitRequest): CheckAnswer | StaleCanaries {
   const space = state.spaces.get(spaceOf(request.principal.tenantNo, request.principal.mode));
   const now = space.now(state.realNow);
   passTime(state, space, now);
+  if (hasOtherCanaries(space, request)) return { outcome: 'canaries', known: space.canaries };
   const sender = resolveSender(state, space, request);
   if ('message' in sender) return { outcome: 'invalid', ...sender };
   const deduped = state.keys.find(
