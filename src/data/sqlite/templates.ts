@@ -229,7 +229,11 @@ export function templateFacts(state: WriterState, space: Space, use: TemplateUse
  * The same for a message that was decided on before, as a new send of it would find it: another version may be meant by now, of
  * which nothing is known until it is filled in.
  */
-export function templateFactsAgain(state: WriterState, space: Space, before: TemplateFacts | null): TemplateFacts | null {
+export function templateFactsAgain(
+  state: WriterState,
+  space: Space,
+  before: TemplateFacts | null,
+): TemplateFacts | null {
   if (before === null) return null;
   const ref = templateRef(state, space, before.found?.id ?? before.asked, before.askedVersion);
   if (ref === null || ref.version === before.found?.version) return templateFacts(state, space, before);
