@@ -1,10 +1,11 @@
 /**
- * The command: `postern serve | migrate | send | check | keys | simulate`.
+ * The command: `postern serve | migrate | send | check | keys | simulate | doctor`.
  *
  * Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 refused by the policy. With `--json` standard output carries one
  * JSON value and nothing else.
  */
 
+import { doctorCommand } from './commands/doctor.ts';
 import { EXIT_USAGE } from './commands/exit-codes.ts';
 import { keysCommand } from './commands/keys.ts';
 import { migrateCommand } from './commands/migrate.ts';
@@ -22,6 +23,7 @@ Usage: postern COMMAND [OPTIONS]
   check       the verdict a send would get; nothing is consumed
   keys        create, list and revoke API keys
   simulate    run a file of past traffic through a policy
+  doctor      look at everything around the gateway that mail depends on
 
 postern COMMAND --help explains each. Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 refused by the policy.
 `;
@@ -33,6 +35,7 @@ const COMMANDS: Record<string, (args: string[]) => Promise<number>> = {
   check: checkCommand,
   keys: keysCommand,
   simulate: simulateCommand,
+  doctor: doctorCommand,
 };
 
 async function run(args: string[]): Promise<number> {

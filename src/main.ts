@@ -34,6 +34,7 @@ import { intakeRoutes } from './intake/http.ts';
 import { Policies } from './intake/policies.ts';
 import { Intake } from './intake/submit.ts';
 import { Sweeper } from './queue/sweeper.ts';
+import { openGatewayKey } from './relay/gateway-key.ts';
 import { openOutbound, startRelay } from './relay/relay.ts';
 import { returnRoutes } from './returns/http.ts';
 
@@ -127,6 +128,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
     policies,
     docsBase: () => gate.problems.docsBase,
     forgetKeys: () => gate.authenticator.forget(),
+    dkimRecord: async () => (await openGatewayKey(store, secrets, settings.domain)).record,
   };
   return {
     ok: true,
