@@ -16,7 +16,8 @@ import { endedRecipients, SETTLED } from './closed-messages.ts';
 import { closeWith } from './closing.ts';
 import { prepared } from './database.ts';
 import { ErasedContacts, erasureSecret } from './erased-contacts.ts';
-import { EVENT_COLUMNS, eventOf, type LoggedEvent } from './event-rows.ts';
+import { eventsBefore, logEnds, type WalkedEvent } from './event-log.ts';
+import { eventOf } from './event-rows.ts';
 import { closeIdleApproval } from './holds.ts';
 import { removeMessage } from './message-removal.ts';
 import { findMessage } from './messages-reads.ts';
@@ -86,9 +87,9 @@ export const ERASURE_WRITES: Writes = {
   eraseEvents(state, { tenantNo, mode, key, afterSeq }) {
     state.flushRows();
     const space = spaceOf(tenantNo, mode);
-    const { rows, next } = naming(state.db, space, key, afterSeq, '');
-    const empty = prepared(state.db, 'UPDATE event SET data = ? WHERE space = ? AND seq = ?');
-    for (const { seq } of rows) empty.run(ERASED_DATA, space, seq);
+    const { rows, next } = naming(state.db, space, key, afterSeq);
+    const empty = prepared(state.db, 'UPDATE event SET data = ? WHERE id = ?');
+    for (const { id } of rows) empty.run(ERASED_DATA, id);
     return { count: rows.length, next };
   },
 };
@@ -100,8 +101,9 @@ export const ERASURE_READS: {
   ) => Awaited<ReturnType<ErasureReads[Name]>>;
 } = {
   eventsNaming(db, { tenantNo, mode, key, afterSeq }) {
-    const { rows, next } = naming(db, spaceOf(tenantNo, mode), key, afterSeq, 'AND recipient IS NULL');
-    return { events: rows.map((row) => eventOf(db, row)), next };
+    const { rows, next } = naming(db, spaceOf(tenantNo, mode), key, afterSeq);
+    const unbound = rows.filter(({ recipient }) => recipient === null);
+    return { events: unbound.map((row) => eventOf(db, row)), next };
   },
 };
 
@@ -124,16 +126,14 @@ function naming(
   space: number,
   key: string,
   afterSeq: number,
-  which: string,
-): { rows: LoggedEvent[]; next: number | null } {
+): { rows: WalkedEvent[]; next: number | null } {
   const until = afterSeq + LOOKED_AT;
-  const rows = prepared(
-    db,
-    `SELECT ${EVENT_COLUMNS} FROM event WHERE space = ? AND seq > ? AND seq <= ? AND data IS NOT NULL ${which}
-       AND instr(lower(data), ?) > 0 ORDER BY seq`,
-  ).all(space, afterSeq, until, key) as unknown as LoggedEvent[];
-  const more = prepared(db, 'SELECT 1 FROM event WHERE space = ? AND seq > ? LIMIT 1').get(space, until);
-  return { rows: rows.filter(({ data }) => namesAddress(data ?? '', key)), next: more === undefined ? null : until };
+  const rows: WalkedEvent[] = [];
+  for (const event of eventsBefore(db, space, until + 1)) {
+    if (event.seq <= afterSeq) break;
+    if (event.data !== null && namesAddress(event.data, key)) rows.push(event);
+  }
+  return { rows: rows.reverse(), next: logEnds(db, space).newest > until ? until : null };
 }
 
 function eraseFrom(state: WriterState, message: MessageRow, key: string, erased: Erased): void {

@@ -9,6 +9,7 @@ import { holdWaiting, WORK } from './quarantine-holds.ts';
 import { finishHeld } from './quarantine-release.ts';
 import { quarantineByNo, quarantineRowById } from './quarantine-rows.ts';
 import { isQuarantinedState, openQuarantine, type QuarantineRow } from './quarantine-standing.ts';
+import { recentMessages } from './recent-messages.ts';
 import { riskReportOf } from './risk-shown.ts';
 import { parsePublicId, publicId } from './row-id.ts';
 import { modeOf, type Space, spaceOf } from './spaces.ts';
@@ -65,15 +66,10 @@ function lastRefused(
   space: Space,
   since: number,
 ): { id: string; contentHash: string | null } | null {
-  const row = prepared(
-    state.db,
-    `SELECT m.id, m.nonce, m.content_hash FROM event e JOIN recipient r ON r.id = e.recipient
-       JOIN message m ON m.id = r.message
-     WHERE e.space = ? AND e.seq > ? AND e.type = ? AND e.at >= ? ORDER BY e.seq DESC LIMIT 1`,
-  ).get(space.no, space.seq - MOST_LOOKED_AT, BLOCKED, since) as
-    | { id: number; nonce: number; content_hash: string | null }
-    | undefined;
-  return row === undefined ? null : { id: publicId('msg', row.id, row.nonce), contentHash: row.content_hash };
+  for (const row of recentMessages(state, space, { types: [BLOCKED], since, most: MOST_LOOKED_AT })) {
+    return { id: publicId('msg', row.id, row.nonce), contentHash: row.content_hash };
+  }
+  return null;
 }
 
 function fileAppeal(state: WriterState, input: Parameters<QuarantineWrites['fileAppeal']>[0]): AppealAnswer {

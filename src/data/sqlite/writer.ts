@@ -7,6 +7,7 @@
  * unknown, and only a fresh start finds out.
  */
 import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { armFailpoint, failpoint, passFailpoint } from '../../base/failpoint.ts';
@@ -273,3 +274,4 @@ port.on('message', (first: Request) => {
 port.postMessage({ ready: true });
 // Not before: a start need not wait for it.
 if (!isFull && !reserve.make()) becomeFull();
+flushCompileCache();
