@@ -1,9 +1,7 @@
 /** The way out: the default provider, port 25, and what a first mail to somebody outside would meet. */
 import { connect } from 'node:net';
 import type { Settings } from '../../config/settings.ts';
-import { openSession } from '../../relay/smtp/session.ts';
-import { smtpSettings } from '../../relay/smtp/settings.ts';
-import { parseSmtpUrl } from '../../relay/smtp/smtp-url.ts';
+import { probeOutbound } from '../../main.ts';
 import { type Finding, fail, ok, skip, warn } from './finding.ts';
 import type { Lookups } from './records.ts';
 
@@ -26,21 +24,17 @@ export async function lookAtProvider(settings: Settings): Promise<Finding[]> {
   if (way === 'sink') return [ok(name, 'Mail stays on this machine, in the sink (POSTERN_OUTBOUND is sink:).')];
   if (way !== 'relay')
     return [skip(name, `POSTERN_OUTBOUND is ${settings.outbound.split('?')[0]}: there is no relay to ask.`)];
-  const parsed = parseSmtpUrl(settings.outbound);
-  if ('error' in parsed) return [fail(name, parsed.error, 'Set POSTERN_OUTBOUND right.')];
-  const { host, port } = parsed.options;
-  const where = `${host}:${port}`;
-  const session = await openSession(smtpSettings({ ehloName: settings.domain, ...parsed.options }), () => undefined);
-  if ('outcome' in session) {
-    const { stage, reply } = session;
-    const detail = `${where} does not take us (${stage}): ${[reply.code, reply.text].filter((part) => part !== null).join(' ')}`;
-    return [fail(name, detail, REMEDIES[stage] ?? 'Check host, port, user and password in POSTERN_OUTBOUND.')];
+  const probe = await probeOutbound(settings);
+  if (probe.outcome === 'unreadable') return [fail(name, probe.error, 'Set POSTERN_OUTBOUND right.')];
+  const { where } = probe;
+  if (probe.outcome === 'not_taken') {
+    const { stage, reply } = probe;
+    const remedy = REMEDIES[stage] ?? 'Check host, port, user and password in POSTERN_OUTBOUND.';
+    return [fail(name, `${where} does not take us (${stage}): ${reply}`, remedy)];
   }
-  const { offers, link } = session;
-  link.quit(1000);
-  const size =
-    offers.maxBytes === null || offers.maxBytes === 0 ? '' : `, messages up to ${Math.floor(offers.maxBytes / 1e6)} MB`;
-  return [ok(name, `${where} is reached and takes us${size}${offers.hasSmtpUtf8 ? ', addresses in any script' : ''}.`)];
+  const { maxBytes, hasSmtpUtf8 } = probe;
+  const size = maxBytes === null || maxBytes === 0 ? '' : `, messages up to ${Math.floor(maxBytes / 1e6)} MB`;
+  return [ok(name, `${where} is reached and takes us${size}${hasSmtpUtf8 ? ', addresses in any script' : ''}.`)];
 }
 
 const REMEDIES: Record<string, string> = {
