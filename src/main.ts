@@ -8,6 +8,7 @@ import { docsRoutes } from './admin/docs/routes.ts';
 import { eventRoutes } from './admin/events.ts';
 import { watchKeyUse } from './admin/key-use.ts';
 import { pageRoutes } from './admin/page/http.ts';
+import { quarantineRoutes, type ReadMessageId } from './admin/quarantine.ts';
 import { reasonRoutes } from './admin/reasons.ts';
 import { adminRoutes } from './admin/routes.ts';
 import { sinkRoutes } from './admin/sink/http.ts';
@@ -17,8 +18,9 @@ import { addressKey } from './base/address.ts';
 import { makeKey, makeOperatorKey } from './base/api-key.ts';
 import { lockData } from './base/data-lock.ts';
 import { armFailpoint } from './base/failpoint.ts';
-import { newId } from './base/ids.ts';
-import { openSecrets } from './base/secrets.ts';
+import { encodeTypeId, newId } from './base/ids.ts';
+import { openSecrets, type Secrets } from './base/secrets.ts';
+import { openTokens } from './base/tokens.ts';
 import type { Settings } from './config/settings.ts';
 import { type ControlParts, type ControlReply, type ControlRequest, control, serveControl } from './control.ts';
 import { fileBlobs } from './data/blobs.ts';
@@ -59,6 +61,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   if (!locked.ok) return locked;
   const operatorKey = settings.operatorKey ?? kept(directory, 'operator.key', makeOperatorKey);
   const secret = settings.secret ?? kept(directory, 'master.secret', () => makeOperatorKey().slice(7));
+  const secrets = openSecrets([{ version: 1, secret }]);
   const opened = await openSqliteStore({
     directory,
     domain: settings.domain,
@@ -79,6 +82,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   const reader = new MailReader();
   intakeRoutes(server, { intake, policies, problems, store, blobs });
   adminRoutes(server, { store, blobs, problems, authenticator: gate.authenticator });
+  quarantineRoutes(server, { store, problems, readMessageId: messageIds(secrets) });
   testClockRoutes(server, { store, problems });
   sinkRoutes(server, { store, problems, reader, addressKey });
   pageRoutes(server, { store, authenticator: gate.authenticator, reader, publicUrl: () => publicUrl });
@@ -109,7 +113,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
       : startRelay({
           store,
           blobs,
-          secrets: openSecrets([{ version: 1, secret }]),
+          secrets,
           domain: settings.domain,
           outbound: next.outbound,
           log,
@@ -139,6 +143,15 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
         await locked.lock.release();
       },
     },
+  };
+}
+
+/** Reads the Message-IDs that this gateway has made. */
+function messageIds(secrets: Secrets): ReadMessageId {
+  const tokens = openTokens(secrets);
+  return (text, tenantNo) => {
+    const named = tokens.parseMessageId(text.trim());
+    return named === null || named.tenant !== tenantNo ? null : encodeTypeId('msg', named.messageId);
   };
 }
 

@@ -10,6 +10,7 @@ import {
   type ScopeState,
   type Signal,
 } from '../../src/policy/ledger.ts';
+import type { RiskState } from '../../src/policy/risk/state.ts';
 
 export const GOOD_STANDING: AccountFacts = {
   standing: 'active',
@@ -27,6 +28,7 @@ export class PlainLedger implements LedgerView {
   identityState: IdentityState | null = 'active';
   identityHandle: string | null = 'alice';
   identityCap: number | null = null;
+  risk: RiskState | null = null;
   quarantine: QuarantineStanding = null;
   areRepliesVisible = true;
   readonly leases = new Map<string, LeaseState>();

@@ -17,6 +17,8 @@ import { operatorPolicyRoutes } from './operator-policies.ts';
 import { planRoutes } from './plans.ts';
 import { platformRoutes } from './platform.ts';
 import { policyRoutes } from './policies.ts';
+import { quarantineReviewRoutes } from './quarantines.ts';
+import { riskRoutes } from './risk.ts';
 import { shadowPolicyRoutes } from './shadow-policy.ts';
 import { suppressionCsvRoutes } from './suppression-csv.ts';
 import { suppressionRoutes } from './suppressions.ts';
@@ -32,6 +34,7 @@ const RESOURCES = [
   policyRoutes,
   shadowPolicyRoutes,
   limitRoutes,
+  riskRoutes,
   identityRoutes,
   suppressionRoutes,
   suppressionCsvRoutes,
@@ -48,6 +51,7 @@ const RESOURCES = [
   tenantKeyRoutes,
   operatorPolicyRoutes,
   planRoutes,
+  quarantineReviewRoutes,
   appRoutes,
 ];
 

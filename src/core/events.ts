@@ -43,6 +43,9 @@ export const EVENT_TYPES = [
   'webhook.test',
   'policy.changed',
   'identity.deleted',
+  'account.quarantine_appealed',
+  'account.quarantine_upheld',
+  'account.probation_ended',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 

@@ -16,6 +16,7 @@ import type { ContentFacts } from '../policy/facts-content.ts';
 import type { ProbationFacts } from '../policy/facts-quarantine.ts';
 import type { WarmupFacts } from '../policy/facts-warmup.ts';
 import type { LimitStanding, LimitState } from '../policy/headroom.ts';
+import type { ContentFeatures } from '../policy/risk/features.ts';
 import type { AddressTraits } from '../policy/send.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../policy/verdict.ts';
 import type { ApprovalsReads, ApprovalsWrites } from './port/approvals.ts';
@@ -31,6 +32,7 @@ import type { NoticesReads, NoticesWrites } from './port/notices.ts';
 import type { PlansWrites } from './port/plans.ts';
 import type { PlatformReads, PlatformWrites } from './port/platform.ts';
 import type { PoliciesReads, PoliciesWrites } from './port/policies.ts';
+import type { QuarantineReads, QuarantineWrites, RiskStanding } from './port/quarantine.ts';
 import type { QueueReads } from './port/queue.ts';
 import type { ReturnsWrites } from './port/returns.ts';
 import type { ShadowsReads, ShadowsWrites } from './port/shadows.ts';
@@ -116,6 +118,8 @@ export type AdmitRequest = {
   leaseToken?: string | null;
   /** What was done with the template that it names; null where it names none. */
   template?: TemplateUse | null;
+  /** What the risk score sees of the content; absent where nobody looked. */
+  content?: ContentFeatures;
 };
 
 export type RecipientVerdict = {
@@ -156,6 +160,8 @@ export type Admission = {
   warmup: WarmupFacts | null;
   /** The account is on probation: its limits are reduced. */
   probation: ProbationFacts | null;
+  /** The risk score with this message; null where none is kept. */
+  risk: RiskStanding | null;
   recipients: RecipientVerdict[];
 };
 
@@ -402,6 +408,7 @@ export interface StoreWrites
     MessagesWrites,
     NoticesWrites,
     PlatformWrites,
+    QuarantineWrites,
     ReturnsWrites,
     SuppressionImportWrites,
     PlansWrites,
@@ -418,7 +425,7 @@ export interface StoreWrites
     principal: Principal;
     identity: string | null;
     recipient: { key: string; domain: string } | null;
-  }): Promise<{ limits: LimitState[]; now: number; locale: string | null }>;
+  }): Promise<{ limits: LimitState[]; now: number; locale: string | null; risk: RiskStanding | null }>;
   /** Up to `most` due recipients, in turn from every space that has some. `live` false: of test spaces alone. */
   claim(input: { most: number; live: boolean }): Promise<Claimed[]>;
   /** Before the final dot: false when it must not be sent. */
@@ -456,6 +463,7 @@ export interface StoreReads
     EventsReads,
     NoticesReads,
     PlatformReads,
+    QuarantineReads,
     QueueReads,
     HistoryReads,
     ShadowsReads,

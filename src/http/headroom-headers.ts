@@ -1,12 +1,18 @@
 /** Headroom in headers: `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers), `X-Quota-*`, `X-Risk-Level`. */
 import type { FastifyReply } from 'fastify';
 import { formatTime } from '../core/time.ts';
+import type { RiskStanding } from '../data/port/quarantine.ts';
 import type { LimitState } from '../data/store.ts';
 
 const REQUEST_SCOPES: ReadonlySet<string> = new Set(['tenant', 'app', 'installation', 'agent', 'identity']);
 const QUOTA_SCOPES: ReadonlySet<string> = new Set(['tenant', 'app', 'installation', 'identity']);
 
-export function setHeadroom(reply: FastifyReply, limits: readonly LimitState[], now: number): void {
+export function setHeadroom(
+  reply: FastifyReply,
+  limits: readonly LimitState[],
+  now: number,
+  risk: RiskStanding | null,
+): void {
   const policies: string[] = [];
   const states: string[] = [];
   let tightest: LimitState | null = null;
@@ -18,7 +24,7 @@ export function setHeadroom(reply: FastifyReply, limits: readonly LimitState[], 
     if (limit.rate || !QUOTA_SCOPES.has(limit.scope.kind)) continue;
     if (tightest === null || limit.remaining * tightest.limit < tightest.remaining * limit.limit) tightest = limit;
   }
-  reply.header('X-Risk-Level', 'normal');
+  reply.header('X-Risk-Level', risk?.level ?? 'normal');
   if (policies.length > 0) {
     reply.header('RateLimit-Policy', policies.join(', '));
     reply.header('RateLimit', states.join(', '));

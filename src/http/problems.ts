@@ -7,9 +7,6 @@ import { formatTime } from '../core/time.ts';
 /** Where the pages about reasons are; asked each time, since a free port is known only once it is open. */
 export type ProblemOptions = { docsBase: () => string };
 
-/** What the risk score shows as long as nothing has raised it. */
-export const CALM = { score: 0, level: 'normal', threshold: 100 } as const;
-
 export function languageOf(request: FastifyRequest): string {
   const wanted = request.headers['accept-language'];
   const first = typeof wanted === 'string' ? wanted.split(',')[0]?.split(';')[0]?.trim() : undefined;
@@ -29,7 +26,7 @@ export class Problems {
   }
 
   body(request: FastifyRequest, input: Omit<ProblemInput, 'requestId'>): ProblemBody {
-    const full = { risk: CALM, ...input, requestId: request.id };
+    const full = { ...input, requestId: request.id };
     return problem(full, { docsBase: this.docsBase, locale: languageOf(request) });
   }
 

@@ -253,8 +253,12 @@ function single(value: string | string[] | undefined): string | undefined {
 async function addHeadroom(request: FastifyRequest, reply: FastifyReply, store: Store): Promise<void> {
   const caller = request.caller as Caller;
   try {
-    const { limits, now } = await store.headroom({ principal: caller.principal!, identity: null, recipient: null });
-    setHeadroom(reply, limits, now);
+    const { limits, now, risk } = await store.headroom({
+      principal: caller.principal!,
+      identity: null,
+      recipient: null,
+    });
+    setHeadroom(reply, limits, now, risk);
   } catch {
     // The answer itself matters more than its headers; what ails the store shows in /readyz.
   }

@@ -89,9 +89,9 @@ async function answerBatch(request: FastifyRequest, reply: FastifyReply, door: I
   }
   const outcomes = await Promise.all(elements.map((one, index) => outcomeOfElement(request, door, one, index, key)));
   const principal = request.caller!.principal!;
-  const { limits, now } = await store.headroom({ principal, identity: null, recipient: null });
+  const { limits, now, risk } = await store.headroom({ principal, identity: null, recipient: null });
   request.headroomSet = true;
-  setHeadroom(reply, limits, now);
+  setHeadroom(reply, limits, now, risk);
   const accepted = outcomes.filter(({ status }) => status === 202).length;
   return reply.send({
     results: outcomes.map(resultOf),

@@ -5,7 +5,6 @@ import { formatTime } from '../core/time.ts';
 import type { Checked, RecipientVerdict } from '../data/store.ts';
 import { setHeadroom } from '../http/headroom-headers.ts';
 import { limitBody } from '../http/limit-state.ts';
-import { CALM } from '../http/problems.ts';
 import type { TraceLine } from '../policy/decide.ts';
 import type { DecidedWarning, Verdict } from '../policy/verdict.ts';
 import { type IntakeDoor, readByHand, refusedOutcome, submitInput } from './door.ts';
@@ -43,7 +42,7 @@ async function answerCheck(request: FastifyRequest, reply: FastifyReply, door: I
   }
   const headroom = headroomOf(answer, await door.policies.get(answer.policyVersion), false);
   request.headroomSet = true;
-  setHeadroom(reply, headroom.message, answer.createdAt);
+  setHeadroom(reply, headroom.message, answer.createdAt, answer.risk);
   return reply.send(checkBody(answer, headroom, textsOf(request, problems)));
 }
 
@@ -61,7 +60,7 @@ export function checkBody(checked: Checked, headroom: Headroom, texts: Texts): o
     })),
     warnings: messageWarnings(checked, texts),
     limits: headroom.message.map(limitBody),
-    risk: CALM,
+    risk: checked.risk,
     retry_at: retryAt === null ? null : formatTime(retryAt),
     policy_version: checked.policyVersion,
     engine: checked.engine,

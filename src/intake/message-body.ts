@@ -6,7 +6,6 @@ import type { MessageTimeline } from '../data/port/messages.ts';
 import type { EventRow, StoredMessage, StoredRecipient } from '../data/store.ts';
 import { eventBody } from '../http/event-body.ts';
 import { limitBody } from '../http/limit-state.ts';
-import { CALM } from '../http/problems.ts';
 import type { Policy } from '../policy/document.ts';
 import type { DecidedWarning } from '../policy/verdict.ts';
 import { type Headroom, headroomOf, messageWarnings, retryAtOf, type Texts } from './outcome.ts';
@@ -94,7 +93,7 @@ export function wholeMessageBody(timeline: MessageTimeline, policy: Policy, text
     })),
     warnings: messageWarnings(admission, texts),
     limits: headroom.message.map(limitBody),
-    risk: CALM,
+    risk: admission.risk,
     events: events.map((event) => eventBody(event, texts)),
     attempts: attemptsOf(events),
   };

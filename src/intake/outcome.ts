@@ -14,10 +14,11 @@ import { precedence, REASONS } from '../core/reasons.ts';
 import type { RecipientState } from '../core/states.ts';
 import { messageStatus } from '../core/states.ts';
 import { formatTime } from '../core/time.ts';
+import type { RiskStanding } from '../data/port/quarantine.ts';
 import type { Admission, LimitStanding, LimitState, RecipientVerdict } from '../data/store.ts';
 import { setHeadroom } from '../http/headroom-headers.ts';
 import { limitBody } from '../http/limit-state.ts';
-import { CALM, languageOf, PROBLEM_TYPE, type Problems, retryAfterSeconds } from '../http/problems.ts';
+import { languageOf, PROBLEM_TYPE, type Problems, retryAfterSeconds } from '../http/problems.ts';
 import type { Limit, Policy } from '../policy/document.ts';
 import { limitState, standingAfter } from '../policy/headroom.ts';
 import { adapted } from '../policy/probation.ts';
@@ -149,7 +150,7 @@ export function acceptedBody(admission: Admission, headroom: Headroom, texts: Te
     recipients: admission.recipients.map((one, i) => recipientBody(one, headroom.recipients[i] ?? [], texts)),
     warnings: messageWarnings(admission, texts),
     limits: headroom.message.map(limitBody),
-    risk: CALM,
+    risk: admission.risk,
     retry_at: retryAt === null ? null : formatTime(retryAt),
     request_id: admission.requestId,
   };
@@ -165,7 +166,7 @@ export type Outcome = {
   body: object;
   headers: Record<string, string | number>;
   /** The limits for the headers; null where nothing was decided. */
-  headroom: { limits: LimitState[]; now: number } | null;
+  headroom: { limits: LimitState[]; now: number; risk: RiskStanding | null } | null;
 };
 
 /** The outcome of a decided send: 202, or the primary reason's problem. */
@@ -180,7 +181,7 @@ export function decidedOutcome(
   const headroom = headroomOf(admission, policy, accepted);
   const texts = textsOf(request, problems);
   const headers: Outcome['headers'] = replayed ? { 'Idempotent-Replayed': 'true' } : {};
-  const shown = { limits: headroom.message, now: admission.createdAt };
+  const shown = { limits: headroom.message, now: admission.createdAt, risk: admission.risk };
   if (accepted) return { status: 202, body: acceptedBody(admission, headroom, texts), headers, headroom: shown };
   return problemOutcome(request, problems, refused(admission, headroom, texts), {
     now: admission.createdAt,
@@ -194,6 +195,7 @@ function refused(admission: Admission, headroom: Headroom, texts: Texts): Omit<P
     reasons: foremost(admission.recipients).reasons as readonly DecidedReason[],
     recipients: admission.recipients.map((one, i) => recipientBody(one, headroom.recipients[i] ?? [], texts)),
     limits: headroom.message.map(limitBody),
+    risk: admission.risk,
     messageId: admission.messageId,
     retryAt: retryAtOf(admission.recipients),
   };
@@ -215,7 +217,8 @@ export function answerWith(request: FastifyRequest, reply: FastifyReply, outcome
   for (const name in outcome.headers) reply.header(name, outcome.headers[name]);
   if (outcome.headroom !== null) {
     request.headroomSet = true;
-    setHeadroom(reply, outcome.headroom.limits, outcome.headroom.now);
+    const { limits, now, risk } = outcome.headroom;
+    setHeadroom(reply, limits, now, risk);
   }
   const type = outcome.status < 400 ? 'application/json; charset=utf-8' : PROBLEM_TYPE;
   return reply.code(outcome.status).type(type).send(outcome.body);

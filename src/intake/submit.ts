@@ -15,6 +15,7 @@ import type { MessageName } from '../data/port/messages.ts';
 import type { PlanViewAnswer } from '../data/port/plans.ts';
 import type { TemplateUse } from '../data/port/templates.ts';
 import type { AdmitAnswer, AdmitRecipient, AdmitRequest, CheckAnswer, Principal, Store } from '../data/store.ts';
+import { featuresOf } from '../policy/risk/features.ts';
 import { Templates } from '../templates/templates.ts';
 import { attachmentIds } from './attachments.ts';
 import { changedBody, changedSubmission } from './changed-submission.ts';
@@ -264,6 +265,7 @@ export class Intake {
       contentHash: null,
       leaseToken: submission.leaseToken,
       template,
+      content: featuresOf(submission),
     };
     return { request, large };
   }

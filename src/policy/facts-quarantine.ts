@@ -8,7 +8,7 @@ import type { PackReader, PackWriter } from '../core/pack.ts';
 export const QUARANTINED = ['active', 'under_review', 'upheld'] as const;
 export type QuarantinedState = (typeof QUARANTINED)[number];
 
-/** One of the signals that led to it, frozen as it was. */
+/** One of the signals that led to it, frozen as it was. Numbers have three decimals at most. */
 export type QuarantineSignal = { name: string; value: number; threshold: number; contribution: number };
 
 export type QuarantinedFacts = {
@@ -96,9 +96,9 @@ export function packQuarantine(w: PackWriter, facts: QuarantineFacts): void {
   w.uint(facts.signals.length);
   for (const { name, value, threshold, contribution } of facts.signals) {
     w.text(name);
-    w.uint(value);
-    w.uint(threshold);
-    w.uint(contribution);
+    w.int(Math.round(value * 1000));
+    w.int(Math.round(threshold * 1000));
+    w.int(Math.round(contribution * 1000));
   }
   w.optional(facts.releaseAt);
   w.text(facts.note);
@@ -118,7 +118,8 @@ export function unpackQuarantine(r: PackReader): QuarantineFacts {
   const threshold = r.uint();
   const signals: QuarantineSignal[] = [];
   for (let n = r.uint(); n > 0; n -= 1) {
-    signals.push({ name: r.text(), value: r.uint(), threshold: r.uint(), contribution: r.uint() });
+    const name = r.text();
+    signals.push({ name, value: r.int() / 1000, threshold: r.int() / 1000, contribution: r.int() / 1000 });
   }
   return { state, since, byOperator, score, threshold, signals, releaseAt: r.optional(), note: r.text() };
 }

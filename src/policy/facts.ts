@@ -12,6 +12,7 @@ import { type ContactFacts, packContact, unpackContact } from './facts-contact.t
 import { type ContentFacts, packContent, unpackContent } from './facts-content.ts';
 import { type LeaseFacts, packLease, unpackLease } from './facts-lease.ts';
 import { packQuarantine, type QuarantineFacts, unpackQuarantine } from './facts-quarantine.ts';
+import { packRiskFacts, type RiskFacts, unpackRiskFacts } from './facts-risk.ts';
 import { packTemplate, type TemplateFacts, unpackTemplate } from './facts-template.ts';
 import { packWarmup, unpackWarmup, type WarmupFacts } from './facts-warmup.ts';
 
@@ -111,6 +112,7 @@ export type Facts = {
   lease: LeaseFacts | null;
   budget: BudgetFacts | null;
   warmup: WarmupFacts | null;
+  risk: RiskFacts | null;
   quarantine: QuarantineFacts;
   approval: ApprovalFacts;
   content: ContentFacts;
@@ -167,6 +169,7 @@ export function packFacts(facts: Facts, writer: PackWriter): Uint8Array {
   packLease(w, facts.lease);
   packBudget(w, facts.budget);
   packWarmup(w, facts.warmup);
+  packRiskFacts(w, facts.risk);
   packQuarantine(w, facts.quarantine);
   packApproval(w, facts.approval);
   packContent(w, facts.content);
@@ -239,6 +242,7 @@ export function unpackFacts(bytes: Uint8Array): Facts {
     lease: unpackLease(r),
     budget: unpackBudget(r),
     warmup: unpackWarmup(r),
+    risk: unpackRiskFacts(r),
     quarantine: unpackQuarantine(r),
     approval: unpackApproval(r),
     content: unpackContent(r),

@@ -6,6 +6,7 @@
 import type { LimitScope, LimitUnit, Policy } from './document.ts';
 import type { AccountFacts, IdentityState, SuppressionFact } from './facts.ts';
 import type { QuarantineStanding } from './facts-quarantine.ts';
+import type { RiskState } from './risk/state.ts';
 import type { Send, SendRecipient } from './send.ts';
 import { addUnits, emptySeries, prune, type Series } from './series.ts';
 import { emissionMicros, nextTat } from './windows.ts';
@@ -61,6 +62,8 @@ export interface LedgerView {
   identityState: IdentityState | null;
   identityHandle: string | null;
   identityCap: number | null;
+  /** What is remembered of the account's sending; null where no score is kept. */
+  risk: RiskState | null;
   quarantine: QuarantineStanding;
   /** When so many octets will have gone off what is stored, in milliseconds; null, or absent: nobody knows. */
   storageFreesAt?(bytes: number): number | null;

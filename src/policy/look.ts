@@ -6,6 +6,7 @@ import { lookBudget } from './facts-budget.ts';
 import { type ContactFacts, lookContact } from './facts-contact.ts';
 import { lookLease, lookLeaseAtDeparture } from './facts-lease.ts';
 import { probationIn, quarantineFacts } from './facts-quarantine.ts';
+import { lookRisk } from './facts-risk.ts';
 import { lookWarmup, warmupAt } from './facts-warmup.ts';
 import {
   type ContactState,
@@ -46,6 +47,8 @@ export type LookInput = {
   duplicate: Facts['duplicate'];
   /** The approval it may need; absent where none can be asked for. */
   approval?: ApprovalAsked | null;
+  /** Whether it is the first of its message that counts; true unless said. */
+  isFirst?: boolean;
 };
 
 export function look(input: LookInput): Facts {
@@ -79,6 +82,7 @@ export function look(input: LookInput): Facts {
     lease: lookLease(view, send, recipient, departAt),
     budget: lookBudget(view, policy, send, departAt),
     warmup,
+    risk: lookRisk(view, policy, send, recipient, contact, input.isFirst ?? true, now),
     quarantine,
     approval: lookAtApproval(input.approval, contact),
     content: send.findings ?? null,
@@ -160,6 +164,7 @@ export function lookAtDeparture(
     lease: lookLeaseAtDeparture(view, send, recipient, now),
     budget: null,
     warmup: null,
+    risk: null,
     quarantine: quarantineFacts(view.quarantine, now),
     approval: lookAtApproval(input.approval, contact),
     content: null,

@@ -55,6 +55,7 @@ class Account extends MemoryCounters implements LedgerView {
   identityHandle: string | null = null;
   readonly identityCap = null;
   readonly quarantine = null;
+  readonly risk = null;
   readonly areRepliesVisible = true;
 
   constructor(cold: ColdStates, tenant: string, since: number) {

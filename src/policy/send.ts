@@ -2,6 +2,7 @@
 import type { MessageKind } from '../core/message.ts';
 import type { ContentFacts } from './facts-content.ts';
 import type { TemplateFacts } from './facts-template.ts';
+import type { ContentFeatures } from './risk/features.ts';
 
 export type Send = {
   kind: MessageKind;
@@ -26,6 +27,8 @@ export type Send = {
   template?: string | null;
   /** What is known of that template when the message is decided on; absent also where that is over. */
   templateFacts?: TemplateFacts | null;
+  /** What the risk score sees of the content; absent where the content is not looked at again. */
+  content?: ContentFeatures;
 };
 
 /** What an address tells by itself; null where that is nothing. */

@@ -1,13 +1,9 @@
 /** The decision on one recipient. Its canonical form (codes, evidence, numbers, order) is reproducible bit for bit. */
 import type { ReasonCode, WarningCode } from '../core/reasons.ts';
 
-export type EvidenceScalar = string | number | boolean | null;
+type Plain = string | number | boolean | null;
 
-/** Lists hold words, or small rows of scalars with their fields always in the same order. */
-export type Evidence = Record<
-  string,
-  EvidenceScalar | readonly string[] | readonly Readonly<Record<string, EvidenceScalar>>[]
->;
+export type Evidence = Record<string, Plain | readonly string[] | readonly Readonly<Record<string, Plain>>[]>;
 
 export type Clearer = 'time' | 'caller' | 'tenant' | 'operator' | 'recipient' | 'never';
 

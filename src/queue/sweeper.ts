@@ -22,6 +22,7 @@ const EVERY_MS: Record<Sweep, number> = {
   records: 3600 * SECOND,
   archives: 3600 * SECOND,
   ledger: 5 * SECOND,
+  quarantines: SECOND,
 };
 const BLOBS_EVERY_MS = 60 * SECOND;
 /** Names asked for at once. */

@@ -22,6 +22,7 @@ import {
 } from '../../src/policy/ledger.ts';
 import { look, ratesFreeAt } from '../../src/policy/look.ts';
 import { adapted, adaptingIn } from '../../src/policy/probation.ts';
+import type { RiskState } from '../../src/policy/risk/state.ts';
 import type { Send, SendRecipient } from '../../src/policy/send.ts';
 import type { Verdict } from '../../src/policy/verdict.ts';
 
@@ -56,6 +57,7 @@ export class PlainLedger implements LedgerView {
   identityState: IdentityState | null = null;
   identityHandle: string | null = null;
   identityCap: number | null = null;
+  risk: RiskState | null = null;
   quarantine: QuarantineStanding = null;
   readonly queue: PlainRecipient[] = [];
   areRepliesVisible = true;

@@ -60,6 +60,7 @@ export function factsOf(changes: Partial<Omit<Facts, 'account'>> & { account?: P
     lease: null,
     budget: null,
     warmup: null,
+    risk: null,
     quarantine: null,
     approval: null,
     content: null,

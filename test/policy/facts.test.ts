@@ -23,6 +23,8 @@ import {
   TEMPLATE_STATES,
   type TemplateFacts,
 } from '../../src/policy/facts-template.ts';
+import { RISK_LEVELS, type RiskFacts, TRENDS } from '../../src/policy/risk/score.ts';
+import { SIGNALS } from '../../src/policy/risk/signals.ts';
 import { FREE, factsOf, NOW } from './deciding.ts';
 
 const time = fc.integer({ min: 0, max: 4e12 });
@@ -30,6 +32,28 @@ const amount = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER - 1 });
 const perhaps = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(arbitrary, { nil: null });
 const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 });
 
+const points = fc.integer({ min: 0, max: 1e9 });
+const anyRisk: fc.Arbitrary<RiskFacts> = fc.record({
+  score: points,
+  level: fc.constantFrom(...RISK_LEVELS),
+  warnAt: points,
+  threshold: points,
+  repliesVisible: fc.boolean(),
+  signals: fc.array(
+    fc
+      .record({
+        signal: fc.constantFrom(...SIGNALS),
+        value: points,
+        weight: fc.integer({ min: -100, max: 1e6 }),
+        threshold: fc.integer({ min: 0, max: 1e6 }),
+        trend: fc.constantFrom(...TRENDS),
+        contribution: fc.integer({ min: -1e6, max: 1e9 }),
+      })
+      .map(({ signal: { name, window }, ...rest }) => ({ name, window, ...rest })),
+    { maxLength: 8 },
+  ),
+});
+const thousandths = fc.integer({ min: -1e9, max: 1e9 }).map((n) => n / 1000);
 const anyQuarantine: fc.Arbitrary<QuarantineFacts> = fc.oneof(
   fc.constant(null),
   fc.record({
@@ -44,9 +68,10 @@ const anyQuarantine: fc.Arbitrary<QuarantineFacts> = fc.oneof(
     byOperator: fc.boolean(),
     score: amount,
     threshold: amount,
-    signals: fc.array(fc.record({ name: text, value: amount, threshold: amount, contribution: amount }), {
-      maxLength: 4,
-    }),
+    signals: fc.array(
+      fc.record({ name: text, value: thousandths, threshold: thousandths, contribution: thousandths }),
+      { maxLength: 4 },
+    ),
     releaseAt: perhaps(time),
     note: fc.oneof(fc.constant(''), text),
   }),
@@ -115,6 +140,7 @@ export const anyFacts: fc.Arbitrary<Facts> = fc
       { maxLength: 12 },
     ),
     place: perhaps(time),
+    risk: perhaps(anyRisk),
     quarantine: anyQuarantine,
     contact: perhaps(
       fc.record({

@@ -34,7 +34,9 @@ export const WARNINGS = {
     evidence: {
       score: 'the score now',
       threshold: 'the score at which quarantine begins',
-      signals: 'the signals that make it up',
+      level: '`elevated`, or `high` from half way to the threshold',
+      replies_visible: 'whether a reply could be seen; if not, silence weighs half',
+      signals: 'the signals that make it up, the greatest first',
       falls_by: 'what would bring it down',
     },
     example: ({ tenant }) => ({
@@ -42,8 +44,20 @@ export const WARNINGS = {
       evidence: {
         score: 72,
         threshold: 100,
-        signals: [{ name: 'repeats_without_reply', value: 9, weight: 8, threshold: 5, window: 'rolling_10m' }],
-        falls_by: ['no message to the same person for 10 minutes'],
+        level: 'elevated',
+        replies_visible: true,
+        signals: [
+          {
+            name: 'recipient_repeats',
+            value: 9,
+            weight: 60,
+            threshold: 3,
+            window: 'decaying_1h',
+            trend: 'rising',
+            contribution: 40,
+          },
+        ],
+        falls_by: ['no message for an hour to the person written to most, or a reply from them'],
       },
     }),
   },

@@ -24,6 +24,8 @@ export const SWEEPS = [
   'archives',
   /** Counters that are only in memory and the journal get their rows. */
   'ledger',
+  /** Quarantines: what falls due by time, mail that they hold or let go. */
+  'quarantines',
 ] as const;
 export type Sweep = (typeof SWEEPS)[number];
 

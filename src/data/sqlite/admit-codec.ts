@@ -4,6 +4,8 @@
  */
 import type { Mode } from '../../core/message.ts';
 import type { LimitFact } from '../../policy/facts.ts';
+import type { ContentFeatures } from '../../policy/risk/features.ts';
+import { RISK_LEVELS } from '../../policy/risk/score.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../../policy/verdict.ts';
 import type {
   Admission,
@@ -85,6 +87,7 @@ export function flattenRequest(request: AdmitRequest): Flat {
   flattenTraits(recipients, flat);
   flat.push(request.leaseToken ?? null);
   flat.push(request.template == null ? null : JSON.stringify(request.template));
+  flattenFeatures(request.content, flat);
   return flat;
 }
 
@@ -179,7 +182,31 @@ export function readRequest(flat: Flat): AdmitRequest {
     contentHash,
     leaseToken: c.textOrNull(),
     template: readTemplate(c),
+    ...readFeatures(c),
   };
+}
+
+function flattenFeatures(content: ContentFeatures | undefined, flat: Flat): void {
+  if (content === undefined) {
+    flat.push(null);
+    return;
+  }
+  const flags = (content.mismatch ? 1 : 0) | (content.isReply ? 2 : 0);
+  flat.push(content.signature, content.words, content.numbers, content.gibberish, content.phrases, content.links);
+  flat.push(content.deceptive, content.sender, flags, content.attached, content.hosts.length, ...content.hosts);
+}
+
+function readFeatures(c: Cursor): { content?: ContentFeatures } {
+  const signature = c.textOrNull();
+  if (signature === null) return {};
+  const wording = { words: c.number(), numbers: c.number(), gibberish: c.number(), phrases: c.number() };
+  const leading = { links: c.number(), deceptive: c.number(), sender: c.number() };
+  const flags = c.number();
+  const attached = c.number();
+  const hosts: number[] = [];
+  for (let n = c.number(); n > 0; n -= 1) hosts.push(c.number());
+  const marks = { mismatch: (flags & 1) !== 0, isReply: (flags & 2) !== 0 };
+  return { content: { signature, ...wording, ...leading, ...marks, attached, hosts } };
 }
 
 export function flattenAnswer(answer: AdmitAnswer): Flat {
@@ -209,6 +236,8 @@ export function flattenAnswer(answer: AdmitAnswer): Flat {
   const { probation } = answer;
   flat.push(probation?.until ?? null);
   if (probation !== null) flat.push(probation.share, probation.baseline);
+  flat.push(answer.risk?.score ?? null);
+  if (answer.risk !== null) flat.push(RISK_LEVELS.indexOf(answer.risk.level), answer.risk.threshold);
   return flat;
 }
 
@@ -251,12 +280,15 @@ export function readAnswer(flat: Flat): AdmitAnswer {
     identityCap: c.numberOrNull(),
     probation: null,
     warmup: readWarmup(c),
+    risk: null,
     recipients: [],
   };
   for (let n = c.number(); n > 0; n -= 1) admission.recipients.push(readVerdict(c));
   const until = c.numberOrNull();
   if (until !== null)
     admission.probation = { state: 'probation', until, share: c.number(), baseline: c.numberOrNull() };
+  const score = c.numberOrNull();
+  if (score !== null) admission.risk = { score, level: RISK_LEVELS[c.number()]!, threshold: c.number() };
   if (outcome === 'replayed') return { outcome, by: by as 'idempotency' | 'dedupe', ...admission };
   return { outcome, ...admission };
 }

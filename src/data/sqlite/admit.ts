@@ -12,14 +12,18 @@ import { decide, trace } from '../../policy/decide.ts';
 import type { Limit, Policy } from '../../policy/document.ts';
 import { type Facts, packFacts } from '../../policy/facts.ts';
 import type { ApprovalAsked } from '../../policy/facts-approval.ts';
-import { probationIn } from '../../policy/facts-quarantine.ts';
+import { isQuarantined, probationIn } from '../../policy/facts-quarantine.ts';
+import { riskRecipient, riskSend } from '../../policy/facts-risk.ts';
 import { type Change, type Counted, countDeparture } from '../../policy/ledger.ts';
 import { ENGINE, look } from '../../policy/look.ts';
 import { adapted, adaptingIn } from '../../policy/probation.ts';
+import { withSender } from '../../policy/risk/features.ts';
+import { observeAccepted, observeRefused, type RiskStep } from '../../policy/risk/observe.ts';
 import { limitScope } from '../../policy/rules/limit-finding.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
 import { decideBeside } from '../../policy/shadow.ts';
 import type { Verdict } from '../../policy/verdict.ts';
+import type { RiskStanding } from '../port/quarantine.ts';
 import type {
   Admission,
   AdmitAnswer,
@@ -32,8 +36,11 @@ import type {
 import { askedOfSend, bindingOf, FLAG_APPROVAL, requestApproval, sha256Of } from './approval-rows.ts';
 import { Assumed } from './assumed.ts';
 import { BODY_BLOB, BODY_JSON, BODY_NONE } from './bodies.ts';
+import { DEFAULT_EXPIRY_MS } from './expiry.ts';
 import { AT_ONCE } from './fresh-rows.ts';
 import { standingLimits } from './headroom.ts';
+import { enterByScore, passTime } from './quarantine.ts';
+import { riskOfMessage, riskStanding, shownSignal } from './risk-shown.ts';
 import { newNonce, publicId } from './row-id.ts';
 import { countShadow, noteCompared } from './shadows.ts';
 import { CREDITS, modeOf, type Space, STORAGE, spaceOf } from './spaces.ts';
@@ -47,7 +54,6 @@ export const FLAG_MARKETING = 1;
 export const FLAG_DEFER = 2;
 export const RECIPIENT_KINDS = ['to', 'cc', 'bcc'] as const;
 
-export const DEFAULT_EXPIRY_MS = 3 * 86_400_000;
 /** As many as a message may have. */
 export const MOST_RECIPIENTS = 100;
 const NO_CHANGES: readonly Change[] = [];
@@ -67,6 +73,7 @@ type Decided = {
 export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
   const space = state.spaces.get(spaceOf(request.principal.tenantNo, request.principal.mode));
   const now = space.now(state.realNow);
+  passTime(state, space, now);
   const used = state.keys.use(space, now, request.principal.installationId, request.idempotency);
   if (used !== null) return answerUsed(state, used, request, now, 'idempotency');
   const deduped = state.keys.find(
@@ -81,10 +88,11 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
   }
   const sender = resolveSender(state, space, request);
   if ('message' in sender) return { outcome: 'invalid', ...sender };
-  const send = sendOf(state, space, request, sender.identity);
+  const send = sendOf(state, space, request, sender);
   const duplicate = deduped === null ? null : duplicateFact(state, deduped);
   const asked = askedOfSend(space, { ...request, isStored: true }, now);
-  const decided = decideAll(state, space, send, request, now, duplicate, asked, true);
+  const risen: Risen = { elevated: false, quarantine: false };
+  const decided = decideAll(state, space, send, request, now, duplicate, asked, risen);
   const accepted = decided.filter(({ verdict }) => verdict.verdict !== 'block').length;
   const scopes = send.scopes;
   const admission = (row: number, nonce: number): Admission => ({
@@ -97,6 +105,7 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
     identityCap: decided[0]?.facts.identityCap ?? null,
     probation: probationIn(decided[0]?.facts.quarantine ?? null),
     warmup: decided[0]?.facts.warmup ?? null,
+    risk: riskShown(space, decided, risen),
     recipients: decided.map((one, i) =>
       recipientVerdict(one, request.recipients[i]!.email, publicId('rcp', row + i, nonce)),
     ),
@@ -143,7 +152,9 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
       now + DEDUPE_RETENTION_MS,
     );
   }
-  return { outcome: 'admitted', ...admission(row, nonce) };
+  const answer: AdmitAnswer = { outcome: 'admitted', ...admission(row, nonce) };
+  if (risen.elevated || risen.quarantine) raise(state, space, decided, risen, now);
+  return answer;
 }
 
 /** Where the space has a draft: remembers on whom it would have decided otherwise. */
@@ -168,6 +179,7 @@ function noteShadow(
 export function check(state: WriterState, request: AdmitRequest): CheckAnswer {
   const space = state.spaces.get(spaceOf(request.principal.tenantNo, request.principal.mode));
   const now = space.now(state.realNow);
+  passTime(state, space, now);
   const sender = resolveSender(state, space, request);
   if ('message' in sender) return { outcome: 'invalid', ...sender };
   const deduped = state.keys.find(
@@ -179,10 +191,10 @@ export function check(state: WriterState, request: AdmitRequest): CheckAnswer {
   );
   const blocks =
     deduped !== null && (request.dedupe?.block === true || deduped.fingerprint !== request.dedupe?.fingerprint);
-  const send = sendOf(state, space, request, sender.identity);
+  const send = sendOf(state, space, request, sender);
   const asked = askedOfSend(space, { ...request, isStored: false }, now);
   const known = blocks ? duplicateFact(state, deduped) : null;
-  const decided = decideAll(state, space, send, request, now, known, asked, false);
+  const decided = decideAll(state, space, send, request, now, known, asked, null);
   return {
     outcome: 'checked',
     messageId: '',
@@ -194,6 +206,7 @@ export function check(state: WriterState, request: AdmitRequest): CheckAnswer {
     identityCap: decided[0]?.facts.identityCap ?? null,
     probation: probationIn(decided[0]?.facts.quarantine ?? null),
     warmup: decided[0]?.facts.warmup ?? null,
+    risk: riskStanding(space, now),
     recipients: decided.map((one, i) => recipientVerdict(one, request.recipients[i]!.email, null)),
     traces: decided.map(({ recipient, facts }) => trace(send, recipient, facts, space.policy)),
   };
@@ -280,7 +293,7 @@ function onlyActive(space: Space): IdentityRow | null {
   return found;
 }
 
-export function sendOf(state: WriterState, space: Space, request: AdmitRequest, identity: IdentityRow | null): Send {
+export function sendOf(state: WriterState, space: Space, request: AdmitRequest, { identity, from }: Sender): Send {
   space.identity = identity;
   return {
     kind: request.kind,
@@ -298,6 +311,7 @@ export function sendOf(state: WriterState, space: Space, request: AdmitRequest, 
     leaseToken: request.leaseToken ?? null,
     template: request.template?.found?.slug ?? null,
     templateFacts: templateFacts(state, space, request.template ?? null),
+    ...(request.content === undefined ? {} : { content: withSender(request.content, from) }),
   };
 }
 
@@ -315,24 +329,28 @@ function decideAll(
   now: number,
   duplicate: Facts['duplicate'],
   approval: ApprovalAsked | null,
-  consume: boolean,
+  /** What the send makes of the account's risk; null: it only looks, and changes nothing. */
+  risen: Risen | null,
 ): Decided[] {
   const { policy } = space;
   const counted: Counted = new Map();
-  const assumed = consume ? null : new Assumed();
+  const assumed = risen === null ? new Assumed() : null;
+  if (risen === null) space.assumeRisk();
   const decided: Decided[] = [];
   let stored = false;
   for (const recipient of request.recipients) {
     // The content is stored once, whatever the number of recipients.
     const sized = stored ? { ...send, contentSize: 0 } : send;
-    const facts = look({ view: space, policy, send: sized, recipient, now, counted, duplicate, approval });
+    const isFirst = !stored;
+    const facts = look({ view: space, policy, send: sized, recipient, now, counted, duplicate, approval, isFirst });
     const verdict = decide(send, recipient, facts, policy);
     const shadow =
-      space.shadow === null || !consume
+      space.shadow === null || risen === null
         ? null
         : decideBeside({ view: space, policy: space.shadow.policy, send: sized, recipient, now, counted, duplicate });
     decided.push({ recipient, facts, verdict, standing: null, shadow: shadow?.verdict ?? null });
     if (shadow !== null) countShadow(state, shadow, verdict, now);
+    observeRisk(state, space, send, recipient, facts, verdict, isFirst, risen);
     if (verdict.verdict === 'block') continue;
     // What is held takes its places when it is released.
     const isHeld = verdict.verdict === 'hold';
@@ -343,9 +361,67 @@ function decideAll(
     else assume(assumed, space, facts, changes, size);
   }
   assumed?.takeBack();
+  space.takeBackRisk();
   const isAhead = (send.sendAt ?? 0) > now || decided.some(({ verdict }) => verdict.verdict === 'schedule');
   if (isAhead) for (const one of decided) one.standing = standingLimits(space, send, one.recipient, one.facts, now);
   return decided;
+}
+
+/** What a send did to the standing of the account. */
+type Risen = RiskStep;
+
+/** Counts the decision in the account's risk, before the recipient counts for its contact. */
+function observeRisk(
+  state: WriterState,
+  space: Space,
+  send: Send,
+  recipient: SendRecipient,
+  facts: Facts,
+  verdict: Verdict,
+  isFirst: boolean,
+  risen: Risen | null,
+): void {
+  const { now, risk, simulated, quarantine } = facts;
+  const isAccepted = verdict.verdict !== 'block';
+  // A refusal that was asked for, or that the account's own state makes, says nothing of the account.
+  if (!isAccepted && (simulated !== null || isQuarantined(quarantine))) return;
+  if (isAccepted) {
+    const known = riskRecipient(recipient, space.contact(recipient.key));
+    const step = observeAccepted(space.risk, riskSend(send, isFirst), known, risk, now);
+    if (risen !== null) {
+      risen.elevated ||= step.elevated;
+      risen.quarantine ||= step.quarantine && space.policy.document.quarantine.mode === 'enforce';
+    }
+  } else observeRefused(space.risk, recipient, now);
+  if (risen !== null) state.risks.changed(space.no);
+}
+
+/** The score with this message; once it has brought the account into quarantine, that. */
+function riskShown(space: Space, decided: readonly Decided[], risen: Risen): RiskStanding | null {
+  const accepted = decided.filter(({ verdict }) => verdict.verdict !== 'block');
+  const shown = accepted.length === 0 ? null : riskOfMessage(accepted.map(({ facts }) => facts));
+  if (shown === null) return riskStanding(space, decided[0]!.facts.now);
+  return risen.quarantine ? { ...shown, level: 'quarantined' } : shown;
+}
+
+/** The score has risen past the warning level, or to the threshold: told, and in the second case no further send goes out. */
+function raise(state: WriterState, space: Space, decided: readonly Decided[], risen: Risen, now: number): void {
+  const risk = decided.findLast(({ facts }) => facts.risk !== null)?.facts.risk;
+  if (risk == null) return;
+  const score = Math.floor(risk.score / 1000);
+  const threshold = Math.floor(risk.threshold / 1000);
+  const signals = risk.signals.filter(({ contribution }) => contribution > 0).map(shownSignal);
+  if (risen.elevated) {
+    const warnAt = Math.floor(risk.warnAt / 1000);
+    state.emit(space, 'account.risk_elevated', now, null, {
+      score,
+      level: risk.level,
+      warn_at: warnAt,
+      threshold,
+      signals,
+    });
+  }
+  if (risen.quarantine) enterByScore(state, space, { score, threshold, signals, now });
 }
 
 function changesOf(

@@ -26,12 +26,12 @@ import type {
   RecipientDecision,
   RescheduleAnswer,
 } from '../port/messages.ts';
-import { DEFAULT_EXPIRY_MS } from './admit.ts';
 import { unusedBlobs } from './blob-use.ts';
 import { BODY_NONE } from './bodies.ts';
 import { closeWith } from './closing.ts';
 import { prepared } from './database.ts';
 import { sendAtDeparture } from './departure.ts';
+import { DEFAULT_EXPIRY_MS } from './expiry.ts';
 import { askedDeparture, closeIdleApproval } from './holds.ts';
 import { findMessage } from './messages-reads.ts';
 import {

@@ -140,12 +140,12 @@ export class BulkInsert {
   private readonly head: string;
   private readonly tail: string;
 
-  /** `conflict`: what becomes of a row that is there already; nothing said, it is a fault. */
-  constructor(db: DatabaseSync, table: string, columns: readonly string[], conflict = '') {
+  /** `tail`: what follows the values, such as what to do where a row is there already. */
+  constructor(db: DatabaseSync, table: string, columns: readonly string[], tail = '') {
     this.db = db;
     this.width = columns.length;
     this.head = `INSERT INTO ${table} (${columns.join(', ')}) VALUES `;
-    this.tail = conflict === '' ? '' : ` ${conflict}`;
+    this.tail = tail;
   }
 
   add(...row: SQLInputValue[]): void {
@@ -182,7 +182,7 @@ export class BulkInsert {
     const known = this.statements[power];
     if (known !== undefined) return known;
     const row = `(${new Array(this.width).fill('?').join(',')})`;
-    const made = this.db.prepare(this.head + new Array(1 << power).fill(row).join(',') + this.tail);
+    const made = this.db.prepare(`${this.head}${new Array(1 << power).fill(row).join(',')} ${this.tail}`);
     this.statements[power] = made;
     return made;
   }

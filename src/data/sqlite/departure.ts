@@ -14,6 +14,7 @@ import { askedAtDeparture, FLAG_APPROVAL } from './approval-rows.ts';
 import { closeWith } from './closing.ts';
 import { holdRecipient } from './holding.ts';
 import { returnPlaces } from './places.ts';
+import { holdForQuarantine } from './quarantine-holds.ts';
 import { type QueueRow, queueStatements, SENDING } from './queue-rows.ts';
 import type { Space } from './spaces.ts';
 import { leaseTokenOf, type MessageRow, recipientRows, scopesOf, sendRecipientOf, templateOf } from './stored.ts';
@@ -27,6 +28,10 @@ export function mayLeave(state: WriterState, space: Space, row: QueueRow, messag
   const approval = askedOf(state, space, row, message);
   const facts = lookAtDeparture({ view: space, policy: space.policy, send, recipient, now, approval });
   const verdict = decide(send, recipient, facts, space.policy);
+  if (verdict.verdict === 'block' && isHeldBack(verdict.reasons)) {
+    holdForQuarantine(state, space, row, message, now);
+    return false;
+  }
   if (verdict.verdict === 'hold') {
     holdRecipient(state, space, row, message, { reasons: verdict.reasons, cause: 'departure', now });
     return false;
@@ -38,6 +43,11 @@ export function mayLeave(state: WriterState, space: Space, row: QueueRow, messag
   const isFirstTry = row.state !== SENDING && row.attempts === 0;
   const wasScheduled = row.depart_at > message.created_at;
   return !(isFirstTry && wasScheduled) || takeRate(state, space, row, send, now);
+}
+
+/** What the quarantine alone stops waits for its end. */
+function isHeldBack(reasons: readonly DecidedReason[]): boolean {
+  return reasons.every(({ code }) => code === 'account_quarantined');
 }
 
 /** An approval that the message lacks, for what was changed after it had one. */

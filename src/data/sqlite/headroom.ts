@@ -9,14 +9,16 @@ import { sinceReply } from '../../policy/look.ts';
 import { adapted, adaptingIn } from '../../policy/probation.ts';
 import { limitScope } from '../../policy/rules/limit-finding.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
+import type { RiskStanding } from '../port/quarantine.ts';
 import type { LimitStanding, LimitState, Principal } from '../store.ts';
+import { riskStanding } from './risk-shown.ts';
 import { type Space, spaceOf } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
 
 export function headroom(
   state: WriterState,
   input: { principal: Principal; identity: string | null; recipient: { key: string; domain: string } | null },
-): { limits: LimitState[]; now: number; locale: string | null } {
+): { limits: LimitState[]; now: number; locale: string | null; risk: RiskStanding | null } {
   const { principal } = input;
   const space = state.spaces.get(spaceOf(principal.tenantNo, principal.mode));
   const now = space.now(state.realNow);
@@ -48,7 +50,7 @@ export function headroom(
     const standing = standingIn(space, limit, send, recipient, now);
     return standing === null ? [] : [limitState(limit, limitScope(limit, send, recipient), standing)];
   });
-  return { limits: states, now, locale: space.tenant.locale };
+  return { limits: states, now, locale: space.tenant.locale, risk: riskStanding(space, now) };
 }
 
 function standingIn(

@@ -17,7 +17,7 @@ export function planView(state: WriterState, request: AdmitRequest): PlanViewAns
   const sender = resolveSender(state, space, request);
   if ('message' in sender) return { outcome: 'invalid', ...sender };
   const { policy } = space;
-  const send: Send = { ...sendOf(state, space, request, sender.identity), onLimit: 'defer' };
+  const send: Send = { ...sendOf(state, space, request, sender), onLimit: 'defer' };
   const recipients = request.recipients.map((recipient) => ({
     email: recipient.email,
     recipient,

@@ -11,6 +11,7 @@ import { INCIDENT_READS } from './incidents.ts';
 import { MANAGEMENT_READS } from './management-reads.ts';
 import { MESSAGES_READS } from './messages-reads.ts';
 import { NOTICE_READS } from './notices-reads.ts';
+import { QUARANTINE_READS } from './quarantine-reads.ts';
 import { QUEUE_READS } from './queue-reads.ts';
 import { keyOf, tenantOf } from './rows.ts';
 import { SHADOW_READS } from './shadow-reads.ts';
@@ -32,6 +33,7 @@ export const READER_CALLS: Calls = {
   ...APPROVAL_READS,
   ...EVENTS_READS,
   testClock,
+  ...QUARANTINE_READS,
   ...QUEUE_READS,
   ...MANAGEMENT_READS,
   ...CONTACT_READS,

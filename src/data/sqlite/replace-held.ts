@@ -17,14 +17,7 @@ import type { Send } from '../../policy/send.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import type { ReplaceAnswer, ReplaceInput } from '../port/approvals.ts';
 import type { AdmitRecipient, AdmitRequest } from '../store.ts';
-import {
-  contentSize,
-  DEFAULT_EXPIRY_MS,
-  MOST_RECIPIENTS,
-  RECIPIENT_KINDS,
-  resolveSender,
-  type Sender,
-} from './admit.ts';
+import { contentSize, MOST_RECIPIENTS, RECIPIENT_KINDS, resolveSender, type Sender } from './admit.ts';
 import {
   type ApprovalLine,
   approvalOf,
@@ -39,6 +32,7 @@ import { BODY_BLOB, BODY_JSON } from './bodies.ts';
 import { statusOf } from './changes.ts';
 import { closeWith } from './closing.ts';
 import { prepared } from './database.ts';
+import { DEFAULT_EXPIRY_MS } from './expiry.ts';
 import { askedDeparture } from './holds.ts';
 import { findMessage } from './messages-reads.ts';
 import { applyAll, hasLeft, inverse, messageUnits, moveAlone, rememberCounted, returned } from './places.ts';

@@ -8,6 +8,7 @@
 import type { BounceClass } from '../../core/reasons.ts';
 import { isBadSign, isHardBounce, RETURN_EVENTS, type ReturnKind, suppressionFor } from '../../core/returns.ts';
 import { canMove, RECIPIENT_STATES, type RecipientState } from '../../core/states.ts';
+import { observeReturn } from '../../policy/risk/observe.ts';
 import type { DeliveryWrites } from '../port/delivery.ts';
 import type { ReturnAnswer, ReturnInput } from '../port/returns.ts';
 import { closeWith } from './closing.ts';
@@ -63,6 +64,7 @@ function reportByAddress(state: WriterState, space: Space, key: string, thing: R
   if (contact.recipient === null || contact.recipient.at.length === 0) {
     return { outcome: 'not_found', resource: 'recipient' };
   }
+  learnRisk(state, space, key, thing);
   const learnt = learn(state, space, key, null, thing);
   const event = emit(state, space, null, thing, { email: key, message_id: null });
   return {
@@ -107,6 +109,7 @@ export function applyReturn(
     if (before !== to && !(to === 'delivered' && before === 'bounced')) return { outcome: 'conflict', state: before };
     return { outcome: 'known', ...about, status: before, event: null, suppression: null };
   }
+  learnRisk(state, space, keyOf(row), thing);
   const suppression = learn(state, space, keyOf(row), about.messageId, thing);
   const data = { ...detailOf(thing), ...(to === 'bounced' ? { after_delivered: before === 'delivered' } : {}) };
   const event =
@@ -187,6 +190,15 @@ function refuseMarketing(state: WriterState, contact: Entry, at: number): void {
   const marks = contact.marks ?? { opportunity: null, threadTakenOver: null, consent: null };
   contact.marks = { ...marks, consent: { marketing: 'refused', since: at, source: 'unsubscribe' } };
   state.ledger.contactChanged(contact);
+}
+
+/** What it says of the account itself. Deliveries say nothing. */
+function learnRisk(state: WriterState, space: Space, key: string, thing: ReturnedThing): void {
+  const { kind, source } = thing;
+  if (kind === 'delivered') return;
+  const about = { kind, class: kind === 'bounce' ? thing.class : null, key, isReported: source === 'report' };
+  observeReturn(space.risk, about, space.now(state.realNow));
+  state.risks.changed(space.no);
 }
 
 function noteReply(state: WriterState, space: Space, key: string, { at, source }: ReturnedThing): void {

@@ -28,6 +28,21 @@ CREATE TABLE app (
   created_at INTEGER NOT NULL
 );
 
+CREATE TABLE appeal (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  quarantine INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  filed_by TEXT NOT NULL,
+  statement TEXT NOT NULL,
+  message_id TEXT,
+  refused_id TEXT,
+  content_hash TEXT
+);
+
+CREATE INDEX appeal_quarantine ON appeal (quarantine, no);
+
 CREATE TABLE approval (
   no INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
@@ -289,6 +304,44 @@ CREATE TABLE policy_document (
   UNIQUE (owner, space, version)
 );
 
+CREATE TABLE quarantine (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  set_by TEXT NOT NULL,
+  score INTEGER NOT NULL,
+  threshold INTEGER NOT NULL,
+  evidence TEXT NOT NULL,
+  note TEXT,
+  release_at INTEGER,
+  decided_at INTEGER,
+  decided_by TEXT,
+  decision_note TEXT,
+  -- What becomes of the mail that it held: send or drop; null until the release.
+  held TEXT,
+  -- More to do for a sweep: 1 to hold what waits, 2 to send or drop what is held; 0 nothing.
+  work INTEGER NOT NULL DEFAULT 0,
+  factor INTEGER,
+  probation_since INTEGER,
+  probation_until INTEGER,
+  baseline INTEGER
+);
+
+CREATE UNIQUE INDEX quarantine_open ON quarantine (space) WHERE state <> 'released';
+
+CREATE INDEX quarantine_space ON quarantine (space, no);
+
+CREATE INDEX quarantine_work ON quarantine (no) WHERE work > 0;
+
+CREATE TABLE quarantine_hold (
+  recipient INTEGER PRIMARY KEY,
+  quarantine INTEGER NOT NULL
+);
+
+CREATE INDEX quarantine_hold_quarantine ON quarantine_hold (quarantine);
+
 CREATE TABLE recalled (
   message INTEGER PRIMARY KEY,
   at INTEGER NOT NULL
@@ -318,6 +371,12 @@ CREATE TABLE recipient (
 CREATE INDEX recipient_due ON recipient (space, due) WHERE due >= 0;
 
 CREATE INDEX recipient_fresh ON recipient (id, space) WHERE due < 0;
+
+CREATE TABLE risk (
+  space INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  state BLOB NOT NULL
+);
 
 CREATE TABLE setting (
   name TEXT PRIMARY KEY,

@@ -1,6 +1,7 @@
 /** Settling: what became of an attempt, recorded with its event before anything else is done about it. */
 import { isBadSign } from '../../core/returns.ts';
 import { type RecipientState, stateNumber } from '../../core/states.ts';
+import { observeReturn } from '../../policy/risk/observe.ts';
 import type { Settlement } from '../store.ts';
 import { closeWith } from './closing.ts';
 import { moveTo, type QueueRow, queuedMessage, queueRow, queueStatements, SENDING } from './queue-rows.ts';
@@ -60,6 +61,7 @@ function apply(
     case 'bounced':
       closeWith(state, space, row, 'bounced', now, { ...attempt, kind: settlement.hard ? 'hard' : 'soft' });
       if (isBadSign(settlement.attempt?.class ?? null)) noteSignal(state, space, 'bounce', now);
+      learnBounce(state, space, row, settlement.attempt?.class ?? null, now);
       if (settlement.suppress) suppressBounced(state, space, row, message);
       return;
     case 'failed':
@@ -162,6 +164,12 @@ export function settleUncertain(
     next_attempt_at: due,
   });
   state.tally(space, 'uncertain', now, 1);
+}
+
+function learnBounce(state: WriterState, space: Space, row: QueueRow, bounceClass: string | null, now: number): void {
+  const about = { kind: 'bounce', class: bounceClass, key: row.key ?? row.email, isReported: false } as const;
+  observeReturn(space.risk, about, now);
+  state.risks.changed(space.no);
 }
 
 function suppressBounced(state: WriterState, space: Space, row: QueueRow, message: MessageRow): void {

@@ -18,6 +18,7 @@ import type { ApprovalMode } from '../../policy/facts-approval.ts';
 import type { QuarantineStanding } from '../../policy/facts-quarantine.ts';
 import type { ContactState, LeaseState, LedgerView, ScopeState, Signal } from '../../policy/ledger.ts';
 import { effectiveDocument } from '../../policy/resolve.ts';
+import { copyRisk, type RiskState } from '../../policy/risk/state.ts';
 import { compileShadow, countingFor, draftOver } from '../../policy/shadow.ts';
 import type { PlanDocument } from '../port/management.ts';
 import type { TemplateRef } from '../port/templates.ts';
@@ -25,6 +26,8 @@ import type { IdentityRow, TenantRow } from '../store.ts';
 import { CLOCK_STEP_MS } from './clock.ts';
 import { LogTail, logEnds, newestAt } from './event-log.ts';
 import type { Entry, LedgerCache } from './ledger-cache.ts';
+import { openQuarantine, standingOf } from './quarantine-standing.ts';
+import type { RiskStates } from './risk-states.ts';
 import { identityOf, tenantOf } from './rows.ts';
 import { type Freeing, freedAt, freeing } from './storage-frees.ts';
 
@@ -85,12 +88,15 @@ export class Space implements LedgerView {
   private readonly readFreeing: () => Freeing;
   private freeing: { list: Freeing; used: number; until: number } | null = null;
   private readonly cache: LedgerCache;
+  private readonly risks: RiskStates;
+  private assumedRisk: RiskState | null = null;
   private readonly held = new Map<string, Entry>();
   private readonly holding: Set<Space>;
 
   constructor(
     no: number,
     cache: LedgerCache,
+    risks: RiskStates,
     holding: Set<Space>,
     parts: {
       tenant: TenantRow;
@@ -107,6 +113,7 @@ export class Space implements LedgerView {
   ) {
     this.no = no;
     this.cache = cache;
+    this.risks = risks;
     this.holding = holding;
     this.tenant = parts.tenant;
     this.policy = parts.policy;
@@ -155,6 +162,19 @@ export class Space implements LedgerView {
       this.freeing = { list: this.readFreeing(), used, until: this.lastNow + FREEING_KEPT_MS };
     }
     return freedAt(this.freeing.list, bytes);
+  }
+
+  get risk(): RiskState {
+    return this.assumedRisk ?? this.risks.get(this.no, this.tenant);
+  }
+
+  /** Until it is taken back, the risk counts on a copy: for a check, whose second recipient sees the first. */
+  assumeRisk(): void {
+    this.assumedRisk = copyRisk(this.risk);
+  }
+
+  takeBackRisk(): void {
+    this.assumedRisk = null;
   }
 
   get identityState(): IdentityRow['state'] | null {
@@ -247,10 +267,12 @@ export class Spaces {
   private readonly policies = new Map<number, Policy>();
   private readonly db: DatabaseSync;
   private readonly cache: LedgerCache;
+  private readonly risks: RiskStates;
 
-  constructor(db: DatabaseSync, cache: LedgerCache) {
+  constructor(db: DatabaseSync, cache: LedgerCache, risks: RiskStates) {
     this.db = db;
     this.cache = cache;
+    this.risks = risks;
   }
 
   get(no: number): Space {
@@ -313,7 +335,7 @@ export class Spaces {
     };
     const policy = this.policyInForce(no, plan.limits);
     const shadow = this.shadowOf(no, policy);
-    const space = new Space(no, this.cache, this.holding, {
+    const space = new Space(no, this.cache, this.risks, this.holding, {
       tenant,
       policy: countingFor(policy, shadow?.policy ?? null),
       shadow,
@@ -327,6 +349,7 @@ export class Spaces {
     space.nextDue = due.due ?? Number.POSITIVE_INFINITY;
     space.nextHoldEnd = this.holdEnd(no);
     space.lastNow = newestAt(this.db, logEnds(this.db, no)) ?? 0;
+    space.quarantine = standingOf(openQuarantine(this.db, no));
     if (space.frozenAt !== null) space.nextClaimEnd = this.claimEnd(no);
     this.known.set(no, space);
     return space;

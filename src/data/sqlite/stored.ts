@@ -9,6 +9,7 @@ import { type Archived, archivesOf } from './archives.ts';
 import { prepared } from './database.ts';
 import type { StoredMeta } from './event-rows.ts';
 import { AT_ONCE } from './fresh-rows.ts';
+import { riskOfMessage } from './risk-shown.ts';
 import { publicId } from './row-id.ts';
 import { tenantNoOf } from './spaces.ts';
 import { verdictsOf } from './verdicts.ts';
@@ -156,20 +157,22 @@ export function readAdmission(db: DatabaseSync, row: number): Admission | null {
   const message = messageRow(db, row);
   if (message === null) return null;
   const recipients = recipientRows(db, row);
+  const facts = recipients.map(factsOf);
   return {
     messageId: publicId('msg', message.id, message.nonce),
     createdAt: message.created_at,
     requestId: message.request_id,
     policyVersion: message.policy,
-    engine: recipients[0] === undefined ? 0 : (factsOf(recipients[0])?.engine ?? 0),
+    engine: facts[0]?.engine ?? 0,
     scopes: scopesOf(db, message),
     ...adaptingOf(recipients[0]),
-    recipients: recipients.map((recipient) => {
+    risk: riskOfMessage(facts),
+    recipients: recipients.map((recipient, i) => {
       const { first, standing, policyVersion } = verdictsOf(recipient);
       const id = publicId('rcp', recipient.id, message.nonce);
       // Limits stand in the order of their policy: those of another one say nothing here.
       const isOurs = policyVersion === null || policyVersion === message.policy;
-      const limits = isOurs ? (factsOf(recipient)?.limits ?? []) : [];
+      const limits = isOurs ? (facts[i]?.limits ?? []) : [];
       return { id, email: recipient.email, key: recipient.key ?? recipient.email, ...first, limits, standing };
     }),
   };

@@ -17,6 +17,7 @@ import { prepared } from './database.ts';
 import { removeMessage } from './message-removal.ts';
 import { forgetNotices } from './notices.ts';
 import { oldEvents } from './old-events.ts';
+import { sweepQuarantines } from './quarantine-calls.ts';
 import { forgetEvents, forgetMessages, isPastRetention, removeArchives, retentions } from './retention.ts';
 import { firstRowOf, rowTime } from './row-id.ts';
 import { CONTENT_KEPT_MS } from './storage-frees.ts';
@@ -69,6 +70,7 @@ const SLICES: Record<Sweep, (state: WriterState) => Swept> = {
     const left = state.ledger.flushIdle();
     return { count: 0, more: left > 0, unused: [] };
   },
+  quarantines: (state) => ({ ...sweepQuarantines(state), unused: [] }),
 };
 
 function archive(state: WriterState): Swept {

@@ -7,6 +7,7 @@ import { archivesOf } from './archives.ts';
 import { audit } from './audit.ts';
 import { CLAIM_MS } from './dispatch.ts';
 import { eventsBefore, logEnds, newestAt } from './event-log.ts';
+import { passTime } from './quarantine.ts';
 import { CREDITS, REAL_TIME, type Space, spaceOf } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
 
@@ -32,6 +33,7 @@ export function moveTestClock(
   state.db.prepare('INSERT OR REPLACE INTO test_clock (space, now) VALUES (?, ?)').run(space.no, to);
   state.spaces.forget(space.no);
   expireApprovals(state, MOST_EXPIRED);
+  passTime(state, state.spaces.get(space.no), to);
   audit(state, { ...actOf(input), action: 'test_clock.moved', before: space.frozenAt, after: to });
   return { ok: true, now: to };
 }
@@ -82,6 +84,10 @@ const EMPTYING = [
   'DELETE FROM used_key WHERE space = :space AND space % 2 = 1',
   'DELETE FROM attachment WHERE space = :space',
   'DELETE FROM capture WHERE space = :space',
+  'DELETE FROM appeal WHERE quarantine IN (SELECT no FROM quarantine WHERE space = :space)',
+  'DELETE FROM quarantine_hold WHERE quarantine IN (SELECT no FROM quarantine WHERE space = :space)',
+  'DELETE FROM quarantine WHERE space = :space',
+  'DELETE FROM risk WHERE space = :space',
   'DELETE FROM tally WHERE space = :space',
   'DELETE FROM notice_copy WHERE notice IN (SELECT no FROM notice WHERE space = :space)',
   'DELETE FROM notice WHERE space = :space',
@@ -100,6 +106,7 @@ function empty(state: WriterState, no: number): void {
   for (const statement of EMPTYING) state.db.prepare(statement).run({ space: no });
   archivesOf(state.db)?.forgetSpace(no);
   state.ledger.forgetSpace(no);
+  state.risks.forget(no);
   // Refusals are folded by the rows they had.
   state.refusals.clear();
   state.spaces.forget(no);

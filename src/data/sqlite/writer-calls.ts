@@ -17,6 +17,7 @@ import { NOTICE_WRITES } from './notices.ts';
 import { planView } from './plan-view.ts';
 import { PLATFORM_WRITES } from './platform.ts';
 import { POLICY_WRITES, putPolicy } from './policies.ts';
+import { QUARANTINE_WRITES } from './quarantine-calls.ts';
 import { replaceHeld } from './replace-held.ts';
 import { reportReturn, simulateReturn } from './returns.ts';
 import { settle } from './settle.ts';
@@ -104,6 +105,7 @@ export const WRITER_CALLS: Calls = {
   ...APPROVAL_WRITES,
   replaceHeld,
   ...TEMPLATE_WRITES,
+  ...QUARANTINE_WRITES,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
     return null;

@@ -9,6 +9,7 @@ import { FreshRows } from './fresh-rows.ts';
 import type { KeyIndexBounds } from './key-index.ts';
 import { HOUR_PREFIX, type LedgerBounds, LedgerCache } from './ledger-cache.ts';
 import { readPlatformPause } from './platform.ts';
+import { RiskStates } from './risk-states.ts';
 import { firstRowOf } from './row-id.ts';
 import { type Space, Spaces } from './spaces.ts';
 import { UsedKeys } from './used-keys.ts';
@@ -38,6 +39,7 @@ export class WriterState {
   readonly options: WriterOptions;
   readonly archives: Archives;
   readonly ledger: LedgerCache;
+  readonly risks: RiskStates;
   readonly spaces: Spaces;
   readonly keys: UsedKeys;
   readonly fresh: FreshRows;
@@ -75,7 +77,8 @@ export class WriterState {
     this.options = options;
     this.archives = openArchives(db, options.directory, true);
     this.ledger = new LedgerCache(db, options.ledger);
-    this.spaces = new Spaces(db, this.ledger);
+    this.risks = new RiskStates(db);
+    this.spaces = new Spaces(db, this.ledger, this.risks);
     this.keys = new UsedKeys(db, options.keys);
     this.fresh = new FreshRows(options.mostFresh);
     this.platformPause = readPlatformPause(db);
@@ -241,12 +244,14 @@ export class WriterState {
   endGroup(): void {
     this.flushRows();
     this.ledger.endGroup();
+    this.risks.endGroup(this.realNow);
     this.keys.endGroup();
   }
 
   afterCommit(): void {
     this.spaces.release();
     this.ledger.evict();
+    this.risks.evict();
     this.keys.committed();
   }
 
@@ -255,6 +260,7 @@ export class WriterState {
     for (const rows of [this.messages, this.recipients, this.events, this.heads, this.blobUses]) rows.clear();
     this.grown.clear();
     this.ledger.recover();
+    this.risks.recover();
     this.keys.undo();
     this.fresh.clear();
     this.spaces.clear();

@@ -27,6 +27,7 @@ import { limitApproaching } from './limit-approaching.ts';
 import { monthlyQuotaExceeded } from './monthly-quota-exceeded.ts';
 import { negativeSignalBudgetExceeded } from './negative-signal-budget-exceeded.ts';
 import { possibleTypo } from './possible-typo.ts';
+import { quarantineApproaching } from './quarantine-approaching.ts';
 import { recipientDomainThrottled } from './recipient-domain-throttled.ts';
 import { recipientFrequencyExceeded } from './recipient-frequency-exceeded.ts';
 import { riskBudgetExceeded } from './risk-budget-exceeded.ts';
@@ -84,6 +85,7 @@ export const RULES: readonly (readonly [name: string, rule: Rule])[] = [
   ['negative_signal_budget_exceeded', negativeSignalBudgetExceeded],
   ['approval_required', approvalRequired],
   ['content_review_required', contentReviewRequired],
+  ['quarantine_approaching', quarantineApproaching],
   ['limit_approaching', limitApproaching],
   ['unreachable_replies', unreachableReplies],
   ['disengaging', disengaging],

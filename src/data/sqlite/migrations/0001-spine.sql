@@ -449,3 +449,62 @@ CREATE TABLE template_version (
   note TEXT,
   UNIQUE (template, version)
 );
+
+-- Risk and quarantine.
+
+-- What the risk score remembers of a space, packed, as its last group left it. `at`: when it last changed, on the real clock.
+CREATE TABLE risk (
+  space INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  state BLOB NOT NULL
+);
+
+-- One row a quarantine, with its evidence as it was at the entry. `state`: active, under_review, upheld, probation or released.
+CREATE TABLE quarantine (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  set_by TEXT NOT NULL,
+  score INTEGER NOT NULL,
+  threshold INTEGER NOT NULL,
+  evidence TEXT NOT NULL,
+  note TEXT,
+  release_at INTEGER,
+  decided_at INTEGER,
+  decided_by TEXT,
+  decision_note TEXT,
+  -- What becomes of the mail that it held: send or drop; null until the release.
+  held TEXT,
+  -- More to do for a sweep: 1 to hold what waits, 2 to send or drop what is held; 0 nothing.
+  work INTEGER NOT NULL DEFAULT 0,
+  factor INTEGER,
+  probation_since INTEGER,
+  probation_until INTEGER,
+  baseline INTEGER
+);
+CREATE UNIQUE INDEX quarantine_open ON quarantine (space) WHERE state <> 'released';
+CREATE INDEX quarantine_space ON quarantine (space, no);
+CREATE INDEX quarantine_work ON quarantine (no) WHERE work > 0;
+
+CREATE TABLE appeal (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  quarantine INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  filed_by TEXT NOT NULL,
+  statement TEXT NOT NULL,
+  message_id TEXT,
+  refused_id TEXT,
+  content_hash TEXT
+);
+CREATE INDEX appeal_quarantine ON appeal (quarantine, no);
+
+-- Recipients that were accepted and had not left when the quarantine came.
+CREATE TABLE quarantine_hold (
+  recipient INTEGER PRIMARY KEY,
+  quarantine INTEGER NOT NULL
+);
+CREATE INDEX quarantine_hold_quarantine ON quarantine_hold (quarantine);

@@ -1,0 +1,151 @@
+/**
+ * What one send would change in the counters of an account: the common ground of scoring a send before it is decided and of
+ * counting it after it was accepted, so that both see the same.
+ */
+import type { ContentFeatures } from './features.ts';
+import { SIGNATURE_SLOTS } from './features.ts';
+import { hashOf } from './hash.ts';
+import { AT, DAY_MS, ONE, OWN_GROUP, type RiskState, type Shape, TARGET_GROUP, type Target } from './state.ts';
+
+/** What the ledger knows of the person written to. */
+export type RiskRecipient = {
+  key: string;
+  /** Was written to before. */
+  isKnown: boolean;
+  hasConsent: boolean;
+  /** Has ever answered. */
+  hasReplied: boolean;
+};
+
+export type RiskSend = {
+  content: ContentFeatures;
+  /** The first recipient of its message that counts. */
+  isFirst: boolean;
+};
+
+/** What is seen of a send; `delta` is what it adds to the counters, in thousandths. Valid until the next glance. */
+export type Glance = {
+  delta: Float64Array;
+  target: Target | null;
+  /** Unanswered sends to this person with this one, as a target holds them. */
+  repeats: number;
+  same: number;
+  short: number;
+  own: number;
+  shape: Shape | null;
+};
+
+const MINUTE_MS = 60_000;
+const DAY_MINUTES = 1440;
+/** A wording counts as near-identical to one of the last day. */
+const RECENT_MINUTES = DAY_MINUTES;
+/** Share of slots, in percent, from which two contents are near-identical. */
+const NEAR_PERCENT = 30;
+const GARBLED = 400;
+export const SUSPICIOUS = 300;
+const FEW_WORDS = 5;
+const SHORT_WORDS = 16;
+/** Pages, archives and unknown kinds of attachments. */
+const ODD_ATTACHMENTS = 4 | 8 | 16;
+
+/** Reused: a glance is taken and used before the next. */
+const delta = new Float64Array(Object.keys(AT).length);
+const reused: Glance = { delta, target: null, repeats: 0, same: 0, short: 0, own: 0, shape: null };
+
+export function glance(
+  state: RiskState,
+  left: Float64Array,
+  send: RiskSend,
+  recipient: RiskRecipient,
+  now: number,
+): Glance {
+  const { content } = send;
+  const key = hashOf(recipient.key);
+  const target = state.targets.find((one) => one.key === key) ?? null;
+  const hour = left[TARGET_GROUP]!;
+  const before = target === null ? 0 : Math.floor(target.count * hour);
+  const shape = nearest(state, content.signature);
+  const minute = Math.floor(now / MINUTE_MS);
+  // The first recipient of a message has entered its shape already: for the others an earlier message makes it similar.
+  const isSimilar = shape !== null && (send.isFirst ? minute - shape.last <= RECENT_MINUTES : shape.count > 1);
+  const isFamiliar = recipient.hasConsent || recipient.hasReplied || content.isReply;
+  const isStranger = !isFamiliar && !recipient.isKnown;
+  const isForeign = !isFamiliar && leadsAway(state, content, now);
+  const phrases = isFamiliar ? 0 : content.phrases;
+  const isRepeat = before >= ONE / 2;
+  delta.fill(0);
+  delta[AT.sendsQuarter] = ONE;
+  delta[AT.sendsDay] = ONE;
+  delta[AT.sendsMonth] = ONE;
+  if (Math.floor(now / DAY_MS) > state.lastDay) delta[AT.activeDaysMonth] = ONE;
+  if (isFamiliar || recipient.isKnown) delta[AT.familiarDay] = ONE;
+  if (isStranger) delta[AT.strangersDay] = ONE;
+  if (isSimilar) delta[AT.similarDay] = ONE;
+  if (content.gibberish >= GARBLED) delta[AT.gibberishHour] = ONE;
+  if (isForeign) delta[AT.foreignLinksDay] = ONE;
+  if (isForeign && state.hosts.length > 0 && bringsHost(state, content)) delta[AT.changingHostsDay] = ONE;
+  if (content.words < FEW_WORDS && content.numbers === 0 && isStranger) delta[AT.emptyDay] = ONE;
+  delta[AT.phrasesDay] = phrases;
+  if (content.mismatch) delta[AT.mismatchDay] = ONE;
+  if (content.deceptive > 0) delta[AT.deceptiveDay] = ONE;
+  if ((content.attached & ODD_ATTACHMENTS) !== 0) {
+    delta[AT.attachmentsDay] = ONE;
+    delta[AT.attachmentsMonth] = ONE;
+  }
+  if (isStranger && isSimilar) delta[AT.bulkHour] = (isForeign ? ONE / 2 : 0) + (phrases >= SUSPICIOUS ? ONE : 0);
+  if (isStranger && (shape === null || minute - shape.first < DAY_MINUTES)) delta[AT.novelHour] = ONE;
+  reused.target = target;
+  reused.repeats = before + ONE;
+  reused.same = (target === null ? 0 : Math.floor(target.same * hour)) + (isSimilar && isRepeat ? ONE : 0);
+  reused.short =
+    (target === null ? 0 : Math.floor(target.short * hour)) + (content.words < SHORT_WORDS && isRepeat ? ONE : 0);
+  reused.own = (target === null ? 0 : Math.floor(target.own * left[OWN_GROUP]!)) + (isSimilar || isFamiliar ? 0 : ONE);
+  reused.shape = shape;
+  return reused;
+}
+
+/** The remembered shape that a signature is near to, the nearest first; null where none is. */
+export function nearest(state: RiskState, signature: string): Shape | null {
+  let found: Shape | null = null;
+  let best = NEAR_PERCENT - 1;
+  for (const shape of state.shapes) {
+    const near = likeness(shape.signature, signature);
+    if (near > best) {
+      best = near;
+      found = shape;
+    }
+  }
+  return found;
+}
+
+/** Share of the slots used by either signature that are equal in both, in percent. Two empty ones are alike. */
+export function likeness(one: string, other: string): number {
+  let used = 0;
+  let same = 0;
+  for (let i = 0; i < SIGNATURE_SLOTS; i += 1) {
+    const a = one.charCodeAt(i);
+    const b = other.charCodeAt(i);
+    if (a === 0 && b === 0) continue;
+    used += 1;
+    if (a === b) same += 1;
+  }
+  return used === 0 ? 100 : Math.floor((same * 100) / used);
+}
+
+/** Whether a link leads to a host that the account never used. */
+function bringsHost(state: RiskState, content: ContentFeatures): boolean {
+  return content.hosts.some((host) => host !== content.sender && !state.hosts.some((one) => one.host === host));
+}
+
+const USUAL_SENDS = 5;
+
+/** Whether a link leads to a host that is neither the sender's nor usual for the account. */
+export function leadsAway(state: RiskState, content: ContentFeatures, now: number): boolean {
+  const today = Math.floor(now / DAY_MS);
+  for (const host of content.hosts) {
+    if (host === content.sender) continue;
+    const known = state.hosts.find((one) => one.host === host);
+    if (known === undefined || known.count < USUAL_SENDS || known.first >= today) return true;
+  }
+  return false;
+}

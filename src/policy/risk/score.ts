@@ -1,0 +1,291 @@
+/**
+ * The risk score: what an account's counters say now, and with one more send. In points in thousandths, 0 or more; the policy
+ * says from where on it warns and where it stops.
+ */
+import type { Policy } from '../document.ts';
+import { type Glance, glance, type RiskRecipient, type RiskSend } from './glance.ts';
+import { SIGNAL_AT, SIGNALS } from './signals.ts';
+import { AT, countNow, DAY_MS, leftNow, ONE, OWN_GROUP, type RiskState, TARGET_GROUP } from './state.ts';
+
+export const RISK_LEVELS = ['normal', 'elevated', 'high', 'quarantined'] as const;
+export type RiskLevel = (typeof RISK_LEVELS)[number];
+export const TRENDS = ['steady', 'rising', 'falling'] as const;
+export type Trend = (typeof TRENDS)[number];
+
+/** One signal that contributes. `value` is in thousandths of its unit, `contribution` in thousandths of a point. */
+export type RiskSignal = {
+  name: string;
+  value: number;
+  weight: number;
+  /** From where on it counts, in its unit. */
+  threshold: number;
+  window: string;
+  trend: Trend;
+  contribution: number;
+};
+
+/** Scores are in thousandths of a point. */
+export type RiskFacts = {
+  score: number;
+  level: RiskLevel;
+  warnAt: number;
+  threshold: number;
+  /** Whether a reply could be seen: if not, silence weighs half. */
+  repliesVisible: boolean;
+  /** What contributes, the greatest first; only where the score is at the warning level. */
+  signals: readonly RiskSignal[];
+};
+
+export type RiskInput = {
+  state: RiskState;
+  send: RiskSend;
+  recipient: RiskRecipient;
+  repliesVisible: boolean;
+  policy: Policy;
+  /** Milliseconds. */
+  now: number;
+};
+
+/** The facts of a send as if it were accepted; null where the policy has the score off. Changes nothing. */
+export function riskFacts(input: RiskInput): RiskFacts | null {
+  const { state, policy, now, repliesVisible } = input;
+  const tuning = tuningOf(policy);
+  if (tuning === null) return null;
+  const left = leftNow(state, now);
+  const seen = glance(state, left, input.send, input.recipient, now);
+  const score = weigh(state, left, seen, repliesVisible, tuning, now);
+  const { warnAt, threshold } = tuning;
+  const level = levelOf(score, tuning);
+  const signals = score < warnAt ? NO_SIGNALS : listSignals(state, seen, repliesVisible, tuning, now);
+  return { score, level, warnAt, threshold, repliesVisible, signals };
+}
+
+export type RiskReport = RiskFacts & { fallsBy: readonly string[] };
+
+/** The score as it stands without a further send, with every signal that contributes. Where the score is off it is reported all the same. */
+export function riskReport(state: RiskState, repliesVisible: boolean, policy: Policy, now: number): RiskReport {
+  const tuning = tuningOf(policy) ?? tune(policy);
+  const score = weigh(state, leftNow(state, now), null, repliesVisible, tuning, now);
+  const signals = listSignals(state, null, repliesVisible, tuning, now);
+  const { warnAt, threshold } = tuning;
+  return {
+    score,
+    level: levelOf(score, tuning),
+    warnAt,
+    threshold,
+    repliesVisible,
+    signals,
+    fallsBy: fallsBy(signals),
+  };
+}
+
+const MOST_FALLS = 3;
+
+/** What would bring the score down, for the signals that weigh most. */
+export function fallsBy(signals: readonly RiskSignal[]): string[] {
+  return signals
+    .filter(({ contribution }) => contribution > 0)
+    .slice(0, MOST_FALLS)
+    .map(({ name }) => SIGNALS[SIGNAL_AT[name]!]!.falls);
+}
+
+const NO_SIGNALS: readonly RiskSignal[] = [];
+
+function levelOf(score: number, { warnAt, threshold }: Tuning): RiskLevel {
+  if (score < warnAt) return 'normal';
+  return score * 2 < warnAt + threshold ? 'elevated' : 'high';
+}
+
+/** The signals with a policy's numbers in them, in thousandths. */
+type Tuning = { warnAt: number; threshold: number; weights: Float64Array; froms: Float64Array; spans: Float64Array };
+
+const tunings = new WeakMap<Policy, Tuning>();
+
+function tuningOf(policy: Policy): Tuning | null {
+  if (policy.document.quarantine.mode === 'off') return null;
+  let tuning = tunings.get(policy);
+  if (tuning === undefined) {
+    tuning = tune(policy);
+    tunings.set(policy, tuning);
+  }
+  return tuning;
+}
+
+function tune(policy: Policy): Tuning {
+  const { quarantine } = policy.document;
+  const own = (quarantine.signals ?? {}) as Record<string, { weight?: number; threshold?: number }>;
+  const tuning: Tuning = {
+    warnAt: (quarantine.warn_at ?? 60) * ONE,
+    threshold: (quarantine.threshold ?? 100) * ONE,
+    weights: new Float64Array(SIGNALS.length),
+    froms: new Float64Array(SIGNALS.length),
+    spans: new Float64Array(SIGNALS.length),
+  };
+  SIGNALS.forEach(({ name, weight, from, to }, i) => {
+    const changed = Object.hasOwn(own, name) ? own[name] : undefined;
+    const points = changed?.weight ?? Math.abs(weight);
+    tuning.weights[i] = (weight < 0 ? -points : points) * ONE;
+    tuning.froms[i] = Math.round((changed?.threshold ?? from) * ONE);
+    tuning.spans[i] = Math.round((to - from) * ONE);
+  });
+  return tuning;
+}
+
+/** Reused: values are computed and weighed at once. */
+const values = new Float64Array(SIGNALS.length);
+const contributions = new Float64Array(SIGNALS.length);
+
+function weigh(
+  state: RiskState,
+  left: Float64Array,
+  seen: Glance | null,
+  repliesVisible: boolean,
+  tuning: Tuning,
+  now: number,
+): number {
+  measure(state, left, seen, now);
+  let score = 0;
+  for (let i = 0; i < SIGNALS.length; i += 1) {
+    const contribution = contributionOf(i, repliesVisible, tuning);
+    contributions[i] = contribution;
+    score += contribution;
+  }
+  return Math.max(0, score);
+}
+
+const SILENT = [SIGNAL_AT['recipient_repeats']!, SIGNAL_AT['personal_repeats']!];
+
+function weightOf(i: number, repliesVisible: boolean, tuning: Tuning): number {
+  const weight = tuning.weights[i]!;
+  return !repliesVisible && SILENT.includes(i) ? weight / 2 : weight;
+}
+
+function contributionOf(i: number, repliesVisible: boolean, tuning: Tuning): number {
+  const excess = values[i]! - tuning.froms[i]!;
+  if (excess <= 0) return 0;
+  const span = tuning.spans[i]! * SIGNALS[i]!.most;
+  const weight = weightOf(i, repliesVisible, tuning);
+  return Math.floor((weight * Math.min(excess, span)) / tuning.spans[i]!);
+}
+
+function listSignals(
+  state: RiskState,
+  seen: Glance | null,
+  repliesVisible: boolean,
+  tuning: Tuning,
+  now: number,
+): RiskSignal[] {
+  const signals: RiskSignal[] = [];
+  for (let i = 0; i < SIGNALS.length; i += 1) {
+    if (contributions[i] === 0) continue;
+    const { name, window } = SIGNALS[i]!;
+    const weight = weightOf(i, repliesVisible, tuning) / ONE;
+    const threshold = tuning.froms[i]! / ONE;
+    const contribution = contributions[i]!;
+    signals.push({ name, value: values[i]!, weight, threshold, window, trend: 'steady', contribution });
+  }
+  // With a send: against the score without it. Without one: against the score in an hour.
+  const other = seen === null ? now + HOUR_MS : now;
+  weigh(state, leftNow(state, other), null, repliesVisible, tuning, other);
+  for (const signal of signals) {
+    const then = contributions[SIGNAL_AT[signal.name]!]!;
+    if (signal.contribution !== then)
+      signal.trend = signal.contribution > then === (seen !== null) ? 'rising' : 'falling';
+  }
+  return signals.sort((a, b) => b.contribution - a.contribution);
+}
+
+const HOUR_MS = 3_600_000;
+
+const FEW = 5 * ONE;
+const SOME = 20 * ONE;
+const MANY = 50 * ONE;
+/** Fewer bounces or complaints than so many are chance. */
+const LEAST_HARM = 1.5 * ONE;
+/** Sends in a quarter of an hour that no history is needed for. */
+const FREE_QUARTER = 20 * ONE;
+/** Active days, forgotten by half in thirty, at which an account is fully known. */
+const KNOWN_DAYS = 10;
+/** Share of harmful sends, one in so many, at which history counts for nothing. */
+const HARM_IN = 20;
+
+const percent = (part: number, whole: number): number => Math.floor((part * 100 * ONE) / whole);
+
+/** The value of every signal, with the send that is looked at where there is one. */
+function measure(state: RiskState, left: Float64Array, seen: Glance | null, now: number): void {
+  const get = (counter: number): number => countNow(state, left, counter) + (seen === null ? 0 : seen.delta[counter]!);
+  const sends = get(AT.sendsDay);
+  const trust = trustOf(get(AT.activeDaysMonth), get(AT.sendsMonth), get(AT.harmMonth));
+  const set = (name: string, value: number): void => {
+    values[SIGNAL_AT[name]!] = value;
+  };
+  measureTargets(state, left, seen, Math.floor(now / DAY_MS));
+  set('gibberish', get(AT.gibberishHour));
+  set('similar_content', percent(get(AT.similarDay), sends + FEW));
+  set('burst', Math.floor((get(AT.sendsQuarter) * ONE) / Math.max(FREE_QUARTER, 2 * state.peakBefore)));
+  set('new_recipients', percent(get(AT.strangersDay), sends + FEW));
+  set('new_account', 100 * ONE - trust);
+  set('foreign_links', percent(get(AT.foreignLinksDay), sends + FEW));
+  set('suspicious_phrases', percent(get(AT.phrasesDay), sends + FEW));
+  set('unsolicited_bulk', get(AT.bulkHour));
+  set('unusual_content', Math.floor((get(AT.novelHour) * trust) / (100 * ONE)));
+  const bounces = get(AT.bouncesDay);
+  const harm = get(AT.harmMonth);
+  const lately = bounces < LEAST_HARM ? 0 : percent(bounces, sends + SOME);
+  set('bounces', Math.max(lately, harm < LEAST_HARM ? 0 : percent(harm, get(AT.sendsMonth) + MANY)));
+  set('unknown_users', bounces < LEAST_HARM ? 0 : percent(get(AT.unknownUsersDay), sends + SOME));
+  const complaints = get(AT.complaintsDay);
+  set('complaints', complaints < LEAST_HARM ? 0 : percent(complaints, sends + MANY));
+  const unsubscribes = get(AT.unsubscribesDay);
+  set('unsubscribes', unsubscribes < LEAST_HARM ? 0 : percent(unsubscribes, sends + MANY));
+  set('deceptive_links', percent(get(AT.deceptiveDay), sends + FEW));
+  set('sender_mismatch', percent(get(AT.mismatchDay), sends + FEW));
+  set('unusual_attachments', unusualAttachments(get));
+  set('likeness', now - state.likenessAt < DAY_MS ? state.likeness : 0);
+  set('refused_attempts', get(AT.refusedHour));
+  set('changing_links', percent(get(AT.changingHostsDay), sends + FEW));
+  set('empty_content', percent(get(AT.emptyDay), sends + FEW));
+  set('good_history', trust);
+  set('replies', percent(get(AT.repliesDay), sends + FEW));
+  set('familiar_recipients', percent(get(AT.familiarDay), sends + FEW));
+}
+
+/** How far an account is known to be good, in thousandths of a percent. */
+function trustOf(activeDays: number, sends: number, harm: number): number {
+  const known = Math.min(100 * ONE, Math.floor((activeDays * 100) / KNOWN_DAYS));
+  const good = Math.max(0, sends + MANY - harm * HARM_IN);
+  return Math.floor((known * good) / (sends + MANY));
+}
+
+/** Sends to one person that come to be usual with each day on which they are written to, and the most of them. */
+const USUAL_A_DAY = 2 * ONE;
+const MOST_USUAL = 12 * ONE;
+
+/** The person written to most, of those remembered and of the send that is looked at. */
+function measureTargets(state: RiskState, left: Float64Array, seen: Glance | null, today: number): void {
+  const hour = left[TARGET_GROUP]!;
+  let repeats = 0;
+  let same = 0;
+  let short = 0;
+  let own = 0;
+  for (const target of state.targets) {
+    const isSeen = seen !== null && target === seen.target;
+    const usual = Math.min(MOST_USUAL, (today - target.since) * USUAL_A_DAY);
+    repeats = Math.max(repeats, (isSeen ? seen.repeats : Math.floor(target.count * hour)) - usual);
+    same = Math.max(same, (isSeen ? seen.same : Math.floor(target.same * hour)) - usual);
+    short = Math.max(short, (isSeen ? seen.short : Math.floor(target.short * hour)) - usual);
+    own = Math.max(own, (isSeen ? seen.own : Math.floor(target.own * left[OWN_GROUP]!)) - usual);
+  }
+  if (seen !== null && seen.target === null) repeats = Math.max(repeats, seen.repeats);
+  values[SIGNAL_AT['recipient_repeats']!] = repeats;
+  values[SIGNAL_AT['repeated_content']!] = same;
+  values[SIGNAL_AT['short_content']!] = short;
+  values[SIGNAL_AT['personal_repeats']!] = own;
+}
+
+/** Share of sends with odd attachments, beyond what is the account's habit. */
+function unusualAttachments(get: (counter: number) => number): number {
+  const today = percent(get(AT.attachmentsDay), get(AT.sendsDay) + FEW);
+  const habit = percent(get(AT.attachmentsMonth), get(AT.sendsMonth) + FEW);
+  return Math.max(0, today - Math.floor(habit / 2));
+}
