@@ -115,12 +115,14 @@ try {
   writeFileSync(policy, JSON.stringify({ limits: EIGHT_LIMITS }));
   const megabytes = Math.round(statSync(path).size / 1e6);
   const { seconds, peakMb, code, out } = await simulate(path, policy, join(folder, 'results.jsonl'));
-  const summary = JSON.parse(out) as { sends: number; verdicts: object; reasons: object; warnings: object };
+  const { totals } = JSON.parse(out) as {
+    totals: { sends: number; verdicts: object; reasons: object; warnings: object };
+  };
   console.log(
-    `${lines} lines (${megabytes} MB, ${summary.sends} sends): ${seconds.toFixed(1)} s, ${Math.round(lines / seconds)} lines/s, ` +
+    `${lines} lines (${megabytes} MB, ${totals.sends} sends): ${seconds.toFixed(1)} s, ${Math.round(lines / seconds)} lines/s, ` +
       `peak ${Math.round(peakMb)} MB; the bars are ${BAR_SECONDS} s and ${BAR_MB} MB`,
   );
-  console.log(JSON.stringify({ verdicts: summary.verdicts, reasons: summary.reasons, warnings: summary.warnings }));
+  console.log(JSON.stringify({ verdicts: totals.verdicts, reasons: totals.reasons, warnings: totals.warnings }));
   if (code !== 0 || seconds > BAR_SECONDS || peakMb > BAR_MB) process.exitCode = 1;
 } finally {
   rmSync(folder, { recursive: true, force: true });

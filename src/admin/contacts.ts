@@ -34,7 +34,7 @@ const CONTACT = Type.Object({
 
 const markBody = (mark: Mark | null) => (mark === null ? null : { since: formatTime(mark.since), note: mark.note });
 
-function contactBody(contact: ContactRow): Static<typeof CONTACT> {
+export function contactBody(contact: ContactRow): Static<typeof CONTACT> {
   const { doNotContact, opportunity, threadTakenOver, consent } = contact;
   return {
     email: contact.key,

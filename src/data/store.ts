@@ -23,9 +23,11 @@ import type { ApprovalsReads, ApprovalsWrites } from './port/approvals.ts';
 import type { CaptureReads } from './port/captures.ts';
 import type { ContactsReads, ContactsWrites } from './port/contacts.ts';
 import type { DeliveryWrites } from './port/delivery.ts';
+import type { ErasureReads, ErasureWrites } from './port/erasure.ts';
 import type { EventsReads } from './port/events.ts';
 import type { HistoryReads } from './port/history.ts';
 import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
+import type { LeasesReads, LeasesWrites } from './port/leases.ts';
 import type { ManagementReads, ManagementWrites } from './port/management.ts';
 import type { MessagesReads, MessagesWrites } from './port/messages.ts';
 import type { NoticesReads, NoticesWrites } from './port/notices.ts';
@@ -36,6 +38,7 @@ import type { QuarantineReads, QuarantineWrites, RiskStanding } from './port/qua
 import type { QueueReads } from './port/queue.ts';
 import type { ReturnsWrites } from './port/returns.ts';
 import type { ShadowsReads, ShadowsWrites } from './port/shadows.ts';
+import type { SimulationsReads, SimulationsWrites } from './port/simulations.ts';
 
 export type { LimitStanding, LimitState } from '../policy/headroom.ts';
 
@@ -160,8 +163,8 @@ export type Admission = {
   warmup: WarmupFacts | null;
   /** The account is on probation: its limits are reduced. */
   probation: ProbationFacts | null;
-  /** The risk score with this message; null where none is kept. */
-  risk: RiskStanding | null;
+  /** The risk score with this message. */
+  risk: RiskStanding;
   recipients: RecipientVerdict[];
 };
 
@@ -405,7 +408,9 @@ export interface StoreWrites
     IdentitiesWrites,
     ContactsWrites,
     DeliveryWrites,
+    LeasesWrites,
     MessagesWrites,
+    ErasureWrites,
     NoticesWrites,
     PlatformWrites,
     QuarantineWrites,
@@ -414,6 +419,7 @@ export interface StoreWrites
     PlansWrites,
     ReturnsWrites,
     ShadowsWrites,
+    SimulationsWrites,
     SweepsWrites,
     TemplatesWrites,
     TestClockWrites {
@@ -425,7 +431,7 @@ export interface StoreWrites
     principal: Principal;
     identity: string | null;
     recipient: { key: string; domain: string } | null;
-  }): Promise<{ limits: LimitState[]; now: number; locale: string | null; risk: RiskStanding | null }>;
+  }): Promise<{ limits: LimitState[]; now: number; locale: string | null; risk: RiskStanding }>;
   /** Up to `most` due recipients, in turn from every space that has some. `live` false: of test spaces alone. */
   claim(input: { most: number; live: boolean }): Promise<Claimed[]>;
   /** Before the final dot: false when it must not be sent. */
@@ -459,14 +465,17 @@ export interface StoreReads
     IdentitiesReads,
     ContactsReads,
     CaptureReads,
+    LeasesReads,
     MessagesReads,
     EventsReads,
+    ErasureReads,
     NoticesReads,
     PlatformReads,
     QuarantineReads,
     QueueReads,
     HistoryReads,
     ShadowsReads,
+    SimulationsReads,
     TemplatesReads,
     TestClockReads {
   /** The key with this public part, whatever its state. */

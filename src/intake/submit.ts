@@ -32,6 +32,8 @@ export type SubmitInput = {
   requestId: string;
   /** The agent a key belongs to, or the request's header. */
   agent: string | null;
+  /** Whether it is the key's: then a body cannot name another. */
+  isAgentBound?: boolean;
   /** Identities the key may send as; empty: all. */
   identities: readonly string[];
   body: unknown;
@@ -47,6 +49,7 @@ export type Submitted =
     }
   | { outcome: 'simulated'; code: ReasonCode }
   | { outcome: 'forbidden_identity'; identity: string }
+  | { outcome: 'forbidden_agent'; agent: string }
   | { outcome: 'in_progress' };
 
 export type Checked =
@@ -172,6 +175,9 @@ export class Intake {
       return { ok: false, result: { outcome: 'malformed', reason: reading.reason, errors: reading.errors } };
     const { submission } = reading;
     if (submission.agent === null) submission.agent = input.agent;
+    else if (input.isAgentBound === true && submission.agent !== input.agent) {
+      return { ok: false, result: { outcome: 'forbidden_agent', agent: submission.agent } };
+    }
     if (input.identities.length > 0 && !mayUse(input.identities, submission)) {
       return {
         ok: false,

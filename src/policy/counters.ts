@@ -1,7 +1,8 @@
 /** Counters in memory: the ledger of a plan or a simulation, which ends with it. */
 import { ColdStates } from './cold-states.ts';
-import type { LimitScope } from './document.ts';
-import { type ContactState, type Counters, emptyContact, type ScopeState } from './ledger.ts';
+import type { CounterScope, LimitScope } from './document.ts';
+import type { Signs } from './facts-budget.ts';
+import { type ContactState, type Counters, emptyContact, type ScopeState, type Signal } from './ledger.ts';
 
 /** States kept as they are; older ones are packed. */
 const MOST_WARM = 1024;
@@ -17,7 +18,7 @@ export class MemoryCounters implements Counters {
     this.domains = new States(cold, `${name}@`);
   }
 
-  scope(kind: LimitScope, id: string): ScopeState {
+  scope(kind: CounterScope, id: string): ScopeState {
     const name = `${kind}:${id}`;
     let state = this.scopes.get(name);
     if (state === undefined) {
@@ -43,6 +44,25 @@ export class MemoryCounters implements Counters {
   settle(): void {
     this.contacts.settle();
     this.domains.settle();
+  }
+}
+
+/** Counters with those of bad signs. */
+export class SignCounters extends MemoryCounters implements Signs {
+  private readonly signs = new Map<Signal, ScopeState>();
+
+  signals(signal: Signal): ScopeState | null {
+    return this.signs.size === 0 ? null : this.signalState(signal);
+  }
+
+  /** To be counted in. */
+  signalState(signal: Signal): ScopeState {
+    let state = this.signs.get(signal);
+    if (state === undefined) {
+      state = emptyContact();
+      this.signs.set(signal, state);
+    }
+    return state;
   }
 }
 

@@ -21,6 +21,7 @@ const EVERY_MS: Record<Sweep, number> = {
   captures: 600 * SECOND,
   records: 3600 * SECOND,
   archives: 3600 * SECOND,
+  leases: SECOND,
   ledger: 5 * SECOND,
   quarantines: SECOND,
 };

@@ -20,7 +20,15 @@ function setUp(options: { blobs?: Record<string, Uint8Array>; maxBytes?: number 
   };
   const blobs = memoryBlobs(options.blobs);
   const { maxBytes } = options;
-  const mails = new Mails({ blobs, composer, tokens, domain: 'gateway.example', keysFor: async () => [], maxBytes });
+  const mails = new Mails({
+    blobs,
+    composer,
+    tokens,
+    domain: 'gateway.example',
+    publicUrl: 'https://gateway.example',
+    keysFor: async () => [],
+    maxBytes,
+  });
   return { mails, composed: () => composed };
 }
 

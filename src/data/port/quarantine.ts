@@ -85,7 +85,7 @@ export type RiskSignalReport = {
   contribution: number;
 };
 
-/** The risk score as answers show it, in whole points. */
+/** The risk score as answers show it, in whole points. Where the score is off it is 0 of 0. */
 export type RiskStanding = { score: number; level: RiskLevel; threshold: number };
 
 export type RiskReport = RiskStanding & {

@@ -236,8 +236,7 @@ export function flattenAnswer(answer: AdmitAnswer): Flat {
   const { probation } = answer;
   flat.push(probation?.until ?? null);
   if (probation !== null) flat.push(probation.share, probation.baseline);
-  flat.push(answer.risk?.score ?? null);
-  if (answer.risk !== null) flat.push(RISK_LEVELS.indexOf(answer.risk.level), answer.risk.threshold);
+  flat.push(answer.risk.score, RISK_LEVELS.indexOf(answer.risk.level), answer.risk.threshold);
   return flat;
 }
 
@@ -280,15 +279,14 @@ export function readAnswer(flat: Flat): AdmitAnswer {
     identityCap: c.numberOrNull(),
     probation: null,
     warmup: readWarmup(c),
-    risk: null,
+    risk: { score: 0, level: 'normal', threshold: 0 },
     recipients: [],
   };
   for (let n = c.number(); n > 0; n -= 1) admission.recipients.push(readVerdict(c));
   const until = c.numberOrNull();
   if (until !== null)
     admission.probation = { state: 'probation', until, share: c.number(), baseline: c.numberOrNull() };
-  const score = c.numberOrNull();
-  if (score !== null) admission.risk = { score, level: RISK_LEVELS[c.number()]!, threshold: c.number() };
+  admission.risk = { score: c.number(), level: RISK_LEVELS[c.number()]!, threshold: c.number() };
   if (outcome === 'replayed') return { outcome, by: by as 'idempotency' | 'dedupe', ...admission };
   return { outcome, ...admission };
 }

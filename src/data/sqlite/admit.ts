@@ -39,8 +39,9 @@ import { BODY_BLOB, BODY_JSON, BODY_NONE } from './bodies.ts';
 import { DEFAULT_EXPIRY_MS } from './expiry.ts';
 import { AT_ONCE } from './fresh-rows.ts';
 import { standingLimits } from './headroom.ts';
+import { FLAG_DEFER, FLAG_MARKETING } from './message-flags.ts';
 import { enterByScore, passTime } from './quarantine.ts';
-import { riskOfMessage, riskStanding, shownSignal } from './risk-shown.ts';
+import { riskIn, riskStanding, shownSignal } from './risk-shown.ts';
 import { newNonce, publicId } from './row-id.ts';
 import { countShadow, noteCompared } from './shadows.ts';
 import { CREDITS, modeOf, type Space, STORAGE, spaceOf } from './spaces.ts';
@@ -50,8 +51,6 @@ import { KEY_DEDUPE, KEY_IDEMPOTENCY, type UsedKey } from './used-keys.ts';
 import { storedVerdict } from './verdicts.ts';
 import { HOUR_MS, type WriterState } from './writer-state.ts';
 
-export const FLAG_MARKETING = 1;
-export const FLAG_DEFER = 2;
 export const RECIPIENT_KINDS = ['to', 'cc', 'bcc'] as const;
 
 /** As many as a message may have. */
@@ -105,7 +104,7 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
     identityCap: decided[0]?.facts.identityCap ?? null,
     probation: probationIn(decided[0]?.facts.quarantine ?? null),
     warmup: decided[0]?.facts.warmup ?? null,
-    risk: riskShown(space, decided, risen),
+    risk: riskShown(space, decided, now),
     recipients: decided.map((one, i) =>
       recipientVerdict(one, request.recipients[i]!.email, publicId('rcp', row + i, nonce)),
     ),
@@ -304,7 +303,7 @@ export function sendOf(state: WriterState, space: Space, request: AdmitRequest, 
       app: request.principal.appId,
       installation: request.principal.installationId,
       identity: identity?.id ?? null,
-      agent: request.agent,
+      agent: space.leases.nameOf(request.agent),
     },
     contentSize: contentSize(request),
     findings: request.findings,
@@ -396,12 +395,10 @@ function observeRisk(
   if (risen !== null) state.risks.changed(space.no);
 }
 
-/** The score with this message; once it has brought the account into quarantine, that. */
-function riskShown(space: Space, decided: readonly Decided[], risen: Risen): RiskStanding | null {
-  const accepted = decided.filter(({ verdict }) => verdict.verdict !== 'block');
-  const shown = accepted.length === 0 ? null : riskOfMessage(accepted.map(({ facts }) => facts));
-  if (shown === null) return riskStanding(space, decided[0]!.facts.now);
-  return risen.quarantine ? { ...shown, level: 'quarantined' } : shown;
+/** The score with this message, or without it where nothing of it was accepted. */
+function riskShown(space: Space, decided: readonly Decided[], now: number): RiskStanding {
+  const last = decided.findLast(({ verdict }) => verdict.verdict !== 'block');
+  return last === undefined ? riskStanding(space, now) : riskIn(last.facts);
 }
 
 /** The score has risen past the warning level, or to the threshold: told, and in the second case no further send goes out. */
@@ -554,7 +551,7 @@ function storeMessage(
       (holdEnd === null ? 0 : FLAG_APPROVAL),
     request.sendAt,
     request.expiresAt ?? Math.max(lastDeparture(decided, now), holdEnd ?? 0) + DEFAULT_EXPIRY_MS,
-    request.agent,
+    send.scopes.agent,
     sender.from.email,
     sender.from.name,
     request.subject,

@@ -36,7 +36,7 @@ export function contactOf(entry: Entry, ofDomain: ContactRow['suppressions'], no
 }
 
 function look(state: WriterState, space: Space, address: { key: string; domain: string }): ContactRow {
-  const entry = state.ledger.entry(space.no, address.key);
+  const entry = space.contact(address.key) as Entry;
   const { suppressions } = state.ledger.entry(space.no, domainKey(address.domain));
   return contactOf(entry, suppressions, space.now(state.realNow));
 }

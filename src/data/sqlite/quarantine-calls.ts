@@ -3,13 +3,13 @@ import { eventNumber } from '../../core/events.ts';
 import type { AppealAnswer, Quarantine, QuarantineAnswer, QuarantineWrites, RiskReport } from '../port/quarantine.ts';
 import type { Space as SpaceName } from '../store.ts';
 import { prepared } from './database.ts';
-import { eventsBefore } from './event-log.ts';
 import { findMessage } from './messages-reads.ts';
 import { appeal, enter, passTime, release, uphold } from './quarantine.ts';
 import { holdWaiting, WORK } from './quarantine-holds.ts';
 import { finishHeld } from './quarantine-release.ts';
 import { quarantineByNo, quarantineRowById } from './quarantine-rows.ts';
 import { isQuarantinedState, openQuarantine, type QuarantineRow } from './quarantine-standing.ts';
+import { recentMessages } from './recent-messages.ts';
 import { riskReportOf } from './risk-shown.ts';
 import { parsePublicId, publicId } from './row-id.ts';
 import { modeOf, type Space, spaceOf } from './spaces.ts';
@@ -66,15 +66,8 @@ function lastRefused(
   space: Space,
   since: number,
 ): { id: string; contentHash: string | null } | null {
-  const one = prepared(
-    state.db,
-    'SELECT m.id, m.nonce, m.content_hash FROM recipient r JOIN message m ON m.id = r.message WHERE r.id = ?',
-  );
-  for (const { seq, type, at, recipient } of eventsBefore(state.db, space.no, space.seq + 1)) {
-    if (seq <= space.seq - MOST_LOOKED_AT || at < since) return null;
-    if (type !== BLOCKED || recipient === null) continue;
-    const row = one.get(recipient) as { id: number; nonce: number; content_hash: string | null } | undefined;
-    if (row !== undefined) return { id: publicId('msg', row.id, row.nonce), contentHash: row.content_hash };
+  for (const row of recentMessages(state, space, { types: [BLOCKED], since, most: MOST_LOOKED_AT })) {
+    return { id: publicId('msg', row.id, row.nonce), contentHash: row.content_hash };
   }
   return null;
 }

@@ -19,11 +19,11 @@ import type { ProbationTerms, QuarantineEvidence, RiskSignalReport } from '../po
 import { ACCOUNT_WRITES } from './accounts.ts';
 import { audit, by } from './audit.ts';
 import { prepared } from './database.ts';
-import { eventsBefore } from './event-log.ts';
 import { notify } from './notices.ts';
 import { holdWaiting } from './quarantine-holds.ts';
 import { finishHeld } from './quarantine-release.ts';
 import { changesAt, openQuarantine, type QuarantineRow, standingOf } from './quarantine-standing.ts';
+import { recentMessages } from './recent-messages.ts';
 import { publicId } from './row-id.ts';
 import { modeOf, type Space } from './spaces.ts';
 import { HOUR_MS, type WriterState } from './writer-state.ts';
@@ -163,16 +163,10 @@ const ACCEPTANCES = [eventNumber('message.accepted'), eventNumber('message.sched
 
 /** Ids of the last messages that were accepted, newest first. */
 function samplesOf(state: WriterState, space: Space): string[] {
-  state.flushRows();
-  const one = prepared(
-    state.db,
-    'SELECT m.id, m.nonce FROM recipient r JOIN message m ON m.id = r.message WHERE r.id = ?',
-  );
   const ids = new Set<string>();
-  for (const { seq, type, recipient } of eventsBefore(state.db, space.no, space.seq + 1)) {
-    if (seq <= space.seq - MOST_LOOKED_AT || ids.size === SAMPLES) break;
-    const row = recipient === null || !ACCEPTANCES.includes(type) ? undefined : one.get(recipient);
-    if (row !== undefined) ids.add(publicId('msg', Number(row['id']), Number(row['nonce'])));
+  for (const { id, nonce } of recentMessages(state, space, { types: ACCEPTANCES, since: 0, most: MOST_LOOKED_AT })) {
+    ids.add(publicId('msg', id, nonce));
+    if (ids.size === SAMPLES) break;
   }
   return [...ids];
 }

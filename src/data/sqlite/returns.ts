@@ -103,7 +103,9 @@ export function applyReturn(
     recipientId: publicId('rcp', row.id, message.nonce),
     email: row.email,
   };
-  if (!hasLeft(row)) return { outcome: 'conflict', state: before };
+  // A link in the mail itself proves that it has left, whatever its row says yet.
+  const isProven = thing.kind === 'unsubscribe' && thing.source === 'return';
+  if (!isProven && !hasLeft(row)) return { outcome: 'conflict', state: before };
   const to = stateAfter(thing.kind);
   if (to !== null && !canMove(before, to)) {
     if (before !== to && !(to === 'delivered' && before === 'bounced')) return { outcome: 'conflict', state: before };

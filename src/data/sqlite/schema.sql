@@ -1,5 +1,19 @@
 -- Generated: the tables after migration 1. Changes go into a new migration.
 
+CREATE TABLE agent (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  heartbeat_seconds INTEGER,
+  approvals TEXT NOT NULL,
+  seen_at INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  removed_at INTEGER
+);
+
+CREATE UNIQUE INDEX agent_name ON agent (space, name) WHERE removed_at IS NULL;
+
 CREATE TABLE api_key (
   no INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
@@ -218,6 +232,26 @@ CREATE TABLE key_run (
   PRIMARY KEY (run, hash, id)
 ) WITHOUT ROWID;
 
+CREATE TABLE lease (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  contact TEXT NOT NULL,
+  agent TEXT NOT NULL,
+  token TEXT NOT NULL,
+  purpose TEXT,
+  acquired_at INTEGER NOT NULL,
+  acquired_by TEXT NOT NULL,
+  ttl_ms INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  ended_at INTEGER,
+  ending TEXT
+);
+
+CREATE UNIQUE INDEX lease_open ON lease (space, contact) WHERE ended_at IS NULL;
+
+CREATE INDEX lease_space ON lease (space, no);
+
 CREATE TABLE ledger (
   hash INTEGER PRIMARY KEY,
   space INTEGER NOT NULL,
@@ -404,6 +438,26 @@ CREATE TABLE shadow_policy (
   note TEXT,
   since INTEGER NOT NULL
 );
+
+CREATE TABLE simulation (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  status TEXT NOT NULL,
+  draft TEXT NOT NULL,
+  document TEXT NOT NULL,
+  in_force TEXT NOT NULL,
+  source TEXT NOT NULL,
+  on_error TEXT NOT NULL,
+  author TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  started_at INTEGER,
+  finished_at INTEGER,
+  summary TEXT,
+  error TEXT
+);
+
+CREATE INDEX simulation_space ON simulation (space, no);
 
 CREATE TABLE suppression (
   no INTEGER PRIMARY KEY,

@@ -6,9 +6,9 @@ import { createHash } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Mode } from '../../core/message.ts';
 import {
+  type CounterScope,
   compilePolicy,
   type EffectiveDocument,
-  type LimitScope,
   POLICY_DEFAULTS,
   type Policy,
   type PolicyDocument,
@@ -24,7 +24,9 @@ import type { PlanDocument } from '../port/management.ts';
 import type { TemplateRef } from '../port/templates.ts';
 import type { IdentityRow, TenantRow } from '../store.ts';
 import { CLOCK_STEP_MS } from './clock.ts';
+import { type ErasedContacts, readErased } from './erased-contacts.ts';
 import { LogTail, logEnds, newestAt } from './event-log.ts';
+import { type Leases, loadLeases } from './lease-rows.ts';
 import type { Entry, LedgerCache } from './ledger-cache.ts';
 import { openQuarantine, standingOf } from './quarantine-standing.ts';
 import type { RiskStates } from './risk-states.ts';
@@ -52,7 +54,6 @@ const MOST_POLICIES = 64;
 export const REAL_TIME = 2 ** 52;
 
 export type SpaceShadow = { policy: Policy; since: number };
-const NO_AGENTS: ReadonlyMap<string, ApprovalMode> = new Map();
 
 export class Space implements LedgerView {
   readonly no: number;
@@ -77,12 +78,14 @@ export class Space implements LedgerView {
   /** Where the clock stands still: the real time at which the next claim ends. */
   nextClaimEnd = Number.POSITIVE_INFINITY;
   quarantine: QuarantineStanding = null;
+  /** Agents, and the leases that are open. */
+  readonly leases: Leases;
   /** When the next approval that waits is over, as far as known. */
   nextHoldEnd = Number.POSITIVE_INFINITY;
-  /** What agents of this tenant ask for, by name. */
-  readonly agentApprovals: ReadonlyMap<string, ApprovalMode>;
   /** Versions of templates that sends were made from, as far as known. */
   readonly templates = new Map<string, TemplateRef | null>();
+  /** People who were erased and stay blocked; null: none. */
+  erased: ErasedContacts | null = null;
   /** Set for the decision at hand. */
   identity: IdentityRow | null = null;
   private readonly readFreeing: () => Freeing;
@@ -108,7 +111,7 @@ export class Space implements LedgerView {
       tiers: Readonly<Record<string, number>>;
       log: LogTail;
       frozenAt: number | null;
-      agentApprovals?: ReadonlyMap<string, ApprovalMode>;
+      leases: Leases;
     },
   ) {
     this.no = no;
@@ -124,7 +127,7 @@ export class Space implements LedgerView {
     this.tiers = parts.tiers;
     this.log = parts.log;
     this.frozenAt = parts.frozenAt;
-    this.agentApprovals = parts.agentApprovals ?? NO_AGENTS;
+    this.leases = parts.leases;
   }
 
   /** The number of the last event. */
@@ -190,19 +193,21 @@ export class Space implements LedgerView {
   }
 
   approvalsOfAgent(agent: string | null): ApprovalMode {
-    return agent === null ? 'none' : (this.agentApprovals.get(agent) ?? 'none');
+    return agent === null ? 'none' : (this.leases.agents.get(agent)?.approvals ?? 'none');
   }
 
   tenantEntry(): Entry {
     return this.cached(TENANT_KEY);
   }
 
-  scope(kind: LimitScope, id: string): ScopeState {
+  scope(kind: CounterScope, id: string): ScopeState {
     return this.cached(kind === 'tenant' ? TENANT_KEY : scopeKey(kind, id));
   }
 
   contact(key: string): ContactState {
-    return this.cache.entry(this.no, key);
+    const entry = this.cache.entry(this.no, key);
+    const fact = this.erased?.find(key) ?? null;
+    return fact === null ? entry : { ...entry, suppressions: [...entry.suppressions, fact] };
   }
 
   domain(domain: string): ContactState {
@@ -221,8 +226,10 @@ export class Space implements LedgerView {
     return this.cached(`#signal:${signal}`);
   }
 
-  lease(_contact: string): LeaseState | null {
-    return null;
+  lease(contact: string): LeaseState | null {
+    const held = this.leases.open.get(contact);
+    if (held === undefined) return null;
+    return { id: held.id, agent: held.agent, token: held.token, expiresAt: this.leases.endOf(held) };
   }
 
   private cached(key: string): Entry {
@@ -255,7 +262,7 @@ export function smallerCap(a: number | null, b: number | null): number | null {
 }
 
 export const domainKey = (domain: string): string => `@${domain}`;
-const scopeKey = (kind: LimitScope, id: string): string => `#${kind}:${id}`;
+const scopeKey = (kind: CounterScope, id: string): string => `#${kind}:${id}`;
 
 export class Spaces {
   private readonly known = new Map<number, Space>();
@@ -345,7 +352,9 @@ export class Spaces {
       tiers: plan.tiers,
       log,
       frozenAt: clock?.now ?? null,
+      leases: loadLeases(this.db, no),
     });
+    space.erased = readErased(this.db, no);
     space.nextDue = due.due ?? Number.POSITIVE_INFINITY;
     space.nextHoldEnd = this.holdEnd(no);
     space.lastNow = newestAt(this.db, logEnds(this.db, no)) ?? 0;

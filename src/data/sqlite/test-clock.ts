@@ -7,6 +7,7 @@ import { archivesOf } from './archives.ts';
 import { audit } from './audit.ts';
 import { CLAIM_MS } from './dispatch.ts';
 import { eventsBefore, logEnds, newestAt } from './event-log.ts';
+import { expireLeases } from './leases.ts';
 import { passTime } from './quarantine.ts';
 import { CREDITS, REAL_TIME, type Space, spaceOf } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
@@ -32,6 +33,7 @@ export function moveTestClock(
   if (space.frozenAt === null) keepClaims(state, space, stands);
   state.db.prepare('INSERT OR REPLACE INTO test_clock (space, now) VALUES (?, ?)').run(space.no, to);
   state.spaces.forget(space.no);
+  expireLeases(state, state.spaces.get(space.no));
   expireApprovals(state, MOST_EXPIRED);
   passTime(state, state.spaces.get(space.no), to);
   audit(state, { ...actOf(input), action: 'test_clock.moved', before: space.frozenAt, after: to });
@@ -92,6 +94,7 @@ const EMPTYING = [
   'DELETE FROM notice_copy WHERE notice IN (SELECT no FROM notice WHERE space = :space)',
   'DELETE FROM notice WHERE space = :space',
   'DELETE FROM shadow_difference WHERE space = :space',
+  'DELETE FROM lease WHERE space = :space',
   'DELETE FROM approval WHERE space = :space',
 ];
 

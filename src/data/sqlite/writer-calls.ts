@@ -9,10 +9,12 @@ import { CATALOG_WRITES } from './catalog.ts';
 import { cancelMessage, lookAgain, removeContent, rescheduleMessage } from './changes.ts';
 import { CONTACT_WRITES } from './contacts.ts';
 import { claim, dueIn, mark, renew } from './dispatch.ts';
+import { ERASURE_WRITES } from './erasure.ts';
 import { headroom } from './headroom.ts';
 import { IDENTITY_WRITES } from './identities.ts';
 import { INCIDENT_WRITES } from './incidents.ts';
 import { KEY_WRITES } from './keys.ts';
+import { LEASE_WRITES } from './leases.ts';
 import { NOTICE_WRITES } from './notices.ts';
 import { planView } from './plan-view.ts';
 import { PLATFORM_WRITES } from './platform.ts';
@@ -22,11 +24,13 @@ import { replaceHeld } from './replace-held.ts';
 import { reportReturn, simulateReturn } from './returns.ts';
 import { settle } from './settle.ts';
 import { SHADOW_WRITES } from './shadows.ts';
+import { SIMULATION_WRITES } from './simulations.ts';
 import { importSuppressions } from './suppression-import.ts';
 import { sweep } from './sweeps.ts';
 import { TEMPLATE_WRITES } from './templates.ts';
 import { createKey, createTenant, revokeKey } from './tenants.ts';
 import { endTestClock, moveTestClock, resetTestData } from './test-clock.ts';
+import { unsubscribe } from './unsubscribes.ts';
 import type { WriterState } from './writer-state.ts';
 
 type Calls = {
@@ -93,15 +97,19 @@ export const WRITER_CALLS: Calls = {
   endTestClock,
   resetTestData,
   reportReturn,
+  unsubscribe,
   unusedBlobs: (state, { sha256s }) => unusedBlobs(state, sha256s),
   ...ACCOUNT_WRITES,
   ...CATALOG_WRITES,
   ...KEY_WRITES,
+  ...LEASE_WRITES,
   ...NOTICE_WRITES,
+  ...ERASURE_WRITES,
   ...PLATFORM_WRITES,
   ...INCIDENT_WRITES,
   ...POLICY_WRITES,
   ...SHADOW_WRITES,
+  ...SIMULATION_WRITES,
   ...APPROVAL_WRITES,
   replaceHeld,
   ...TEMPLATE_WRITES,

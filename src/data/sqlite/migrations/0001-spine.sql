@@ -398,6 +398,39 @@ CREATE TABLE shadow_difference (
 );
 CREATE INDEX shadow_difference_space ON shadow_difference (space, no);
 
+-- Agents that have registered. A name is free again once its agent is removed.
+CREATE TABLE agent (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  heartbeat_seconds INTEGER,
+  approvals TEXT NOT NULL,
+  seen_at INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  removed_at INTEGER
+);
+CREATE UNIQUE INDEX agent_name ON agent (space, name) WHERE removed_at IS NULL;
+
+-- Agents' holds on contacts; `ending` says how one ended. At most one of a contact is open.
+CREATE TABLE lease (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  contact TEXT NOT NULL,
+  agent TEXT NOT NULL,
+  token TEXT NOT NULL,
+  purpose TEXT,
+  acquired_at INTEGER NOT NULL,
+  acquired_by TEXT NOT NULL,
+  ttl_ms INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  ended_at INTEGER,
+  ending TEXT
+);
+CREATE INDEX lease_space ON lease (space, no);
+CREATE UNIQUE INDEX lease_open ON lease (space, contact) WHERE ended_at IS NULL;
+
 -- Approvals: what waits for a person's decision, or had one. A changed message has a new one, the old one is void.
 -- `recipients`: numbers of the rows it is about; `hash` binds it to exactly this envelope and content.
 CREATE TABLE approval (
@@ -419,6 +452,27 @@ CREATE TABLE approval (
 CREATE INDEX approval_space ON approval (space, no);
 CREATE UNIQUE INDEX approval_message ON approval (message) WHERE state <> 'void';
 CREATE INDEX approval_pending ON approval (space, expires_at) WHERE state = 'pending';
+
+-- Runs of past traffic through another policy. Their results are files beside the database.
+CREATE TABLE simulation (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  status TEXT NOT NULL,
+  draft TEXT NOT NULL,
+  document TEXT NOT NULL,
+  in_force TEXT NOT NULL,
+  source TEXT NOT NULL,
+  on_error TEXT NOT NULL,
+  author TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  started_at INTEGER,
+  finished_at INTEGER,
+  summary TEXT,
+  error TEXT
+);
+CREATE INDEX simulation_space ON simulation (space, no);
+
 -- Templates of a space. The content of a version never changes; a deleted template keeps its rows and frees its slug.
 CREATE TABLE template (
   no INTEGER PRIMARY KEY,
