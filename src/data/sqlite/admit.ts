@@ -341,12 +341,11 @@ function decideAll(
     // The content is stored once, whatever the number of recipients.
     const sized = stored ? { ...send, contentSize: 0 } : send;
     const isFirst = !stored;
-    const facts = look({ view: space, policy, send: sized, recipient, now, counted, duplicate, approval, isFirst });
+    const looked = { view: space, policy, send: sized, recipient, now, counted, duplicate, isFirst };
+    const facts = look({ ...looked, approval });
     const verdict = decide(send, recipient, facts, policy);
     const shadow =
-      space.shadow === null || risen === null
-        ? null
-        : decideBeside({ view: space, policy: space.shadow.policy, send: sized, recipient, now, counted, duplicate });
+      space.shadow === null || risen === null ? null : decideBeside({ ...looked, policy: space.shadow.policy });
     decided.push({ recipient, facts, verdict, standing: null, shadow: shadow?.verdict ?? null });
     if (shadow !== null) countShadow(state, shadow, verdict, now);
     observeRisk(state, space, send, recipient, facts, verdict, isFirst, risen);

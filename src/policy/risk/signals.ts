@@ -22,13 +22,13 @@ export type Signal = {
   falls: string;
 };
 
-const signal = (
-  name: string,
+const signal = <Name extends string>(
+  name: Name,
   unit: Unit,
   window: string,
   [weight, from, to, most]: readonly [number, number, number, number],
   falls: string,
-): Signal => ({ name, unit, window, weight, from, to, most, falls });
+): Signal & { name: Name } => ({ name, unit, window, weight, from, to, most, falls });
 
 const QUARTER = 'decaying_15m';
 const HOUR = 'decaying_1h';
@@ -100,4 +100,8 @@ export const SIGNALS = [
 export type SignalName = (typeof SIGNALS)[number]['name'];
 export const SIGNAL_NAMES: readonly string[] = SIGNALS.map(({ name }) => name);
 /** Place of each signal in arrays of values. */
-export const SIGNAL_AT: Readonly<Record<string, number>> = Object.fromEntries(SIGNALS.map(({ name }, i) => [name, i]));
+export const SIGNAL_AT = Object.fromEntries(SIGNALS.map(({ name }, i) => [name, i])) as Record<SignalName, number>;
+
+export function signalAt(name: string): number {
+  return SIGNAL_AT[name as SignalName];
+}
