@@ -8,8 +8,7 @@
  */
 import { addDuration, parseDuration } from '../core/duration.ts';
 import type { MessageKind } from '../core/message.ts';
-import type { BounceClass } from '../core/reasons.ts';
-import { isBounceClass, isHardBounce, suppressionFor } from '../core/returns.ts';
+import { isBadSign, isBounceClass, suppressionFor } from '../core/returns.ts';
 import { decide } from './decide.ts';
 import type { LimitScope, Policy } from './document.ts';
 import type { AccountFacts, Facts, IdentityState } from './facts.ts';
@@ -190,9 +189,9 @@ class Account implements LedgerView {
     if (contact.recipient === null) return;
     observeReturn(this.risk, { kind: line.kind, class: line.class, key: line.from, isReported: false }, line.at);
     if (line.kind === 'reply') contact.lastReplyAt = line.at;
+    else if (line.kind !== 'bounce' || isBadSign(line.class)) this.countSign(line.kind, line.at);
     // A bounce without a class proves nothing of the address: it counts for the account alone.
     const bounceClass = line.class !== null && isBounceClass(line.class) ? line.class : 'unknown';
-    if (line.kind !== 'reply') this.countSign(line.kind, bounceClass, line.at);
     const reason = suppressionFor(line.kind, bounceClass);
     if (reason !== null) this.suppress(contact, reason, line.at);
   }
@@ -224,8 +223,7 @@ class Account implements LedgerView {
     }
   }
 
-  private countSign(kind: 'bounce' | 'complaint' | 'unsubscribe', bounceClass: BounceClass, at: number): void {
-    if (kind === 'bounce' && !isHardBounce(bounceClass)) return;
+  private countSign(kind: 'bounce' | 'complaint' | 'unsubscribe', at: number): void {
     const stateOf = (signal: Signal): ScopeState => kept(this.signs, signal);
     for (const change of countSignal(stateOf, this.policy, kind, at)) applyChange(change, Math.floor(at / 1000));
   }
