@@ -139,7 +139,8 @@ async function outcomeOfElement(
     return await outcomeOf(request, door, await door.intake.submit(submitInput(request, body, named)));
   } catch (error) {
     if (!(error instanceof StoreFault)) throw error;
-    return problemOutcome(request, door.problems, refusal('service_unavailable', unserved(error)));
+    const { code, refusal: why } = unserved(error);
+    return problemOutcome(request, door.problems, refusal(code, why));
   }
 }
 
