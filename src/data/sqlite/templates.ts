@@ -30,7 +30,7 @@ type Calls = {
 };
 
 type Input = Parameters<TemplatesWrites['deleteTemplate']>[0];
-type Submission = Parameters<TemplatesWrites['submitTemplate']>[0];
+type SubmitInput = Parameters<TemplatesWrites['submitTemplate']>[0];
 type Action =
   | 'template.created'
   | 'template.changed'
@@ -112,7 +112,7 @@ function move(
 }
 
 /** A version that waits for a person is told of, once. */
-function tellPeople(state: WriterState, { tenantNo, mode, note, actor }: Submission, template: TemplateRow): void {
+function tellPeople(state: WriterState, { tenantNo, mode, note, actor }: SubmitInput, template: TemplateRow): void {
   const { slug, id, version } = template;
   notify(state, state.spaces.get(spaceOf(tenantNo, mode)), {
     kind: 'template_approval',
@@ -229,7 +229,11 @@ export function templateFacts(state: WriterState, space: Space, use: TemplateUse
  * The same for a message that was decided on before, as a new send of it would find it: another version may be meant by now, of
  * which nothing is known until it is filled in.
  */
-export function templateFactsAgain(state: WriterState, space: Space, before: TemplateFacts | null): TemplateFacts | null {
+export function templateFactsAgain(
+  state: WriterState,
+  space: Space,
+  before: TemplateFacts | null,
+): TemplateFacts | null {
   if (before === null) return null;
   const ref = templateRef(state, space, before.found?.id ?? before.asked, before.askedVersion);
   if (ref === null || ref.version === before.found?.version) return templateFacts(state, space, before);
