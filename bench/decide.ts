@@ -1,19 +1,26 @@
 /**
- * Pure decisions a second on one core: look, decide and apply for sends to 100,000 contacts under a policy of eight limits,
- * on a ledger in plain maps. No store, no HTTP; times are processor time of the thread. `--seconds N` a round (default 3), `--rounds N` (default 3), `--contacts N`.
+ * Pure decisions a second on one core: look, decide and apply for sends to 100,000 contacts under a policy of eight limits
+ * with all rules and the risk score, on a ledger in plain maps. No store, no HTTP; times are processor time of the thread. `--seconds N` a round (default 3), `--rounds N` (default 3), `--contacts N`.
  *
  * Exits 1 below the bar. The best round counts, since anything else on the machine only slows one down.
  */
 import { parseArgs } from 'node:util';
 import { decide } from '../src/policy/decide.ts';
 import { compilePolicy, type EffectiveDocument, POLICY_DEFAULTS, withIdentityCap } from '../src/policy/document.ts';
+import { riskRecipient, riskSend } from '../src/policy/facts-risk.ts';
 import { applyChange, type Counted, countDeparture } from '../src/policy/ledger.ts';
 import { look } from '../src/policy/look.ts';
+import { featuresOf } from '../src/policy/risk/features.ts';
+import { observeAccepted } from '../src/policy/risk/observe.ts';
+import { newRisk } from '../src/policy/risk/state.ts';
 import type { Send, SendRecipient } from '../src/policy/send.ts';
 import { PlainLedger } from './rig/plain-ledger.ts';
 import { EIGHT_LIMITS } from './rig/tenants.ts';
+import { Chance } from './traffic/chance.ts';
+import { prose } from './traffic/wording.ts';
 
-const BAR_A_SECOND = 100_000;
+const BAR_A_SECOND = 50_000;
+const GOAL_A_SECOND = 100_000;
 const BATCH = 256;
 
 const { values } = parseArgs({
@@ -39,10 +46,24 @@ const send: Send = {
   scopes: { tenant: 'ten_1', app: 'app_1', installation: 'ins_1', identity: 'idn_1', agent: null },
   contentSize: 2000,
 };
+/** As many wordings as a busy tenant has: each send takes the next. */
+const contents = Array.from({ length: 40 }, (_, i) =>
+  featuresOf({
+    from: { email: 'office@acme.example', name: null },
+    replyTo: [],
+    subject: prose(new Chance(i), 1),
+    text: prose(new Chance(i), 12),
+    html: null,
+    inReplyTo: null,
+    attachments: [],
+  }),
+);
+const sends = contents.map((content) => ({ ...send, content }));
 
 type Figures = { decisions: number; lookMs: number; decideMs: number; applyMs: number; refused: number };
 
 const ledger = new PlainLedger();
+ledger.risk = newRisk('established', Date.UTC(2026, 3, 27));
 ledger.identityCap = 1_000_000_000;
 const capped = withIdentityCap(policy, ledger.identityCap);
 /** The ledger's clock: 20,000 sends a second, so that series grow as they do in a busy tenant. */
@@ -65,12 +86,23 @@ function round(forMs: number): Figures {
     const counted: Counted[] = batch.map(() => new Map());
     const began = clockMs();
     const facts = batch.map((recipient, i) =>
-      look({ view: ledger, policy, send, recipient, now, counted: counted[i]!, duplicate: null }),
+      look({
+        view: ledger,
+        policy,
+        send: sends[i % sends.length]!,
+        recipient,
+        now,
+        counted: counted[i]!,
+        duplicate: null,
+      }),
     );
     const looked = clockMs();
     const verdicts = batch.map((recipient, i) => decide(send, recipient, facts[i]!, policy));
     const decided = clockMs();
     for (let i = 0; i < BATCH; i += 1) {
+      const one = sends[i % sends.length]!;
+      const known = riskRecipient(batch[i]!, ledger.contact(batch[i]!.key));
+      observeAccepted(ledger.risk!, riskSend(one, true), known, facts[i]!.risk, now);
       const changes = countDeparture(ledger, capped, send, batch[i]!, verdicts[i]!.departAt, now, counted[i]!);
       for (const change of changes) applyChange(change, Math.floor(now / 1000));
     }
@@ -94,5 +126,7 @@ for (const one of rounds) {
   );
 }
 const best = Math.max(...rounds.map(pace));
-console.log(`best round: ${Math.round(best)} decisions/s on one core; the bar is ${BAR_A_SECOND}`);
+console.log(
+  `best round: ${Math.round(best)} decisions/s on one core; the bar is ${BAR_A_SECOND}, the goal ${GOAL_A_SECOND}`,
+);
 if (best < BAR_A_SECOND || rounds.some((one) => one.refused > 0)) process.exitCode = 1;

@@ -4,6 +4,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import pino from 'pino';
+import { contactErasureRoutes } from './admin/contact-erasure.ts';
 import { docsRoutes } from './admin/docs/routes.ts';
 import { eventRoutes } from './admin/events.ts';
 import { watchKeyUse } from './admin/key-use.ts';
@@ -34,8 +35,11 @@ import { intakeRoutes } from './intake/http.ts';
 import { Policies } from './intake/policies.ts';
 import { Intake } from './intake/submit.ts';
 import { Sweeper } from './queue/sweeper.ts';
+import { openGatewayKey } from './relay/gateway-key.ts';
+import { type Probe, probeNextHop } from './relay/probe.ts';
 import { openOutbound, startRelay } from './relay/relay.ts';
 import { returnRoutes } from './returns/http.ts';
+import { unsubscribeRoutes } from './returns/unsubscribe.ts';
 import { Simulations } from './simulate/simulations.ts';
 
 export type Gateway = {
@@ -84,6 +88,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   const reader = new MailReader();
   intakeRoutes(server, { intake, policies, problems, store, blobs });
   adminRoutes(server, { store, blobs, problems, authenticator: gate.authenticator });
+  contactErasureRoutes(server, { store, problems, authenticator: gate.authenticator, blobs });
   const simulations = new Simulations(store, directory, log);
   simulationRoutes(server, { store, problems, simulations });
   quarantineRoutes(server, { store, problems, readMessageId: messageIds(secrets) });
@@ -94,6 +99,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   reasonRoutes(server, problems);
   const bell = eventRoutes(server, { store, problems, authenticator: gate.authenticator });
   returnRoutes(server, { store, problems, addressKey });
+  unsubscribeRoutes(server, { store, tokens: openTokens(secrets) });
   docsRoutes(server, { problems, publicUrl: () => publicUrl });
   const keys = await firstStart(store);
   let address: string;
@@ -120,6 +126,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
           blobs,
           secrets,
           domain: settings.domain,
+          publicUrl,
           outbound: next.outbound,
           log,
           registry: gate.metrics.registry,
@@ -130,6 +137,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
     policies,
     docsBase: () => gate.problems.docsBase,
     forgetKeys: () => gate.authenticator.forget(),
+    dkimRecord: async () => (await openGatewayKey(store, secrets, settings.domain)).record,
   };
   return {
     ok: true,
@@ -199,6 +207,11 @@ export async function withData(settings: Settings, request: ControlRequest): Pro
     await store.close();
     await locked.lock.release();
   }
+}
+
+/** Whether the default next hop would take mail from here. */
+export function probeOutbound({ outbound, domain }: Settings): Promise<Probe> {
+  return probeNextHop(outbound, domain);
 }
 
 export type MigrateResult = { ok: true; applied: string[]; schema: number } | { ok: false; message: string };

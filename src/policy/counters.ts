@@ -1,6 +1,6 @@
 /** Counters in memory: the ledger of a plan or a simulation, which ends with it. */
 import { ColdStates } from './cold-states.ts';
-import type { LimitScope } from './document.ts';
+import type { CounterScope, LimitScope } from './document.ts';
 import type { Signs } from './facts-budget.ts';
 import { type ContactState, type Counters, emptyContact, type ScopeState, type Signal } from './ledger.ts';
 
@@ -19,7 +19,7 @@ export class MemoryCounters implements Counters {
     this.domains = new States(cold, `${name}@`);
   }
 
-  scope(kind: LimitScope, id: string): ScopeState {
+  scope(kind: CounterScope, id: string): ScopeState {
     const name = `${kind}:${id}`;
     let state = this.scopes.get(name);
     if (state === undefined) {

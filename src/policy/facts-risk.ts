@@ -8,7 +8,7 @@ import type { ContactState, LedgerView } from './ledger.ts';
 import { NO_FEATURES } from './risk/features.ts';
 import type { RiskRecipient, RiskSend } from './risk/glance.ts';
 import { RISK_LEVELS, type RiskFacts, type RiskSignal, riskFacts, TRENDS } from './risk/score.ts';
-import { SIGNAL_AT, SIGNALS } from './risk/signals.ts';
+import { SIGNALS, signalAt } from './risk/signals.ts';
 import type { Send, SendRecipient } from './send.ts';
 
 export type { RiskFacts } from './risk/score.ts';
@@ -58,7 +58,7 @@ export function packRiskFacts(w: PackWriter, facts: RiskFacts | null): void {
   w.byte(RISK_LEVELS.indexOf(facts.level));
   w.uint(facts.signals.length);
   for (const { name, value, weight, threshold, trend, contribution } of facts.signals) {
-    w.byte((SIGNAL_AT[name]! << 2) | TRENDS.indexOf(trend));
+    w.byte((signalAt(name) << 2) | TRENDS.indexOf(trend));
     w.uint(value);
     w.int(Math.round(weight * 1000));
     w.uint(Math.round(threshold * 1000));

@@ -13,7 +13,7 @@ import { ColdStates } from './cold-states.ts';
 import { SignCounters } from './counters.ts';
 import { decide } from './decide.ts';
 import type { Policy } from './document.ts';
-import type { AccountFacts, IdentityState } from './facts.ts';
+import type { AccountFacts, Facts, IdentityState } from './facts.ts';
 import { type QuarantineStanding, quarantineFacts } from './facts-quarantine.ts';
 import { riskRecipient, riskSend } from './facts-risk.ts';
 import {
@@ -25,6 +25,7 @@ import {
   type LedgerView,
 } from './ledger.ts';
 import { look } from './look.ts';
+import { adapted, adaptingIn } from './probation.ts';
 import { type ContentFeatures, featuresOf } from './risk/features.ts';
 import { domainOf } from './risk/hash.ts';
 import { observeAccepted, observeRefused, observeReleased, observeReturn } from './risk/observe.ts';
@@ -151,7 +152,7 @@ class Account extends SignCounters implements LedgerView {
         continue;
       }
       const known = riskRecipient(recipient, this.contact(key));
-      this.count(send, recipient, verdict.departAt, now, counted);
+      this.count(send, recipient, facts, verdict.departAt, counted);
       const step = observeAccepted(this.risk, riskSend(send, isFirst), known, facts.risk, now);
       entered ||= step.quarantine;
       isFirst = false;
@@ -171,6 +172,7 @@ class Account extends SignCounters implements LedgerView {
     if (contact.recipient === null) return;
     observeReturn(this.risk, { kind: line.kind, class: line.class, key: line.from, isReported: false }, line.at);
     if (line.kind === 'reply') contact.lastReplyAt = line.at;
+    else if (line.kind !== 'bounce' || isBadSign(line.class)) this.countSign(line.kind, line.at);
     // A bounce without a class proves nothing of the address: it counts for the account alone.
     const bounceClass = line.class !== null && isBounceClass(line.class) ? line.class : 'unknown';
     const reason = suppressionFor(line.kind, bounceClass);
@@ -193,9 +195,10 @@ class Account extends SignCounters implements LedgerView {
     return { kind: line.kindOfMail, onLimit: 'reject', sendAt: null, scopes, contentSize: 0, content };
   }
 
-  private count(send: Send, recipient: SendRecipient, departAt: number, now: number, counted: Counted): void {
-    for (const change of countDeparture(this, this.policy, send, recipient, departAt, now, counted)) {
-      applyChange(change, Math.floor(now / 1000));
+  private count(send: Send, recipient: SendRecipient, facts: Facts, departAt: number, counted: Counted): void {
+    const policy = adapted(this.policy, adaptingIn(facts));
+    for (const change of countDeparture(this, policy, send, recipient, departAt, facts.now, counted)) {
+      applyChange(change, Math.floor(facts.now / 1000));
     }
   }
 

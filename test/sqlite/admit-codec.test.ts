@@ -33,6 +33,7 @@ const request: AdmitRequest = {
       domain: 'x.example',
       undeliverable: null,
       simulated: null,
+      traits: null,
     },
   ],
   body: '{}',
@@ -42,6 +43,8 @@ const request: AdmitRequest = {
   idempotency: null,
   dedupe: null,
   contentHash: null,
+  leaseToken: null,
+  template: null,
 };
 
 test('what the risk score sees of the content crosses the threads as it was', () => {

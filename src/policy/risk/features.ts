@@ -13,7 +13,7 @@ import { readWords, type Tally } from './words.ts';
 /** Values of one slot are 1 to 255; 0 is an empty slot. */
 export const SIGNATURE_SLOTS = 32;
 /** UTF-16 units read of a body. */
-const MOST_UNITS = 16_384;
+const MOST_UNITS = 8192;
 /** Different link hosts kept. */
 const MOST_HOSTS = 4;
 
@@ -74,9 +74,8 @@ export function featuresOf(content: Content): ContentFeatures {
   const { from, subject, text, html } = content;
   const tally: Tally = { words: 0, numbers: 0, letters: 0, garbled: 0, points: 0, bangs: 0, capitals: 0 };
   slots.fill(0);
-  readWords(subject, Math.min(subject.length, MOST_UNITS), false, slots, tally);
-  const body = text ?? html ?? '';
-  readWords(body, Math.min(body.length, MOST_UNITS), text === null, slots, tally);
+  readWords(subject, false, slots, tally);
+  readWords(text ?? html ?? '', text === null, slots, tally);
   const links = readLinks(text, html, MOST_UNITS, MOST_HOSTS);
   const sender = from === null ? 0 : hostHash(domainOf(from.email));
   return {

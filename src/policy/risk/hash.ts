@@ -7,11 +7,11 @@ export function hashOf(text: string): number {
   return hash >>> 0 || 1;
 }
 
-/** Spreads the bits of a 32-bit number, so that any of them can choose a slot. */
+/** Spreads the bits of a signed 32-bit number, so that any of them can choose a slot. */
 export function spread(hash: number): number {
   let h = Math.imul(hash ^ (hash >>> 16), 0x7feb352d);
   h = Math.imul(h ^ (h >>> 15), 0x846ca68b);
-  return (h ^ (h >>> 16)) >>> 0;
+  return h ^ (h >>> 16);
 }
 
 /** The domain of an address, or the text itself where it has none. */

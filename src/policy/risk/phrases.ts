@@ -22,12 +22,11 @@ const WEAK = [
 
 /** The hash of a word: of its letters in lower case, as the pass over a text makes it. */
 export const WORD_START = 0x811c9dc5;
-export const addUnit = (hash: number, unit: number): number => Math.imul(hash ^ unit, 0x01000193);
 export const pairOf = (first: number, second: number): number => spread(Math.imul(first, 31) ^ second);
 
 function wordHash(word: string): number {
   let hash = WORD_START;
-  for (let i = 0; i < word.length; i += 1) hash = addUnit(hash, word.charCodeAt(i));
+  for (let i = 0; i < word.length; i += 1) hash = Math.imul(hash ^ word.charCodeAt(i), 0x01000193);
   return hash;
 }
 

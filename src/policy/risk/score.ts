@@ -4,7 +4,7 @@
  */
 import type { Policy } from '../document.ts';
 import { type Glance, glance, type RiskRecipient, type RiskSend } from './glance.ts';
-import { SIGNAL_AT, SIGNALS } from './signals.ts';
+import { SIGNAL_AT, SIGNALS, signalAt } from './signals.ts';
 import { AT, countNow, DAY_MS, leftNow, ONE, OWN_GROUP, type RiskState, TARGET_GROUP } from './state.ts';
 
 export const RISK_LEVELS = ['normal', 'elevated', 'high', 'quarantined'] as const;
@@ -86,7 +86,7 @@ export function fallsBy(signals: readonly RiskSignal[]): string[] {
   return signals
     .filter(({ contribution }) => contribution > 0)
     .slice(0, MOST_FALLS)
-    .map(({ name }) => SIGNALS[SIGNAL_AT[name]!]!.falls);
+    .map(({ name }) => SIGNALS[signalAt(name)]!.falls);
 }
 
 const NO_SIGNALS: readonly RiskSignal[] = [];
@@ -161,7 +161,7 @@ function weigh(
   return Math.max(0, score);
 }
 
-const SILENT = [SIGNAL_AT['recipient_repeats']!, SIGNAL_AT['personal_repeats']!];
+const SILENT = [SIGNAL_AT.recipient_repeats, SIGNAL_AT.personal_repeats];
 
 function weightOf(i: number, repliesVisible: boolean, tuning: Tuning): number {
   const weight = tuning.weights[i]!;
@@ -196,7 +196,7 @@ function listSignals(
   const other = seen === null ? now + HOUR_MS : now;
   weigh(state, leftNow(state, other), null, repliesVisible, tuning, other);
   for (const signal of signals) {
-    const then = contributions[SIGNAL_AT[signal.name]!]!;
+    const then = contributions[signalAt(signal.name)]!;
     if (signal.contribution !== then)
       signal.trend = signal.contribution > then === (seen !== null) ? 'rising' : 'falling';
   }
@@ -223,39 +223,46 @@ const percent = (part: number, whole: number): number => Math.floor((part * 100 
 function measure(state: RiskState, left: Float64Array, seen: Glance | null, now: number): void {
   const get = (counter: number): number => countNow(state, left, counter) + (seen === null ? 0 : seen.delta[counter]!);
   const sends = get(AT.sendsDay);
+  const thisHour = get(AT.sendsHour);
+  const share = (day: number, hour: number): number =>
+    Math.max(percent(get(day), sends + FEW), percent(get(hour), thisHour + FEW));
   const trust = trustOf(get(AT.activeDaysMonth), get(AT.sendsMonth), get(AT.harmMonth));
-  const set = (name: string, value: number): void => {
-    values[SIGNAL_AT[name]!] = value;
-  };
   measureTargets(state, left, seen, Math.floor(now / DAY_MS));
-  set('gibberish', get(AT.gibberishHour));
-  set('similar_content', percent(get(AT.similarDay), sends + FEW));
-  set('burst', Math.floor((get(AT.sendsQuarter) * ONE) / Math.max(FREE_QUARTER, 2 * state.peakBefore)));
-  set('new_recipients', percent(get(AT.strangersDay), sends + FEW));
-  set('new_account', 100 * ONE - trust);
-  set('foreign_links', percent(get(AT.foreignLinksDay), sends + FEW));
-  set('suspicious_phrases', percent(get(AT.phrasesDay), sends + FEW));
-  set('unsolicited_bulk', get(AT.bulkHour));
-  set('unusual_content', Math.floor((get(AT.novelHour) * trust) / (100 * ONE)));
+  values[SIGNAL_AT.gibberish] = get(AT.gibberishHour);
+  values[SIGNAL_AT.similar_content] = percent(get(AT.similarDay), sends + FEW);
+  values[SIGNAL_AT.burst] = Math.floor((get(AT.sendsQuarter) * ONE) / Math.max(FREE_QUARTER, 2 * state.peakBefore));
+  values[SIGNAL_AT.new_recipients] = percent(get(AT.strangersDay), sends + FEW);
+  values[SIGNAL_AT.new_account] = 100 * ONE - trust;
+  values[SIGNAL_AT.foreign_links] = share(AT.foreignLinksDay, AT.foreignLinksHour);
+  values[SIGNAL_AT.suspicious_phrases] = share(AT.phrasesDay, AT.phrasesHour);
+  // A day's worth tells half as much as an hour's.
+  values[SIGNAL_AT.unsolicited_bulk] = Math.max(get(AT.bulkHour), Math.floor(get(AT.bulkDay) / 2));
+  // Only an account that is known has a usual content to differ from.
+  const known = Math.max(0, 2 * trust - 100 * ONE);
+  values[SIGNAL_AT.unusual_content] = Math.floor((get(AT.novelHour) * known) / (100 * ONE));
   const bounces = get(AT.bouncesDay);
   const harm = get(AT.harmMonth);
   const lately = bounces < LEAST_HARM ? 0 : percent(bounces, sends + SOME);
-  set('bounces', Math.max(lately, harm < LEAST_HARM ? 0 : percent(harm, get(AT.sendsMonth) + MANY)));
-  set('unknown_users', bounces < LEAST_HARM ? 0 : percent(get(AT.unknownUsersDay), sends + SOME));
+  values[SIGNAL_AT.bounces] = Math.max(lately, harm < LEAST_HARM ? 0 : percent(harm, get(AT.sendsMonth) + MANY));
+  values[SIGNAL_AT.unknown_users] = bounces < LEAST_HARM ? 0 : percent(get(AT.unknownUsersDay), sends + SOME);
   const complaints = get(AT.complaintsDay);
-  set('complaints', complaints < LEAST_HARM ? 0 : percent(complaints, sends + MANY));
+  const everComplained = get(AT.complaintsMonth);
+  values[SIGNAL_AT.complaints] = Math.max(
+    complaints < LEAST_HARM ? 0 : percent(complaints, sends + MANY),
+    everComplained < LEAST_HARM ? 0 : percent(everComplained, get(AT.sendsMonth) + MANY),
+  );
   const unsubscribes = get(AT.unsubscribesDay);
-  set('unsubscribes', unsubscribes < LEAST_HARM ? 0 : percent(unsubscribes, sends + MANY));
-  set('deceptive_links', percent(get(AT.deceptiveDay), sends + FEW));
-  set('sender_mismatch', percent(get(AT.mismatchDay), sends + FEW));
-  set('unusual_attachments', unusualAttachments(get));
-  set('likeness', now - state.likenessAt < DAY_MS ? state.likeness : 0);
-  set('refused_attempts', get(AT.refusedHour));
-  set('changing_links', percent(get(AT.changingHostsDay), sends + FEW));
-  set('empty_content', percent(get(AT.emptyDay), sends + FEW));
-  set('good_history', trust);
-  set('replies', percent(get(AT.repliesDay), sends + FEW));
-  set('familiar_recipients', percent(get(AT.familiarDay), sends + FEW));
+  values[SIGNAL_AT.unsubscribes] = unsubscribes < LEAST_HARM ? 0 : percent(unsubscribes, sends + MANY);
+  values[SIGNAL_AT.deceptive_links] = percent(get(AT.deceptiveDay), sends + FEW);
+  values[SIGNAL_AT.sender_mismatch] = percent(get(AT.mismatchDay), sends + FEW);
+  values[SIGNAL_AT.unusual_attachments] = unusualAttachments(get);
+  values[SIGNAL_AT.likeness] = now - state.likenessAt < DAY_MS ? state.likeness : 0;
+  values[SIGNAL_AT.refused_attempts] = get(AT.refusedHour);
+  values[SIGNAL_AT.changing_links] = share(AT.changingHostsDay, AT.changingHostsHour);
+  values[SIGNAL_AT.empty_content] = percent(get(AT.emptyDay), sends + FEW);
+  values[SIGNAL_AT.good_history] = trust;
+  values[SIGNAL_AT.replies] = percent(get(AT.repliesDay), sends + FEW);
+  values[SIGNAL_AT.familiar_recipients] = percent(get(AT.familiarDay), sends + FEW);
 }
 
 /** How far an account is known to be good, in thousandths of a percent. */
@@ -285,10 +292,10 @@ function measureTargets(state: RiskState, left: Float64Array, seen: Glance | nul
     own = Math.max(own, (isSeen ? seen.own : Math.floor(target.own * left[OWN_GROUP]!)) - usual);
   }
   if (seen !== null && seen.target === null) repeats = Math.max(repeats, seen.repeats);
-  values[SIGNAL_AT['recipient_repeats']!] = repeats;
-  values[SIGNAL_AT['repeated_content']!] = same;
-  values[SIGNAL_AT['short_content']!] = short;
-  values[SIGNAL_AT['personal_repeats']!] = own;
+  values[SIGNAL_AT.recipient_repeats] = repeats;
+  values[SIGNAL_AT.repeated_content] = same;
+  values[SIGNAL_AT.short_content] = short;
+  values[SIGNAL_AT.personal_repeats] = own;
 }
 
 /** Share of sends with odd attachments, beyond what is the account's habit. */

@@ -22,13 +22,13 @@ export type Signal = {
   falls: string;
 };
 
-const signal = (
-  name: string,
+const signal = <Name extends string>(
+  name: Name,
   unit: Unit,
   window: string,
   [weight, from, to, most]: readonly [number, number, number, number],
   falls: string,
-): Signal => ({ name, unit, window, weight, from, to, most, falls });
+): Signal & { name: Name } => ({ name, unit, window, weight, from, to, most, falls });
 
 const QUARTER = 'decaying_15m';
 const HOUR = 'decaying_1h';
@@ -64,17 +64,17 @@ export const SIGNALS = [
     'writing to people who were written to before, answered or consented',
   ),
   signal('new_account', 'percent', MONTH, [15, 0, 100, 1], 'days of ordinary sending'),
-  signal('foreign_links', 'percent', DAY, [25, 20, 70, 1], "links to the sender's own domain"),
-  signal('suspicious_phrases', 'percent', DAY, [25, 10, 50, 1], 'wording without the phrases of fraud and bulk mail'),
+  signal('foreign_links', 'percent', DAY, [20, 20, 70, 1], "links to the sender's own domain"),
+  signal('suspicious_phrases', 'percent', DAY, [25, 8, 40, 1], 'wording without the phrases of fraud and bulk mail'),
   signal(
     'unsolicited_bulk',
     'sends',
     HOUR,
-    [35, 6, 25, 1],
+    [35, 5, 22, 1],
     'consent of the people who get promotional messages of one wording',
   ),
-  signal('unusual_content', 'sends', HOUR, [20, 10, 40, 1], 'an hour without a new kind of message to new people'),
-  signal('bounces', 'percent', DAY, [60, 4, 10, 2], 'removing addresses that do not exist'),
+  signal('unusual_content', 'sends', HOUR, [25, 6, 20, 1], 'an hour without a new kind of message to new people'),
+  signal('bounces', 'percent', DAY, [60, 3, 8, 2], 'removing addresses that do not exist'),
   signal('unknown_users', 'percent', DAY, [30, 5, 20, 1], 'writing only to addresses that people gave you'),
   signal('complaints', 'percent', DAY, [50, 0.3, 1.5, 2], 'writing only to people who expect it'),
   signal('unsubscribes', 'percent', DAY, [15, 2, 8, 1], 'writing less often to people who do not want it'),
@@ -90,14 +90,18 @@ export const SIGNALS = [
     [60, 15, 35, 2],
     'no message for hours to the person written to most, or a reply from them',
   ),
-  signal('changing_links', 'percent', DAY, [20, 15, 50, 1], 'links that lead to the same few hosts'),
+  signal('changing_links', 'percent', DAY, [25, 15, 50, 1], 'links that lead to the same few hosts'),
   signal('empty_content', 'percent', DAY, [20, 40, 90, 1], 'messages that say why they were sent'),
-  signal('good_history', 'percent', MONTH, [-25, 0, 100, 1], ''),
-  signal('replies', 'percent', DAY, [-20, 5, 40, 1], ''),
+  signal('good_history', 'percent', MONTH, [-20, 0, 100, 1], ''),
+  signal('replies', 'percent', DAY, [-15, 5, 40, 1], ''),
   signal('familiar_recipients', 'percent', DAY, [-10, 40, 90, 1], ''),
 ] as const satisfies readonly Signal[];
 
 export type SignalName = (typeof SIGNALS)[number]['name'];
 export const SIGNAL_NAMES: readonly string[] = SIGNALS.map(({ name }) => name);
 /** Place of each signal in arrays of values. */
-export const SIGNAL_AT: Readonly<Record<string, number>> = Object.fromEntries(SIGNALS.map(({ name }, i) => [name, i]));
+export const SIGNAL_AT = Object.fromEntries(SIGNALS.map(({ name }, i) => [name, i])) as Record<SignalName, number>;
+
+export function signalAt(name: string): number {
+  return SIGNAL_AT[name as SignalName];
+}
