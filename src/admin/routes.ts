@@ -5,6 +5,7 @@ import { agentRoutes } from './agents.ts';
 import { approvalRoutes } from './approvals.ts';
 import { appRoutes } from './apps.ts';
 import { auditRoutes } from './audit.ts';
+import { canaryRoutes } from './canaries.ts';
 import { contactRoutes } from './contacts.ts';
 import type { AdminDeps } from './deps.ts';
 import { identityRoutes } from './identities.ts';
@@ -44,6 +45,7 @@ const RESOURCES = [
   leaseRoutes,
   agentRoutes,
   approvalRoutes,
+  canaryRoutes,
   templateRoutes,
   usageRoutes,
   auditRoutes,

@@ -20,6 +20,7 @@ import type { ContentFeatures } from '../policy/risk/features.ts';
 import type { AddressTraits } from '../policy/send.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../policy/verdict.ts';
 import type { ApprovalsReads, ApprovalsWrites } from './port/approvals.ts';
+import type { CanariesReads, CanariesWrites, KnownCanaries } from './port/canaries.ts';
 import type { CaptureReads } from './port/captures.ts';
 import type { ContactsReads, ContactsWrites } from './port/contacts.ts';
 import type { DeliveryWrites } from './port/delivery.ts';
@@ -117,6 +118,8 @@ export type AdmitRequest = {
   contentHash: string | null;
   /** What the scan of the content found; absent where nothing did. */
   findings?: ContentFacts;
+  /** The version of the canaries that the content was searched for; absent: for none. */
+  canaries?: string | null;
   /** The token of the lease that the caller says it holds. */
   leaseToken?: string | null;
   /** What was done with the template that it names; null where it names none. */
@@ -174,6 +177,9 @@ export type AdmitAnswer =
   | ({ outcome: 'replayed'; by: 'idempotency' | 'dedupe' } & Admission)
   | { outcome: 'key_reused'; firstUsedAt: number; until: number; messageId: string }
   | { outcome: 'invalid'; param: string; message: string };
+
+/** The content was searched for other canaries than there are: to be searched anew, for these. */
+export type StaleCanaries = { outcome: 'canaries'; known: KnownCanaries | null };
 
 export type Checked = Admission & { traces: TraceLine[][] };
 
@@ -404,6 +410,7 @@ export type Space = { tenantNo: number; mode: Mode };
 export interface StoreWrites
   extends ManagementWrites,
     ApprovalsWrites,
+    CanariesWrites,
     PoliciesWrites,
     IdentitiesWrites,
     ContactsWrites,
@@ -423,9 +430,9 @@ export interface StoreWrites
     SweepsWrites,
     TemplatesWrites,
     TestClockWrites {
-  admit(request: AdmitRequest): Promise<AdmitAnswer>;
+  admit(request: AdmitRequest): Promise<AdmitAnswer | StaleCanaries>;
   /** Decides and changes nothing. */
-  check(request: AdmitRequest): Promise<CheckAnswer>;
+  check(request: AdmitRequest): Promise<CheckAnswer | StaleCanaries>;
   /** Headroom as it stands, for the scopes given. */
   headroom(input: {
     principal: Principal;
@@ -461,6 +468,7 @@ export interface StoreWrites
 export interface StoreReads
   extends ManagementReads,
     ApprovalsReads,
+    CanariesReads,
     PoliciesReads,
     IdentitiesReads,
     ContactsReads,

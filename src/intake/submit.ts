@@ -15,9 +15,11 @@ import type { MessageName } from '../data/port/messages.ts';
 import type { PlanViewAnswer } from '../data/port/plans.ts';
 import type { TemplateUse } from '../data/port/templates.ts';
 import type { AdmitAnswer, AdmitRecipient, AdmitRequest, CheckAnswer, Principal, Store } from '../data/store.ts';
+import { scanContent } from '../policy/content/scan.ts';
 import { featuresOf } from '../policy/risk/features.ts';
 import { Templates } from '../templates/templates.ts';
 import { attachmentIds } from './attachments.ts';
+import { CanarySearch } from './canary-search.ts';
 import { changedBody, changedSubmission } from './changed-submission.ts';
 import type { FieldError, Fields } from './field-errors.ts';
 import { fingerprint } from './fingerprint.ts';
@@ -89,6 +91,7 @@ export class Intake {
   private readonly store: Store;
   private readonly blobs: Blobs;
   private readonly templates: Templates;
+  private readonly canaries = new CanarySearch();
   /** Keys whose first request is still running. */
   private readonly running = new Map<string, Promise<void>>();
 
@@ -119,7 +122,8 @@ export class Intake {
     const reading = await this.read(input);
     if (!reading.ok) return reading.result as Checked;
     const { request } = this.request(input, reading);
-    return { outcome: 'answer', answer: await this.store.check(request) };
+    const check = (searched: AdmitRequest) => this.store.check(searched);
+    return { outcome: 'answer', answer: await this.canaries.send<CheckAnswer>(reading.submission, request, check) };
   }
 
   /**
@@ -144,7 +148,9 @@ export class Intake {
     let answer: ReplaceAnswer;
     try {
       await Promise.all(files.map(({ sha256: blob, bytes }) => this.blobs.put(blob, bytes)));
-      answer = await this.store.replaceHeld({ ...name, request, approval: held.approval });
+      answer = await this.canaries.send<ReplaceAnswer>(submission, request, (searched) =>
+        this.store.replaceHeld({ ...name, request: searched, approval: held.approval }),
+      );
     } finally {
       release();
     }
@@ -207,8 +213,8 @@ export class Intake {
       ...submission,
       kind,
       subject: subject === '' ? content.subject : subject,
-      text: text ?? (html === null ? content.text : null),
-      html: html ?? (text === null ? content.html : null),
+      text: text ?? content.text,
+      html: html ?? content.html,
       // The content is whole now; the data may hold what need not be kept.
       template: { id, version, data: {} },
     };
@@ -219,12 +225,14 @@ export class Intake {
     const { request, large } = this.request(input, reading);
     const files = large === null ? reading.files : [...reading.files, large];
     const named = [...files, ...request.blobs].map(({ sha256: name }) => name);
-    if (named.length === 0) return { outcome: 'answer', answer: await this.store.admit(request) };
+    const admit = (searched: AdmitRequest) => this.store.admit(searched);
+    const send = () => this.canaries.send<AdmitAnswer>(reading.submission, request, admit);
+    if (named.length === 0) return { outcome: 'answer', answer: await send() };
     const release = this.blobs.hold(named);
     let answer: AdmitAnswer;
     try {
       await Promise.all(files.map(({ sha256: name, bytes }) => this.blobs.put(name, bytes)));
-      answer = await this.store.admit(request);
+      answer = await send();
     } finally {
       release();
     }
@@ -272,6 +280,13 @@ export class Intake {
       leaseToken: submission.leaseToken,
       template,
       content: featuresOf(submission),
+      findings: scanContent({
+        subject: submission.subject,
+        text: submission.text,
+        html: submission.html,
+        senderDomain: submission.from?.domain ?? null,
+        isAscii: bodyBytes === body.length,
+      }),
     };
     return { request, large };
   }

@@ -1,7 +1,7 @@
 /** Tenants and submissions for tests that speak to a store directly. */
 import { newId } from '../../src/base/ids.ts';
 import type { Mode } from '../../src/core/message.ts';
-import type { AdmitAnswer, AdmitRequest, NewTenant, Principal, Store } from '../../src/data/store.ts';
+import type { AdmitAnswer, AdmitRequest, NewTenant, Principal, StaleCanaries, Store } from '../../src/data/store.ts';
 import type { PolicyDocument } from '../../src/policy/document.ts';
 
 export async function newPrincipal(
@@ -90,13 +90,13 @@ export function submission(principal: Principal, given: Given = {}): AdmitReques
 }
 
 /** The codes of a recipient's reasons, in order. */
-export function codes(answer: AdmitAnswer, recipient = 0): string[] {
+export function codes(answer: AdmitAnswer | StaleCanaries, recipient = 0): string[] {
   if (!('recipients' in answer)) return [answer.outcome];
   return answer.recipients[recipient]!.reasons.map((reason) => reason.code);
 }
 
 /** An answer that must be a decision. */
-export function decided(answer: AdmitAnswer): Extract<AdmitAnswer, { recipients: unknown }> {
+export function decided(answer: AdmitAnswer | StaleCanaries): Extract<AdmitAnswer, { recipients: unknown }> {
   if (!('recipients' in answer)) throw new Error(`expected a decision, got ${answer.outcome}`);
   return answer;
 }

@@ -32,6 +32,7 @@ import type {
   IdentityRow,
   LimitStanding,
   RecipientVerdict,
+  StaleCanaries,
 } from '../store.ts';
 import { askedOfSend, bindingOf, FLAG_APPROVAL, requestApproval, sha256Of } from './approval-rows.ts';
 import { Assumed } from './assumed.ts';
@@ -44,7 +45,7 @@ import { enterByScore, passTime } from './quarantine.ts';
 import { riskIn, riskStanding, shownSignal } from './risk-shown.ts';
 import { newNonce, publicId } from './row-id.ts';
 import { countShadow, noteCompared } from './shadows.ts';
-import { CREDITS, modeOf, type Space, STORAGE, spaceOf } from './spaces.ts';
+import { CREDITS, modeOf, type Space, type SpaceShadow, STORAGE, spaceOf } from './spaces.ts';
 import { readAdmission } from './stored.ts';
 import { templateFacts } from './templates.ts';
 import { KEY_DEDUPE, KEY_IDEMPOTENCY, type UsedKey } from './used-keys.ts';
@@ -69,7 +70,7 @@ type Decided = {
   shadow: Verdict | null;
 };
 
-export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
+export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer | StaleCanaries {
   const space = state.spaces.get(spaceOf(request.principal.tenantNo, request.principal.mode));
   const now = space.now(state.realNow);
   passTime(state, space, now);
@@ -85,6 +86,7 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
   if (deduped !== null && request.dedupe?.block !== true && deduped.fingerprint === request.dedupe?.fingerprint) {
     return answerUsed(state, deduped, request, now, 'dedupe');
   }
+  if (hasOtherCanaries(space, request)) return { outcome: 'canaries', known: space.canaries };
   const sender = resolveSender(state, space, request);
   if ('message' in sender) return { outcome: 'invalid', ...sender };
   const send = sendOf(state, space, request, sender);
@@ -156,6 +158,11 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
   return answer;
 }
 
+/** What a draft decides by, where that is not the ledger: its policy, and the approval that it asks for. */
+function besideOf(space: Space, { policy }: SpaceShadow, { agent, expiresAt }: AdmitRequest, now: number) {
+  return { policy, approval: askedOfSend(space, { agent, expiresAt, isStored: false }, now, policy) };
+}
+
 /** Where the space has a draft: remembers on whom it would have decided otherwise. */
 function noteShadow(
   state: WriterState,
@@ -174,11 +181,17 @@ function noteShadow(
   noteCompared(state, space, publicId('msg', row, nonce), compared, now);
 }
 
+/** Whether the content was searched for other markers than there are. */
+export function hasOtherCanaries(space: Space, request: AdmitRequest): boolean {
+  return (space.canaries?.version ?? null) !== (request.canaries ?? null);
+}
+
 /** The whole verdict with every rule's answer; changes nothing. */
-export function check(state: WriterState, request: AdmitRequest): CheckAnswer {
+export function check(state: WriterState, request: AdmitRequest): CheckAnswer | StaleCanaries {
   const space = state.spaces.get(spaceOf(request.principal.tenantNo, request.principal.mode));
   const now = space.now(state.realNow);
   passTime(state, space, now);
+  if (hasOtherCanaries(space, request)) return { outcome: 'canaries', known: space.canaries };
   const sender = resolveSender(state, space, request);
   if ('message' in sender) return { outcome: 'invalid', ...sender };
   const deduped = state.keys.find(
@@ -335,6 +348,7 @@ function decideAll(
   const counted: Counted = new Map();
   const assumed = risen === null ? new Assumed() : null;
   if (risen === null) space.assumeRisk();
+  const beside = space.shadow === null || risen === null ? null : besideOf(space, space.shadow, request, now);
   const decided: Decided[] = [];
   let stored = false;
   for (const recipient of request.recipients) {
@@ -344,8 +358,7 @@ function decideAll(
     const looked = { view: space, policy, send: sized, recipient, now, counted, duplicate, isFirst };
     const facts = look({ ...looked, approval });
     const verdict = decide(send, recipient, facts, policy);
-    const shadow =
-      space.shadow === null || risen === null ? null : decideBeside({ ...looked, policy: space.shadow.policy });
+    const shadow = beside === null ? null : decideBeside({ ...looked, ...beside });
     decided.push({ recipient, facts, verdict, standing: null, shadow: shadow?.verdict ?? null });
     if (shadow !== null) countShadow(state, shadow, verdict, now);
     observeRisk(state, space, send, recipient, facts, verdict, isFirst, risen);

@@ -3,6 +3,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { EffectiveDocument } from '../../policy/document.ts';
 import type { StoreReads } from '../store.ts';
 import { APPROVAL_READS } from './approvals-reads.ts';
+import { CANARY_READS } from './canaries.ts';
 import { captureReads } from './capture-reads.ts';
 import { CONTACT_READS } from './contacts-reads.ts';
 import { ERASURE_READS } from './erasure.ts';
@@ -34,6 +35,7 @@ export const READER_CALLS: Calls = {
   ...captureReads,
   ...MESSAGES_READS,
   ...APPROVAL_READS,
+  ...CANARY_READS,
   ...EVENTS_READS,
   testClock,
   ...QUARANTINE_READS,

@@ -126,6 +126,17 @@ CREATE TABLE blob_use (
 
 CREATE INDEX blob_use_blob ON blob_use (sha256);
 
+CREATE TABLE canary (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  label TEXT NOT NULL,
+  marker TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  created_by TEXT NOT NULL,
+  UNIQUE (space, label)
+);
+
 CREATE TABLE capture (
   no INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,

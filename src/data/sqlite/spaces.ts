@@ -20,9 +20,11 @@ import type { ContactState, LeaseState, LedgerView, ScopeState, Signal } from '.
 import { effectiveDocument } from '../../policy/resolve.ts';
 import { copyRisk, type RiskState } from '../../policy/risk/state.ts';
 import { compileShadow, countingFor, draftOver } from '../../policy/shadow.ts';
+import type { KnownCanaries } from '../port/canaries.ts';
 import type { PlanDocument } from '../port/management.ts';
 import type { TemplateRef } from '../port/templates.ts';
 import type { IdentityRow, TenantRow } from '../store.ts';
+import { canariesOf } from './canary-rows.ts';
 import { CLOCK_STEP_MS } from './clock.ts';
 import { type ErasedContacts, readErased } from './erased-contacts.ts';
 import { LogTail, logEnds, newestAt } from './event-log.ts';
@@ -78,6 +80,8 @@ export class Space implements LedgerView {
   /** Where the clock stands still: the real time at which the next claim ends. */
   nextClaimEnd = Number.POSITIVE_INFINITY;
   quarantine: QuarantineStanding = null;
+  /** Markers that no message may hold, or null. */
+  readonly canaries: KnownCanaries | null;
   /** Agents, and the leases that are open. */
   readonly leases: Leases;
   /** When the next approval that waits is over, as far as known. */
@@ -111,6 +115,7 @@ export class Space implements LedgerView {
       tiers: Readonly<Record<string, number>>;
       log: LogTail;
       frozenAt: number | null;
+      canaries: KnownCanaries | null;
       leases: Leases;
     },
   ) {
@@ -127,6 +132,7 @@ export class Space implements LedgerView {
     this.tiers = parts.tiers;
     this.log = parts.log;
     this.frozenAt = parts.frozenAt;
+    this.canaries = parts.canaries;
     this.leases = parts.leases;
   }
 
@@ -346,6 +352,7 @@ export class Spaces {
       tenant,
       policy: countingFor(policy, shadow?.policy ?? null),
       shadow,
+      canaries: canariesOf(this.db, no, policy),
       storageLimit: plan.storageBytes,
       freeing: () => freeing(this.db, no, plan.retentionMs),
       identities,

@@ -4,6 +4,7 @@ import { ACCOUNT_WRITES } from './accounts.ts';
 import { admit, check } from './admit.ts';
 import { APPROVAL_WRITES } from './approvals.ts';
 import { putUpload, unusedBlobs } from './blob-use.ts';
+import { CANARY_WRITES } from './canaries.ts';
 import { capture } from './captures.ts';
 import { CATALOG_WRITES } from './catalog.ts';
 import { cancelMessage, lookAgain, removeContent, rescheduleMessage } from './changes.ts';
@@ -111,6 +112,7 @@ export const WRITER_CALLS: Calls = {
   ...SHADOW_WRITES,
   ...SIMULATION_WRITES,
   ...APPROVAL_WRITES,
+  ...CANARY_WRITES,
   replaceHeld,
   ...TEMPLATE_WRITES,
   ...QUARANTINE_WRITES,

@@ -11,7 +11,7 @@ import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { armFailpoint, failpoint, passFailpoint } from '../../base/failpoint.ts';
-import type { AdmitAnswer } from '../store.ts';
+import type { AdmitAnswer, StaleCanaries } from '../store.ts';
 import { type Flat, flattenAnswer, readRequest } from './admit-codec.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { StoreClock } from './clock.ts';
@@ -103,7 +103,7 @@ function runCalls(calls: readonly Call[], leapt: boolean): CallResult[] {
     else {
       const call = WRITER_CALLS[name as keyof typeof WRITER_CALLS] as (state: WriterState, input: unknown) => unknown;
       const output = call(state, input);
-      results[i] = { ok: name === 'admit' ? flattenAnswer(output as AdmitAnswer) : output };
+      results[i] = { ok: name === 'admit' ? flattenAnswer(output as AdmitAnswer | StaleCanaries) : output };
     }
   }
   return results;

@@ -563,3 +563,15 @@ CREATE TABLE quarantine_hold (
   quarantine INTEGER NOT NULL
 );
 CREATE INDEX quarantine_hold_quarantine ON quarantine_hold (quarantine);
+
+-- Secret markers that must never stand in a message.
+CREATE TABLE canary (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  label TEXT NOT NULL,
+  marker TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  created_by TEXT NOT NULL,
+  UNIQUE (space, label)
+);
