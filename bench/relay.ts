@@ -122,7 +122,7 @@ async function ours(count: number, isSigned: boolean): Promise<number> {
   });
   const dispatcher = new Dispatcher({
     store,
-    mails: new Mails({ blobs, composer, tokens, domain: 'bench.example', keysFor }),
+    mails: new Mails({ blobs, composer, tokens, domain: 'bench.example', publicUrl: 'https://bench.example', keysFor }),
     route: routerTo(transport, store),
     tokens,
     returnDomain: 'bounces.bench.example',

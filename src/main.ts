@@ -4,6 +4,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import pino from 'pino';
+import { contactErasureRoutes } from './admin/contact-erasure.ts';
 import { docsRoutes } from './admin/docs/routes.ts';
 import { eventRoutes } from './admin/events.ts';
 import { watchKeyUse } from './admin/key-use.ts';
@@ -11,6 +12,7 @@ import { pageRoutes } from './admin/page/http.ts';
 import { quarantineRoutes, type ReadMessageId } from './admin/quarantine.ts';
 import { reasonRoutes } from './admin/reasons.ts';
 import { adminRoutes } from './admin/routes.ts';
+import { simulationRoutes } from './admin/simulations.ts';
 import { sinkRoutes } from './admin/sink/http.ts';
 import { MailReader } from './admin/sink/mail-reader.ts';
 import { testClockRoutes } from './admin/test-clock.ts';
@@ -33,8 +35,12 @@ import { intakeRoutes } from './intake/http.ts';
 import { Policies } from './intake/policies.ts';
 import { Intake } from './intake/submit.ts';
 import { Sweeper } from './queue/sweeper.ts';
+import { openGatewayKey } from './relay/gateway-key.ts';
+import { type Probe, probeNextHop } from './relay/probe.ts';
 import { openOutbound, startRelay } from './relay/relay.ts';
 import { returnRoutes } from './returns/http.ts';
+import { unsubscribeRoutes } from './returns/unsubscribe.ts';
+import { Simulations } from './simulate/simulations.ts';
 
 export type Gateway = {
   /** The line that says that all ports are open. */
@@ -82,6 +88,9 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   const reader = new MailReader();
   intakeRoutes(server, { intake, policies, problems, store, blobs });
   adminRoutes(server, { store, blobs, problems, authenticator: gate.authenticator });
+  contactErasureRoutes(server, { store, problems, authenticator: gate.authenticator, blobs });
+  const simulations = new Simulations(store, directory, log);
+  simulationRoutes(server, { store, problems, simulations });
   quarantineRoutes(server, { store, problems, readMessageId: messageIds(secrets) });
   testClockRoutes(server, { store, problems });
   sinkRoutes(server, { store, problems, reader, addressKey });
@@ -90,6 +99,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   reasonRoutes(server, problems);
   const bell = eventRoutes(server, { store, problems, authenticator: gate.authenticator });
   returnRoutes(server, { store, problems, addressKey });
+  unsubscribeRoutes(server, { store, tokens: openTokens(secrets) });
   docsRoutes(server, { problems, publicUrl: () => publicUrl });
   const keys = await firstStart(store);
   let address: string;
@@ -106,6 +116,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   publicUrl = settings.publicUrl ?? address;
   const sweeper = new Sweeper(store, blobs, log);
   sweeper.start();
+  await simulations.start();
   const keyUse = watchKeyUse(store, gate.authenticator);
   const relay =
     settings.role === 'api'
@@ -115,6 +126,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
           blobs,
           secrets,
           domain: settings.domain,
+          publicUrl,
           outbound: next.outbound,
           log,
           registry: gate.metrics.registry,
@@ -125,6 +137,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
     policies,
     docsBase: () => gate.problems.docsBase,
     forgetKeys: () => gate.authenticator.forget(),
+    dkimRecord: async () => (await openGatewayKey(store, secrets, settings.domain)).record,
   };
   return {
     ok: true,
@@ -137,6 +150,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
         // What is accepted while the relay stops is durable and goes out after the next start.
         await Promise.all([within(gate.server.close(), settings.graceMs / 2), relay?.stop(settings.graceMs * 0.9)]);
         await reader.close();
+        await simulations.stop();
         await sweeper.stop();
         await keyUse.stop();
         await store.close();
@@ -193,6 +207,11 @@ export async function withData(settings: Settings, request: ControlRequest): Pro
     await store.close();
     await locked.lock.release();
   }
+}
+
+/** Whether the default next hop would take mail from here. */
+export function probeOutbound({ outbound, domain }: Settings): Promise<Probe> {
+  return probeNextHop(outbound, domain);
 }
 
 export type MigrateResult = { ok: true; applied: string[]; schema: number } | { ok: false; message: string };

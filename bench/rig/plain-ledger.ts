@@ -1,5 +1,5 @@
 /** A ledger in plain maps: the same decisions as a store's, without a store. For benches, and for tests of the policy. */
-import type { LimitScope } from '../../src/policy/document.ts';
+import type { CounterScope } from '../../src/policy/document.ts';
 import type { AccountFacts, IdentityState } from '../../src/policy/facts.ts';
 import type { QuarantineStanding } from '../../src/policy/facts-quarantine.ts';
 import {
@@ -36,7 +36,7 @@ export class PlainLedger implements LedgerView {
   private readonly contacts = new Map<string, ContactState>();
   private readonly domains = new Map<string, ContactState>();
 
-  scope(kind: LimitScope, id: string): ScopeState {
+  scope(kind: CounterScope, id: string): ScopeState {
     return kept(this.scopes, `${kind}:${id}`);
   }
 

@@ -1,15 +1,18 @@
 /** Mounts the management API: one file a resource. */
 import type { FastifyInstance } from 'fastify';
 import { accountRoutes } from './account.ts';
+import { agentRoutes } from './agents.ts';
 import { approvalRoutes } from './approvals.ts';
 import { appRoutes } from './apps.ts';
 import { auditRoutes } from './audit.ts';
+import { canaryRoutes } from './canaries.ts';
 import { contactRoutes } from './contacts.ts';
 import type { AdminDeps } from './deps.ts';
 import { identityRoutes } from './identities.ts';
 import { incidentRoutes } from './incidents.ts';
 import { installationRoutes } from './installations.ts';
 import { keyRoutes } from './keys.ts';
+import { leaseRoutes } from './leases.ts';
 import { limitRoutes } from './limits.ts';
 import { meRoutes } from './me.ts';
 import { noticeRoutes } from './notices.ts';
@@ -39,7 +42,10 @@ const RESOURCES = [
   suppressionRoutes,
   suppressionCsvRoutes,
   contactRoutes,
+  leaseRoutes,
+  agentRoutes,
   approvalRoutes,
+  canaryRoutes,
   templateRoutes,
   usageRoutes,
   auditRoutes,

@@ -11,6 +11,7 @@ import type { AdminDeps } from './deps.ts';
 import { CLOSED, orNull } from './shapes.ts';
 import { type FileEnd, MOST_FILE_BYTES, readSuppressionFile } from './suppression-file.ts';
 import { FORMS } from './suppression-forms.ts';
+import { isHash } from './suppressions.ts';
 
 const REASON = Type.Enum([...SUPPRESSION_REASONS]);
 const IMPORT_QUERY = Type.Object(
@@ -88,7 +89,7 @@ export function suppressionCsvRoutes(server: FastifyInstance, { store, problems 
       schema: {
         summary: 'Export suppressions as CSV',
         description:
-          'Newest first, in the form that the import reads. A cell that a spreadsheet would run begins with an apostrophe, which the import takes off.',
+          'Newest first, in the form that the import reads; hashes of people who were erased are left out. A cell that a spreadsheet would run begins with an apostrophe, which the import takes off.',
         tags: TAGS,
         produces: ['text/csv'],
         querystring: EXPORT_QUERY,
@@ -158,7 +159,7 @@ async function* csvLines(store: Store, space: Space, reason: SuppressionReason |
   for (let cursor: string | null = null; ; ) {
     const filter = { kind: null, key: null, reason };
     const page = await store.suppressions({ ...space, ...filter, limit: ROWS_AT_ONCE, cursor });
-    if (page.rows.length > 0) yield page.rows.map((row) => csvLine(cellsOf(row))).join('');
+    if (page.rows.length > 0) yield page.rows.flatMap((row) => (isHash(row) ? [] : csvLine(cellsOf(row)))).join('');
     if (page.next === null) return;
     cursor = page.next;
   }

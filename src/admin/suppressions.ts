@@ -35,6 +35,7 @@ export const SUPPRESSION = Type.Object({
   id: Type.String(),
   email: orNull(Type.String(), { description: 'The key of the address: in lower case and normal form.' }),
   domain: orNull(Type.String()),
+  hash: orNull(Type.String(), { description: 'Of the address of a person who was erased; null for all others.' }),
   reason: Type.String(),
   since: Type.String(),
   expires_at: orNull(Type.String()),
@@ -42,11 +43,17 @@ export const SUPPRESSION = Type.Object({
   source: Type.String({ description: 'What added it.' }),
 });
 
-function suppressionBody(row: SuppressionRow): Static<typeof SUPPRESSION> {
+/** An address has an "@", and a hash has none. */
+export function isHash({ kind, key }: SuppressionRow): boolean {
+  return kind === 'address' && !key.includes('@');
+}
+
+export function suppressionBody(row: SuppressionRow): Static<typeof SUPPRESSION> {
   return {
     id: row.id,
-    email: row.kind === 'address' ? row.key : null,
+    email: row.kind === 'address' && !isHash(row) ? row.key : null,
     domain: row.kind === 'domain' ? row.key : null,
+    hash: isHash(row) ? row.key : null,
     reason: row.reason,
     since: formatTime(row.since),
     expires_at: timeOrNull(row.expiresAt),

@@ -5,9 +5,10 @@ import type { Secrets } from './secrets.ts';
 export type Named = { id: Uint8Array; tenant: number };
 
 /**
- * Tokens that come back to us through strangers: in the envelope recipient of a bounce, in the `In-Reply-To` of a reply.
+ * Tokens that come back to us through strangers: in the envelope recipient of a bounce, in the `In-Reply-To` of a reply, in a
+ * link that somebody follows.
  * Each is 30 octets in lower-case base32 (RFC 4648 §6; 48 characters, no padding and no unused bits): UUID, tenant number,
- * and the first 80 bits of an HMAC-SHA-256 under a key of its own purpose, so that neither kind is good for the other.
+ * and the first 80 bits of an HMAC-SHA-256 under a key of its own purpose, so that no kind is good for another.
  * Letter case is ignored on the way back, since a local part passes through systems that change it.
  */
 export type Tokens = {
@@ -15,6 +16,10 @@ export type Tokens = {
   makeReturnPath(recipient: Named, domain: string): string;
   /** Whom a bounce to this address is about; null unless we made the address. The domain is not looked at. */
   parseReturnPath(address: string): { recipientId: Uint8Array; tenant: number } | null;
+  /** The token by which a recipient unsubscribes (RFC 8058): the last part of a link. */
+  makeUnsubscribe(recipient: Named): string;
+  /** Who unsubscribes; null unless we made the token. */
+  parseUnsubscribe(token: string): { recipientId: Uint8Array; tenant: number } | null;
   /** `<<token>@<domain>>`, a msg-id (RFC 5322 §3.6.4). */
   makeMessageId(message: Named, domain: string): string;
   /** Which message a msg-id (with or without angle brackets) belongs to; null unless we made it. */
@@ -28,11 +33,17 @@ const TOKEN_LENGTH = (TOKEN_BYTES * 8) / 5;
 export function openTokens(secrets: Secrets): Tokens {
   const returnPathKeys = keysFor(secrets, 'return-path');
   const messageIdKeys = keysFor(secrets, 'message-id');
+  const unsubscribeKeys = keysFor(secrets, 'unsubscribe');
   return {
     makeReturnPath: (recipient, domain) => `b+${makeToken(returnPathKeys, recipient)}@${checkDomain(domain)}`,
     parseReturnPath(address) {
       if (!/^b\+/i.test(address) || address.charCodeAt(2 + TOKEN_LENGTH) !== 0x40) return null;
       const named = parseToken(returnPathKeys, address.slice(2, 2 + TOKEN_LENGTH));
+      return named && { recipientId: named.id, tenant: named.tenant };
+    },
+    makeUnsubscribe: (recipient) => makeToken(unsubscribeKeys, recipient),
+    parseUnsubscribe(token) {
+      const named = parseToken(unsubscribeKeys, token);
       return named && { recipientId: named.id, tenant: named.tenant };
     },
     makeMessageId: (message, domain) => `<${makeToken(messageIdKeys, message)}@${checkDomain(domain)}>`,

@@ -1,4 +1,5 @@
 /** `postern serve`: starts the gateway and stops it on SIGTERM or SIGINT. */
+import { flushCompileCache } from 'node:module';
 import { readSettings } from '../config/settings.ts';
 import { startGateway } from '../main.ts';
 import { EXIT_DONE, EXIT_FAILED } from './exit-codes.ts';
@@ -20,10 +21,13 @@ export async function serveCommand(args: string[]): Promise<number> {
   const { gateway } = started;
   if (gateway.welcome !== null) process.stderr.write(gateway.welcome);
   process.stdout.write(`${JSON.stringify({ msg: 'listening', ...gateway.listening })}\n`);
-  await new Promise<void>((resolve) => {
+  const told = new Promise<void>((resolve) => {
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);
   });
+  // Not at the end alone, which a crash leaves out: the next start is to be quick above all then.
+  flushCompileCache();
+  await told;
   // Whatever still hangs then was promised to nobody: what is stored is stored, and the rest is tried again at the next start.
   const graceIsOver = new Promise<void>((resolve) => setTimeout(resolve, read.settings.graceMs).unref());
   await Promise.race([gateway.stop(), graceIsOver]);

@@ -123,10 +123,12 @@ function report(result: RunResult, json: boolean): number {
 }
 
 function summaryText(summary: SummaryBody): string {
-  const { sends, lines, skipped, changed, tenants } = summary;
-  const text = [`${sends} sends in ${lines} lines, from ${summary.first_at ?? '-'} to ${summary.last_at ?? '-'}`];
-  text.push(...section('Verdicts', summary.verdicts), ...section('Reasons', summary.reasons));
-  text.push(...section('Warnings', summary.warnings));
+  const { totals, skipped, changed, tenants } = summary;
+  const text = [
+    `${totals.sends} sends in ${totals.lines} lines, from ${totals.first_at ?? '-'} to ${totals.last_at ?? '-'}`,
+  ];
+  text.push(...section('Verdicts', totals.verdicts), ...section('Reasons', totals.reasons));
+  text.push(...section('Warnings', totals.warnings));
   if (changed.count > 0) {
     text.push('', `Changed: ${changed.count}`);
     for (const kind of changed.kinds) {

@@ -20,12 +20,15 @@ import type { ContentFeatures } from '../policy/risk/features.ts';
 import type { AddressTraits } from '../policy/send.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../policy/verdict.ts';
 import type { ApprovalsReads, ApprovalsWrites } from './port/approvals.ts';
+import type { CanariesReads, CanariesWrites, KnownCanaries } from './port/canaries.ts';
 import type { CaptureReads } from './port/captures.ts';
 import type { ContactsReads, ContactsWrites } from './port/contacts.ts';
 import type { DeliveryWrites } from './port/delivery.ts';
+import type { ErasureReads, ErasureWrites } from './port/erasure.ts';
 import type { EventsReads } from './port/events.ts';
 import type { HistoryReads } from './port/history.ts';
 import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
+import type { LeasesReads, LeasesWrites } from './port/leases.ts';
 import type { ManagementReads, ManagementWrites } from './port/management.ts';
 import type { MessagesReads, MessagesWrites } from './port/messages.ts';
 import type { NoticesReads, NoticesWrites } from './port/notices.ts';
@@ -36,6 +39,7 @@ import type { QuarantineReads, QuarantineWrites, RiskStanding } from './port/qua
 import type { QueueReads } from './port/queue.ts';
 import type { ReturnsWrites } from './port/returns.ts';
 import type { ShadowsReads, ShadowsWrites } from './port/shadows.ts';
+import type { SimulationsReads, SimulationsWrites } from './port/simulations.ts';
 
 export type { LimitStanding, LimitState } from '../policy/headroom.ts';
 
@@ -114,6 +118,8 @@ export type AdmitRequest = {
   contentHash: string | null;
   /** What the scan of the content found; absent where nothing did. */
   findings?: ContentFacts;
+  /** The version of the canaries that the content was searched for; absent: for none. */
+  canaries?: string | null;
   /** The token of the lease that the caller says it holds. */
   leaseToken?: string | null;
   /** What was done with the template that it names; null where it names none. */
@@ -160,8 +166,8 @@ export type Admission = {
   warmup: WarmupFacts | null;
   /** The account is on probation: its limits are reduced. */
   probation: ProbationFacts | null;
-  /** The risk score with this message; null where none is kept. */
-  risk: RiskStanding | null;
+  /** The risk score with this message. */
+  risk: RiskStanding;
   recipients: RecipientVerdict[];
 };
 
@@ -171,6 +177,9 @@ export type AdmitAnswer =
   | ({ outcome: 'replayed'; by: 'idempotency' | 'dedupe' } & Admission)
   | { outcome: 'key_reused'; firstUsedAt: number; until: number; messageId: string }
   | { outcome: 'invalid'; param: string; message: string };
+
+/** The content was searched for other canaries than there are: to be searched anew, for these. */
+export type StaleCanaries = { outcome: 'canaries'; known: KnownCanaries | null };
 
 export type Checked = Admission & { traces: TraceLine[][] };
 
@@ -401,11 +410,14 @@ export type Space = { tenantNo: number; mode: Mode };
 export interface StoreWrites
   extends ManagementWrites,
     ApprovalsWrites,
+    CanariesWrites,
     PoliciesWrites,
     IdentitiesWrites,
     ContactsWrites,
     DeliveryWrites,
+    LeasesWrites,
     MessagesWrites,
+    ErasureWrites,
     NoticesWrites,
     PlatformWrites,
     QuarantineWrites,
@@ -414,18 +426,19 @@ export interface StoreWrites
     PlansWrites,
     ReturnsWrites,
     ShadowsWrites,
+    SimulationsWrites,
     SweepsWrites,
     TemplatesWrites,
     TestClockWrites {
-  admit(request: AdmitRequest): Promise<AdmitAnswer>;
+  admit(request: AdmitRequest): Promise<AdmitAnswer | StaleCanaries>;
   /** Decides and changes nothing. */
-  check(request: AdmitRequest): Promise<CheckAnswer>;
+  check(request: AdmitRequest): Promise<CheckAnswer | StaleCanaries>;
   /** Headroom as it stands, for the scopes given. */
   headroom(input: {
     principal: Principal;
     identity: string | null;
     recipient: { key: string; domain: string } | null;
-  }): Promise<{ limits: LimitState[]; now: number; locale: string | null; risk: RiskStanding | null }>;
+  }): Promise<{ limits: LimitState[]; now: number; locale: string | null; risk: RiskStanding }>;
   /** Up to `most` due recipients, in turn from every space that has some. `live` false: of test spaces alone. */
   claim(input: { most: number; live: boolean }): Promise<Claimed[]>;
   /** Before the final dot: false when it must not be sent. */
@@ -455,18 +468,22 @@ export interface StoreWrites
 export interface StoreReads
   extends ManagementReads,
     ApprovalsReads,
+    CanariesReads,
     PoliciesReads,
     IdentitiesReads,
     ContactsReads,
     CaptureReads,
+    LeasesReads,
     MessagesReads,
     EventsReads,
+    ErasureReads,
     NoticesReads,
     PlatformReads,
     QuarantineReads,
     QueueReads,
     HistoryReads,
     ShadowsReads,
+    SimulationsReads,
     TemplatesReads,
     TestClockReads {
   /** The key with this public part, whatever its state. */

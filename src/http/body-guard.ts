@@ -13,6 +13,13 @@ const LEAST_BYTES_A_SECOND = 32 * 1024;
 const LARGE_BYTES = 256 * 1024;
 const ROOM_BYTES = 48 * 1024 * 1024;
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whether a request's body is written to the disk as it comes, so that it takes no room in memory. */
+    streamsBody?: (request: FastifyRequest) => boolean;
+  }
+}
+
 type Reading = { request: FastifyRequest; reply: import('fastify').FastifyReply; since: number; bytesBefore: number };
 
 export class BodyGuard {
@@ -42,7 +49,9 @@ export class BodyGuard {
       }
       const bytesBefore = request.raw.socket.bytesRead;
       this.reading.set(request.id, { request, reply, since: Date.now(), bytesBefore });
-      if (coding === undefined && Number(length) <= LARGE_BYTES) done(null, payload);
+      // What is written to the disk as it comes holds no room.
+      const takesRoom = request.routeOptions.config.streamsBody?.(request) !== true;
+      if (!takesRoom || (coding === undefined && Number(length) <= LARGE_BYTES)) done(null, payload);
       else done(null, payload.pipe(this.counted(request)));
     });
     server.addHook('preValidation', (request, _reply, done) => {

@@ -7,12 +7,7 @@ import type { LimitState } from '../data/store.ts';
 const REQUEST_SCOPES: ReadonlySet<string> = new Set(['tenant', 'app', 'installation', 'agent', 'identity']);
 const QUOTA_SCOPES: ReadonlySet<string> = new Set(['tenant', 'app', 'installation', 'identity']);
 
-export function setHeadroom(
-  reply: FastifyReply,
-  limits: readonly LimitState[],
-  now: number,
-  risk: RiskStanding | null,
-): void {
+export function setHeadroom(reply: FastifyReply, limits: readonly LimitState[], now: number, risk: RiskStanding): void {
   const policies: string[] = [];
   const states: string[] = [];
   let tightest: LimitState | null = null;
@@ -24,7 +19,7 @@ export function setHeadroom(
     if (limit.rate || !QUOTA_SCOPES.has(limit.scope.kind)) continue;
     if (tightest === null || limit.remaining * tightest.limit < tightest.remaining * limit.limit) tightest = limit;
   }
-  reply.header('X-Risk-Level', risk?.level ?? 'normal');
+  reply.header('X-Risk-Level', risk.level);
   if (policies.length > 0) {
     reply.header('RateLimit-Policy', policies.join(', '));
     reply.header('RateLimit', states.join(', '));

@@ -87,7 +87,7 @@ export const risk = Type.Object(
     level: oneOf(['normal', 'elevated', 'high', 'quarantined']),
     threshold: Type.Integer(),
   },
-  { title: 'Risk', description: 'The risk score of the account.' },
+  { title: 'Risk', description: 'The risk score of the account; where the policy has it off, 0 of 0.' },
 );
 
 export const recipientStatus = oneOf(RECIPIENT_STATES, {

@@ -44,6 +44,7 @@ export function submitInput(request: FastifyRequest, body: unknown, idempotencyK
     principal: caller.principal!,
     requestId: request.id,
     agent: caller.agent ?? agentHeader(request),
+    isAgentBound: caller.agent !== null,
     identities: caller.identities,
     body,
     idempotencyKey,
@@ -89,6 +90,10 @@ export function refusedOutcome(
     case 'forbidden_identity': {
       const detail = `This key may not send as ${submitted.identity}.`;
       return problemOutcome(request, problems, refusal('insufficient_permissions', { detail, param: 'identity' }));
+    }
+    case 'forbidden_agent': {
+      const detail = `This key belongs to another agent than ${submitted.agent}.`;
+      return problemOutcome(request, problems, refusal('insufficient_permissions', { detail, param: 'agent' }));
     }
     case 'simulated':
       return simulatedOutcome(request, problems, submitted.code);

@@ -18,6 +18,7 @@ type Meta = {
   thread_id?: string | null;
   purpose?: string | null;
   dedupe_key?: string | null;
+  template?: { id: string; slug: string; version: number };
 };
 
 /** States that a decision explains; in all others the events tell more. */
@@ -69,6 +70,7 @@ export function messageBody(message: StoredMessage, texts: Texts): Record<string
     thread_id: meta.thread_id ?? null,
     purpose: meta.purpose ?? null,
     dedupe_key: meta.dedupe_key ?? null,
+    template: meta.template ?? null,
     send_at: timeOrNull(message.sendAt),
     expires_at: formatTime(message.expiresAt),
     content: { stored: message.hasContent, size: message.size, hash: message.contentHash },

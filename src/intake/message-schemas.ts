@@ -71,6 +71,9 @@ const storedFields = {
   thread_id: orNull(Type.String()),
   purpose: orNull(Type.String()),
   dedupe_key: orNull(Type.String()),
+  template: orNull(Type.Object({ id: idText('tpl'), slug: Type.String(), version: Type.Integer() }), {
+    description: 'The version that the content was made from.',
+  }),
   send_at: timeOrNull('The departure asked for.'),
   expires_at: time('After this it is not tried again.'),
   content: Type.Object({

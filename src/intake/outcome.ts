@@ -166,7 +166,7 @@ export type Outcome = {
   body: object;
   headers: Record<string, string | number>;
   /** The limits for the headers; null where nothing was decided. */
-  headroom: { limits: LimitState[]; now: number; risk: RiskStanding | null } | null;
+  headroom: { limits: LimitState[]; now: number; risk: RiskStanding } | null;
 };
 
 /** The outcome of a decided send: 202, or the primary reason's problem. */

@@ -61,6 +61,8 @@ function undecided(submitted: Undecided, texts: Texts, requestId: string): Plain
     }
     case 'forbidden_identity':
       return { ok: false, cause: 'invalid', message: `identity: ${submitted.identity} may not be used.` };
+    case 'forbidden_agent':
+      return { ok: false, cause: 'invalid', message: `agent: ${submitted.agent} is not the agent of this key.` };
     case 'in_progress':
       return simulated('idempotency_in_progress', texts, requestId);
     case 'simulated':

@@ -15,9 +15,11 @@ import type { MessageName } from '../data/port/messages.ts';
 import type { PlanViewAnswer } from '../data/port/plans.ts';
 import type { TemplateUse } from '../data/port/templates.ts';
 import type { AdmitAnswer, AdmitRecipient, AdmitRequest, CheckAnswer, Principal, Store } from '../data/store.ts';
+import { scanContent } from '../policy/content/scan.ts';
 import { featuresOf } from '../policy/risk/features.ts';
 import { Templates } from '../templates/templates.ts';
 import { attachmentIds } from './attachments.ts';
+import { CanarySearch } from './canary-search.ts';
 import { changedBody, changedSubmission } from './changed-submission.ts';
 import type { FieldError, Fields } from './field-errors.ts';
 import { fingerprint } from './fingerprint.ts';
@@ -32,6 +34,8 @@ export type SubmitInput = {
   requestId: string;
   /** The agent a key belongs to, or the request's header. */
   agent: string | null;
+  /** Whether it is the key's: then a body cannot name another. */
+  isAgentBound?: boolean;
   /** Identities the key may send as; empty: all. */
   identities: readonly string[];
   body: unknown;
@@ -47,6 +51,7 @@ export type Submitted =
     }
   | { outcome: 'simulated'; code: ReasonCode }
   | { outcome: 'forbidden_identity'; identity: string }
+  | { outcome: 'forbidden_agent'; agent: string }
   | { outcome: 'in_progress' };
 
 export type Checked =
@@ -86,6 +91,7 @@ export class Intake {
   private readonly store: Store;
   private readonly blobs: Blobs;
   private readonly templates: Templates;
+  private readonly canaries = new CanarySearch();
   /** Keys whose first request is still running. */
   private readonly running = new Map<string, Promise<void>>();
 
@@ -116,7 +122,8 @@ export class Intake {
     const reading = await this.read(input);
     if (!reading.ok) return reading.result as Checked;
     const { request } = this.request(input, reading);
-    return { outcome: 'answer', answer: await this.store.check(request) };
+    const check = (searched: AdmitRequest) => this.store.check(searched);
+    return { outcome: 'answer', answer: await this.canaries.send<CheckAnswer>(reading.submission, request, check) };
   }
 
   /**
@@ -141,7 +148,9 @@ export class Intake {
     let answer: ReplaceAnswer;
     try {
       await Promise.all(files.map(({ sha256: blob, bytes }) => this.blobs.put(blob, bytes)));
-      answer = await this.store.replaceHeld({ ...name, request, approval: held.approval });
+      answer = await this.canaries.send<ReplaceAnswer>(submission, request, (searched) =>
+        this.store.replaceHeld({ ...name, request: searched, approval: held.approval }),
+      );
     } finally {
       release();
     }
@@ -172,6 +181,9 @@ export class Intake {
       return { ok: false, result: { outcome: 'malformed', reason: reading.reason, errors: reading.errors } };
     const { submission } = reading;
     if (submission.agent === null) submission.agent = input.agent;
+    else if (input.isAgentBound === true && submission.agent !== input.agent) {
+      return { ok: false, result: { outcome: 'forbidden_agent', agent: submission.agent } };
+    }
     if (input.identities.length > 0 && !mayUse(input.identities, submission)) {
       return {
         ok: false,
@@ -201,8 +213,8 @@ export class Intake {
       ...submission,
       kind,
       subject: subject === '' ? content.subject : subject,
-      text: text ?? (html === null ? content.text : null),
-      html: html ?? (text === null ? content.html : null),
+      text: text ?? content.text,
+      html: html ?? content.html,
       // The content is whole now; the data may hold what need not be kept.
       template: { id, version, data: {} },
     };
@@ -213,12 +225,14 @@ export class Intake {
     const { request, large } = this.request(input, reading);
     const files = large === null ? reading.files : [...reading.files, large];
     const named = [...files, ...request.blobs].map(({ sha256: name }) => name);
-    if (named.length === 0) return { outcome: 'answer', answer: await this.store.admit(request) };
+    const admit = (searched: AdmitRequest) => this.store.admit(searched);
+    const send = () => this.canaries.send<AdmitAnswer>(reading.submission, request, admit);
+    if (named.length === 0) return { outcome: 'answer', answer: await send() };
     const release = this.blobs.hold(named);
     let answer: AdmitAnswer;
     try {
       await Promise.all(files.map(({ sha256: name, bytes }) => this.blobs.put(name, bytes)));
-      answer = await this.store.admit(request);
+      answer = await send();
     } finally {
       release();
     }
@@ -266,6 +280,13 @@ export class Intake {
       leaseToken: submission.leaseToken,
       template,
       content: featuresOf(submission),
+      findings: scanContent({
+        subject: submission.subject,
+        text: submission.text,
+        html: submission.html,
+        senderDomain: submission.from?.domain ?? null,
+        isAscii: bodyBytes === body.length,
+      }),
     };
     return { request, large };
   }

@@ -19,6 +19,8 @@ export class ColdStates {
   /** Places that are free, by their length in units. */
   private readonly free = new Map<number, number[]>();
   private next = 0;
+  /** How many states those who keep theirs here hold unpacked. */
+  warm = 0;
   private readonly packer = new PackWriter();
 
   get size(): number {
@@ -77,6 +79,7 @@ export class ColdStates {
     const w = this.packer.restart();
     w.text(key);
     w.optional(state.lastReplyAt);
+    w.optional(state.firstAt);
     const series = state.recipient;
     w.uint(series === null ? 0 : series.at.length + 1);
     let before = 0;
@@ -93,6 +96,7 @@ export class ColdStates {
 
 function unpack(r: PackReader): ContactState {
   const lastReplyAt = r.optional();
+  const firstAt = r.optional();
   const count = r.uint() - 1;
   const entries: [second: number, units: number][] = [];
   let second = 0;
@@ -102,13 +106,13 @@ function unpack(r: PackReader): ContactState {
   }
   const foldedUntil = r.uint();
   const rest = r.text();
-  const state: ContactState = { ...emptyContact(), lastReplyAt };
+  const state: ContactState = { ...emptyContact(), lastReplyAt, firstAt };
   if (count >= 0) state.recipient = { ...seriesOf(entries), foldedUntil };
   return rest === '' ? state : Object.assign(state, JSON.parse(rest));
 }
 
-/** What is packed by itself; `recipient` and `lastReplyAt` stand apart. */
-const APART: ReadonlySet<string> = new Set(['recipient', 'lastReplyAt']);
+/** What is packed by itself. */
+const APART: ReadonlySet<string> = new Set(['recipient', 'lastReplyAt', 'firstAt']);
 
 /** All else that is not as in an empty state, as JSON; null where it cannot be written. */
 function restOf(state: ContactState): string | null {

@@ -1,10 +1,12 @@
 /** Counters in memory: the ledger of a plan or a simulation, which ends with it. */
 import { ColdStates } from './cold-states.ts';
-import type { LimitScope } from './document.ts';
-import { type ContactState, type Counters, emptyContact, type ScopeState } from './ledger.ts';
+import type { CounterScope, LimitScope } from './document.ts';
+import type { Signs } from './facts-budget.ts';
+import { type ContactState, type Counters, emptyContact, type ScopeState, type Signal } from './ledger.ts';
 
-/** States kept as they are; older ones are packed. */
-const MOST_WARM = 1024;
+/** States kept as they are in all ledgers that share a cold store; past them each packs its older ones, but for the newest. */
+const MOST_WARM = 160_000;
+const LEAST_WARM = 1024;
 
 export class MemoryCounters implements Counters {
   private readonly scopes = new Map<string, ContactState>();
@@ -17,7 +19,7 @@ export class MemoryCounters implements Counters {
     this.domains = new States(cold, `${name}@`);
   }
 
-  scope(kind: LimitScope, id: string): ScopeState {
+  scope(kind: CounterScope, id: string): ScopeState {
     const name = `${kind}:${id}`;
     let state = this.scopes.get(name);
     if (state === undefined) {
@@ -46,6 +48,25 @@ export class MemoryCounters implements Counters {
   }
 }
 
+/** Counters with those of bad signs. */
+export class SignCounters extends MemoryCounters implements Signs {
+  private readonly signs = new Map<Signal, ScopeState>();
+
+  signals(signal: Signal): ScopeState | null {
+    return this.signs.size === 0 ? null : this.signalState(signal);
+  }
+
+  /** To be counted in. */
+  signalState(signal: Signal): ScopeState {
+    let state = this.signs.get(signal);
+    if (state === undefined) {
+      state = emptyContact();
+      this.signs.set(signal, state);
+    }
+    return state;
+  }
+}
+
 /** States by key: those used lately as they are, the others packed. */
 class States {
   private readonly warm = new Map<string, ContactState>();
@@ -63,24 +84,27 @@ class States {
     let state = this.warm.get(key);
     if (state === undefined) {
       state = this.cold.take(this.prefix + key) ?? emptyContact();
-      this.warm.set(key, state);
+      this.set(key, state);
     }
     return state;
   }
 
   set(key: string, state: ContactState): void {
     this.warm.set(key, state);
+    this.cold.warm += 1;
   }
 
   settle(): void {
-    if (this.warm.size - this.stuck <= MOST_WARM) return;
+    if (this.cold.warm <= MOST_WARM || this.warm.size - this.stuck <= LEAST_WARM) return;
     this.stuck = 0;
-    let most = this.warm.size - MOST_WARM / 2;
+    let most = this.warm.size - LEAST_WARM / 2;
     for (const [key, state] of this.warm) {
-      if (most === 0) return;
+      if (most <= 0) return;
       most -= 1;
-      if (isEmpty(state) || this.cold.put(this.prefix + key, state)) this.warm.delete(key);
-      else this.stuck += 1;
+      if (isEmpty(state) || this.cold.put(this.prefix + key, state)) {
+        this.warm.delete(key);
+        this.cold.warm -= 1;
+      } else this.stuck += 1;
     }
   }
 }

@@ -140,6 +140,8 @@ export type Policy = {
   /** Limits of a recipient or its domain. */
   recipientLimits: readonly Limit[];
   cooldownSeconds: number;
+  /** What a cooldown stands between. */
+  cooldownScope: 'recipient' | 'recipient_template';
   budgets: Budgets;
   /** Departures without a sign of life after which sending to a person stops, and how long ago a sign still counts; or null. */
   disengaged: { afterSends: number; days: number } | null;
@@ -153,8 +155,11 @@ export type Policy = {
   rates: readonly Limit[];
 };
 
+/** What is counted: for limits by their scope, for a cooldown of each template by person and template. */
+export type CounterScope = LimitScope | 'recipient_template';
+
 /** Departures of one scope in one unit, kept for `horizonSeconds`. */
-export type Track = { scope: LimitScope; unit: LimitUnit; horizonSeconds: number };
+export type Track = { scope: CounterScope; unit: LimitUnit; horizonSeconds: number };
 
 /** The reason a full limit gives follows from its scope, then its window. */
 export function reasonOfLimit(scope: LimitScope, window: Window): ReasonCode {
@@ -200,6 +205,9 @@ export function compilePolicy(version: number, document: EffectiveDocument): Pol
   const disengaged = typeof afterSends === 'number' ? { afterSends, days: days ?? 0 } : null;
   const parts = {
     cooldownSeconds: document.cooldown.seconds ?? 0,
+    cooldownScope: (document.cooldown.per === 'recipient_and_template'
+      ? 'recipient_template'
+      : 'recipient') as Policy['cooldownScope'],
     budgets,
     disengaged,
     warmup: compileWarmup(document.warmup),
@@ -244,12 +252,14 @@ const WARMUP_DEFAULTS = { scope: 'identity', factor_percent: 150, every_days: 1,
 /** Without a number to start from nothing is warmed up. */
 function compileWarmup(document: EffectiveDocument['warmup']): Warmup | null {
   if (document.start === undefined) return null;
-  const { scope, start, factor_percent, every_days, days } = { ...WARMUP_DEFAULTS, ...document };
+  const { scope, factor_percent, every_days, days } = { ...WARMUP_DEFAULTS, ...document };
   const places: number[] = [];
   let today = document.start;
   for (let day = 0; day < days; day += 1) {
-    if (day > 0 && day % every_days === 0) today = Math.min(MOST_PLACES, Math.floor((today * factor_percent) / 100));
-    places.push(Math.max(start ?? 1, today));
+    // A step grows by one place at least, or small starts would stand still.
+    const next = Math.max(Math.floor((today * factor_percent) / 100), factor_percent > 100 ? today + 1 : today);
+    if (day > 0 && day % every_days === 0) today = Math.min(MOST_PLACES, next);
+    places.push(today);
   }
   return { scope, places };
 }
@@ -265,16 +275,20 @@ function tracksOf(
   limits: readonly Limit[],
   {
     cooldownSeconds,
+    cooldownScope,
     budgets,
     disengaged,
     warmup,
-  }: Pick<Policy, 'cooldownSeconds' | 'budgets' | 'disengaged' | 'warmup'>,
+  }: Pick<Policy, 'cooldownSeconds' | 'cooldownScope' | 'budgets' | 'disengaged' | 'warmup'>,
 ): Track[] {
   const contactSeconds = Math.max(cooldownSeconds, disengaged === null ? 0 : SILENCE_SECONDS);
   const tracks: Track[] = [
     { scope: 'recipient', unit: 'recipient', horizonSeconds: contactSeconds },
     { scope: 'tenant', unit: 'recipient', horizonSeconds: windowSpan(budgets.rates.window) },
   ];
+  if (cooldownScope !== 'recipient' && cooldownSeconds > 0) {
+    tracks.push({ scope: cooldownScope, unit: 'recipient', horizonSeconds: cooldownSeconds });
+  }
   if (warmup?.scope === 'identity') tracks.push({ scope: 'identity', unit: 'recipient', horizonSeconds: DAY_SECONDS });
   for (const { scope, unit, window } of limits) {
     // A rate in the unit `message` needs its series too: it says whether the message counts already.

@@ -5,7 +5,7 @@
 import type { PackReader, PackWriter } from '../core/pack.ts';
 
 /** From this weight on content is refused. */
-export const REJECTS_AT = 8;
+export const REJECTS_AT = 10;
 /** From this weight on it is suspicious: a warning, or a review where the policy wants one. */
 export const SUSPICIOUS_AT = 3;
 

@@ -1,6 +1,6 @@
 /** A lease on the contact, as a section of the facts; null where nobody holds one and the send names none. */
 import type { PackReader, PackWriter } from '../core/pack.ts';
-import type { LedgerView } from './ledger.ts';
+import type { LeaseState, LedgerView } from './ledger.ts';
 import type { Send, SendRecipient } from './send.ts';
 
 export const LEASE_PROBLEMS = ['held_by_other', 'no_agent', 'stale_token'] as const;
@@ -19,8 +19,14 @@ export type LeaseFacts = {
  * Who holds the contact is asked for the time of departure, since a lease may have ended by then. A token must be the current
  * one now: it fences off a holder who has lost the lease without noticing.
  */
-export function lookLease(view: LedgerView, send: Send, recipient: SendRecipient, departAt: number): LeaseFacts | null {
-  const lease = view.lease(recipient.key);
+export function lookLease(
+  view: LedgerView,
+  send: Send,
+  recipient: SendRecipient,
+  now: number,
+  departAt: number,
+): LeaseFacts | null {
+  const lease = leaseAt(view, recipient.key, now);
   const token = send.leaseToken ?? null;
   if (lease === null) {
     return token === null ? null : { id: null, heldBy: null, expiresAt: null, problem: 'stale_token' };
@@ -40,7 +46,12 @@ export function lookLeaseAtDeparture(
   recipient: SendRecipient,
   now: number,
 ): LeaseFacts | null {
-  return view.lease(recipient.key) === null ? null : lookLease(view, send, recipient, now);
+  return leaseAt(view, recipient.key, now) === null ? null : lookLease(view, send, recipient, now, now);
+}
+
+function leaseAt(view: LedgerView, contact: string, now: number): LeaseState | null {
+  const lease = view.lease(contact);
+  return lease === null || lease.expiresAt <= now ? null : lease;
 }
 
 export function packLease(w: PackWriter, facts: LeaseFacts | null): void {

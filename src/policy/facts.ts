@@ -96,7 +96,7 @@ export type Facts = {
   contentSize: number;
   doNotContactSince: number | null;
   suppressions: readonly SuppressionFact[];
-  /** Last departure to this contact up to `departAt`, in milliseconds; null where there is none or a reply has come since. */
+  /** Last departure up to `departAt` that a cooldown counts, in milliseconds; null where there is none or a reply came since. */
   lastSentAt: number | null;
   /** The message that used the same dedupe key, where that blocks. */
   duplicate: { messageId: string; at: number; until: number } | null;

@@ -3,6 +3,7 @@
  * (schema.ts) both follow it, so that neither knows a field that the other lacks. In which direction a field is stricter
  * stands in resolve.ts.
  */
+import { LINT_LEVELS, LINT_NAMES } from '../core/lints.ts';
 import { LIMIT_SCOPES } from './document.ts';
 
 export type Field = { describe: string } & (
@@ -18,7 +19,8 @@ export type Field = { describe: string } & (
   | { kind: 'texts'; most: number; maxLength: number; email?: boolean }
   | { kind: 'object'; fields: Fields }
   /** Members with names of their own. */
-  | { kind: 'named'; most: number; of: Field }
+  /** `names`: those there are; absent: any. */
+  | { kind: 'named'; most: number; of: Field; names?: readonly string[] }
   | { kind: 'limits'; counts: 'sends' | 'requests' }
 );
 export type Fields = Readonly<Record<string, Field>>;
@@ -84,8 +86,9 @@ export const POLICY_FIELDS: Fields = {
       lint: {
         kind: 'named',
         most: 100,
-        of: word(['off', 'warn', 'error'], 'What a finding of this lint does.'),
-        describe: 'Lints by name.',
+        of: word(LINT_LEVELS, 'What a finding of this lint does.'),
+        names: LINT_NAMES,
+        describe: 'Lints by name; one that is not named keeps its own level.',
       },
     },
     'Templates.',

@@ -6,11 +6,11 @@
  * Pure. Memory is that of the counters; recipients are remembered only where something later moves or ends them unsent.
  */
 import { precedence, type ReasonCode } from '../core/reasons.ts';
-import { MemoryCounters } from './counters.ts';
+import { SignCounters } from './counters.ts';
 import { decide } from './decide.ts';
 import type { Policy } from './document.ts';
 import type { Facts } from './facts.ts';
-import { lookBudget, type Signs } from './facts-budget.ts';
+import { lookBudget } from './facts-budget.ts';
 import type { ContactFacts } from './facts-contact.ts';
 import { lookWarmup } from './facts-warmup.ts';
 import {
@@ -18,14 +18,12 @@ import {
   type Change,
   type Counted,
   countDeparture,
+  countRates,
   countSignal,
-  emptyContact,
   giveBack,
-  type ScopeState,
-  type Signal,
   seriesIn,
 } from './ledger.ts';
-import { ENGINE, lookAtCounters } from './look.ts';
+import { ENGINE, lookAtCounters, ratesFreeAt } from './look.ts';
 import { adapted, adaptingIn } from './probation.ts';
 import type { Send, SendRecipient } from './send.ts';
 import { countBetween, DAY_SECONDS } from './series.ts';
@@ -77,29 +75,18 @@ type Remembered = {
   isFirst: boolean;
   /** Shared by the recipients of its message. */
   counted: Counted;
+  waiting: Waiting | null;
 };
 
-class PastLedger extends MemoryCounters implements Signs {
-  private readonly signs = new Map<Signal, ScopeState>();
-
-  signals(signal: Signal): ScopeState | null {
-    return this.signs.size === 0 ? null : this.signalState(signal);
-  }
-
-  signalState(signal: Signal): ScopeState {
-    let state = this.signs.get(signal);
-    if (state === undefined) {
-      state = emptyContact();
-      this.signs.set(signal, state);
-    }
-    return state;
-  }
-}
+/** A recipient that waits for its time, at which it takes its place in the rates. */
+type Waiting = { at: number; send: Send; recipient: SendRecipient; policy: Policy };
 
 export class HistoryFold {
   private readonly policy: Policy;
-  private readonly counters = new PastLedger();
+  private readonly counters = new SignCounters();
   private readonly remembered = new Map<number, Remembered>();
+  /** In order of time. */
+  private readonly waiting: Waiting[] = [];
 
   constructor(policy: Policy) {
     this.policy = policy;
@@ -107,6 +94,7 @@ export class HistoryFold {
 
   /** Takes a line as it happened: what lies before the time that is looked at. */
   warmUp(line: PastLine): void {
+    this.advance(line.at);
     if (line.kind !== 'send') {
       this.follow(line);
       return;
@@ -117,6 +105,7 @@ export class HistoryFold {
 
   /** Decides a send again; null for lines of other kinds. */
   fold(line: PastLine): DecidedAgain | null {
+    this.advance(line.at);
     if (line.kind !== 'send') {
       this.follow(line);
       return null;
@@ -183,11 +172,22 @@ export class HistoryFold {
       const changes = countDeparture(counters, policy, line.send, recipient, verdict.departAt, now, counted);
       this.apply(changes, Math.floor(now / 1000));
     }
+    const waits = leaves && verdict.departAt > now;
+    const waiting = waits ? this.wait({ at: verdict.departAt, send: line.send, recipient, policy }) : null;
     if (!past.isRemembered) return;
     const departAt = leaves ? verdict.departAt : null;
     const isRefused = verdict.verdict === 'block';
     const isFirst = past === line.recipients[0];
-    this.remembered.set(past.no, { send: line.send, recipient, policy, departAt, isRefused, isFirst, counted });
+    this.remembered.set(past.no, {
+      send: line.send,
+      recipient,
+      policy,
+      departAt,
+      isRefused,
+      isFirst,
+      counted,
+      waiting,
+    });
   }
 
   private follow(line: Exclude<PastLine, PastSend>): void {
@@ -207,6 +207,7 @@ export class HistoryFold {
     const second = Math.floor(line.at / 1000);
     if (departAt !== null) this.apply(giveBack(this.counters, policy, send, recipient, departAt, isFirst), second);
     if (isFirst) counted.clear();
+    if (known.waiting !== null) this.leave(known.waiting);
     if (line.kind === 'unsent') {
       this.remembered.delete(line.no);
       return;
@@ -214,6 +215,40 @@ export class HistoryFold {
     const again = countDeparture(this.counters, policy, send, recipient, line.departAt, line.at, counted);
     this.apply(again, second);
     known.departAt = line.departAt;
+    known.waiting = line.departAt > line.at ? this.wait({ at: line.departAt, send, recipient, policy }) : null;
+  }
+
+  /** What has come due by now leaves: rates let it through, or make it wait on. */
+  private advance(now: number): void {
+    this.counters.settle();
+    for (let due = this.waiting[0]; due !== undefined && due.at <= now; due = this.waiting[0]) {
+      this.waiting.shift();
+      const { at, send, recipient, policy } = due;
+      const plain = { ...send, sendAt: null };
+      const freeAt = ratesFreeAt(this.counters, policy, plain, recipient, at);
+      if (freeAt > at) {
+        due.at = freeAt;
+        this.wait(due);
+      } else this.apply(countRates(this.counters, policy, plain, recipient, at, new Map()), Math.floor(at / 1000));
+    }
+  }
+
+  private wait(one: Waiting): Waiting | null {
+    if (this.policy.rates.length === 0) return null;
+    let low = 0;
+    let high = this.waiting.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.waiting[middle]!.at <= one.at) low = middle + 1;
+      else high = middle;
+    }
+    this.waiting.splice(low, 0, one);
+    return one;
+  }
+
+  private leave(one: Waiting): void {
+    const at = this.waiting.indexOf(one);
+    if (at >= 0) this.waiting.splice(at, 1);
   }
 
   private apply(changes: readonly Change[], second: number): void {

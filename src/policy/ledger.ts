@@ -3,7 +3,7 @@
  * that the same code serves the stores (rows and their cache), `check`, simulations and the model the stores are tested against.
  */
 
-import type { LimitScope, LimitUnit, Policy } from './document.ts';
+import type { CounterScope, LimitScope, LimitUnit, Policy } from './document.ts';
 import type { AccountFacts, IdentityState, SuppressionFact } from './facts.ts';
 import type { QuarantineStanding } from './facts-quarantine.ts';
 import type { RiskState } from './risk/state.ts';
@@ -67,14 +67,14 @@ export interface LedgerView {
   quarantine: QuarantineStanding;
   /** When so many octets will have gone off what is stored, in milliseconds; null, or absent: nobody knows. */
   storageFreesAt?(bytes: number): number | null;
-  scope(kind: LimitScope, id: string): ScopeState;
+  scope(kind: CounterScope, id: string): ScopeState;
   contact(key: string): ContactState;
   domain(domain: string): ContactState;
   /** Whether there is a way by which a reply could be seen. */
   areRepliesVisible: boolean;
   /** When bad signs of this kind came, as a series in the unit `recipient`; null where no sign of any kind ever came. */
   signals(signal: Signal): ScopeState | null;
-  /** The lease on a contact that is in force, or null. */
+  /** The last lease on a contact that nobody has ended; its time may have come. */
   lease(contact: string): LeaseState | null;
 }
 
@@ -102,9 +102,11 @@ export function seriesIn(state: ScopeState, unit: LimitUnit): Series {
 }
 
 /** The state that a scope of this recipient and message counts in; null where the message lacks the scope. */
-export function stateOf(view: Counters, scope: LimitScope, send: Send, recipient: SendRecipient): ScopeState | null {
+export function stateOf(view: Counters, scope: CounterScope, send: Send, recipient: SendRecipient): ScopeState | null {
   if (scope === 'recipient') return view.contact(recipient.key);
   if (scope === 'recipient_domain') return view.domain(recipient.domain);
+  // A space stands in no slug; what was made from no template counts together.
+  if (scope === 'recipient_template') return view.scope(scope, `${send.template ?? ''} ${recipient.key}`);
   const id = scopeId(scope, send);
   return id === null ? null : view.scope(scope, id);
 }

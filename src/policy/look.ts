@@ -33,7 +33,7 @@ import {
 } from './windows.ts';
 
 /** Version of the rules as code: with facts and policy it determines a verdict. Raise it when any rule changes. */
-export const ENGINE = 1;
+export const ENGINE = 2;
 
 export type LookInput = {
   view: LedgerView;
@@ -79,7 +79,7 @@ export function look(input: LookInput): Facts {
     limits: counters.limits,
     place: counters.place,
     contact: lookContact(view, policy, recipient, contact, departAt),
-    lease: lookLease(view, send, recipient, departAt),
+    lease: lookLease(view, send, recipient, now, departAt),
     budget: lookBudget(view, policy, send, departAt),
     warmup,
     risk: lookRisk(view, policy, send, recipient, contact, input.isFirst ?? true, now),
@@ -127,7 +127,7 @@ export function lookAtCounters(input: CountersInput, policy: Policy): Pick<Facts
     limits.push(fact);
   }
   return {
-    lastSentAt: lastUnanswered(contact, Math.floor(departAt / 1000)),
+    lastSentAt: lastUnanswered(cooling(input, policy, contact), contact, Math.floor(departAt / 1000)),
     limits,
     place: isFull && send.onLimit === 'defer' ? jointPlace(input, policy, departAt) : null,
   };
@@ -194,9 +194,19 @@ export function sinceReply(limit: Limit, contact: ContactState): number {
   return limit.resetOnReply && contact.lastReplyAt !== null ? Math.floor(contact.lastReplyAt / 1000) : 0;
 }
 
-/** The last departure to the contact up to `second` that no reply has followed, in milliseconds, or null. */
-function lastUnanswered(contact: ContactState, second: number): number | null {
-  const last = latestUpTo(seriesIn(contact, 'recipient'), second);
+/** Where the departures lie that a cooldown stands between. */
+function cooling(
+  { view, send, recipient }: Pick<CountersInput, 'view' | 'send' | 'recipient'>,
+  { cooldownScope, cooldownSeconds }: Policy,
+  contact: ContactState,
+): ScopeState {
+  if (cooldownScope === 'recipient' || cooldownSeconds === 0) return contact;
+  return stateOf(view, cooldownScope, send, recipient) ?? contact;
+}
+
+/** The last departure there up to `second` that no reply has followed, in milliseconds, or null. */
+function lastUnanswered(state: ScopeState, contact: ContactState, second: number): number | null {
+  const last = latestUpTo(seriesIn(state, 'recipient'), second);
   const answered = contact.lastReplyAt === null ? 0 : Math.floor(contact.lastReplyAt / 1000);
   return last === null || last <= answered ? null : last * 1000;
 }
@@ -309,7 +319,7 @@ function jointPlace(input: CountersInput, policy: Policy, departAt: number): num
       if (place === null) return null;
       second = place;
     }
-    second = afterCooldown(contact, policy.cooldownSeconds, second);
+    second = afterCooldown(cooling(input, policy, contact), contact, policy.cooldownSeconds, second);
     settled = takenIn(limits, second);
     if (settled >= MOST_A_SECOND) second += 1;
     if (second === before) return second * 1000 + settled;
@@ -340,8 +350,8 @@ function placeIn(
 }
 
 /** Cooldowns look at departures up to one's own, so a later place may meet one that was reserved before it. */
-function afterCooldown(contact: ContactState, cooldownSeconds: number, second: number): number {
-  const last = cooldownSeconds === 0 ? null : lastUnanswered(contact, second);
+function afterCooldown(state: ScopeState, contact: ContactState, cooldownSeconds: number, second: number): number {
+  const last = cooldownSeconds === 0 ? null : lastUnanswered(state, contact, second);
   return last === null ? second : Math.max(second, last / 1000 + cooldownSeconds);
 }
 

@@ -9,8 +9,10 @@
 import { addDuration, parseDuration } from '../core/duration.ts';
 import type { MessageKind } from '../core/message.ts';
 import { isBadSign, isBounceClass, suppressionFor } from '../core/returns.ts';
+import { ColdStates } from './cold-states.ts';
+import { SignCounters } from './counters.ts';
 import { decide } from './decide.ts';
-import type { LimitScope, Policy } from './document.ts';
+import type { Policy } from './document.ts';
 import type { AccountFacts, Facts, IdentityState } from './facts.ts';
 import { type QuarantineStanding, quarantineFacts } from './facts-quarantine.ts';
 import { riskRecipient, riskSend } from './facts-risk.ts';
@@ -20,14 +22,11 @@ import {
   type Counted,
   countDeparture,
   countSignal,
-  emptyContact,
   type LedgerView,
-  type ScopeState,
-  type Signal,
 } from './ledger.ts';
 import { look } from './look.ts';
 import { adapted, adaptingIn } from './probation.ts';
-import { featuresOf } from './risk/features.ts';
+import { type ContentFeatures, featuresOf } from './risk/features.ts';
 import { domainOf } from './risk/hash.ts';
 import { observeAccepted, observeRefused, observeReleased, observeReturn } from './risk/observe.ts';
 import type { RiskFacts, RiskLevel } from './risk/score.ts';
@@ -50,6 +49,8 @@ export type TrafficSend = {
   kindOfMail: MessageKind;
   identity: string | null;
   agent: string | null;
+  /** What the risk score sees of its content, where that is known already. */
+  content?: ContentFeatures;
 };
 
 export type TrafficReturn = {
@@ -79,13 +80,15 @@ export type Replay = {
 
 export function newReplay(policyOf: (tenant: string) => Policy): Replay {
   const accounts = new Map<string, Account>();
+  const cold = new ColdStates();
   return {
     fold(line) {
       let account = accounts.get(line.tenant);
       if (account === undefined) {
-        account = new Account(line.tenant, policyOf(line.tenant), line.at);
+        account = new Account(cold, line.tenant, policyOf(line.tenant), line.at);
         accounts.set(line.tenant, account);
       }
+      account.settle();
       if (line.kind === 'send') return account.send(line);
       account.take(line);
       return null;
@@ -103,7 +106,7 @@ const IN_GOOD_STANDING: Omit<AccountFacts, 'standingSince'> = {
   storageFreesAt: null,
 };
 
-class Account implements LedgerView {
+class Account extends SignCounters implements LedgerView {
   readonly account: AccountFacts;
   identityState: IdentityState | null = null;
   identityHandle: string | null = null;
@@ -113,33 +116,13 @@ class Account implements LedgerView {
   quarantine: QuarantineStanding = null;
   private readonly tenant: string;
   private readonly policy: Policy;
-  /** Bad signs by kind, for the budgets. */
-  private readonly signs = new Map<string, ContactState>();
-  private readonly scopes = new Map<string, ContactState>();
-  private readonly contacts = new Map<string, ContactState>();
-  private readonly domains = new Map<string, ContactState>();
 
-  constructor(tenant: string, policy: Policy, since: number) {
+  constructor(cold: ColdStates, tenant: string, policy: Policy, since: number) {
+    super(cold, tenant);
     this.tenant = tenant;
     this.policy = policy;
     this.account = { ...IN_GOOD_STANDING, standingSince: since };
     this.risk = newRisk('new', since);
-  }
-
-  scope(kind: LimitScope, id: string): ScopeState {
-    return kept(this.scopes, `${kind} ${id}`);
-  }
-
-  contact(key: string): ContactState {
-    return kept(this.contacts, key);
-  }
-
-  domain(domain: string): ContactState {
-    return kept(this.domains, domain);
-  }
-
-  signals(signal: Signal): ScopeState | null {
-    return this.signs.size === 0 ? null : kept(this.signs, signal);
   }
 
   lease(): null {
@@ -189,28 +172,23 @@ class Account implements LedgerView {
     if (contact.recipient === null) return;
     observeReturn(this.risk, { kind: line.kind, class: line.class, key: line.from, isReported: false }, line.at);
     if (line.kind === 'reply') contact.lastReplyAt = line.at;
-    else if (line.kind !== 'bounce' || isBadSign(line.class)) this.countSign(line.kind, line.at);
     // A bounce without a class proves nothing of the address: it counts for the account alone.
     const bounceClass = line.class !== null && isBounceClass(line.class) ? line.class : 'unknown';
     const reason = suppressionFor(line.kind, bounceClass);
-    if (reason !== null) this.suppress(contact, reason, line.at);
+    const isKnown = reason !== null && contact.suppressions.some((one) => one.reason === reason);
+    if (isKnown) return;
+    if (line.kind !== 'reply' && (line.kind !== 'bounce' || isBadSign(line.class))) this.countSign(line.kind, line.at);
+    if (line.kind === 'unsubscribe') refuseMarketing(contact, line.at);
+    if (reason !== null) contact.suppressions.push({ id: '', reason, domain: false, since: line.at, expiresAt: null });
   }
 
-  private suppress(contact: ContactState, reason: 'hard_bounce' | 'complaint' | 'unsubscribe', since: number): void {
-    if (contact.suppressions.some((one) => one.reason === reason)) return;
-    contact.suppressions.push({ id: '', reason, domain: false, since, expiresAt: null });
+  private countSign(kind: 'bounce' | 'complaint' | 'unsubscribe', at: number): void {
+    const changes = countSignal((signal) => this.signalState(signal), this.policy, kind, at);
+    for (const change of changes) applyChange(change, Math.floor(at / 1000));
   }
 
   private sendOf(line: TrafficSend): Send {
-    const content = featuresOf({
-      from: { email: line.from, name: null },
-      replyTo: [],
-      subject: line.subject,
-      text: line.text,
-      html: null,
-      inReplyTo: null,
-      attachments: [],
-    });
+    const content = line.content ?? contentOf(line);
     const { tenant } = this;
     const scopes = { tenant, app: tenant, installation: tenant, identity: line.identity, agent: line.agent };
     return { kind: line.kindOfMail, onLimit: 'reject', sendAt: null, scopes, contentSize: 0, content };
@@ -221,11 +199,6 @@ class Account implements LedgerView {
     for (const change of countDeparture(this, policy, send, recipient, departAt, facts.now, counted)) {
       applyChange(change, Math.floor(facts.now / 1000));
     }
-  }
-
-  private countSign(kind: 'bounce' | 'complaint' | 'unsubscribe', at: number): void {
-    const stateOf = (signal: Signal): ScopeState => kept(this.signs, signal);
-    for (const change of countSignal(stateOf, this.policy, kind, at)) applyChange(change, Math.floor(at / 1000));
   }
 
   /** A quarantine ends by itself only where the policy sets a time: nobody reviews it here. */
@@ -250,13 +223,22 @@ class Account implements LedgerView {
   }
 }
 
-function kept(states: Map<string, ContactState>, key: string): ContactState {
-  let state = states.get(key);
-  if (state === undefined) {
-    state = emptyContact();
-    states.set(key, state);
-  }
-  return state;
+/** What the risk score sees of a line's content. */
+export function contentOf(line: TrafficSend): ContentFeatures {
+  return featuresOf({
+    from: { email: line.from, name: null },
+    replyTo: [],
+    subject: line.subject,
+    text: line.text,
+    html: null,
+    inReplyTo: null,
+    attachments: [],
+  });
+}
+
+function refuseMarketing(contact: ContactState, since: number): void {
+  const marks = contact.marks ?? { opportunity: null, threadTakenOver: null, consent: null };
+  contact.marks = { ...marks, consent: { marketing: 'refused', since, source: 'unsubscribe' } };
 }
 
 const ORDER: readonly Verdict['verdict'][] = ['accept', 'schedule', 'hold', 'block'];

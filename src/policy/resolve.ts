@@ -6,6 +6,7 @@
  * Invariants: nothing in force is looser than what was inherited; adding a document a second time changes nothing; a change
  * that loosens nothing in the own document loosens nothing in force, whatever is or will be inherited.
  */
+import { isLintName, LINTS } from '../core/lints.ts';
 import type { EffectiveDocument, LimitDocument, PolicyDocument } from './document.ts';
 
 /**
@@ -171,13 +172,19 @@ function stricter(direction: Stricter, base: unknown, own: unknown): unknown {
   return direction.indexOf(own as string) > direction.indexOf(base as string) ? own : base;
 }
 
+/** What a field holds that no document names: a lint has a level of its own, which is inherited as any other. */
+function implied(path: string, name: string): unknown {
+  return path === 'templates.lint' && isLintName(name) ? LINTS[name].level : undefined;
+}
+
 /** Adds a tree of fields to another, field by field the stricter. */
 function tightenTree(base: Tree, own: Tree, path: string): Tree {
   const result: Tree = { ...base };
   for (const [name, value] of Object.entries(own)) {
     if (value === undefined) continue;
-    const inherited = member(result, name);
     const place = path === '' ? name : `${path}.${name}`;
+    const named = member(result, name);
+    const inherited = named === undefined ? implied(path, name) : named;
     if (!isTree(value)) result[name] = stricter(directionOf(place), inherited, value);
     else {
       const inner = tightenTree(isTree(inherited) ? inherited : {}, value, place);

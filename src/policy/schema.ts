@@ -19,7 +19,8 @@ function fieldSchema(field: Field, path: string, initial: unknown): JsonSchema {
   if (field.kind === 'object') return { ...about, ...objectSchema(field.fields, path, initial) };
   if (field.kind === 'named') {
     const of = fieldSchema(field.of, `${path}.*`, undefined);
-    const names = { propertyNames: { pattern: NAME.source }, maxProperties: field.most };
+    const known = field.names === undefined ? { pattern: NAME.source } : { enum: field.names };
+    const names = { propertyNames: known, maxProperties: field.most };
     return { type: 'object', ...about, ...names, additionalProperties: of, ...defaultOf(initial) };
   }
   if (field.kind === 'limits') return { ...about, ...limitsSchema(field.counts), ...defaultOf(initial) };

@@ -83,7 +83,7 @@ function check(value: unknown, field: Field, param: string, faults: Faults): voi
   const problem = problemOf(value, field);
   if (problem !== null) faults.invalid(param, problem);
   else if (field.kind === 'object') checkFields(value as Tree, field.fields, param, faults);
-  else if (field.kind === 'named') checkNamed(value as Tree, field.of, param, faults);
+  else if (field.kind === 'named') checkNamed(value as Tree, field, param, faults);
   else if (field.kind === 'texts') checkTexts(value as unknown[], field, param, faults);
   else if (field.kind === 'limits') checkLimits(value as unknown[], field.counts, param, faults);
 }
@@ -158,10 +158,13 @@ function checkTexts(
   });
 }
 
-function checkNamed(members: Tree, of: Field, param: string, faults: Faults): void {
+function checkNamed(members: Tree, { of, names }: Field & { kind: 'named' }, param: string, faults: Faults): void {
   for (const [name, held] of Object.entries(members)) {
-    if (NAME.test(name)) check(held, of, under(param, name), faults);
-    else faults.invalid(under(param, name), 'A name is a lower-case letter, then up to 63 of a-z, 0-9 and _.');
+    const isKnown = names?.includes(name) !== false;
+    if (NAME.test(name) && isKnown) check(held, of, under(param, name), faults);
+    else if (NAME.test(name)) {
+      faults.add('unknown_parameter', under(param, name), `It must be one of ${names?.join(', ')}.`);
+    } else faults.invalid(under(param, name), 'A name is a lower-case letter, then up to 63 of a-z, 0-9 and _.');
   }
 }
 

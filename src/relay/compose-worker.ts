@@ -1,6 +1,7 @@
 /** The thread of the composer (composer.ts): composes and signs what comes in, answers in bunches, keeps nothing. */
 
 import type { KeyObject } from 'node:crypto';
+import { flushCompileCache } from 'node:module';
 import { parentPort } from 'node:worker_threads';
 import { type ComposedMessage, composeMessage, markPossibleDuplicate } from './compose.ts';
 import { ComposeFault } from './compose-fault.ts';
@@ -47,3 +48,5 @@ function flush(): void {
   answers = [];
   port.postMessage(ready, transferables(ready.flatMap((one) => ('composed' in one ? [one.composed.bytes] : []))));
 }
+
+flushCompileCache();

@@ -1,5 +1,6 @@
 /**
- * Mail made ready for the wire: read, composed and signed once per message, however many recipients it has.
+ * Mail made ready for the wire: read, composed and signed once per message, however many recipients it has. Mail that holds a
+ * link by which its recipient unsubscribes (all marketing mail, and whatever has the placeholder of the link) is made for each.
  *
  * What holds: at most `maxBytes` of content are in memory at once, a larger message waits until it is alone; of recipients
  * that ask at the same time one has it made; octets are kept only while a delivery uses them, or while other recipients
@@ -11,6 +12,7 @@ import { createHash } from 'node:crypto';
 import { decodeTypeId } from '../base/ids.ts';
 import type { Tokens } from '../base/tokens.ts';
 import type { Submission } from '../core/message.ts';
+import { UNSUBSCRIBE_PLACEHOLDER } from '../core/unsubscribe.ts';
 import type { Blobs } from '../data/blobs.ts';
 import type { Claimed } from '../data/store.ts';
 import type { OutgoingAttachment, OutgoingMessage } from './compose.ts';
@@ -18,7 +20,8 @@ import { ComposeFault } from './compose-fault.ts';
 import type { Composer } from './composer.ts';
 import type { DkimKey } from './dkim.ts';
 
-export type Mail = { bytes: Uint8Array; release: () => void };
+/** `madeFor`: the one recipient it is good for, or null. */
+export type Mail = { bytes: Uint8Array; madeFor: number | null; release: () => void };
 
 /** Ready, or why it never will be, or given up since the relay stops. */
 export type MailAnswer = Mail | { problem: string } | 'stopped';
@@ -29,16 +32,21 @@ export type MailParts = {
   tokens: Tokens;
   /** Where Message-IDs are at home. */
   domain: string;
+  /** Where links lead to: `https://host`, without a slash at the end. */
+  publicUrl: string;
   /** The keys to sign with for a From domain. */
   keysFor: (fromDomain: string) => Promise<readonly DkimKey[]>;
   maxBytes?: number;
 };
 
-type Made = { bytes: Uint8Array } | { problem: string };
+/** `isPersonal`: good for one recipient alone. */
+type Made = { bytes: Uint8Array; isPersonal: boolean } | { problem: string };
 
 type Entry = {
   key: string;
   size: number;
+  /** The recipient that had it made. */
+  recipient: number;
   users: number;
   isShared: boolean;
   made: Promise<Made | 'stopped'>;
@@ -61,10 +69,21 @@ export class Mails {
   }
 
   async take(claimed: Claimed): Promise<MailAnswer> {
-    const key = `${claimed.message}.${claimed.possibleDuplicate ? 1 : 0}`;
+    const mail = await this.#take(claimed, claimed.kind === 'marketing');
+    const isAnothers =
+      typeof mail === 'object' && 'madeFor' in mail && ![null, claimed.recipient].includes(mail.madeFor);
+    if (!isAnothers) return mail;
+    mail.release();
+    return this.#take(claimed, true);
+  }
+
+  async #take(claimed: Claimed, isPersonal: boolean): Promise<MailAnswer> {
+    const shared = `${claimed.message}.${claimed.possibleDuplicate ? 1 : 0}`;
+    const key = isPersonal ? `${shared}.${claimed.recipient}` : shared;
     let entry = this.#entries.get(key);
     if (entry === undefined) {
-      entry = { key, size: claimed.size, users: 0, isShared: false, made: Promise.resolve('stopped') };
+      const { size, recipient } = claimed;
+      entry = { key, size, recipient, users: 0, isShared: false, made: Promise.resolve('stopped') };
       entry.made = this.#make(entry, claimed);
     } else this.#entries.delete(key);
     this.#entries.set(key, entry);
@@ -73,7 +92,9 @@ export class Mails {
     const release = (): void => this.#release(used);
     try {
       const made = await entry.made;
-      if (typeof made === 'object' && 'bytes' in made) return { bytes: made.bytes, release };
+      if (typeof made === 'object' && 'bytes' in made) {
+        return { bytes: made.bytes, madeFor: made.isPersonal ? entry.recipient : null, release };
+      }
       this.#forget(entry);
       return made;
     } catch (fault) {
@@ -93,16 +114,21 @@ export class Mails {
     try {
       const submission = await this.#submission(claimed);
       if ('problem' in submission) return this.#without(entry, submission);
-      entry.isShared = submission.to.length + submission.cc.length + submission.bcc.length > 1;
+      const isPersonal = claimed.kind === 'marketing' || hasPlaceholder(submission);
+      const recipients = submission.to.length + submission.cc.length + submission.bcc.length;
+      entry.isShared = recipients > 1 && !isPersonal;
       const attachments = await this.#attachments(submission);
       if ('problem' in attachments) return this.#without(entry, attachments);
       const { from } = claimed;
       const { bytes } = await this.#parts.composer.compose({
-        message: outgoing(submission, claimed, attachments, this.#messageId(claimed)),
+        message: outgoing(submission, claimed, attachments, {
+          messageId: this.#messageId(claimed),
+          unsubscribeUrl: isPersonal ? this.#unsubscribeUrl(claimed) : null,
+        }),
         possibleDuplicate: claimed.possibleDuplicate,
         dkim: await this.#parts.keysFor(from.email.slice(from.email.lastIndexOf('@') + 1).toLowerCase()),
       });
-      return { bytes };
+      return { bytes, isPersonal };
     } catch (fault) {
       this.#give(entry.size);
       if (fault instanceof ComposeFault) return { problem: `the message cannot be composed: ${fault.message}` };
@@ -120,6 +146,11 @@ export class Mails {
       { id: decodeTypeId('msg', messageId)!, tenant: tenantNo },
       this.#parts.domain,
     );
+  }
+
+  #unsubscribeUrl({ recipientId, tenantNo }: Claimed): string {
+    const token = this.#parts.tokens.makeUnsubscribe({ id: decodeTypeId('rcp', recipientId)!, tenant: tenantNo });
+    return `${this.#parts.publicUrl}/u/${token}`;
   }
 
   async #submission({ content }: Claimed): Promise<Submission | { problem: string }> {
@@ -210,26 +241,35 @@ function readSubmission(bytes: Uint8Array): Submission | null {
   return isWhole ? (value as Submission) : null;
 }
 
+function hasPlaceholder({ text, html }: Submission): boolean {
+  return text?.includes(UNSUBSCRIBE_PLACEHOLDER) === true || html?.includes(UNSUBSCRIBE_PLACEHOLDER) === true;
+}
+
+type Links = { messageId: string; unsubscribeUrl: string | null };
+
 function outgoing(
   submission: Submission,
   claimed: Claimed,
   attachments: OutgoingAttachment[],
-  messageId: string,
+  { messageId, unsubscribeUrl }: Links,
 ): OutgoingMessage {
-  const { to, cc, replyTo, subject, text, html, headers, inReplyTo, references } = submission;
+  const { to, cc, replyTo, subject, headers, inReplyTo, references } = submission;
+  const linked = (content: string | null): string | null =>
+    unsubscribeUrl === null ? content : (content?.replaceAll(UNSUBSCRIBE_PLACEHOLDER, () => unsubscribeUrl) ?? null);
   return {
     from: claimed.from,
     to,
     cc,
     replyTo,
     subject,
-    text,
-    html,
+    text: linked(submission.text),
+    html: linked(submission.html),
     attachments,
     headers,
     messageId,
     date: claimed.createdAt,
     inReplyTo,
     references,
+    ...(unsubscribeUrl === null ? {} : { listUnsubscribe: [unsubscribeUrl], listUnsubscribePost: true }),
   };
 }

@@ -26,6 +26,8 @@ export type RelayParts = {
   secrets: Secrets;
   /** The gateway's own domain. */
   domain: string;
+  /** Where links lead to. */
+  publicUrl: string;
   outbound: Outbound;
   log: RelayLog;
   /** Where figures for Prometheus are registered. */
@@ -49,11 +51,11 @@ export function openOutbound(url: string, domain: string): { outbound: Outbound 
 }
 
 export function startRelay(parts: RelayParts): Relay {
-  const { store, blobs, domain, outbound, log } = parts;
+  const { store, blobs, domain, publicUrl, outbound, log } = parts;
   const composer = startComposer();
   const tokens = openTokens(parts.secrets);
   const keysFor = gatewayKeys(parts);
-  const mails = new Mails({ blobs, composer, tokens, domain, keysFor });
+  const mails = new Mails({ blobs, composer, tokens, domain, publicUrl, keysFor });
   const dispatcher: Dispatcher = new Dispatcher({
     store,
     mails,

@@ -41,13 +41,15 @@ type ChangeKind = { from: string; to: string; added: string[]; removed: string[]
 export type LineFault = { line: number; message: string };
 
 export type SummaryBody = {
-  lines: number;
-  sends: number;
-  first_at: string | null;
-  last_at: string | null;
-  verdicts: Counts;
-  reasons: Counts;
-  warnings: Counts;
+  totals: {
+    lines: number;
+    sends: number;
+    first_at: string | null;
+    last_at: string | null;
+    verdicts: Counts;
+    reasons: Counts;
+    warnings: Counts;
+  };
   changed: { count: number; kinds: ChangeKind[]; examples: object[] };
   days: { day: string; sends: number; verdicts: Counts; warned: number; changed: number }[];
   tenants: {
@@ -147,13 +149,15 @@ export class Summary {
   body(lines: number): SummaryBody {
     const { firstAt, lastAt } = this;
     return {
-      lines,
-      sends: this.sends,
-      first_at: firstAt === null ? null : formatTime(firstAt),
-      last_at: lastAt === null ? null : formatTime(lastAt),
-      verdicts: this.verdicts,
-      reasons: byCount(this.reasons),
-      warnings: byCount(this.warnings),
+      totals: {
+        lines,
+        sends: this.sends,
+        first_at: firstAt === null ? null : formatTime(firstAt),
+        last_at: lastAt === null ? null : formatTime(lastAt),
+        verdicts: this.verdicts,
+        reasons: byCount(this.reasons),
+        warnings: byCount(this.warnings),
+      },
       changed: {
         count: this.changedCount,
         kinds: [...this.kinds.values()].sort((a, b) => b.count - a.count),

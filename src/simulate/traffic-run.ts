@@ -1,7 +1,7 @@
 /** A traffic file run through a policy, line by line, and through another one beside it where there is something to compare. */
 import { formatTime } from '../core/time.ts';
 import type { Policy } from '../policy/document.ts';
-import { newReplay, type Replay, type ReplayResult, type TrafficLine } from '../policy/plain-replay.ts';
+import { contentOf, newReplay, type Replay, type ReplayResult, type TrafficLine } from '../policy/replay.ts';
 import { eachLine, type NumberedLine } from './lines.ts';
 import { type SimulatedSend, Summary, type SummaryBody } from './summary.ts';
 import { MAX_LINE_BYTES, readTrafficLine } from './traffic-line.ts';
@@ -82,6 +82,8 @@ class TrafficFold {
   }
 
   private fold(line: TrafficLine): void {
+    // Computed once for both.
+    if (this.against !== null && line.kind === 'send') line.content = contentOf(line);
     const now = this.replay.fold(line);
     const was = this.against?.fold(line) ?? null;
     if (now === null) return;

@@ -6,18 +6,45 @@ import { type Context, defaultOperators, type Liquid } from 'liquidjs';
 import { dateFilter } from './date-filter.ts';
 import { WrongValue } from './wrong-value.ts';
 
-/** Characters, list members and nodes that one rendering may use up: 0.05 to 0.3 s of a core. */
+/** Characters, list members and nodes that one rendering may use up: up to 0.1 s of a core. */
 export const BUDGET = 2_000_000;
 /** A tag, an output or a stretch of text that is come to, and each time a body is entered. */
-export const NODE = 32;
-/** Behind the budget, for what it does not see. */
-export const WITHIN_MS = 500;
+const NODE = 64;
+/** Behind the budget, for what it does not see: of this thread's own time, so that a busy machine refuses nothing. */
+const WITHIN_MICROS = 250_000;
+/** Asking for that time takes as long as a tenth of a node. */
+const ASK_EVERY = 8;
 /** A conversion of a date asks the language data of the runtime anew. */
 const DATE = 1000;
 const MOST_PATTERN = 1000;
 
 export type Filter = (this: { context: Context }, value: unknown, ...args: unknown[]) => unknown;
 type Operator = (left: unknown, right: unknown, context: Context) => boolean;
+
+export class OverBudget extends Error {
+  override readonly name = 'OverBudget';
+}
+
+type Clock = { nodes: number; until: number };
+
+/** Pays for one node of a rendering, whose clock starts with its first. */
+export function payNode(context: Context): void {
+  context.memoryLimit.use(NODE);
+  const clock = context.getRegister<Clock | undefined>(CLOCK) ?? startClock(context);
+  clock.nodes += 1;
+  if (clock.nodes % ASK_EVERY === 0 && spentMicros() > clock.until) throw new OverBudget('it takes too long');
+}
+
+const CLOCK = '#clock';
+
+function startClock(context: Context): Clock {
+  return context.setRegister(CLOCK, { nodes: 0, until: spentMicros() + WITHIN_MICROS });
+}
+
+function spentMicros(): number {
+  const { user, system } = process.threadCpuUsage();
+  return user + system;
+}
 
 /** Characters of a text, members of a list and their characters. */
 function weightOf(value: unknown): number {

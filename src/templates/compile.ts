@@ -75,7 +75,7 @@ export function failureOf(fault: unknown, part: TemplatePart, otherwise: 'syntax
   if (cause instanceof RangeError && /call stack/.test(message)) {
     return { ...said, problem: 'syntax', message: 'it is nested too deeply' };
   }
-  if (/limit exceeded$/.test(said.message)) {
+  if (/limit exceeded$/.test(said.message) || (cause instanceof Error && cause.name === 'OverBudget')) {
     return { ...said, problem: 'too_large', message: 'the result, or the work for it, goes beyond the bound' };
   }
   if (cause instanceof RangeError) return { ...said, problem: 'too_large' };

@@ -11,7 +11,7 @@
  */
 import { type Context, type Emitter, Liquid, LiquidError, RenderError, type Template, Token } from 'liquidjs';
 import { hasControl } from '../base/text.ts';
-import { BUDGET, boundFilters, filterOf, NODE, OPERATORS, WITHIN_MS } from './budget.ts';
+import { BUDGET, boundFilters, filterOf, OPERATORS, payNode } from './budget.ts';
 import { lineAt, lineStartsOf } from './lines.ts';
 import { BadSubject, WrongValue } from './wrong-value.ts';
 
@@ -61,11 +61,10 @@ class Written implements Emitter {
 /** As the library's own, with the budget asked at every node. */
 function* renderTemplates(templates: Template[], context: Context, emitter?: Emitter): IterableIterator<unknown> {
   const written = emitter ?? new Written(context);
-  context.memoryLimit.use(NODE);
+  payNode(context);
   for (const template of templates) {
     try {
-      context.memoryLimit.use(NODE);
-      context.renderLimit.check(performance.now());
+      payNode(context);
       const more = yield template.render(context, written);
       if (more) written.write(more);
     } catch (fault) {
@@ -107,7 +106,6 @@ function makeEngine(output: (value: unknown) => string, isHtml: boolean): Liquid
     locale: 'en-US',
     parseLimit: MOST_SOURCE,
     memoryLimit: BUDGET,
-    renderLimit: WITHIN_MS,
     outputEscape: output,
     operators: OPERATORS,
   });

@@ -6,7 +6,7 @@
 export type Attribute = { name: string; value: string; at: number };
 
 export type Tag = {
-  /** In lower case; a closing tag begins with "/". */
+  /** In lower case; a closing tag begins with "/", and a comment is called "!--". */
   name: string;
   attributes: Attribute[];
   /** Where it begins and ends in the source. */
@@ -25,7 +25,9 @@ export function tagsOf(source: string): Tag[] {
   const finder = new Finder(source);
   for (let at = source.indexOf('<'); at >= 0; at = source.indexOf('<', at)) {
     if (source.startsWith('<!--', at)) {
-      at = finder.behind('-->', at + 4);
+      const end = finder.behind('-->', at + 4);
+      tags.push({ name: '!--', attributes: [], at, end });
+      at = end;
       continue;
     }
     if (!NAME_START.test(source.charAt(at + 1))) {

@@ -35,6 +35,7 @@ test('a suppressed address gets nothing from the next send on, however it is spe
   assert.deepEqual(shown, {
     email: 'bob@example.com',
     domain: null,
+    hash: null,
     reason: 'manual_dnc',
     expires_at: null,
     note: 'asked',

@@ -24,7 +24,7 @@ export function durabilityContract(opened: () => Opened): void {
       headroom.push(await store.headroom({ principal, identity: null, recipient: { key, domain: 'example.com' } }));
     }
     const checked = await store.check(submission(principal, { to: [...people] }));
-    if (checked.outcome !== 'checked') throw new Error(checked.message);
+    if (checked.outcome !== 'checked') throw new Error(checked.outcome);
     return {
       headroom,
       verdicts: checked.recipients.map(({ verdict, reasons, limits }) => ({ verdict, reasons, limits })),

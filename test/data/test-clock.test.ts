@@ -11,7 +11,7 @@ import { addSuppression } from '../../src/data/sqlite/suppressions.ts';
 import { createTenant } from '../../src/data/sqlite/tenants.ts';
 import { moveTestClock, resetTestData } from '../../src/data/sqlite/test-clock.ts';
 import { WriterState } from '../../src/data/sqlite/writer-state.ts';
-import type { AdmitAnswer, AdmitRequest, TenantRow } from '../../src/data/store.ts';
+import type { AdmitRequest, TenantRow } from '../../src/data/store.ts';
 
 const START = Date.UTC(2027, 0, 1, 9);
 const HOUR_MS = 3_600_000;
@@ -99,7 +99,7 @@ function request(more: Partial<AdmitRequest> = {}): AdmitRequest {
   };
 }
 
-const send = (more?: Partial<AdmitRequest>): AdmitAnswer => group(() => admit(state, request(more)));
+const send = (more?: Partial<AdmitRequest>) => group(() => admit(state, request(more)));
 const advance = (ms: number) =>
   group(() => moveTestClock(state, { tenantNo: tenant.no, to: { advance: { months: 0, ms } }, actor: 'a test' }));
 const claimed = () => group(() => claim(state, EVERY));

@@ -3,7 +3,7 @@
  * with. It also keeps the queue, as far as departures change counters.
  */
 import { decide } from '../../src/policy/decide.ts';
-import { type LimitScope, type Policy, withIdentityCap } from '../../src/policy/document.ts';
+import { type CounterScope, type Policy, withIdentityCap } from '../../src/policy/document.ts';
 import type { AccountFacts, Facts, IdentityState } from '../../src/policy/facts.ts';
 import type { QuarantineStanding } from '../../src/policy/facts-quarantine.ts';
 import {
@@ -70,7 +70,7 @@ export class PlainLedger implements LedgerView {
     this.account = account;
   }
 
-  scope(kind: LimitScope, id: string): ScopeState {
+  scope(kind: CounterScope, id: string): ScopeState {
     return stateIn(this.scopes, `${kind} ${id}`);
   }
 

@@ -1,7 +1,7 @@
 /** Tenants and submissions for tests that speak to a store directly. */
 import { newId } from '../../src/base/ids.ts';
 import type { Mode } from '../../src/core/message.ts';
-import type { AdmitAnswer, AdmitRequest, NewTenant, Principal, Store } from '../../src/data/store.ts';
+import type { AdmitAnswer, AdmitRequest, NewTenant, Principal, StaleCanaries, Store } from '../../src/data/store.ts';
 import type { PolicyDocument } from '../../src/policy/document.ts';
 
 export async function newPrincipal(
@@ -26,14 +26,13 @@ export async function newPrincipal(
   });
   const installation = await store.defaultInstallation({ tenantNo: tenant.no });
   const principal: Principal = { tenantNo: tenant.no, tenantId: tenant.id, mode, ...installation, keyNo: tenant.no };
-  await putPolicy(store, principal, options.policy ?? {});
+  if (options.policy !== undefined) await putPolicy(store, principal, options.policy);
   return principal;
 }
 
-/** Puts a document in force for one tenant and answers with the version of what is in force. The score is off unless it says so. */
-export async function putPolicy(store: Store, principal: Principal, given: PolicyDocument): Promise<number> {
+/** Puts a document in force for one tenant and answers with the version of what is in force. */
+export async function putPolicy(store: Store, principal: Principal, document: PolicyDocument): Promise<number> {
   const { tenantNo, mode } = principal;
-  const document = { quarantine: { mode: 'off' as const }, ...given };
   const put = await store.putPolicy({ owner: 'operator', tenantNo, mode, document, author: 'test', note: null });
   return put.inForce.version;
 }
@@ -91,13 +90,13 @@ export function submission(principal: Principal, given: Given = {}): AdmitReques
 }
 
 /** The codes of a recipient's reasons, in order. */
-export function codes(answer: AdmitAnswer, recipient = 0): string[] {
+export function codes(answer: AdmitAnswer | StaleCanaries, recipient = 0): string[] {
   if (!('recipients' in answer)) return [answer.outcome];
   return answer.recipients[recipient]!.reasons.map((reason) => reason.code);
 }
 
 /** An answer that must be a decision. */
-export function decided(answer: AdmitAnswer): Extract<AdmitAnswer, { recipients: unknown }> {
+export function decided(answer: AdmitAnswer | StaleCanaries): Extract<AdmitAnswer, { recipients: unknown }> {
   if (!('recipients' in answer)) throw new Error(`expected a decision, got ${answer.outcome}`);
   return answer;
 }

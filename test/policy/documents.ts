@@ -49,7 +49,11 @@ function value(field: Field): fc.Arbitrary<unknown> {
       return fc.uniqueArray(text, { maxLength: 3 });
     }
     case 'named':
-      return fc.dictionary(fc.constantFrom('spam_phrase', 'constructor', 'other'), value(field.of), { maxKeys: 2 });
+      return fc.dictionary(
+        fc.constantFrom(...(field.names ?? ['spam_phrase', 'constructor', 'other'])),
+        value(field.of),
+        { maxKeys: 2 },
+      );
     case 'object':
       return members(field.fields);
     case 'limits':

@@ -165,14 +165,14 @@ test("the operator's document replaces what it names, to the depth it names it",
   const document = effectiveDocument(
     DEFAULTS,
     [
-      { limits: [daily(10)], templates: { lint: { links: 'error' } }, cooldown: { seconds: 60 } },
+      { limits: [daily(10)], templates: { lint: { missing_alt: 'error' } }, cooldown: { seconds: 60 } },
       { limits: [daily(20)], quarantine: { mode: 'warn' } },
     ],
     {},
   );
   assert.equal(document.limits.length, 1);
   assert.equal(document.limits[0]?.max, 20);
-  assert.deepEqual(document.templates.lint, { spam_phrase: 'warn', links: 'error' });
+  assert.deepEqual(document.templates.lint, { spam_phrase: 'warn', missing_alt: 'error' });
   assert.deepEqual(document.cooldown, { per: 'recipient', seconds: 60 });
   assert.equal(document.quarantine.mode, 'warn');
   assert.equal(document.quarantine.threshold, 100);
@@ -200,4 +200,22 @@ test('what does not show in force is named, and nothing else', () => {
   };
   const document = inForce({ limits: [daily(500)], cooldown: { seconds: 60 } }, own);
   assert.deepEqual(overruled(own, document), ['limits.daily.max', 'cooldown.seconds', 'tracking.open']);
+});
+
+test('a tenant cannot lower the level that a lint has by itself, and the operator can', () => {
+  const lint = (own: PolicyDocument, operator: PolicyDocument = {}) =>
+    effectiveDocument(POLICY_DEFAULTS as EffectiveDocument, [operator], own).templates.lint;
+  assert.deepEqual(lint({ templates: { lint: { insecure_url: 'off' } } }), {
+    spam_phrase: 'warn',
+    insecure_url: 'error',
+  });
+  assert.deepEqual(lint({ templates: { lint: { missing_text: 'error' } } }), {
+    spam_phrase: 'warn',
+    missing_text: 'error',
+  });
+  const operator: PolicyDocument = { templates: { lint: { insecure_url: 'warn' } } };
+  assert.deepEqual(lint({ templates: { lint: { insecure_url: 'off' } } }, operator), {
+    spam_phrase: 'warn',
+    insecure_url: 'warn',
+  });
 });

@@ -201,3 +201,9 @@ test('every field of the schema says in which direction it is stricter', () => {
 test('every section of the defaults is a field, and every field has a default', () => {
   assert.deepEqual(Object.keys(POLICY_FIELDS).sort(), Object.keys(POLICY_DEFAULTS).sort());
 });
+
+test('a lint that does not exist is named as a fault, so that a slip of the pen does not pass for a control', () => {
+  const [fault] = faultsOf({ templates: { lint: { spam_phrases: 'error' } } });
+  assert.deepEqual(fault, ['unknown_parameter', 'templates.lint.spam_phrases']);
+  assert.deepEqual(faultsOf({ templates: { lint: { spam_phrase: 'error' } } }), []);
+});

@@ -31,6 +31,7 @@ function start(
     composer,
     tokens,
     domain: 'gateway.example',
+    publicUrl: 'https://gateway.example',
     keysFor: async () => [],
   });
   const carrier: Carrier = {

@@ -152,14 +152,21 @@ export const CONTENT = {
     customerMessage:
       'The message was not sent, because its content looks like spam or is unsafe. Please change the text and try again.',
     evidence: {
-      found: 'what was found',
+      found: 'what was found: each with its name, where it stands (`subject`, `text`, `html`) and its weight',
       score: 'the content score',
       threshold: 'the score at which content is rejected',
     },
     example: ({ tenant }) => ({
       scope: tenant,
       clearsAt: null,
-      evidence: { found: ['link_text_mismatch', 'hidden_text'], score: 9, threshold: 8 },
+      evidence: {
+        found: [
+          { name: 'brand_link_mismatch', where: 'html', weight: 10 },
+          { name: 'hidden_text', where: 'html', weight: 2 },
+        ],
+        score: 12,
+        threshold: 10,
+      },
     }),
   },
   canary_leaked: {

@@ -57,7 +57,7 @@ export const HOLD = {
       'The message is waiting for a review of its content[ until {time}] and will be sent once it is approved.',
     evidence: {
       approval_id: 'the review to decide',
-      found: 'what was found in the content',
+      found: 'what was found in the content: each with its name, where it stands and its weight',
       requested_at: 'when it was asked for',
       expires_at: 'the deadline',
     },
@@ -66,7 +66,7 @@ export const HOLD = {
       clearsAt: now + DAY,
       evidence: {
         approval_id: exampleId('apr'),
-        found: ['link_shortener'],
+        found: [{ name: 'link_shortener', where: 'text', weight: 3 }],
         requested_at: now,
         expires_at: now + DAY,
       },

@@ -99,13 +99,13 @@ export const WARNINGS = {
     explanation:
       'Something in the content is often found in spam, but not enough to refuse it. Receivers may sort the message into the spam folder. The evidence names each finding.',
     evidence: {
-      found: 'what was found',
+      found: 'what was found: each with its name, where it stands (`subject`, `text`, `html`) and its weight',
       score: 'the content score',
       threshold: 'the score at which content is rejected',
     },
     example: ({ tenant }) => ({
       scope: tenant,
-      evidence: { found: ['link_shortener'], score: 4, threshold: 8 },
+      evidence: { found: [{ name: 'link_shortener', where: 'text', weight: 3 }], score: 3, threshold: 10 },
     }),
   },
   template_warning: {

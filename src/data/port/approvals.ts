@@ -1,6 +1,6 @@
 /** The part of the port about messages that wait for a person: approvals and reviews of content. */
 import type { RecipientState } from '../../core/states.ts';
-import type { AdmitRequest, Page, Space, StoredMessage } from '../store.ts';
+import type { AdmitRequest, Page, Space, StaleCanaries, StoredMessage } from '../store.ts';
 import type { Actor, Paging, Refused } from './management.ts';
 import type { MessageName, RecipientDecision } from './messages.ts';
 
@@ -74,7 +74,7 @@ export type ReplaceAnswer =
 
 export interface ApprovalsWrites {
   /** Another envelope or content for a held message: its approval is void, and a new one is asked for. */
-  replaceHeld(input: ReplaceInput): Promise<ReplaceAnswer>;
+  replaceHeld(input: ReplaceInput): Promise<ReplaceAnswer | StaleCanaries>;
 
   /** A person's decision on what waits: releases it, or cancels it for good. */
   decideApproval(

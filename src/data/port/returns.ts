@@ -36,7 +36,12 @@ export type ReturnAnswer =
   /** Nothing has left for this recipient. */
   | { outcome: 'conflict'; state: RecipientState };
 
+/** `known`: the address had unsubscribed before, and nothing changed. */
+export type UnsubscribeAnswer = { outcome: 'applied' | 'known' } | { outcome: 'not_found' };
+
 export interface ReturnsWrites {
   /** What the caller's own mailbox or provider saw, about a recipient that was written to. */
   reportReturn(input: ReturnInput): Promise<ReturnAnswer>;
+  /** A recipient followed the link that only they have. */
+  unsubscribe(input: { tenantNo: number; recipientId: string }): Promise<UnsubscribeAnswer>;
 }

@@ -18,10 +18,12 @@ export const SWEEPS = [
   'messages',
   /** Mail that stayed in the sink for a week. */
   'captures',
-  /** Hourly tallies and the audit log, after 400 days. */
+  /** Hourly tallies and the audit log, after 400 days; leases 90 days after their end. */
   'records',
   /** Archives past the retention of their messages. */
   'archives',
+  /** Leases whose time has come. */
+  'leases',
   /** Counters that are only in memory and the journal get their rows. */
   'ledger',
   /** Quarantines: what falls due by time, mail that they hold or let go. */

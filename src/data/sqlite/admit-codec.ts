@@ -14,13 +14,14 @@ import type {
   AdmitRequest,
   LimitStanding,
   RecipientVerdict,
+  StaleCanaries,
 } from '../store.ts';
 
 export type Flat = (string | number | null)[];
 
 const KINDS = ['to', 'cc', 'bcc'] as const;
 const VERDICTS = ['accept', 'schedule', 'hold', 'block'] as const;
-const OUTCOMES = ['admitted', 'refused', 'replayed', 'key_reused', 'invalid'] as const;
+const OUTCOMES = ['admitted', 'refused', 'replayed', 'key_reused', 'invalid', 'canaries'] as const;
 
 class Cursor {
   private at = 0;
@@ -88,7 +89,13 @@ export function flattenRequest(request: AdmitRequest): Flat {
   flat.push(request.leaseToken ?? null);
   flat.push(request.template == null ? null : JSON.stringify(request.template));
   flattenFeatures(request.content, flat);
+  flat.push(request.findings == null ? null : JSON.stringify(request.findings), request.canaries ?? null);
   return flat;
+}
+
+function readFindings(c: Cursor): AdmitRequest['findings'] {
+  const text = c.textOrNull();
+  return text === null ? null : (JSON.parse(text) as AdmitRequest['findings']);
 }
 
 /** Most addresses tell nothing: those that do are named by their place. */
@@ -183,6 +190,8 @@ export function readRequest(flat: Flat): AdmitRequest {
     leaseToken: c.textOrNull(),
     template: readTemplate(c),
     ...readFeatures(c),
+    findings: readFindings(c),
+    canaries: c.textOrNull(),
   };
 }
 
@@ -209,9 +218,10 @@ function readFeatures(c: Cursor): { content?: ContentFeatures } {
   return { content: { signature, ...wording, ...leading, ...marks, attached, hosts } };
 }
 
-export function flattenAnswer(answer: AdmitAnswer): Flat {
+export function flattenAnswer(answer: AdmitAnswer | StaleCanaries): Flat {
   const outcome = OUTCOMES.indexOf(answer.outcome);
   if (answer.outcome === 'invalid') return [outcome, answer.param, answer.message];
+  if (answer.outcome === 'canaries') return [outcome, JSON.stringify(answer.known)];
   if (answer.outcome === 'key_reused') return [outcome, answer.firstUsedAt, answer.until, answer.messageId];
   const { scopes } = answer;
   const flat: Flat = [
@@ -236,8 +246,7 @@ export function flattenAnswer(answer: AdmitAnswer): Flat {
   const { probation } = answer;
   flat.push(probation?.until ?? null);
   if (probation !== null) flat.push(probation.share, probation.baseline);
-  flat.push(answer.risk?.score ?? null);
-  if (answer.risk !== null) flat.push(RISK_LEVELS.indexOf(answer.risk.level), answer.risk.threshold);
+  flat.push(answer.risk.score, RISK_LEVELS.indexOf(answer.risk.level), answer.risk.threshold);
   return flat;
 }
 
@@ -258,10 +267,11 @@ function flattenVerdict(one: RecipientVerdict, flat: Flat): void {
   for (const { used, resetsAt } of standing ?? []) flat.push(used, resetsAt);
 }
 
-export function readAnswer(flat: Flat): AdmitAnswer {
+export function readAnswer(flat: Flat): AdmitAnswer | StaleCanaries {
   const c = new Cursor(flat);
   const outcome = OUTCOMES[c.number()]!;
   if (outcome === 'invalid') return { outcome, param: c.text(), message: c.text() };
+  if (outcome === 'canaries') return { outcome, known: JSON.parse(c.text()) as StaleCanaries['known'] };
   if (outcome === 'key_reused') return { outcome, firstUsedAt: c.number(), until: c.number(), messageId: c.text() };
   const by = c.textOrNull();
   const admission: Admission = {
@@ -280,15 +290,14 @@ export function readAnswer(flat: Flat): AdmitAnswer {
     identityCap: c.numberOrNull(),
     probation: null,
     warmup: readWarmup(c),
-    risk: null,
+    risk: { score: 0, level: 'normal', threshold: 0 },
     recipients: [],
   };
   for (let n = c.number(); n > 0; n -= 1) admission.recipients.push(readVerdict(c));
   const until = c.numberOrNull();
   if (until !== null)
     admission.probation = { state: 'probation', until, share: c.number(), baseline: c.numberOrNull() };
-  const score = c.numberOrNull();
-  if (score !== null) admission.risk = { score, level: RISK_LEVELS[c.number()]!, threshold: c.number() };
+  admission.risk = { score: c.number(), level: RISK_LEVELS[c.number()]!, threshold: c.number() };
   if (outcome === 'replayed') return { outcome, by: by as 'idempotency' | 'dedupe', ...admission };
   return { outcome, ...admission };
 }

@@ -32,6 +32,7 @@ import type {
   IdentityRow,
   LimitStanding,
   RecipientVerdict,
+  StaleCanaries,
 } from '../store.ts';
 import { askedOfSend, bindingOf, FLAG_APPROVAL, requestApproval, sha256Of } from './approval-rows.ts';
 import { Assumed } from './assumed.ts';
@@ -39,19 +40,18 @@ import { BODY_BLOB, BODY_JSON, BODY_NONE } from './bodies.ts';
 import { DEFAULT_EXPIRY_MS } from './expiry.ts';
 import { AT_ONCE } from './fresh-rows.ts';
 import { standingLimits } from './headroom.ts';
+import { FLAG_DEFER, FLAG_MARKETING } from './message-flags.ts';
 import { enterByScore, passTime } from './quarantine.ts';
-import { riskOfMessage, riskStanding, shownSignal } from './risk-shown.ts';
+import { riskIn, riskStanding, shownSignal } from './risk-shown.ts';
 import { newNonce, publicId } from './row-id.ts';
 import { countShadow, noteCompared } from './shadows.ts';
-import { CREDITS, modeOf, type Space, STORAGE, spaceOf } from './spaces.ts';
+import { CREDITS, modeOf, type Space, type SpaceShadow, STORAGE, spaceOf } from './spaces.ts';
 import { readAdmission } from './stored.ts';
 import { templateFacts } from './templates.ts';
 import { KEY_DEDUPE, KEY_IDEMPOTENCY, type UsedKey } from './used-keys.ts';
 import { storedVerdict } from './verdicts.ts';
 import { HOUR_MS, type WriterState } from './writer-state.ts';
 
-export const FLAG_MARKETING = 1;
-export const FLAG_DEFER = 2;
 export const RECIPIENT_KINDS = ['to', 'cc', 'bcc'] as const;
 
 /** As many as a message may have. */
@@ -70,7 +70,7 @@ type Decided = {
   shadow: Verdict | null;
 };
 
-export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
+export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer | StaleCanaries {
   const space = state.spaces.get(spaceOf(request.principal.tenantNo, request.principal.mode));
   const now = space.now(state.realNow);
   passTime(state, space, now);
@@ -86,6 +86,7 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
   if (deduped !== null && request.dedupe?.block !== true && deduped.fingerprint === request.dedupe?.fingerprint) {
     return answerUsed(state, deduped, request, now, 'dedupe');
   }
+  if (hasOtherCanaries(space, request)) return { outcome: 'canaries', known: space.canaries };
   const sender = resolveSender(state, space, request);
   if ('message' in sender) return { outcome: 'invalid', ...sender };
   const send = sendOf(state, space, request, sender);
@@ -105,7 +106,7 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
     identityCap: decided[0]?.facts.identityCap ?? null,
     probation: probationIn(decided[0]?.facts.quarantine ?? null),
     warmup: decided[0]?.facts.warmup ?? null,
-    risk: riskShown(space, decided, risen),
+    risk: riskShown(space, decided, now),
     recipients: decided.map((one, i) =>
       recipientVerdict(one, request.recipients[i]!.email, publicId('rcp', row + i, nonce)),
     ),
@@ -157,6 +158,11 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer {
   return answer;
 }
 
+/** What a draft decides by, where that is not the ledger: its policy, and the approval that it asks for. */
+function besideOf(space: Space, { policy }: SpaceShadow, { agent, expiresAt }: AdmitRequest, now: number) {
+  return { policy, approval: askedOfSend(space, { agent, expiresAt, isStored: false }, now, policy) };
+}
+
 /** Where the space has a draft: remembers on whom it would have decided otherwise. */
 function noteShadow(
   state: WriterState,
@@ -175,11 +181,17 @@ function noteShadow(
   noteCompared(state, space, publicId('msg', row, nonce), compared, now);
 }
 
+/** Whether the content was searched for other markers than there are. */
+export function hasOtherCanaries(space: Space, request: AdmitRequest): boolean {
+  return (space.canaries?.version ?? null) !== (request.canaries ?? null);
+}
+
 /** The whole verdict with every rule's answer; changes nothing. */
-export function check(state: WriterState, request: AdmitRequest): CheckAnswer {
+export function check(state: WriterState, request: AdmitRequest): CheckAnswer | StaleCanaries {
   const space = state.spaces.get(spaceOf(request.principal.tenantNo, request.principal.mode));
   const now = space.now(state.realNow);
   passTime(state, space, now);
+  if (hasOtherCanaries(space, request)) return { outcome: 'canaries', known: space.canaries };
   const sender = resolveSender(state, space, request);
   if ('message' in sender) return { outcome: 'invalid', ...sender };
   const deduped = state.keys.find(
@@ -304,7 +316,7 @@ export function sendOf(state: WriterState, space: Space, request: AdmitRequest, 
       app: request.principal.appId,
       installation: request.principal.installationId,
       identity: identity?.id ?? null,
-      agent: request.agent,
+      agent: space.leases.nameOf(request.agent),
     },
     contentSize: contentSize(request),
     findings: request.findings,
@@ -336,6 +348,7 @@ function decideAll(
   const counted: Counted = new Map();
   const assumed = risen === null ? new Assumed() : null;
   if (risen === null) space.assumeRisk();
+  const beside = space.shadow === null || risen === null ? null : besideOf(space, space.shadow, request, now);
   const decided: Decided[] = [];
   let stored = false;
   for (const recipient of request.recipients) {
@@ -345,8 +358,7 @@ function decideAll(
     const looked = { view: space, policy, send: sized, recipient, now, counted, duplicate, isFirst };
     const facts = look({ ...looked, approval });
     const verdict = decide(send, recipient, facts, policy);
-    const shadow =
-      space.shadow === null || risen === null ? null : decideBeside({ ...looked, policy: space.shadow.policy });
+    const shadow = beside === null ? null : decideBeside({ ...looked, ...beside });
     decided.push({ recipient, facts, verdict, standing: null, shadow: shadow?.verdict ?? null });
     if (shadow !== null) countShadow(state, shadow, verdict, now);
     observeRisk(state, space, send, recipient, facts, verdict, isFirst, risen);
@@ -395,12 +407,10 @@ function observeRisk(
   if (risen !== null) state.risks.changed(space.no);
 }
 
-/** The score with this message; once it has brought the account into quarantine, that. */
-function riskShown(space: Space, decided: readonly Decided[], risen: Risen): RiskStanding | null {
-  const accepted = decided.filter(({ verdict }) => verdict.verdict !== 'block');
-  const shown = accepted.length === 0 ? null : riskOfMessage(accepted.map(({ facts }) => facts));
-  if (shown === null) return riskStanding(space, decided[0]!.facts.now);
-  return risen.quarantine ? { ...shown, level: 'quarantined' } : shown;
+/** The score with this message, or without it where nothing of it was accepted. */
+function riskShown(space: Space, decided: readonly Decided[], now: number): RiskStanding {
+  const last = decided.findLast(({ verdict }) => verdict.verdict !== 'block');
+  return last === undefined ? riskStanding(space, now) : riskIn(last.facts);
 }
 
 /** The score has risen past the warning level, or to the threshold: told, and in the second case no further send goes out. */
@@ -553,12 +563,14 @@ function storeMessage(
       (holdEnd === null ? 0 : FLAG_APPROVAL),
     request.sendAt,
     request.expiresAt ?? Math.max(lastDeparture(decided, now), holdEnd ?? 0) + DEFAULT_EXPIRY_MS,
-    request.agent,
+    send.scopes.agent,
     sender.from.email,
     sender.from.name,
     request.subject,
     request.meta,
     request.requestId,
+    // Its recipients' events come next, one after another.
+    space.seq + 1,
     keep ? request.contentHash : contentHash(request),
     send.contentSize,
     bodyForm,

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { newId } from '../../base/ids.ts';
 import { stateNumber } from '../../core/states.ts';
+import type { Policy } from '../../policy/document.ts';
 import { type ApprovalAsked, strictestApproval } from '../../policy/facts-approval.ts';
 import type { ApprovalState } from '../port/approvals.ts';
 import { unpackBody } from './bodies.ts';
@@ -164,8 +165,9 @@ export function askedOfSend(
   space: Space,
   send: { agent: string | null; expiresAt: number | null; isStored: boolean },
   now: number,
+  policy: Policy = space.policy,
 ): ApprovalAsked | null {
-  const { document, approvalMs } = space.policy;
+  const { document, approvalMs } = policy;
   const { mode, by } = strictestApproval(
     document.approvals.mode ?? 'none',
     space.identity?.approvals ?? 'none',

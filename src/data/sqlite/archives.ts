@@ -124,6 +124,18 @@ export class Archives {
     db.exec('COMMIT');
   }
 
+  /** Removes every archived copy of a message of a space. */
+  forgetMessage(message: number, space: number): void {
+    const files = prepared(this.main, 'SELECT file FROM archive WHERE first_message <= ?1 AND last_message >= ?1').all(
+      message,
+    ) as { file: string }[];
+    for (const { file } of files) {
+      const db = this.connection(file);
+      const found = db && prepared(db, 'SELECT space FROM message WHERE id = ?').get(message);
+      if (found?.['space'] === space) this.removeFrom(db!, [message]);
+    }
+  }
+
   /** Removes what archives hold of a space (test data being emptied). */
   forgetSpace(space: number): void {
     for (const { file } of this.main.prepare('SELECT week, file FROM archive').all() as ArchiveRow[]) {

@@ -1,9 +1,10 @@
 /** Reading captured mail and recent verdicts, newest first. A cursor is the number of the last row shown. */
 import type { DatabaseSync } from 'node:sqlite';
-import { eventNumber } from '../../core/events.ts';
 import { RECIPIENT_STATES } from '../../core/states.ts';
 import type { CaptureReads, CaptureRow, RecentVerdict } from '../port/captures.ts';
 import type { Page } from '../store.ts';
+import { eventsBefore } from './event-log.ts';
+import { LAST_ACCEPTANCE_TYPE } from './event-rows.ts';
 import { publicId } from './row-id.ts';
 import { spaceOf } from './spaces.ts';
 import { MESSAGE_COLUMNS, type MessageRow, RECIPIENT_COLUMNS, type RecipientRow } from './stored.ts';
@@ -58,17 +59,16 @@ export const captureReads = {
   },
 
   recentVerdicts(db: DatabaseSync, input: Input<'recentVerdicts'>): Page<RecentVerdict> {
-    const events = db
-      .prepare(
-        `SELECT seq, at, recipient FROM event WHERE space = ? AND seq < ? AND type <= ? AND recipient IS NOT NULL
-         ORDER BY seq DESC LIMIT ?`,
-      )
-      .all(
-        spaceOf(input.tenantNo, input.mode),
-        before(input.cursor),
-        eventNumber('message.blocked'),
-        input.limit + 1,
-      ) as { seq: number; at: number; recipient: number }[];
+    const events: { seq: number; at: number; recipient: number }[] = [];
+    for (const { seq, type, at, recipient } of eventsBefore(
+      db,
+      spaceOf(input.tenantNo, input.mode),
+      before(input.cursor),
+    )) {
+      if (type > LAST_ACCEPTANCE_TYPE || recipient === null) continue;
+      events.push({ seq, at, recipient });
+      if (events.length > input.limit) break;
+    }
     const shown = events.slice(0, input.limit);
     const rows = shown.flatMap(({ at, recipient }) => verdictRow(db, recipient, at) ?? []);
     return { rows, next: events.length > shown.length ? String(shown.at(-1)!.seq) : null };

@@ -10,6 +10,7 @@ import { type LedgerRow, unpackEntry } from './ledger-cache.ts';
 import { below, pageOf } from './paging.ts';
 import { type Row, suppressionOf } from './rows.ts';
 import { spaceOf } from './spaces.ts';
+import { nowIn } from './test-clock-reads.ts';
 
 type Reads = ContactsReads & IdentitiesReads;
 type Calls = {
@@ -23,14 +24,8 @@ function tiersOf(db: DatabaseSync, tenantNo: number): Tiers {
   return row === undefined ? {} : ((JSON.parse(row.document) as PlanDocument).tiers ?? {});
 }
 
-/** The space's time, as near as a reader knows it. */
-function nowIn(db: DatabaseSync, space: number): number {
-  const clock = db.prepare('SELECT now FROM test_clock WHERE space = ?').get(space) as { now: number } | undefined;
-  return clock?.now ?? Date.now();
-}
-
 /** Counters of scopes and domains are entries too; only an address has something before its "@". */
-const COUNTER = /^#(?:tenant$|[a-z]+:)/;
+const COUNTER = /^#(?:tenant$|[a-z_]+:)/;
 const isContact = (key: string): boolean => key.indexOf('@') > 0 && !COUNTER.test(key);
 
 const BATCH = 500;

@@ -29,6 +29,7 @@ export function contactOf(entry: Entry, ofDomain: ContactRow['suppressions'], no
     key: entry.key,
     doNotContact: entry.doNotContact,
     suppressions: inForce,
+    firstSentAt: entry.firstAt === null || entry.firstAt > second ? null : entry.firstAt * 1000,
     lastSentAt: lastSent === null ? null : lastSent * 1000,
     lastReplyAt: entry.lastReplyAt,
     ...(entry.marks ?? NO_MARKS),
@@ -36,7 +37,7 @@ export function contactOf(entry: Entry, ofDomain: ContactRow['suppressions'], no
 }
 
 function look(state: WriterState, space: Space, address: { key: string; domain: string }): ContactRow {
-  const entry = state.ledger.entry(space.no, address.key);
+  const entry = space.contact(address.key) as Entry;
   const { suppressions } = state.ledger.entry(space.no, domainKey(address.domain));
   return contactOf(entry, suppressions, space.now(state.realNow));
 }

@@ -9,12 +9,12 @@ import { countRates } from '../../policy/ledger.ts';
 import { lookAtDeparture, ratesFreeAt } from '../../policy/look.ts';
 import type { Send } from '../../policy/send.ts';
 import type { DecidedReason } from '../../policy/verdict.ts';
-import { FLAG_MARKETING } from './admit.ts';
 import { askedAtDeparture, FLAG_APPROVAL } from './approval-rows.ts';
 import { closeWith } from './closing.ts';
 import { holdRecipient } from './holding.ts';
+import { FLAG_MARKETING } from './message-flags.ts';
 import { returnPlaces } from './places.ts';
-import { holdForQuarantine } from './quarantine-holds.ts';
+import { holdForQuarantine, isHeldBack } from './quarantine-holds.ts';
 import { type QueueRow, queueStatements, SENDING } from './queue-rows.ts';
 import type { Space } from './spaces.ts';
 import { leaseTokenOf, type MessageRow, recipientRows, scopesOf, sendRecipientOf, templateOf } from './stored.ts';
@@ -43,11 +43,6 @@ export function mayLeave(state: WriterState, space: Space, row: QueueRow, messag
   const isFirstTry = row.state !== SENDING && row.attempts === 0;
   const wasScheduled = row.depart_at > message.created_at;
   return !(isFirstTry && wasScheduled) || takeRate(state, space, row, send, now);
-}
-
-/** What the quarantine alone stops waits for its end. */
-function isHeldBack(reasons: readonly DecidedReason[]): boolean {
-  return reasons.every(({ code }) => code === 'account_quarantined');
 }
 
 /** An approval that the message lacks, for what was changed after it had one. */

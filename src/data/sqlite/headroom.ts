@@ -18,7 +18,7 @@ import type { WriterState } from './writer-state.ts';
 export function headroom(
   state: WriterState,
   input: { principal: Principal; identity: string | null; recipient: { key: string; domain: string } | null },
-): { limits: LimitState[]; now: number; locale: string | null; risk: RiskStanding | null } {
+): { limits: LimitState[]; now: number; locale: string | null; risk: RiskStanding } {
   const { principal } = input;
   const space = state.spaces.get(spaceOf(principal.tenantNo, principal.mode));
   const now = space.now(state.realNow);

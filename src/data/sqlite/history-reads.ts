@@ -11,6 +11,7 @@ import { RECIPIENT_STATES, type RecipientState } from '../../core/states.ts';
 import type { PastLine, PastRecipient } from '../../policy/history.ts';
 import type { HistoryPage, HistoryReads } from '../port/history.ts';
 import { prepared } from './database.ts';
+import { eventsFrom, firstLate } from './event-log.ts';
 import { LAST_ACCEPTANCE_TYPE } from './event-rows.ts';
 import { hasLeft } from './places.ts';
 import { publicId } from './row-id.ts';
@@ -26,10 +27,7 @@ export const HISTORY_READS = {
   history(db: DatabaseSync, input: Parameters<HistoryReads['history']>[0]): HistoryPage {
     const space = spaceOf(input.tenantNo, input.mode);
     const after = input.after ?? before(db, space, input.since);
-    const rows = prepared(
-      db,
-      'SELECT seq, type, at, recipient, data FROM event WHERE space = ? AND seq > ? ORDER BY seq LIMIT ?',
-    ).all(space, after, EVENTS_A_PAGE) as unknown as LoggedRow[];
+    const rows: LoggedRow[] = eventsFrom(db, space, { first: after + 1, last: after + EVENTS_A_PAGE });
     const past = rows.filter(({ at }) => at < input.until);
     const lines = past.flatMap((row) => lineOf(db, space, row) ?? []);
     const isLast = past.length < rows.length || rows.length < EVENTS_A_PAGE;
@@ -42,22 +40,9 @@ export const HISTORY_READS = {
   },
 };
 
-/** The number of the last event before a time, found by halving: a space's clock never goes back by more than minutes. */
+/** The number of the last event before a time: a space's clock never goes back by more than minutes. */
 function before(db: DatabaseSync, space: number, since: number): number {
-  const ends = prepared(db, 'SELECT min(seq) AS low, max(seq) AS high FROM event WHERE space = ?').get(space) as {
-    low: number | null;
-    high: number | null;
-  };
-  let low = ends.low ?? 0;
-  let high = (ends.high ?? -1) + 1;
-  const one = prepared(db, 'SELECT at FROM event WHERE space = ? AND seq >= ? ORDER BY seq LIMIT 1');
-  while (low < high) {
-    const middle = Math.floor((low + high) / 2);
-    const found = one.get(space, middle) as { at: number } | undefined;
-    if (found === undefined || found.at >= since) high = middle;
-    else low = middle + 1;
-  }
-  return low - 1;
+  return firstLate(db, space, ({ at }) => at >= since) - 1;
 }
 
 function lineOf(db: DatabaseSync, space: number, row: LoggedRow): PastLine | null {

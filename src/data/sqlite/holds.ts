@@ -21,6 +21,7 @@ import { sendAtDeparture } from './departure.ts';
 import { DEFAULT_EXPIRY_MS } from './expiry.ts';
 import { HELD } from './holding.ts';
 import { allCounted, applyAll, hasLeft, moveAlone, rememberCounted, returnPlaces } from './places.ts';
+import { isHeldBack, keepForQuarantine } from './quarantine-holds.ts';
 import type { Space } from './spaces.ts';
 import { factsOf, type MessageRow, type RecipientRow, recipientRows, sendOfRow, sendRecipientOf } from './stored.ts';
 import { withLater } from './verdicts.ts';
@@ -45,7 +46,10 @@ export function release(state: WriterState, space: Space, message: MessageRow, b
   for (const row of held) {
     const already = moved ? counted : null;
     const { send, facts, verdict } = decideReleased(state, space, message, row, { now, asked, counted: already });
-    if (verdict.verdict === 'block') {
+    if (verdict.verdict === 'block' && isHeldBack(verdict.reasons)) {
+      keepForQuarantine(state, space, row, message, now);
+      result.held += 1;
+    } else if (verdict.verdict === 'block') {
       block(state, space, message, row, verdict, now);
       result.blocked += 1;
     } else if (verdict.verdict === 'hold') {

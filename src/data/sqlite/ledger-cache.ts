@@ -54,6 +54,7 @@ const TAT = 3;
 const CONTACT = 4;
 const GAUGE = 5;
 const FORGET = 6;
+const FORGET_ONE = 7;
 
 /** 53 bits of a key within a space. */
 export function hashKey(space: number, key: string): number {
@@ -381,17 +382,29 @@ export class LedgerCache {
     this.db.prepare('DELETE FROM ledger WHERE space = ? AND space % 2 = 1').run(space);
   }
 
+  /** Drops one entry from memory and rows, inside the caller's transaction. Its journal says so until that is trimmed. */
+  forgetEntry(space: number, key: string): void {
+    const { hash } = this.entry(space, key);
+    this.journal.byte(FORGET_ONE);
+    this.journal.uint(hash);
+    this.dropOne(hash, Number.POSITIVE_INFINITY);
+    this.db.prepare('DELETE FROM ledger WHERE hash = ?').run(hash);
+  }
+
+  private dropOne(hash: number, lsn: number): void {
+    const entry = this.entries.get(hash);
+    if (entry === undefined || entry.lsn >= lsn) return;
+    this.entries.delete(hash);
+    this.defined.delete(hash);
+    if (!entry.dirty) return;
+    // A running cycle may still hold it.
+    entry.dirty = false;
+    this.dirtyCount -= 1;
+  }
+
   /** Forgets what memory holds of a space from before `lsn`. */
   private drop(space: number, lsn: number): void {
-    for (const [hash, entry] of this.entries) {
-      if (entry.space !== space || entry.lsn >= lsn) continue;
-      this.entries.delete(hash);
-      this.defined.delete(hash);
-      if (!entry.dirty) continue;
-      // A running cycle may still hold it.
-      entry.dirty = false;
-      this.dirtyCount -= 1;
-    }
+    for (const [hash, entry] of this.entries) if (entry.space === space) this.dropOne(hash, lsn);
   }
 
   private replay(lsn: number, reader: PackReader): void {
@@ -400,6 +413,10 @@ export class LedgerCache {
       const hash = reader.uint();
       if (kind === FORGET) {
         this.drop(hash, lsn);
+        continue;
+      }
+      if (kind === FORGET_ONE) {
+        this.dropOne(hash, lsn);
         continue;
       }
       if (kind === DEFINE) {

@@ -14,6 +14,7 @@ import type {
 } from '../port/messages.ts';
 import type { EventRow, Page, StoredMessage } from '../store.ts';
 import { prepared } from './database.ts';
+import { eventsBefore, eventsFrom } from './event-log.ts';
 import { EVENT_COLUMNS, eventOf, LAST_ACCEPTANCE_TYPE, type LoggedEvent, type StoredMeta } from './event-rows.ts';
 import { parsePublicId, publicId } from './row-id.ts';
 import { spaceOf } from './spaces.ts';
@@ -44,17 +45,13 @@ export function findMessage(db: DatabaseSync, { tenantNo, mode, id }: MessageNam
 function messages(db: DatabaseSync, input: Parameters<MessagesReads['messages']>[0]): Page<StoredMessage> {
   const space = spaceOf(input.tenantNo, input.mode);
   const before = input.cursor === null ? Number.MAX_SAFE_INTEGER : Number.parseInt(input.cursor, 36);
-  const looked = prepared(
-    db,
-    'SELECT seq, type, recipient, data IS NULL AS plain FROM event WHERE space = ? AND seq < ? ORDER BY seq DESC',
-  ).iterate(space, before) as IterableIterator<{ seq: number; type: number; recipient: number | null; plain: number }>;
   const rows: StoredMessage[] = [];
   let count = 0;
   let next: string | null = null;
-  for (const { seq, type, recipient, plain } of looked) {
+  for (const { seq, type, recipient, data } of eventsBefore(db, space, before)) {
     count += 1;
     // An event about the first recipient names the message too: they share a number.
-    const row = type <= LAST_ACCEPTANCE_TYPE && plain === 1 && recipient !== null ? messageRow(db, recipient) : null;
+    const row = type <= LAST_ACCEPTANCE_TYPE && data === null && recipient !== null ? messageRow(db, recipient) : null;
     if (row !== null) {
       if (isBefore(row, input.filter)) break;
       const message = candidate(db, row, input.filter);
@@ -112,12 +109,15 @@ function messageTimeline(db: DatabaseSync, input: MessageName): MessageTimeline 
 
 function timelineOf(db: DatabaseSync, row: MessageRow): EventRow[] {
   const count = recipientRows(db, row.id).length;
-  const first = acceptanceSeq(db, row);
-  const logged: LoggedEvent[] = [];
-  if (first !== null) {
-    const acceptances = prepared(db, `SELECT ${EVENT_COLUMNS} FROM event WHERE space = ? AND seq >= ? AND seq < ?`);
-    logged.push(...(acceptances.all(row.space, first, first + count) as unknown as LoggedEvent[]));
-  }
+  // A held message may have got more recipients since: what then stands there is about others.
+  const logged = eventsFrom(db, row.space, { first: row.seq, last: row.seq + count - 1 }).filter(
+    ({ type, recipient, data }) =>
+      type <= LAST_ACCEPTANCE_TYPE &&
+      data === null &&
+      recipient !== null &&
+      recipient >= row.id &&
+      recipient < row.id + count,
+  );
   const later = prepared(
     db,
     `SELECT ${EVENT_COLUMNS} FROM event WHERE recipient >= ? AND recipient < ?
@@ -126,33 +126,6 @@ function timelineOf(db: DatabaseSync, row: MessageRow): EventRow[] {
   logged.push(...(later.all(row.id, row.id + count) as unknown as LoggedEvent[]));
   logged.sort((a, b) => a.seq - b.seq);
   return logged.map((event) => eventOf(db, event, true));
-}
-
-/**
- * The number of the event by which a message was accepted. Recipients are numbered in order of arrival, and so are their
- * acceptances among a space's events: found by halving.
- */
-function acceptanceSeq(db: DatabaseSync, row: MessageRow): number | null {
-  const next = prepared(
-    db,
-    `SELECT seq, recipient FROM event WHERE space = ? AND seq >= ? AND type <= ? AND data IS NULL AND recipient IS NOT NULL
-     ORDER BY seq LIMIT 1`,
-  );
-  const ends = prepared(db, 'SELECT min(seq) AS low, max(seq) AS high FROM event WHERE space = ?').get(row.space) as {
-    low: number | null;
-    high: number | null;
-  };
-  if (ends.low === null || ends.high === null) return null;
-  let low = ends.low;
-  let high = ends.high;
-  while (low <= high) {
-    const middle = Math.floor((low + high) / 2);
-    const found = next.get(row.space, middle, LAST_ACCEPTANCE_TYPE) as { seq: number; recipient: number } | undefined;
-    if (found?.recipient === row.id) return found.seq;
-    if (found === undefined || found.recipient > row.id) high = middle - 1;
-    else low = found.seq + 1;
-  }
-  return null;
 }
 
 function storedVerdict(db: DatabaseSync, input: MessageName): StoredVerdict | null {

@@ -1,5 +1,6 @@
 /** The port's writes about risk and quarantine: each finds what it is about, sees whether it may be done now, and does it. */
 import { eventNumber } from '../../core/events.ts';
+import { observeLikeness } from '../../policy/risk/observe.ts';
 import type { AppealAnswer, Quarantine, QuarantineAnswer, QuarantineWrites, RiskReport } from '../port/quarantine.ts';
 import type { Space as SpaceName } from '../store.ts';
 import { prepared } from './database.ts';
@@ -9,6 +10,7 @@ import { holdWaiting, WORK } from './quarantine-holds.ts';
 import { finishHeld } from './quarantine-release.ts';
 import { quarantineByNo, quarantineRowById } from './quarantine-rows.ts';
 import { isQuarantinedState, openQuarantine, type QuarantineRow } from './quarantine-standing.ts';
+import { recentMessages } from './recent-messages.ts';
 import { riskReportOf } from './risk-shown.ts';
 import { parsePublicId, publicId } from './row-id.ts';
 import { modeOf, type Space, spaceOf } from './spaces.ts';
@@ -65,15 +67,10 @@ function lastRefused(
   space: Space,
   since: number,
 ): { id: string; contentHash: string | null } | null {
-  const row = prepared(
-    state.db,
-    `SELECT m.id, m.nonce, m.content_hash FROM event e JOIN recipient r ON r.id = e.recipient
-       JOIN message m ON m.id = r.message
-     WHERE e.space = ? AND e.seq > ? AND e.type = ? AND e.at >= ? ORDER BY e.seq DESC LIMIT 1`,
-  ).get(space.no, space.seq - MOST_LOOKED_AT, BLOCKED, since) as
-    | { id: number; nonce: number; content_hash: string | null }
-    | undefined;
-  return row === undefined ? null : { id: publicId('msg', row.id, row.nonce), contentHash: row.content_hash };
+  for (const row of recentMessages(state, space, { types: [BLOCKED], since, most: MOST_LOOKED_AT })) {
+    return { id: publicId('msg', row.id, row.nonce), contentHash: row.content_hash };
+  }
+  return null;
 }
 
 function fileAppeal(state: WriterState, input: Parameters<QuarantineWrites['fileAppeal']>[0]): AppealAnswer {
@@ -93,8 +90,25 @@ function fileAppeal(state: WriterState, input: Parameters<QuarantineWrites['file
   return { outcome: 'filed', quarantine, appeal: quarantine.appeal! };
 }
 
+/** What was found lasts a day; it is written again only where it has changed or is half gone. */
+const RENEW_MS = 12 * 3_600_000;
+
 export const QUARANTINE_WRITES: Calls = {
   fileAppeal,
+
+  noteLikeness(state, { found }) {
+    let touched = 0;
+    for (const { space: no, percent } of found) {
+      const space = state.spaces.get(no);
+      const now = space.now(state.realNow);
+      const { likeness, likenessAt } = space.risk;
+      if (likeness === percent * 1000 && now - likenessAt < RENEW_MS) continue;
+      observeLikeness(space.risk, percent, now);
+      state.risks.changed(no);
+      touched += 1;
+    }
+    return touched;
+  },
 
   quarantineOf(state, input): Quarantine | null {
     const { space } = spaceAt(state, input);

@@ -23,6 +23,7 @@ import { notify } from './notices.ts';
 import { holdWaiting } from './quarantine-holds.ts';
 import { finishHeld } from './quarantine-release.ts';
 import { changesAt, openQuarantine, type QuarantineRow, standingOf } from './quarantine-standing.ts';
+import { recentMessages } from './recent-messages.ts';
 import { publicId } from './row-id.ts';
 import { modeOf, type Space } from './spaces.ts';
 import { HOUR_MS, type WriterState } from './writer-state.ts';
@@ -162,13 +163,8 @@ const ACCEPTANCES = [eventNumber('message.accepted'), eventNumber('message.sched
 
 /** Ids of the last messages that were accepted, newest first. */
 function samplesOf(state: WriterState, space: Space): string[] {
-  const rows = prepared(
-    state.db,
-    `SELECT m.id, m.nonce FROM event e JOIN recipient r ON r.id = e.recipient JOIN message m ON m.id = r.message
-     WHERE e.space = ? AND e.seq > ? AND e.type IN (?, ?) ORDER BY e.seq DESC`,
-  ).iterate(space.no, space.seq - MOST_LOOKED_AT, ...ACCEPTANCES) as IterableIterator<{ id: number; nonce: number }>;
   const ids = new Set<string>();
-  for (const { id, nonce } of rows) {
+  for (const { id, nonce } of recentMessages(state, space, { types: ACCEPTANCES, since: 0, most: MOST_LOOKED_AT })) {
     ids.add(publicId('msg', id, nonce));
     if (ids.size === SAMPLES) break;
   }

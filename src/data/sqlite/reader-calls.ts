@@ -3,11 +3,14 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { EffectiveDocument } from '../../policy/document.ts';
 import type { StoreReads } from '../store.ts';
 import { APPROVAL_READS } from './approvals-reads.ts';
+import { CANARY_READS } from './canaries.ts';
 import { captureReads } from './capture-reads.ts';
 import { CONTACT_READS } from './contacts-reads.ts';
+import { ERASURE_READS } from './erasure.ts';
 import { EVENTS_READS } from './events-reads.ts';
 import { HISTORY_READS } from './history-reads.ts';
 import { INCIDENT_READS } from './incidents.ts';
+import { LEASE_READS } from './leases-reads.ts';
 import { MANAGEMENT_READS } from './management-reads.ts';
 import { MESSAGES_READS } from './messages-reads.ts';
 import { NOTICE_READS } from './notices-reads.ts';
@@ -15,6 +18,7 @@ import { QUARANTINE_READS } from './quarantine-reads.ts';
 import { QUEUE_READS } from './queue-reads.ts';
 import { keyOf, tenantOf } from './rows.ts';
 import { SHADOW_READS } from './shadow-reads.ts';
+import { SIMULATION_READS } from './simulation-reads.ts';
 import { spaceOf } from './spaces.ts';
 import { TEMPLATE_READS } from './templates-reads.ts';
 import { KEY_SELECT } from './tenants.ts';
@@ -31,16 +35,20 @@ export const READER_CALLS: Calls = {
   ...captureReads,
   ...MESSAGES_READS,
   ...APPROVAL_READS,
+  ...CANARY_READS,
   ...EVENTS_READS,
   testClock,
   ...QUARANTINE_READS,
   ...QUEUE_READS,
   ...MANAGEMENT_READS,
   ...CONTACT_READS,
+  ...LEASE_READS,
   ...NOTICE_READS,
+  ...ERASURE_READS,
   ...INCIDENT_READS,
   ...SHADOW_READS,
   ...HISTORY_READS,
+  ...SIMULATION_READS,
   ...TEMPLATE_READS,
   keyByPrefix(db, { prefix }) {
     const row = db.prepare(`${KEY_SELECT} WHERE k.prefix = ?`).get(prefix);

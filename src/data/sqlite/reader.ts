@@ -1,4 +1,5 @@
 /** The reader thread: lists, searches and single rows, on a connection that cannot write. */
+import { flushCompileCache } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
 import { openArchives } from './archives.ts';
 import { openReader } from './database.ts';
@@ -31,3 +32,4 @@ port.on('message', (request: { id: number; name: string; input: unknown } | 'clo
 });
 
 port.postMessage({ ready: true });
+flushCompileCache();

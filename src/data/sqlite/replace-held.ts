@@ -16,8 +16,15 @@ import { adapted, adaptingIn } from '../../policy/probation.ts';
 import type { Send } from '../../policy/send.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import type { ReplaceAnswer, ReplaceInput } from '../port/approvals.ts';
-import type { AdmitRecipient, AdmitRequest } from '../store.ts';
-import { contentSize, MOST_RECIPIENTS, RECIPIENT_KINDS, resolveSender, type Sender } from './admit.ts';
+import type { AdmitRecipient, AdmitRequest, StaleCanaries } from '../store.ts';
+import {
+  contentSize,
+  hasOtherCanaries,
+  MOST_RECIPIENTS,
+  RECIPIENT_KINDS,
+  resolveSender,
+  type Sender,
+} from './admit.ts';
 import {
   type ApprovalLine,
   approvalOf,
@@ -57,7 +64,7 @@ type Replacing = Found & {
 
 const CLOSED_UNSENT: ReadonlySet<string> = new Set(['blocked', 'cancelled']);
 
-export function replaceHeld(state: WriterState, input: ReplaceInput): ReplaceAnswer {
+export function replaceHeld(state: WriterState, input: ReplaceInput): ReplaceAnswer | StaleCanaries {
   state.flushRows();
   const message = findMessage(state.db, input);
   if (message === null) return { outcome: 'not_found' };
@@ -70,6 +77,7 @@ export function replaceHeld(state: WriterState, input: ReplaceInput): ReplaceAns
   const space = state.spaces.get(message.space);
   const now = space.now(state.realNow);
   const { request } = input;
+  if (hasOtherCanaries(space, request)) return { outcome: 'canaries', known: space.canaries };
   const sender = senderOf(state, space, message, request);
   if ('message' in sender) return { outcome: 'invalid', ...sender };
   space.identity = sender.identity;

@@ -94,13 +94,8 @@ function forgetEventsOf(state: WriterState, days: number, known: Retentions): Sw
 function noteGone(state: WriterState, gone: readonly OldEvent[]): void {
   const newest = new Map<number, number>();
   for (const { space, seq } of gone) newest.set(space, seq);
-  for (const [space, seq] of newest) {
-    const name = `seq:${space}`;
-    const known = prepared(state.db, 'SELECT value FROM setting WHERE name = ?').get(name);
-    if (Number(known?.['value'] ?? 0) < seq) {
-      prepared(state.db, 'INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, String(seq));
-    }
-  }
+  const raise = prepared(state.db, 'UPDATE event_head SET floor = max(floor, ?) WHERE space = ?');
+  for (const [space, seq] of newest) raise.run(seq, space);
 }
 
 /** Messages whose time is shorter than that until they are archived, or that came back from an archive since. */

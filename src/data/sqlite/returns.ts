@@ -13,6 +13,7 @@ import type { DeliveryWrites } from '../port/delivery.ts';
 import type { ReturnAnswer, ReturnInput } from '../port/returns.ts';
 import { closeWith } from './closing.ts';
 import { prepared } from './database.ts';
+import { eventsBefore } from './event-log.ts';
 import { eventId } from './event-rows.ts';
 import type { Entry } from './ledger-cache.ts';
 import { findMessage } from './messages-reads.ts';
@@ -78,13 +79,10 @@ function reportByAddress(state: WriterState, space: Space, key: string, thing: R
 }
 
 function lastLeft(state: WriterState, space: Space, key: string): RecipientRow | null {
-  const looked = prepared(
-    state.db,
-    'SELECT recipient FROM event WHERE space = ? AND recipient IS NOT NULL AND seq > ? ORDER BY seq DESC',
-  ).all(space.no, space.seq - MOST_LOOKED_AT) as { recipient: number }[];
   const one = prepared(state.db, 'SELECT message FROM recipient WHERE id = ? AND coalesce(key, email) = ?');
-  for (const { recipient } of looked) {
-    const found = one.get(recipient, key) as { message: number } | undefined;
+  for (const { seq, recipient } of eventsBefore(state.db, space.no, space.seq + 1)) {
+    if (seq <= space.seq - MOST_LOOKED_AT) break;
+    const found = recipient === null ? undefined : (one.get(recipient, key) as { message: number } | undefined);
     const row = found && recipientRows(state.db, found.message).find(({ id }) => id === recipient);
     if (row !== undefined && hasLeft(row)) return row;
   }
@@ -105,7 +103,9 @@ export function applyReturn(
     recipientId: publicId('rcp', row.id, message.nonce),
     email: row.email,
   };
-  if (!hasLeft(row)) return { outcome: 'conflict', state: before };
+  // A link in the mail itself proves that it has left, whatever its row says yet.
+  const isProven = thing.kind === 'unsubscribe' && thing.source === 'return';
+  if (!isProven && !hasLeft(row)) return { outcome: 'conflict', state: before };
   const to = stateAfter(thing.kind);
   if (to !== null && !canMove(before, to)) {
     if (before !== to && !(to === 'delivered' && before === 'bounced')) return { outcome: 'conflict', state: before };

@@ -9,21 +9,18 @@ import type { Space } from './spaces.ts';
 /** Thousandths of a point to points, rounded down: what is shown is never above what counts. */
 const points = (thousandths: number): number => Math.floor(thousandths / 1000);
 
-/** With the send that the facts are about; null where they have no score. */
-export function riskIn({ risk, quarantine }: Pick<Facts, 'risk' | 'quarantine'>): RiskStanding | null {
-  if (risk === null) return null;
-  const level = isQuarantined(quarantine) ? 'quarantined' : risk.level;
-  return { score: points(risk.score), level, threshold: points(risk.threshold) };
-}
-
-/** Of a whole message: with the last of its recipients that was let through, else with the first. */
-export function riskOfMessage(facts: readonly (Facts | null)[]): RiskStanding | null {
-  const told = facts.findLast((one) => one !== null && one.risk !== null) ?? null;
-  return told === null ? null : riskIn(told);
+/** With the send that the facts are about; where the score is off it is 0 of 0. */
+export function riskIn(facts: Pick<Facts, 'risk' | 'quarantine'> | null): RiskStanding {
+  const { risk, quarantine } = facts ?? { risk: null, quarantine: null };
+  const level = isQuarantined(quarantine) ? 'quarantined' : (risk?.level ?? 'normal');
+  return { score: points(risk?.score ?? 0), level, threshold: points(risk?.threshold ?? 0) };
 }
 
 /** As it stands, without a further send. */
 export function riskStanding(space: Space, now: number): RiskStanding {
+  if (space.policy.document.quarantine.mode === 'off') {
+    return riskIn({ risk: null, quarantine: quarantineFacts(space.quarantine, now) });
+  }
   const { score, level, threshold } = riskReportOf(space, now);
   return { score, level, threshold };
 }

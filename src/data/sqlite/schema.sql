@@ -1,5 +1,19 @@
 -- Generated: the tables after migration 1. Changes go into a new migration.
 
+CREATE TABLE agent (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  heartbeat_seconds INTEGER,
+  approvals TEXT NOT NULL,
+  seen_at INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  removed_at INTEGER
+);
+
+CREATE UNIQUE INDEX agent_name ON agent (space, name) WHERE removed_at IS NULL;
+
 CREATE TABLE api_key (
   no INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
@@ -112,6 +126,17 @@ CREATE TABLE blob_use (
 
 CREATE INDEX blob_use_blob ON blob_use (sha256);
 
+CREATE TABLE canary (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  label TEXT NOT NULL,
+  marker TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  created_by TEXT NOT NULL,
+  UNIQUE (space, label)
+);
+
 CREATE TABLE capture (
   no INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
@@ -140,12 +165,20 @@ CREATE TABLE event (
   type INTEGER NOT NULL,
   at INTEGER NOT NULL,
   recipient INTEGER,
-  data TEXT
+  data TEXT,
+  -- Rows back to the event before it in its space, and to the one whose number lacks the lowest bit of its own.
+  back INTEGER,
+  leap INTEGER
 );
 
 CREATE INDEX event_recipient ON event (recipient) WHERE recipient IS NOT NULL AND (type > 3 OR data IS NOT NULL);
 
-CREATE UNIQUE INDEX event_seq ON event (space, seq);
+CREATE TABLE event_head (
+  space INTEGER PRIMARY KEY,
+  seq INTEGER NOT NULL,
+  event INTEGER NOT NULL,
+  floor INTEGER NOT NULL DEFAULT 0
+);
 
 CREATE TABLE identity (
   no INTEGER PRIMARY KEY,
@@ -210,6 +243,26 @@ CREATE TABLE key_run (
   PRIMARY KEY (run, hash, id)
 ) WITHOUT ROWID;
 
+CREATE TABLE lease (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  contact TEXT NOT NULL,
+  agent TEXT NOT NULL,
+  token TEXT NOT NULL,
+  purpose TEXT,
+  acquired_at INTEGER NOT NULL,
+  acquired_by TEXT NOT NULL,
+  ttl_ms INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  ended_at INTEGER,
+  ending TEXT
+);
+
+CREATE UNIQUE INDEX lease_open ON lease (space, contact) WHERE ended_at IS NULL;
+
+CREATE INDEX lease_space ON lease (space, no);
+
 CREATE TABLE ledger (
   hash INTEGER PRIMARY KEY,
   space INTEGER NOT NULL,
@@ -237,6 +290,8 @@ CREATE TABLE message (
   subject TEXT NOT NULL,
   meta TEXT,
   request_id TEXT NOT NULL,
+  -- The number of the event by which its first recipient was decided.
+  seq INTEGER NOT NULL,
   content_hash TEXT,
   size INTEGER NOT NULL,
   repeats INTEGER NOT NULL DEFAULT 0,
@@ -394,6 +449,26 @@ CREATE TABLE shadow_policy (
   note TEXT,
   since INTEGER NOT NULL
 );
+
+CREATE TABLE simulation (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  status TEXT NOT NULL,
+  draft TEXT NOT NULL,
+  document TEXT NOT NULL,
+  in_force TEXT NOT NULL,
+  source TEXT NOT NULL,
+  on_error TEXT NOT NULL,
+  author TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  started_at INTEGER,
+  finished_at INTEGER,
+  summary TEXT,
+  error TEXT
+);
+
+CREATE INDEX simulation_space ON simulation (space, no);
 
 CREATE TABLE suppression (
   no INTEGER PRIMARY KEY,

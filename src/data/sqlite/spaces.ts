@@ -6,9 +6,9 @@ import { createHash } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Mode } from '../../core/message.ts';
 import {
+  type CounterScope,
   compilePolicy,
   type EffectiveDocument,
-  type LimitScope,
   POLICY_DEFAULTS,
   type Policy,
   type PolicyDocument,
@@ -20,10 +20,15 @@ import type { ContactState, LeaseState, LedgerView, ScopeState, Signal } from '.
 import { effectiveDocument } from '../../policy/resolve.ts';
 import { copyRisk, type RiskState } from '../../policy/risk/state.ts';
 import { compileShadow, countingFor, draftOver } from '../../policy/shadow.ts';
+import type { KnownCanaries } from '../port/canaries.ts';
 import type { PlanDocument } from '../port/management.ts';
 import type { TemplateRef } from '../port/templates.ts';
 import type { IdentityRow, TenantRow } from '../store.ts';
+import { canariesOf } from './canary-rows.ts';
 import { CLOCK_STEP_MS } from './clock.ts';
+import { type ErasedContacts, readErased } from './erased-contacts.ts';
+import { LogTail, logEnds, newestAt } from './event-log.ts';
+import { type Leases, loadLeases } from './lease-rows.ts';
 import type { Entry, LedgerCache } from './ledger-cache.ts';
 import { openQuarantine, standingOf } from './quarantine-standing.ts';
 import type { RiskStates } from './risk-states.ts';
@@ -51,7 +56,6 @@ const MOST_POLICIES = 64;
 export const REAL_TIME = 2 ** 52;
 
 export type SpaceShadow = { policy: Policy; since: number };
-const NO_AGENTS: ReadonlyMap<string, ApprovalMode> = new Map();
 
 export class Space implements LedgerView {
   readonly no: number;
@@ -64,8 +68,7 @@ export class Space implements LedgerView {
   readonly identities: Map<string, IdentityRow>;
   /** Caps by tier, from the plan. */
   readonly tiers: Readonly<Record<string, number>>;
-  /** The number of the last event. */
-  seq: number;
+  readonly log: LogTail;
   /** Where the test clock stands, or null for real time. */
   frozenAt: number | null;
   /** The latest time decided at: a clock stepping back a little is bridged by it. */
@@ -77,12 +80,16 @@ export class Space implements LedgerView {
   /** Where the clock stands still: the real time at which the next claim ends. */
   nextClaimEnd = Number.POSITIVE_INFINITY;
   quarantine: QuarantineStanding = null;
+  /** Markers that no message may hold, or null. */
+  readonly canaries: KnownCanaries | null;
+  /** Agents, and the leases that are open. */
+  readonly leases: Leases;
   /** When the next approval that waits is over, as far as known. */
   nextHoldEnd = Number.POSITIVE_INFINITY;
-  /** What agents of this tenant ask for, by name. */
-  readonly agentApprovals: ReadonlyMap<string, ApprovalMode>;
   /** Versions of templates that sends were made from, as far as known. */
   readonly templates = new Map<string, TemplateRef | null>();
+  /** People who were erased and stay blocked; null: none. */
+  erased: ErasedContacts | null = null;
   /** Set for the decision at hand. */
   identity: IdentityRow | null = null;
   private readonly readFreeing: () => Freeing;
@@ -106,9 +113,10 @@ export class Space implements LedgerView {
       freeing: () => Freeing;
       identities: Map<string, IdentityRow>;
       tiers: Readonly<Record<string, number>>;
-      seq: number;
+      log: LogTail;
       frozenAt: number | null;
-      agentApprovals?: ReadonlyMap<string, ApprovalMode>;
+      canaries: KnownCanaries | null;
+      leases: Leases;
     },
   ) {
     this.no = no;
@@ -122,9 +130,15 @@ export class Space implements LedgerView {
     this.readFreeing = parts.freeing;
     this.identities = parts.identities;
     this.tiers = parts.tiers;
-    this.seq = parts.seq;
+    this.log = parts.log;
     this.frozenAt = parts.frozenAt;
-    this.agentApprovals = parts.agentApprovals ?? NO_AGENTS;
+    this.canaries = parts.canaries;
+    this.leases = parts.leases;
+  }
+
+  /** The number of the last event. */
+  get seq(): number {
+    return this.log.seq;
   }
 
   /** Milliseconds on this space's clock. Small steps back are bridged; a larger one somebody has accepted. */
@@ -160,7 +174,7 @@ export class Space implements LedgerView {
   }
 
   get risk(): RiskState {
-    return this.assumedRisk ?? this.risks.get(this.no, this.tenant);
+    return this.assumedRisk ?? this.risks.get(this.no, this.tenant, this.frozenAt ?? this.lastNow);
   }
 
   /** Until it is taken back, the risk counts on a copy: for a check, whose second recipient sees the first. */
@@ -185,19 +199,21 @@ export class Space implements LedgerView {
   }
 
   approvalsOfAgent(agent: string | null): ApprovalMode {
-    return agent === null ? 'none' : (this.agentApprovals.get(agent) ?? 'none');
+    return agent === null ? 'none' : (this.leases.agents.get(agent)?.approvals ?? 'none');
   }
 
   tenantEntry(): Entry {
     return this.cached(TENANT_KEY);
   }
 
-  scope(kind: LimitScope, id: string): ScopeState {
+  scope(kind: CounterScope, id: string): ScopeState {
     return this.cached(kind === 'tenant' ? TENANT_KEY : scopeKey(kind, id));
   }
 
   contact(key: string): ContactState {
-    return this.cache.entry(this.no, key);
+    const entry = this.cache.entry(this.no, key);
+    const fact = this.erased?.find(key) ?? null;
+    return fact === null ? entry : { ...entry, suppressions: [...entry.suppressions, fact] };
   }
 
   domain(domain: string): ContactState {
@@ -216,8 +232,10 @@ export class Space implements LedgerView {
     return this.cached(`#signal:${signal}`);
   }
 
-  lease(_contact: string): LeaseState | null {
-    return null;
+  lease(contact: string): LeaseState | null {
+    const held = this.leases.open.get(contact);
+    if (held === undefined) return null;
+    return { id: held.id, agent: held.agent, token: held.token, expiresAt: this.leases.endOf(held) };
   }
 
   private cached(key: string): Entry {
@@ -250,10 +268,12 @@ export function smallerCap(a: number | null, b: number | null): number | null {
 }
 
 export const domainKey = (domain: string): string => `@${domain}`;
-const scopeKey = (kind: LimitScope, id: string): string => `#${kind}:${id}`;
+const scopeKey = (kind: CounterScope, id: string): string => `#${kind}:${id}`;
 
 export class Spaces {
   private readonly known = new Map<number, Space>();
+  /** Kept when a space is read anew: they know events whose rows are gathered yet. */
+  private readonly logs = new Map<number, LogTail>();
   /** Spaces that hold entries of the ledger in the group at hand. */
   private readonly holding = new Set<Space>();
   /** Earlier policies, by number: those places were counted under that are now given back. */
@@ -297,6 +317,7 @@ export class Spaces {
   /** After a failed commit: nothing in memory can be trusted. */
   clear(): void {
     this.known.clear();
+    this.logs.clear();
     this.holding.clear();
     this.policies.clear();
   }
@@ -320,12 +341,8 @@ export class Spaces {
       identities.set(identity.id, identity);
     }
     const clock = this.db.prepare('SELECT now FROM test_clock WHERE space = ?').get(no) as { now: number } | undefined;
-    const last = this.db.prepare('SELECT seq, at FROM event WHERE space = ? ORDER BY seq DESC LIMIT 1').get(no) as
-      | { seq: number; at: number }
-      | undefined;
-    const floor = this.db.prepare('SELECT value FROM setting WHERE name = ?').get(`seq:${no}`) as
-      | { value: string }
-      | undefined;
+    const log = this.logs.get(no) ?? LogTail.read(this.db, no);
+    this.logs.set(no, log);
     const due = this.db.prepare('SELECT min(due) AS due FROM recipient WHERE space = ? AND due >= 0').get(no) as {
       due: number | null;
     };
@@ -335,16 +352,19 @@ export class Spaces {
       tenant,
       policy: countingFor(policy, shadow?.policy ?? null),
       shadow,
+      canaries: canariesOf(this.db, no, policy),
       storageLimit: plan.storageBytes,
       freeing: () => freeing(this.db, no, plan.retentionMs),
       identities,
       tiers: plan.tiers,
-      seq: Math.max(last?.seq ?? 0, Number(floor?.value ?? 0)),
+      log,
       frozenAt: clock?.now ?? null,
+      leases: loadLeases(this.db, no),
     });
+    space.erased = readErased(this.db, no);
     space.nextDue = due.due ?? Number.POSITIVE_INFINITY;
     space.nextHoldEnd = this.holdEnd(no);
-    space.lastNow = last?.at ?? 0;
+    space.lastNow = newestAt(this.db, logEnds(this.db, no)) ?? 0;
     space.quarantine = standingOf(openQuarantine(this.db, no));
     if (space.frozenAt !== null) space.nextClaimEnd = this.claimEnd(no);
     this.known.set(no, space);

@@ -4,6 +4,7 @@ import { eventNumber } from '../../core/events.ts';
 import { BODY_NONE } from './bodies.ts';
 import { endedRecipients } from './closed-messages.ts';
 import { prepared } from './database.ts';
+import { eventsFrom, firstLate } from './event-log.ts';
 import { rowTime } from './row-id.ts';
 
 const DAY_MS = 86_400_000;
@@ -46,24 +47,10 @@ export function freedAt(freed: Freeing, bytes: number): number | null {
 
 /** Events that ended something and that the archive has not walked past, in order. */
 function endings(db: DatabaseSync, space: number): { recipient: number; at: number }[] {
-  return prepared(
-    db,
-    `SELECT recipient, at FROM event WHERE space = ? AND seq >= ? AND seq < ? AND type >= ? AND recipient IS NOT NULL
-     ORDER BY seq`,
-  ).all(space, ...lookedAt(db, space), FIRST_ENDING) as { recipient: number; at: number }[];
-}
-
-/** The numbers of a space's events behind the place that the archive has reached: they rise together, so by halving. */
-function lookedAt(db: DatabaseSync, space: number): [from: number, to: number] {
   const walked = Number(prepared(db, "SELECT value FROM setting WHERE name = 'swept:archive'").get()?.['value'] ?? 0);
-  const bounds = prepared(db, 'SELECT min(seq) AS low, max(seq) AS high FROM event WHERE space = ?').get(space);
-  const idAt = prepared(db, 'SELECT id FROM event WHERE space = ? AND seq >= ? ORDER BY seq LIMIT 1');
-  let low = Number(bounds?.['low'] ?? 1);
-  let high = Number(bounds?.['high'] ?? 0) + 1;
-  while (low < high) {
-    const middle = Math.floor((low + high) / 2);
-    if (Number(idAt.get(space, middle)?.['id'] ?? Number.MAX_SAFE_INTEGER) <= walked) low = middle + 1;
-    else high = middle;
-  }
-  return [low, low + MOST_LOOKED_AT];
+  const first = firstLate(db, space, ({ id }) => id > walked);
+  const looked = eventsFrom(db, space, { first, last: first + MOST_LOOKED_AT - 1 });
+  return looked.flatMap(({ type, recipient, at }) =>
+    type < FIRST_ENDING || recipient === null ? [] : { recipient, at },
+  );
 }

@@ -9,7 +9,7 @@ import { type Archived, archivesOf } from './archives.ts';
 import { prepared } from './database.ts';
 import type { StoredMeta } from './event-rows.ts';
 import { AT_ONCE } from './fresh-rows.ts';
-import { riskOfMessage } from './risk-shown.ts';
+import { riskIn } from './risk-shown.ts';
 import { publicId } from './row-id.ts';
 import { tenantNoOf } from './spaces.ts';
 import { verdictsOf } from './verdicts.ts';
@@ -33,6 +33,7 @@ export type MessageRow = {
   subject: string;
   meta: string | null;
   request_id: string;
+  seq: number;
   content_hash: string | null;
   size: number;
   repeats: number;
@@ -58,7 +59,7 @@ export type RecipientRow = {
 };
 
 export const MESSAGE_COLUMNS =
-  'id, nonce, space, created_at, installation, identity, policy, flags, send_at, expires_at, agent, from_email, from_name, subject, meta, request_id, content_hash, size, repeats, body_form';
+  'id, nonce, space, created_at, installation, identity, policy, flags, send_at, expires_at, agent, from_email, from_name, subject, meta, request_id, seq, content_hash, size, repeats, body_form';
 export const RECIPIENT_COLUMNS =
   'id, message, space, kind, email, key, name, state, due, depart_at, attempts, possible_duplicate, closed_at, facts, verdict';
 
@@ -151,6 +152,12 @@ function adaptingOf(row: RecipientRow | undefined): Adapting {
   return facts === null ? { identityCap: null, probation: null, warmup: null } : adaptingIn(facts);
 }
 
+/** The last recipient that was let through, else the last: the score shown is the one with it. */
+function lastAccepted(recipients: readonly RecipientRow[]): number {
+  const last = recipients.findLastIndex((row) => verdictsOf(row).first.verdict !== 'block');
+  return last < 0 ? recipients.length - 1 : last;
+}
+
 /** What was answered when the message was admitted, or null when its rows are gone. */
 export function readAdmission(db: DatabaseSync, row: number): Admission | null {
   const message = messageRow(db, row);
@@ -165,7 +172,7 @@ export function readAdmission(db: DatabaseSync, row: number): Admission | null {
     engine: facts[0]?.engine ?? 0,
     scopes: scopesOf(db, message),
     ...adaptingOf(recipients[0]),
-    risk: riskOfMessage(facts),
+    risk: riskIn(facts[lastAccepted(recipients)] ?? null),
     recipients: recipients.map((recipient, i) => {
       const { first, standing, policyVersion } = verdictsOf(recipient);
       const id = publicId('rcp', recipient.id, message.nonce);

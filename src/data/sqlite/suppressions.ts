@@ -87,6 +87,7 @@ export function removeSuppression(state: WriterState, space: Space, id: string):
   if (row === undefined) return null;
   const removed = suppressionOf(row);
   state.db.prepare('DELETE FROM suppression WHERE id = ?').run(id);
+  space.erased?.remove(removed.key);
   const entry = entryOf(state, space, removed.kind, removed.key);
   entry.suppressions = entry.suppressions.filter((suppression) => suppression.id !== id);
   state.ledger.contactChanged(entry);

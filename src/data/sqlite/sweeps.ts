@@ -14,6 +14,7 @@ import { BODY_JSON, BODY_NONE, BODY_ZSTD, packBody } from './bodies.ts';
 import { dropCaptures } from './captures.ts';
 import { endedRecipients, SETTLED } from './closed-messages.ts';
 import { prepared } from './database.ts';
+import { expireAllLeases } from './leases.ts';
 import { removeMessage } from './message-removal.ts';
 import { forgetNotices } from './notices.ts';
 import { oldEvents } from './old-events.ts';
@@ -66,12 +67,24 @@ const SLICES: Record<Sweep, (state: WriterState) => Swept> = {
   captures: forgetCaptures,
   records: forgetRecords,
   archives: removeArchives,
+  leases: (state) => ({ count: expireAllLeases(state), more: false, unused: [] }),
   ledger(state) {
     const left = state.ledger.flushIdle();
     return { count: 0, more: left > 0, unused: [] };
   },
   quarantines: (state) => ({ ...sweepQuarantines(state), unused: [] }),
 };
+
+const KEEP_LEASES_MS = 90 * DAY_MS;
+
+/** Rows of leases that ended long ago: the oldest come first, and those that are still open among them are few. */
+function forgetLeases(state: WriterState): number {
+  const oldest = prepared(state.db, 'SELECT no, ended_at FROM lease ORDER BY no LIMIT ?').all(SLICE.records);
+  const until = state.realNow - KEEP_LEASES_MS;
+  const gone = oldest.filter((row) => row['ended_at'] !== null && Number(row['ended_at']) < until);
+  for (const row of gone) prepared(state.db, 'DELETE FROM lease WHERE no = ?').run(Number(row['no']));
+  return gone.length;
+}
 
 function archive(state: WriterState): Swept {
   const after = reached(state, 'archive');
@@ -239,6 +252,7 @@ function forgetRecords(state: WriterState): Swept {
   for (const space of [tenant * 2, tenant * 2 + 1]) count += state.ledger.dropHours(space, hour);
   const last = Number(prepared(state.db, 'SELECT max(no) AS no FROM tenant').get()?.['no'] ?? 0);
   reach(state, 'tallies', tenant >= last ? 0 : tenant);
-  const changed = Number(audit.changes) + forgetNotices(state, state.realNow - KEEP_NOTICES_MS, SLICE.records);
+  const changed =
+    Number(audit.changes) + forgetNotices(state, state.realNow - KEEP_NOTICES_MS, SLICE.records) + forgetLeases(state);
   return { count: count + changed, more: tenant < last || changed >= SLICE.records, unused: [] };
 }

@@ -7,6 +7,12 @@ import { REAL_TIME, spaceOf } from './spaces.ts';
 
 const MOST_COUNTED = 10_000;
 
+/** The space's time, as near as a reader knows it. */
+export function nowIn(db: DatabaseSync, space: number): number {
+  const clock = db.prepare('SELECT now FROM test_clock WHERE space = ?').get(space) as { now: number } | undefined;
+  return clock?.now ?? Date.now();
+}
+
 export function testClock(db: DatabaseSync, input: { tenantNo: number }): TestClock {
   const space = spaceOf(input.tenantNo, 'test');
   const clock = db.prepare('SELECT now FROM test_clock WHERE space = ?').get(space) as { now: number } | undefined;

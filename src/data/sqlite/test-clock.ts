@@ -6,6 +6,8 @@ import { expireApprovals } from './approvals.ts';
 import { archivesOf } from './archives.ts';
 import { audit } from './audit.ts';
 import { CLAIM_MS } from './dispatch.ts';
+import { eventsBefore, logEnds, newestAt } from './event-log.ts';
+import { expireLeases } from './leases.ts';
 import { passTime } from './quarantine.ts';
 import { CREDITS, REAL_TIME, type Space, spaceOf } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
@@ -31,6 +33,7 @@ export function moveTestClock(
   if (space.frozenAt === null) keepClaims(state, space, stands);
   state.db.prepare('INSERT OR REPLACE INTO test_clock (space, now) VALUES (?, ?)').run(space.no, to);
   state.spaces.forget(space.no);
+  expireLeases(state, state.spaces.get(space.no));
   expireApprovals(state, MOST_EXPIRED);
   passTime(state, state.spaces.get(space.no), to);
   audit(state, { ...actOf(input), action: 'test_clock.moved', before: space.frozenAt, after: to });
@@ -39,10 +42,7 @@ export function moveTestClock(
 
 /** The real clock cannot be frozen before it, nor before anything that has happened; a minute's delay is forgiven. */
 function earliestStart(state: WriterState, space: Space): number {
-  const newest = state.db.prepare('SELECT at FROM event WHERE space = ? ORDER BY seq DESC LIMIT 1').get(space.no) as
-    | { at: number }
-    | undefined;
-  return Math.max(state.realNow - LATE_MS, newest?.at ?? 0);
+  return Math.max(state.realNow - LATE_MS, newestAt(state.db, logEnds(state.db, space.no)) ?? 0);
 }
 
 /** Workers hold their claims for a minute of real time, however far the clock moves meanwhile. */
@@ -73,14 +73,15 @@ function actOf(input: { tenantNo: number; actor: string }) {
   return { tenantNo: input.tenantNo, mode: 'test', actor: input.actor } as const;
 }
 
-/** Every statement reaches its rows by an index of the space, so that emptying one tenant's data costs no other's. */
-const RECIPIENTS = 'SELECT recipient FROM event WHERE space = :space AND recipient IS NOT NULL';
-const MESSAGES = `SELECT r.message FROM event e JOIN recipient r ON r.id = e.recipient WHERE e.space = :space`;
-const EMPTYING = [
+/** Every statement reaches its rows by an index of the space or by the log, so that emptying one tenant's data costs no other's. */
+const MESSAGES = 'SELECT message FROM recipient WHERE id IN (SELECT value FROM json_each(:recipients))';
+const OF_RECIPIENTS = [
   `DELETE FROM blob_use WHERE message IN (${MESSAGES})`,
   `DELETE FROM message WHERE id IN (${MESSAGES})`,
-  `DELETE FROM recipient WHERE id IN (${RECIPIENTS})`,
-  'DELETE FROM event WHERE space = :space',
+  'DELETE FROM recipient WHERE id IN (SELECT value FROM json_each(:recipients))',
+];
+const EMPTYING = [
+  'UPDATE event_head SET floor = seq WHERE space = :space',
   'DELETE FROM suppression WHERE space = :space',
   'DELETE FROM used_key WHERE space = :space AND space % 2 = 1',
   'DELETE FROM attachment WHERE space = :space',
@@ -93,13 +94,18 @@ const EMPTYING = [
   'DELETE FROM notice_copy WHERE notice IN (SELECT no FROM notice WHERE space = :space)',
   'DELETE FROM notice WHERE space = :space',
   'DELETE FROM shadow_difference WHERE space = :space',
+  'DELETE FROM lease WHERE space = :space',
   'DELETE FROM approval WHERE space = :space',
 ];
 
 function empty(state: WriterState, no: number): void {
   state.flushRows();
   const space = state.spaces.get(no);
-  state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(`seq:${no}`, String(space.seq));
+  const log = [...eventsBefore(state.db, no, space.seq + 1)];
+  const events = JSON.stringify(log.map(({ id }) => id));
+  const recipients = JSON.stringify(log.flatMap(({ recipient }) => recipient ?? []));
+  for (const statement of OF_RECIPIENTS) state.db.prepare(statement).run({ recipients });
+  state.db.prepare('DELETE FROM event WHERE id IN (SELECT value FROM json_each(?))').run(events);
   for (const statement of EMPTYING) state.db.prepare(statement).run({ space: no });
   archivesOf(state.db)?.forgetSpace(no);
   state.ledger.forgetSpace(no);

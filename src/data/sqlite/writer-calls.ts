@@ -4,15 +4,18 @@ import { ACCOUNT_WRITES } from './accounts.ts';
 import { admit, check } from './admit.ts';
 import { APPROVAL_WRITES } from './approvals.ts';
 import { putUpload, unusedBlobs } from './blob-use.ts';
+import { CANARY_WRITES } from './canaries.ts';
 import { capture } from './captures.ts';
 import { CATALOG_WRITES } from './catalog.ts';
 import { cancelMessage, lookAgain, removeContent, rescheduleMessage } from './changes.ts';
 import { CONTACT_WRITES } from './contacts.ts';
 import { claim, dueIn, mark, renew } from './dispatch.ts';
+import { ERASURE_WRITES } from './erasure.ts';
 import { headroom } from './headroom.ts';
 import { IDENTITY_WRITES } from './identities.ts';
 import { INCIDENT_WRITES } from './incidents.ts';
 import { KEY_WRITES } from './keys.ts';
+import { LEASE_WRITES } from './leases.ts';
 import { NOTICE_WRITES } from './notices.ts';
 import { planView } from './plan-view.ts';
 import { PLATFORM_WRITES } from './platform.ts';
@@ -22,11 +25,13 @@ import { replaceHeld } from './replace-held.ts';
 import { reportReturn, simulateReturn } from './returns.ts';
 import { settle } from './settle.ts';
 import { SHADOW_WRITES } from './shadows.ts';
+import { SIMULATION_WRITES } from './simulations.ts';
 import { importSuppressions } from './suppression-import.ts';
 import { sweep } from './sweeps.ts';
 import { TEMPLATE_WRITES } from './templates.ts';
 import { createKey, createTenant, revokeKey } from './tenants.ts';
 import { endTestClock, moveTestClock, resetTestData } from './test-clock.ts';
+import { unsubscribe } from './unsubscribes.ts';
 import type { WriterState } from './writer-state.ts';
 
 type Calls = {
@@ -93,16 +98,21 @@ export const WRITER_CALLS: Calls = {
   endTestClock,
   resetTestData,
   reportReturn,
+  unsubscribe,
   unusedBlobs: (state, { sha256s }) => unusedBlobs(state, sha256s),
   ...ACCOUNT_WRITES,
   ...CATALOG_WRITES,
   ...KEY_WRITES,
+  ...LEASE_WRITES,
   ...NOTICE_WRITES,
+  ...ERASURE_WRITES,
   ...PLATFORM_WRITES,
   ...INCIDENT_WRITES,
   ...POLICY_WRITES,
   ...SHADOW_WRITES,
+  ...SIMULATION_WRITES,
   ...APPROVAL_WRITES,
+  ...CANARY_WRITES,
   replaceHeld,
   ...TEMPLATE_WRITES,
   ...QUARANTINE_WRITES,

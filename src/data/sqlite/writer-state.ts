@@ -47,6 +47,9 @@ export class WriterState {
   readonly messages: BulkInsert;
   readonly recipients: BulkInsert;
   private readonly events: BulkInsert;
+  private readonly heads: BulkInsert;
+  /** Spaces whose log has grown since their heads were written. */
+  private readonly grown = new Set<Space>();
   private readonly blobUses: BulkInsert;
   readonly foldRefusal: StatementSync;
   /** Refusals of the last minute, by installation and content. */
@@ -55,6 +58,7 @@ export class WriterState {
   /** The store's clock for the group at hand. */
   realNow = 0;
   private nextRow = 0;
+  private nextEvent = 0;
   /** Whether every space in which something waits is loaded. */
   isDueKnown = false;
   /** How often a worker has taken something from a space. */
@@ -95,6 +99,7 @@ export class WriterState {
       'subject',
       'meta',
       'request_id',
+      'seq',
       'content_hash',
       'size',
       'body_form',
@@ -115,7 +120,23 @@ export class WriterState {
       'facts',
       'verdict',
     ]);
-    this.events = new BulkInsert(db, 'event', ['space', 'seq', 'type', 'at', 'recipient', 'data']);
+    this.events = new BulkInsert(db, 'event', [
+      'id',
+      'space',
+      'seq',
+      'type',
+      'at',
+      'recipient',
+      'data',
+      'back',
+      'leap',
+    ]);
+    this.heads = new BulkInsert(
+      db,
+      'event_head',
+      ['space', 'seq', 'event'],
+      'ON CONFLICT (space) DO UPDATE SET seq = excluded.seq, event = excluded.event',
+    );
     this.blobUses = new BulkInsert(db, 'blob_use', ['message', 'sha256']);
     this.foldRefusal = db.prepare('UPDATE message SET repeats = repeats + 1 WHERE id = ?');
     this.findNextRow();
@@ -140,6 +161,8 @@ export class WriterState {
     const newest = this.db.prepare('SELECT max(id) AS id FROM recipient').get() as { id: number | null };
     const message = this.db.prepare('SELECT max(id) AS id FROM message').get() as { id: number | null };
     this.nextRow = Math.max(newest.id ?? 0, message.id ?? 0) + 1;
+    const event = this.db.prepare('SELECT max(event) AS id FROM event_head').get() as { id: number | null };
+    this.nextEvent = (event.id ?? 0) + 1;
   }
 
   /** Row numbers for a message and its `count` recipients. */
@@ -160,8 +183,11 @@ export class WriterState {
   }
 
   emitNumber(space: Space, type: number, at: number, recipient: number | null, data: string | null): void {
-    space.seq += 1;
-    this.events.add(space.no, space.seq, type, at, recipient, data);
+    const { log } = space;
+    log.add(this.nextEvent);
+    this.events.add(this.nextEvent, space.no, log.seq, type, at, recipient, data, log.back, log.leap);
+    this.nextEvent += 1;
+    this.grown.add(space);
     this.eventSpaces.add(space.no);
   }
 
@@ -199,8 +225,15 @@ export class WriterState {
     this.messages.flush();
     this.recipients.flush();
     this.events.flush();
+    this.flushHeads();
     this.blobUses.flush();
     this.keys.flush();
+  }
+
+  private flushHeads(): void {
+    for (const { no, log } of this.grown) this.heads.add(no, log.seq, log.row);
+    this.grown.clear();
+    this.heads.flush();
   }
 
   startGroup(realNow: number): void {
@@ -224,7 +257,8 @@ export class WriterState {
 
   /** After a failed commit: what is in memory may be ahead of what is stored, so all of it is read anew. */
   recover(): void {
-    for (const rows of [this.messages, this.recipients, this.events, this.blobUses]) rows.clear();
+    for (const rows of [this.messages, this.recipients, this.events, this.heads, this.blobUses]) rows.clear();
+    this.grown.clear();
     this.ledger.recover();
     this.risks.recover();
     this.keys.undo();

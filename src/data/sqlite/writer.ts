@@ -7,10 +7,11 @@
  * unknown, and only a fresh start finds out.
  */
 import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { armFailpoint, failpoint, passFailpoint } from '../../base/failpoint.ts';
-import type { AdmitAnswer } from '../store.ts';
+import type { AdmitAnswer, StaleCanaries } from '../store.ts';
 import { type Flat, flattenAnswer, readRequest } from './admit-codec.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { StoreClock } from './clock.ts';
@@ -102,7 +103,7 @@ function runCalls(calls: readonly Call[], leapt: boolean): CallResult[] {
     else {
       const call = WRITER_CALLS[name as keyof typeof WRITER_CALLS] as (state: WriterState, input: unknown) => unknown;
       const output = call(state, input);
-      results[i] = { ok: name === 'admit' ? flattenAnswer(output as AdmitAnswer) : output };
+      results[i] = { ok: name === 'admit' ? flattenAnswer(output as AdmitAnswer | StaleCanaries) : output };
     }
   }
   return results;
@@ -273,3 +274,4 @@ port.on('message', (first: Request) => {
 port.postMessage({ ready: true });
 // Not before: a start need not wait for it.
 if (!isFull && !reserve.make()) becomeFull();
+flushCompileCache();

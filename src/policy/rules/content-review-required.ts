@@ -14,7 +14,7 @@ export const contentReviewRequired: Rule = (send, _recipient, { approval, conten
       clearsAt: approval.deadline,
       evidence: {
         approval_id: approval.id === '' ? null : approval.id,
-        found: content === null ? [] : content.findings.map(({ name }) => name),
+        found: content === null ? [] : content.findings,
         requested_at: now,
         expires_at: approval.deadline,
       },

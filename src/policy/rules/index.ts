@@ -7,8 +7,11 @@ import { accountQuarantined } from './account-quarantined.ts';
 import { accountSuspended } from './account-suspended.ts';
 import { activeOpportunity } from './active-opportunity.ts';
 import { approvalRequired } from './approval-required.ts';
+import { canaryLeaked } from './canary-leaked.ts';
 import { consentMissing } from './consent-missing.ts';
+import { contentRejected } from './content-rejected.ts';
 import { contentReviewRequired } from './content-review-required.ts';
+import { contentWarning } from './content-warning.ts';
 import { cooldown } from './cooldown.ts';
 import { dailyQuotaExceeded } from './daily-quota-exceeded.ts';
 import { disengaged } from './disengaged.ts';
@@ -63,6 +66,8 @@ export const RULES: readonly (readonly [name: string, rule: Rule])[] = [
   ['template_not_approved', templateNotApproved],
   ['template_lint_failed', templateLintFailed],
   ['template_render_failed', templateRenderFailed],
+  ['content_rejected', contentRejected],
+  ['canary_leaked', canaryLeaked],
   ['invalid_recipient', invalidRecipient],
   ['do_not_contact', doNotContact],
   ['suppressed', suppressed],
@@ -87,6 +92,7 @@ export const RULES: readonly (readonly [name: string, rule: Rule])[] = [
   ['content_review_required', contentReviewRequired],
   ['quarantine_approaching', quarantineApproaching],
   ['limit_approaching', limitApproaching],
+  ['content_warning', contentWarning],
   ['unreachable_replies', unreachableReplies],
   ['disengaging', disengaging],
   ['role_account', roleAccount],

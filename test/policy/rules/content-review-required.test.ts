@@ -27,7 +27,7 @@ test('suspicious content is held for a review, and what was found is named', () 
     code: 'content_review_required',
     scope: { kind: 'tenant', id: 'ten_1' },
     clearsAt: NOW + DAY,
-    evidence: { approval_id: 'apr_1', found: ['link_shortener'], requested_at: NOW, expires_at: NOW + DAY },
+    evidence: { approval_id: 'apr_1', found: suspicious.findings, requested_at: NOW, expires_at: NOW + DAY },
   });
   assert.deepEqual(unknownEvidence('content_review_required', found.evidence), []);
   assert.equal(

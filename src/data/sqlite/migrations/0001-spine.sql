@@ -171,6 +171,8 @@ CREATE TABLE message (
   subject TEXT NOT NULL,
   meta TEXT,
   request_id TEXT NOT NULL,
+  -- The number of the event by which its first recipient was decided.
+  seq INTEGER NOT NULL,
   content_hash TEXT,
   size INTEGER NOT NULL,
   repeats INTEGER NOT NULL DEFAULT 0,
@@ -212,11 +214,21 @@ CREATE TABLE event (
   type INTEGER NOT NULL,
   at INTEGER NOT NULL,
   recipient INTEGER,
-  data TEXT
+  data TEXT,
+  -- Rows back to the event before it in its space, and to the one whose number lacks the lowest bit of its own.
+  back INTEGER,
+  leap INTEGER
 );
-CREATE UNIQUE INDEX event_seq ON event (space, seq);
 -- Only what happens after acceptance: the acceptance itself has no data, it stands in the message's own rows.
 CREATE INDEX event_recipient ON event (recipient) WHERE recipient IS NOT NULL AND (type > 3 OR data IS NOT NULL);
+
+-- Where each space's log ends: the number and the row of its newest event. Those up to `floor` are gone.
+CREATE TABLE event_head (
+  space INTEGER PRIMARY KEY,
+  seq INTEGER NOT NULL,
+  event INTEGER NOT NULL,
+  floor INTEGER NOT NULL DEFAULT 0
+);
 
 -- Idempotency and dedupe keys in order of use; an index in memory answers for recent ones, `key_run` for the rest.
 CREATE TABLE used_key (
@@ -386,6 +398,39 @@ CREATE TABLE shadow_difference (
 );
 CREATE INDEX shadow_difference_space ON shadow_difference (space, no);
 
+-- Agents that have registered. A name is free again once its agent is removed.
+CREATE TABLE agent (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  heartbeat_seconds INTEGER,
+  approvals TEXT NOT NULL,
+  seen_at INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  removed_at INTEGER
+);
+CREATE UNIQUE INDEX agent_name ON agent (space, name) WHERE removed_at IS NULL;
+
+-- Agents' holds on contacts; `ending` says how one ended. At most one of a contact is open.
+CREATE TABLE lease (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  contact TEXT NOT NULL,
+  agent TEXT NOT NULL,
+  token TEXT NOT NULL,
+  purpose TEXT,
+  acquired_at INTEGER NOT NULL,
+  acquired_by TEXT NOT NULL,
+  ttl_ms INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  ended_at INTEGER,
+  ending TEXT
+);
+CREATE INDEX lease_space ON lease (space, no);
+CREATE UNIQUE INDEX lease_open ON lease (space, contact) WHERE ended_at IS NULL;
+
 -- Approvals: what waits for a person's decision, or had one. A changed message has a new one, the old one is void.
 -- `recipients`: numbers of the rows it is about; `hash` binds it to exactly this envelope and content.
 CREATE TABLE approval (
@@ -407,6 +452,27 @@ CREATE TABLE approval (
 CREATE INDEX approval_space ON approval (space, no);
 CREATE UNIQUE INDEX approval_message ON approval (message) WHERE state <> 'void';
 CREATE INDEX approval_pending ON approval (space, expires_at) WHERE state = 'pending';
+
+-- Runs of past traffic through another policy. Their results are files beside the database.
+CREATE TABLE simulation (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  status TEXT NOT NULL,
+  draft TEXT NOT NULL,
+  document TEXT NOT NULL,
+  in_force TEXT NOT NULL,
+  source TEXT NOT NULL,
+  on_error TEXT NOT NULL,
+  author TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  started_at INTEGER,
+  finished_at INTEGER,
+  summary TEXT,
+  error TEXT
+);
+CREATE INDEX simulation_space ON simulation (space, no);
+
 -- Templates of a space. The content of a version never changes; a deleted template keeps its rows and frees its slug.
 CREATE TABLE template (
   no INTEGER PRIMARY KEY,
@@ -496,3 +562,15 @@ CREATE TABLE quarantine_hold (
   quarantine INTEGER NOT NULL
 );
 CREATE INDEX quarantine_hold_quarantine ON quarantine_hold (quarantine);
+
+-- Secret markers that must never stand in a message.
+CREATE TABLE canary (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  label TEXT NOT NULL,
+  marker TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  created_by TEXT NOT NULL,
+  UNIQUE (space, label)
+);

@@ -1,0 +1,76 @@
+/**
+ * The search for canaries on the way to the store. Nobody asks which ones there are: a send says with which version of them it was
+ * searched, none for most tenants, and the store answers with the right ones where that is another. So no send slips through a
+ * change, and tenants without canaries pay nothing.
+ */
+import type { Submission } from '../core/message.ts';
+import type { KnownCanaries } from '../data/port/canaries.ts';
+import type { AdmitRequest } from '../data/store.ts';
+import { CanaryMatcher, findCanary, type SearchedParts } from '../policy/content/canaries.ts';
+
+/** Tenants and modes whose markers are remembered. */
+const MOST_KNOWN = 1000;
+const MOST_TRIES = 5;
+
+type Stale = { outcome: 'canaries'; known: KnownCanaries | null };
+
+export class CanarySearch {
+  private readonly known = new Map<string, { version: string; matcher: CanaryMatcher }>();
+
+  /** Sends a request searched with the canaries that the store has. */
+  async send<Answer extends { outcome: string }>(
+    submission: Submission,
+    request: AdmitRequest,
+    send: (request: AdmitRequest) => Promise<Answer | Stale>,
+  ): Promise<Answer> {
+    const { tenantNo, mode } = request.principal;
+    const space = `${tenantNo}.${mode}`;
+    const plain = request.findings ?? null;
+    for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+      const known = this.known.get(space);
+      if (known !== undefined) search(known, submission, request, plain);
+      const answer = await send(request);
+      if (!isStale(answer)) return answer;
+      this.learn(space, answer.known);
+      request.canaries = null;
+      request.findings = plain;
+    }
+    throw new Error('the canaries change faster than a send can be searched');
+  }
+
+  private learn(space: string, known: KnownCanaries | null): void {
+    if (this.known.size >= MOST_KNOWN) this.known.clear();
+    if (known === null) this.known.delete(space);
+    else this.known.set(space, { version: known.version, matcher: new CanaryMatcher(known.canaries) });
+  }
+}
+
+function isStale(answer: { outcome: string }): answer is Stale {
+  return answer.outcome === 'canaries';
+}
+
+function search(
+  { version, matcher }: { version: string; matcher: CanaryMatcher },
+  submission: Submission,
+  request: AdmitRequest,
+  plain: NonNullable<AdmitRequest['findings']> | null,
+): void {
+  const canary = findCanary(matcher, partsOf(submission));
+  request.canaries = version;
+  request.findings = canary === null ? plain : { score: 0, findings: [], ...plain, canary };
+}
+
+function partsOf(submission: Submission): SearchedParts {
+  const { subject, text, html, headers, attachments, from, to, cc, replyTo } = submission;
+  const named = [...(from === null ? [] : [from]), ...to, ...cc, ...replyTo];
+  return {
+    subject,
+    text,
+    html,
+    headers: [
+      ...headers.map(([, value]) => value),
+      ...named.flatMap(({ name, email }) => (name === null ? [email] : [name, email])),
+    ],
+    filenames: attachments.map(({ filename }) => filename),
+  };
+}
