@@ -105,7 +105,7 @@ export function glance(
   }
   if (isStranger && isSimilar) {
     const praised = phrases >= SUSPICIOUS ? ONE : 0;
-    delta[AT.bulkHour] = praised + (isChanging ? ONE : isForeign ? (ONE * 2) / 5 : 0);
+    delta[AT.bulkHour] = praised + (isChanging ? ONE : isForeign ? ONE / 2 : 0);
     // Over a day, ordinary mail with a link elsewhere comes to as many.
     delta[AT.bulkDay] = praised;
   }
