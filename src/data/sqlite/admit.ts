@@ -15,13 +15,13 @@ import type { ApprovalAsked } from '../../policy/facts-approval.ts';
 import { isQuarantined, probationIn } from '../../policy/facts-quarantine.ts';
 import { riskRecipient, riskSend } from '../../policy/facts-risk.ts';
 import { type Change, type Counted, countDeparture } from '../../policy/ledger.ts';
-import { ENGINE, look } from '../../policy/look.ts';
+import { ENGINE, type LookInput, look } from '../../policy/look.ts';
 import { adapted, adaptingIn } from '../../policy/probation.ts';
 import { withSender } from '../../policy/risk/features.ts';
 import { observeAccepted, observeRefused, type RiskStep } from '../../policy/risk/observe.ts';
 import { limitScope } from '../../policy/rules/limit-finding.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
-import { decideBeside } from '../../policy/shadow.ts';
+import { decideBeside, type ShadowDecision } from '../../policy/shadow.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import type { RiskStanding } from '../port/quarantine.ts';
 import type {
@@ -352,8 +352,7 @@ function decideAll(
     const looked = { view: space, policy, send: sized, recipient, now, counted, duplicate, isFirst };
     const facts = look({ ...looked, approval });
     const verdict = decide(send, recipient, facts, policy);
-    const shadow =
-      space.shadow === null || risen === null ? null : decideBeside({ ...looked, policy: space.shadow.policy });
+    const shadow = risen === null ? null : decidedBeside(space, request, looked);
     decided.push({ recipient, facts, verdict, standing: null, shadow: shadow?.verdict ?? null });
     if (shadow !== null) countShadow(state, shadow, verdict, now);
     observeRisk(state, space, send, recipient, facts, verdict, isFirst, risen);
@@ -426,6 +425,14 @@ function raise(state: WriterState, space: Space, decided: readonly Decided[], ri
     });
   }
   if (risen.quarantine) enterByScore(state, space, { score, threshold, signals, now });
+}
+
+/** The decision of a draft policy, which may ask for an approval where the one in force does not. */
+function decidedBeside(space: Space, request: AdmitRequest, looked: LookInput): ShadowDecision | null {
+  if (space.shadow === null) return null;
+  const { policy } = space.shadow;
+  const approval = askedOfSend(space, { ...request, isStored: false }, looked.now, policy);
+  return decideBeside({ ...looked, policy, approval });
 }
 
 function changesOf(
@@ -598,7 +605,8 @@ function hold(
   const holds = decided.filter(({ verdict }) => verdict.verdict === 'hold');
   const reasons = new Set(holds.flatMap(({ verdict }) => verdict.reasons.map(({ code }) => code)));
   const recipients = decided.map((_, i) => row + i);
-  requestApproval(state, space, { asked, message: { row, nonce }, reasons: [...reasons], recipients, hash, now });
+  const message = { row, nonce, subject: request.subject, fromEmail: sender.from.email };
+  requestApproval(state, space, { asked, message, reasons: [...reasons], recipients, hash, now });
 }
 
 const ACCEPTED = stateNumber('accepted');
