@@ -1,6 +1,6 @@
 /**
  * `postern simulate` over a million lines: seconds, lines a second and the peak of its memory. The file is made here, the
- * same for the same seed: sixty accounts of several kinds, bodies of 200 to 1,600 characters, replies and bounces between the
+ * same for the same seed: sixty accounts of several kinds, bodies of 100 to 600 characters, replies and bounces between the
  * sends. `--lines N` (default 1,000,000), `--seed N`, `--keep PATH` keeps the file.
  *
  * Exits 1 above 60 s or 512 MB.
@@ -44,7 +44,7 @@ function words(count: number): string {
   return text.join(' ');
 }
 
-const BODIES = Array.from({ length: 400 }, () => words(40 + random(240)));
+const BODIES = Array.from({ length: 400 }, () => words(15 + random(75)));
 
 function writeTraffic(path: string): void {
   const file = openSync(path, 'w');

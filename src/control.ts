@@ -19,6 +19,7 @@ export type ControlRequest =
   | { command: 'keys.create'; tenant: string | null; mode: Mode; scopes: KeyScope[]; name: string | null }
   | { command: 'keys.list'; tenant: string | null }
   | { command: 'keys.revoke'; id: string }
+  | { command: 'doctor' }
   | { command: 'send' | 'check'; tenant: string | null; mode: Mode; body: unknown; idempotencyKey: string | null };
 
 export type ControlReply =
@@ -32,6 +33,8 @@ export type ControlParts = {
   policies: Policies;
   docsBase: () => string;
   forgetKeys: () => void;
+  /** The record under which the world finds the gateway's DKIM key; absent where no gateway runs. */
+  dkimRecord?: () => Promise<{ name: string; value: string }>;
 };
 
 const MOST_BYTES = 40 * 1024 * 1024;
@@ -44,6 +47,9 @@ export async function control(parts: ControlParts, request: ControlRequest): Pro
     return revoked
       ? { ok: true, output: { id: request.id, revoked: true } }
       : invalid(`No key has the id ${request.id}.`);
+  }
+  if (request.command === 'doctor') {
+    return { ok: true, output: { health: await store.health(), dkim: (await parts.dkimRecord?.()) ?? null } };
   }
   const id = request.tenant ?? (await store.setting({ name: 'first_tenant' }));
   const tenant = id === null ? null : await store.tenantById({ id });

@@ -35,6 +35,8 @@ import { intakeRoutes } from './intake/http.ts';
 import { Policies } from './intake/policies.ts';
 import { Intake } from './intake/submit.ts';
 import { Sweeper } from './queue/sweeper.ts';
+import { openGatewayKey } from './relay/gateway-key.ts';
+import { type Probe, probeNextHop } from './relay/probe.ts';
 import { openOutbound, startRelay } from './relay/relay.ts';
 import { returnRoutes } from './returns/http.ts';
 import { unsubscribeRoutes } from './returns/unsubscribe.ts';
@@ -135,6 +137,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
     policies,
     docsBase: () => gate.problems.docsBase,
     forgetKeys: () => gate.authenticator.forget(),
+    dkimRecord: async () => (await openGatewayKey(store, secrets, settings.domain)).record,
   };
   return {
     ok: true,
@@ -204,6 +207,11 @@ export async function withData(settings: Settings, request: ControlRequest): Pro
     await store.close();
     await locked.lock.release();
   }
+}
+
+/** Whether the default next hop would take mail from here. */
+export function probeOutbound({ outbound, domain }: Settings): Promise<Probe> {
+  return probeNextHop(outbound, domain);
 }
 
 export type MigrateResult = { ok: true; applied: string[]; schema: number } | { ok: false; message: string };

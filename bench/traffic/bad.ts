@@ -49,9 +49,9 @@ const harassment: Kind = (t) => {
     t.send(
       t.chance.pick(victims),
       t.chance.pick(['Answer me', 'Why', 'You will see', words(t.chance, 2)]),
-      t.chance.is(0.5) ? words(t.chance, t.chance.whole(3, 12)) : prose(t.chance, 1),
+      `${words(t.chance, t.chance.whole(2, 9))} ${t.chance.is(0.3) ? prose(t.chance, 1) : ''}`,
     );
-    t.wait(t.chance.gap(t.chance.is(0.8) ? 70 * SECOND : HOUR));
+    t.wait(t.chance.gap(t.chance.is(0.88) ? 70 * SECOND : HOUR));
   }
 };
 

@@ -52,7 +52,9 @@ export function judge(
 }
 
 const isOut = (result: ReplayResult): boolean => result.verdict !== 'block';
-const isStopped = (result: ReplayResult): boolean => result.reasons.includes('account_quarantined');
+/** A bad account may meet the budget of bad signs before its quarantine: that stops it too. */
+const STOPS = ['account_quarantined', 'risk_budget_exceeded', 'negative_signal_budget_exceeded'];
+const isStopped = (result: ReplayResult): boolean => result.reasons.some((code) => STOPS.includes(code));
 
 function judgeOne(account: string, label: Label, sends: readonly ReplayResult[]): Judgement {
   const judged = label.kind === 'legit' ? sends : sends.filter(({ at }) => at >= (label.from ?? 0));
@@ -86,7 +88,9 @@ function badFaults(one: Judgement, sends: readonly ReplayResult[]): string[] {
   const faults: string[] = [];
   if (one.stoppedAt === null) faults.push('never stopped');
   if (one.out > Math.max(25, one.bad * 0.15)) faults.push('stopped too late');
-  const first = sends.findIndex(isStopped);
+  // A budget of bad signs stops without a warning; a quarantine does not.
+  const stop = sends.findIndex(isStopped);
+  const first = stop >= 0 && sends[stop]!.reasons.includes(STOPS[0]!) ? stop : -1;
   const warned = sends.findIndex(({ warnings }) => warnings.includes(WARNING));
   const between = sends.slice(warned + 1, first).filter(isOut).length;
   if (first >= 0 && (warned < 0 || warned > first || between < 2)) faults.push('not warned before');

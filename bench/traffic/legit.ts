@@ -396,6 +396,20 @@ const largeHouse: Kind = (t) => {
   }
 };
 
+/** A form on a web page: what strangers write there goes to one mailbox, which never answers here. */
+const contactForm: Kind = (t) => {
+  const to = `info@${t.tenant}.example`;
+  for (let day = 0; day < 20; day += 1) {
+    t.workingDay(t.chance.whole(8, 30), () =>
+      t.send(
+        to,
+        `Message from ${name(t.chance)}`,
+        `Someone wrote to you on your page.\nName: ${name(t.chance)}\nMessage: ${prose(t.chance, t.chance.whole(1, 5))}`,
+      ),
+    );
+  }
+};
+
 export const LEGIT: Readonly<Record<string, Kind>> = {
   codes,
   launch,
@@ -418,4 +432,5 @@ export const LEGIT: Readonly<Record<string, Kind>> = {
   seasonal,
   offers,
   'large-house': largeHouse,
+  'contact-form': contactForm,
 };

@@ -21,13 +21,20 @@ const CONTACT = Type.Object({
   do_not_contact: Type.Boolean(),
   opportunity: Type.Boolean(),
   thread_taken_over: Type.Boolean(),
-  consent: orNull(Type.Object({ marketing: Type.String(), since: Type.String() })),
+  consent: orNull(
+    Type.Object({
+      marketing: Type.String(),
+      since: Type.String(),
+      source: Type.String({ description: '`recorded`, or `unsubscribe` where the person did it.' }),
+    }),
+  ),
   marks: Type.Object({
     do_not_contact: markOrNull({ description: 'Since when and why; null where it is not set.' }),
     opportunity: markOrNull({}),
     thread_taken_over: markOrNull({}),
   }),
   suppressions: Type.Array(IN_FORCE, { description: 'In force, those of the domain included.' }),
+  first_sent_at: orNull(Type.String(), { description: 'Whole seconds.' }),
   last_sent_at: orNull(Type.String(), { description: 'Whole seconds.' }),
   last_reply_at: orNull(Type.String()),
 });
@@ -41,13 +48,17 @@ export function contactBody(contact: ContactRow): Static<typeof CONTACT> {
     do_not_contact: doNotContact !== null,
     opportunity: opportunity !== null,
     thread_taken_over: threadTakenOver !== null,
-    consent: consent === null ? null : { marketing: consent.marketing, since: formatTime(consent.since) },
+    consent:
+      consent === null
+        ? null
+        : { marketing: consent.marketing, since: formatTime(consent.since), source: consent.source },
     marks: {
       do_not_contact: markBody(doNotContact),
       opportunity: markBody(opportunity),
       thread_taken_over: markBody(threadTakenOver),
     },
     suppressions: contact.suppressions.map(inForceBody),
+    first_sent_at: timeOrNull(contact.firstSentAt),
     last_sent_at: timeOrNull(contact.lastSentAt),
     last_reply_at: timeOrNull(contact.lastReplyAt),
   };
@@ -64,13 +75,16 @@ const SET_MARK = Type.Optional(
     description: 'true or an object with a note sets the mark; false or null takes it off, which needs a person.',
   }),
 );
+const SAID = Type.Union([Type.Enum(['opted_in', 'refused']), Type.Boolean()], {
+  description: '`opted_in` or true: they agreed to it; `refused` or false: they did not.',
+});
 const CHANGE = Type.Object(
   {
     do_not_contact: SET_MARK,
     opportunity: SET_MARK,
     thread_taken_over: SET_MARK,
     consent: Type.Optional(
-      orNull(Type.Object({ marketing: Type.Enum(['opted_in', 'refused']) }, CLOSED), {
+      Type.Union([Type.Object({ marketing: SAID }, CLOSED), SAID, Type.Null()], {
         description: 'What the person said about marketing; null: nothing is known.',
       }),
     ),
@@ -88,13 +102,18 @@ function markChange(given: MarkInput, note: string | null): { note: string | nul
   return { note: (given === true ? null : given.note) ?? note };
 }
 
+function consentSaid(given: NonNullable<Static<typeof CHANGE>['consent']> | null): ContactChange['consent'] {
+  const said = typeof given === 'object' ? (given?.marketing ?? null) : given;
+  return typeof said === 'boolean' ? (said ? 'opted_in' : 'refused') : said;
+}
+
 function readChange(body: Static<typeof CHANGE>): ContactChange {
   const note = body.note ?? null;
   return {
     doNotContact: markChange(body.do_not_contact, note),
     opportunity: markChange(body.opportunity, note),
     threadTakenOver: markChange(body.thread_taken_over, note),
-    consent: body.consent === undefined ? undefined : (body.consent?.marketing ?? null),
+    consent: body.consent === undefined ? undefined : consentSaid(body.consent),
   };
 }
 

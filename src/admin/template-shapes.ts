@@ -10,6 +10,7 @@ import {
   type TemplateVariable,
   type TemplateVersion,
   VARIABLE_TYPES,
+  type VariableType,
 } from '../data/port/templates.ts';
 import { TEMPLATE_STATES } from '../policy/facts-template.ts';
 import { MOST_SOURCE } from '../templates/engine.ts';
@@ -24,26 +25,35 @@ const SLUG = Type.String({
 export const KIND = Type.Enum(['transactional', 'marketing'], {
   description: 'Every message made from a `marketing` template is marketing mail.',
 });
-const NAME = Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_-]{0,63}$', description: 'As the template writes it.' });
-const VARIABLE = Type.Object(
-  {
-    name: NAME,
-    type: Type.Optional(Type.Enum([...VARIABLE_TYPES], { description: 'Checked in every send; `any` unless said.' })),
-    required: Type.Optional(
-      orNull(Type.Boolean(), {
-        description:
-          'True: must be given. False: is empty where it is not. Absent: required where the template uses it.',
-      }),
-    ),
-    default: Type.Optional(Type.Unknown({ description: 'Put in where the data leave it out.' })),
-    description: Type.Optional(orNull(Type.String({ maxLength: 500 }))),
-  },
-  CLOSED,
-);
-const VARIABLES = orNull(Type.Array(Type.Union([NAME, VARIABLE]), { maxItems: 200 }), {
-  description:
-    'What the data of a send may bring: names, or objects. Absent or null: not declared, anything may be used.',
+const NAME_PATTERN = '^[A-Za-z_][A-Za-z0-9_-]{0,63}$';
+const NAME = Type.String({ pattern: NAME_PATTERN, description: 'As the template writes it.' });
+const MOST_VARIABLES = 200;
+const TYPE = Type.Enum([...VARIABLE_TYPES], { description: 'Checked in every send; `any` unless said.' });
+const DECLARED = {
+  type: Type.Optional(TYPE),
+  required: Type.Optional(
+    orNull(Type.Boolean(), {
+      description: 'True: must be given. False: is empty where it is not. Absent: required where the template uses it.',
+    }),
+  ),
+  default: Type.Optional(Type.Unknown({ description: 'Put in where the data leave it out.' })),
+  description: Type.Optional(orNull(Type.String({ maxLength: 500 }))),
+};
+const VARIABLE = Type.Object({ name: NAME, ...DECLARED }, CLOSED);
+const DECLARATION = Type.Object(DECLARED, CLOSED);
+const BY_NAME = Type.Unsafe<Record<string, VariableType | Static<typeof DECLARATION>>>({
+  type: 'object',
+  maxProperties: MOST_VARIABLES,
+  propertyNames: { pattern: NAME_PATTERN },
+  additionalProperties: Type.Union([TYPE, DECLARATION]),
 });
+const VARIABLES = orNull(
+  Type.Union([Type.Array(Type.Union([NAME, VARIABLE]), { maxItems: MOST_VARIABLES }), BY_NAME]),
+  {
+    description:
+      'What the data of a send may bring: a list of names or objects, or an object of types or objects by name. Absent or null: not declared, anything may be used.',
+  },
+);
 const part = (description: string) => orNull(Type.String({ maxLength: MOST_SOURCE }), { description });
 
 const PARTS = {
@@ -99,7 +109,7 @@ type Written = {
   subject?: string;
   html?: string | null;
   text?: string | null;
-  variables?: (string | Static<typeof VARIABLE>)[] | null;
+  variables?: (string | Static<typeof VARIABLE>)[] | Static<typeof BY_NAME> | null;
 };
 
 /** A source in its stored form. */
@@ -109,8 +119,15 @@ export function sourceOf({ kind, subject, html, text, variables }: Written): Tem
     subject: subject ?? '',
     html: html ?? null,
     text: text ?? null,
-    variables: variables?.map(variableOf) ?? null,
+    variables: variables == null ? null : listOf(variables).map(variableOf),
   };
+}
+
+function listOf(variables: NonNullable<Written['variables']>): (string | Static<typeof VARIABLE>)[] {
+  if (Array.isArray(variables)) return variables;
+  return Object.entries(variables).map(([name, said]) =>
+    typeof said === 'string' ? { name, type: said } : { name, ...said },
+  );
 }
 
 function variableOf(given: string | Static<typeof VARIABLE>): TemplateVariable {

@@ -97,7 +97,7 @@ const template = Type.Object(
   {
     id: Type.String({ minLength: 1, maxLength: 128, description: 'Its slug or its id.', examples: ['quote-ready'] }),
     version: orNull(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }), {
-      description: 'The latest where absent.',
+      description: 'Absent: the newest; where the policy asks for approval, the newest that is approved.',
       examples: [3],
     }),
     data: orNull(Type.Unsafe<Record<string, unknown>>({ type: 'object' }), {

@@ -213,8 +213,8 @@ export class Intake {
       ...submission,
       kind,
       subject: subject === '' ? content.subject : subject,
-      text: text ?? (html === null ? content.text : null),
-      html: html ?? (text === null ? content.html : null),
+      text: text ?? content.text,
+      html: html ?? content.html,
       // The content is whole now; the data may hold what need not be kept.
       template: { id, version, data: {} },
     };

@@ -19,6 +19,8 @@ export class ColdStates {
   /** Places that are free, by their length in units. */
   private readonly free = new Map<number, number[]>();
   private next = 0;
+  /** How many states those who keep theirs here hold unpacked. */
+  warm = 0;
   private readonly packer = new PackWriter();
 
   get size(): number {

@@ -4,8 +4,9 @@ import type { CounterScope, LimitScope } from './document.ts';
 import type { Signs } from './facts-budget.ts';
 import { type ContactState, type Counters, emptyContact, type ScopeState, type Signal } from './ledger.ts';
 
-/** States kept as they are; older ones are packed. */
-const MOST_WARM = 1024;
+/** States kept as they are in all ledgers that share a cold store; past them each packs its older ones, but for the newest. */
+const MOST_WARM = 160_000;
+const LEAST_WARM = 1024;
 
 export class MemoryCounters implements Counters {
   private readonly scopes = new Map<string, ContactState>();
@@ -83,24 +84,27 @@ class States {
     let state = this.warm.get(key);
     if (state === undefined) {
       state = this.cold.take(this.prefix + key) ?? emptyContact();
-      this.warm.set(key, state);
+      this.set(key, state);
     }
     return state;
   }
 
   set(key: string, state: ContactState): void {
     this.warm.set(key, state);
+    this.cold.warm += 1;
   }
 
   settle(): void {
-    if (this.warm.size - this.stuck <= MOST_WARM) return;
+    if (this.cold.warm <= MOST_WARM || this.warm.size - this.stuck <= LEAST_WARM) return;
     this.stuck = 0;
-    let most = this.warm.size - MOST_WARM / 2;
+    let most = this.warm.size - LEAST_WARM / 2;
     for (const [key, state] of this.warm) {
-      if (most === 0) return;
+      if (most <= 0) return;
       most -= 1;
-      if (isEmpty(state) || this.cold.put(this.prefix + key, state)) this.warm.delete(key);
-      else this.stuck += 1;
+      if (isEmpty(state) || this.cold.put(this.prefix + key, state)) {
+        this.warm.delete(key);
+        this.cold.warm -= 1;
+      } else this.stuck += 1;
     }
   }
 }

@@ -252,12 +252,14 @@ const WARMUP_DEFAULTS = { scope: 'identity', factor_percent: 150, every_days: 1,
 /** Without a number to start from nothing is warmed up. */
 function compileWarmup(document: EffectiveDocument['warmup']): Warmup | null {
   if (document.start === undefined) return null;
-  const { scope, start, factor_percent, every_days, days } = { ...WARMUP_DEFAULTS, ...document };
+  const { scope, factor_percent, every_days, days } = { ...WARMUP_DEFAULTS, ...document };
   const places: number[] = [];
   let today = document.start;
   for (let day = 0; day < days; day += 1) {
-    if (day > 0 && day % every_days === 0) today = Math.min(MOST_PLACES, Math.floor((today * factor_percent) / 100));
-    places.push(Math.max(start ?? 1, today));
+    // A step grows by one place at least, or small starts would stand still.
+    const next = Math.max(Math.floor((today * factor_percent) / 100), factor_percent > 100 ? today + 1 : today);
+    if (day > 0 && day % every_days === 0) today = Math.min(MOST_PLACES, next);
+    places.push(today);
   }
   return { scope, places };
 }

@@ -15,14 +15,14 @@ export type BudgetFacts = {
   /** In the same window. */
   bounces: number;
   complaints: number;
-  /** The second at which the share falls to what is allowed; null where it is not above. */
+  /** When the share falls to what is allowed, in milliseconds; null where it is not above. */
   bouncesClearAt: number | null;
   complaintsClearAt: number | null;
   /** In the window of the plain number: all, and those of them that are bounces or complaints. */
   signals: number;
   signalBounces: number;
   signalComplaints: number;
-  /** The second at which the number falls below its maximum; null where it is below. */
+  /** When the number falls below its maximum, in milliseconds; null where it is below. */
   signalsClearAt: number | null;
 };
 
@@ -44,13 +44,17 @@ export function lookBudget(view: Signs, policy: Policy, send: Send, departAt: nu
     sent: usedAt(sends, rates.window, second),
     bounces: usedAt(bounces, rates.window, second),
     complaints: usedAt(complaints, rates.window, second),
-    bouncesClearAt: rateClearsAt(sends, bounces, rates, rates.maxBounceRate, second),
-    complaintsClearAt: rateClearsAt(sends, complaints, rates, rates.maxComplaintRate, second),
+    bouncesClearAt: milliseconds(rateClearsAt(sends, bounces, rates, rates.maxBounceRate, second)),
+    complaintsClearAt: milliseconds(rateClearsAt(sends, complaints, rates, rates.maxComplaintRate, second)),
     signals,
     signalBounces: usedAt(bounces, number.window, second),
     signalComplaints: usedAt(complaints, number.window, second),
-    signalsClearAt: excess <= 0 ? null : nthLeavesAt(any, number.window, second, excess),
+    signalsClearAt: milliseconds(excess <= 0 ? null : nthLeavesAt(any, number.window, second, excess)),
   };
+}
+
+function milliseconds(second: number | null): number | null {
+  return second === null ? null : second * 1000;
 }
 
 function seriesOfSignal(view: Signs, kind: 'bounce' | 'complaint'): Series {

@@ -30,7 +30,7 @@ export type ContactFacts = {
 };
 
 /** Notes are told in evidence, cut to this. */
-const MOST_NOTE = 80;
+const MOST_NOTE = 48;
 
 export function lookContact(
   view: LedgerView,

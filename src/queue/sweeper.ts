@@ -9,8 +9,11 @@ import { SWEEPS, type Sweep } from '../data/port/sweeps.ts';
 import { type Store, StoreFault } from '../data/store.ts';
 
 const SECOND = 1000;
+/** What the store sweeps, and what is done beside it. */
+type Kind = Sweep | 'blobs' | 'likeness';
+const KINDS: readonly Kind[] = [...SWEEPS, 'blobs', 'likeness'];
 /** From the end of a sweep to the start of the next one of its kind. */
-const EVERY_MS: Record<Sweep, number> = {
+const EVERY_MS: Record<Kind, number> = {
   holds: 5 * SECOND,
   archive: 10 * SECOND,
   compress: 10 * SECOND,
@@ -24,8 +27,11 @@ const EVERY_MS: Record<Sweep, number> = {
   leases: SECOND,
   ledger: 5 * SECOND,
   quarantines: SECOND,
+  blobs: 60 * SECOND,
+  likeness: 60 * SECOND,
 };
-const BLOBS_EVERY_MS = 60 * SECOND;
+/** Accounts whose scores are touched in one group. */
+const MOST_TOUCHED = 100;
 /** Names asked for at once. */
 const MOST_ASKED = 200;
 const LEAST_REST_MS = 25;
@@ -42,7 +48,7 @@ export class Sweeper {
   private readonly store: Store;
   private readonly blobs: Blobs;
   private readonly log: Log;
-  private readonly next = new Map<Sweep | 'blobs', number>();
+  private readonly next = new Map<Kind, number>();
   private part = 0;
   private timer: NodeJS.Timeout | null = null;
   private running: Promise<void> = Promise.resolve();
@@ -92,14 +98,14 @@ export class Sweeper {
       return;
     }
     this.lastSlice = now;
-    const due = [...SWEEPS, 'blobs' as const].find((kind) => (this.next.get(kind) ?? 0) <= now);
+    const due = KINDS.find((kind) => (this.next.get(kind) ?? 0) <= now);
     if (due === undefined) {
       this.wait(SECOND);
       return;
     }
-    const every = due === 'blobs' ? BLOBS_EVERY_MS : EVERY_MS[due];
+    const every = EVERY_MS[due];
     try {
-      const more = due === 'blobs' ? await this.lookThroughBlobs() : (await this.slice(due)).more;
+      const more = await this.work(due);
       if (!more) this.next.set(due, performance.now() + every);
     } catch (error) {
       this.next.set(due, performance.now() + every);
@@ -121,6 +127,22 @@ export class Sweeper {
     const { count, more, unused } = await this.store.sweep({ kind });
     await this.removeUnused(unused);
     return { count, more };
+  }
+
+  /** True where there is more to do at once. */
+  private async work(kind: Kind): Promise<boolean> {
+    if (kind === 'blobs') return this.lookThroughBlobs();
+    if (kind === 'likeness') return this.findLikeness();
+    return (await this.slice(kind)).more;
+  }
+
+  /** New accounts that send the same wording as others are found beside the road, and their scores told. */
+  async findLikeness(): Promise<boolean> {
+    const found = await this.store.alikeAccounts({ now: Date.now() });
+    for (let i = 0; i < found.length; i += MOST_TOUCHED) {
+      await this.store.noteLikeness({ found: found.slice(i, i + MOST_TOUCHED) });
+    }
+    return false;
   }
 
   /** One part of the blobs: those that nothing holds are what a crash left between a row's end and its file's. */

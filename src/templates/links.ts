@@ -26,9 +26,22 @@ function plainAddress(value: string): string {
 
 /** The scheme that runs or carries code or files, or null. */
 export function carriedScheme(value: string): string | null {
+  // Most addresses need no second look.
+  if (value.startsWith('https://')) return null;
   const address = plainAddress(value);
   const scheme = address.slice(0, address.indexOf(':') + 1);
   return CARRIED.has(scheme) ? scheme : null;
+}
+
+const ASSIGNED = /(?:href|src|action|background|poster)\s{0,200}=\s{0,200}["']?/gi;
+
+/** Whether HTML may hold an address with such a scheme; read as plain text, so it may also only look so. */
+export function mayCarry(html: string): boolean {
+  for (const match of html.matchAll(ASSIGNED)) {
+    const from = match.index + match[0].length;
+    if (carriedScheme(html.slice(from, from + 200)) !== null) return true;
+  }
+  return false;
 }
 
 export function isPlainHttp(value: string): boolean {

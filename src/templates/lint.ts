@@ -11,7 +11,7 @@ import { TEMPLATE_PARTS, type TemplatePart } from '../policy/facts-template.ts';
 import { type Compiled, type Place, UNSUBSCRIBE_VARIABLE } from './compile.ts';
 import { type Tag, tagsOf, textOnly, withoutLiquid } from './html-tags.ts';
 import { lineAt, lineStartsOf } from './lines.ts';
-import { carriedScheme, isLeading, isPlainHttp, linkFault } from './links.ts';
+import { carriedScheme, isLeading, isPlainHttp, linkFault, mayCarry } from './links.ts';
 import type { RenderedContent } from './render.ts';
 import { spamPhrases } from './spam-phrases.ts';
 
@@ -66,14 +66,15 @@ export function lintTemplate(compiled: Compiled, kind: MessageKind): LintFinding
   return found.list;
 }
 
-/** What only the data can have brought into the content. */
+/** What only the data can have brought into the content. In every send: the tags are read only where there may be something. */
 export function lintRendered(content: RenderedContent): LintFinding[] {
   const found = new Findings();
   if (content.subject.length > LONG_SUBJECT) lintSubject(content.subject, sheetOf('subject', content.subject), found);
-  if (content.html !== null) {
+  if (content.html !== null && mayCarry(content.html)) {
     const sheet = sheetOf('html', content.html);
-    for (const tag of sheet.tags)
+    for (const tag of sheet.tags) {
       for (const { name, value, at } of tag.attributes) lintCarried(sheet, name, value, at, found);
+    }
   }
   return found.list;
 }

@@ -84,6 +84,15 @@ test('consent is recorded with its time', async () => {
   assert.equal(set.body.consent.marketing, 'refused');
   const same = await agent.call('PUT', BOB, { consent: { marketing: 'refused' } });
   assert.deepEqual(same.body.consent, set.body.consent);
+  assert.equal(set.body.consent.source, 'recorded');
+  for (const [given, said] of [
+    [true, 'opted_in'],
+    ['refused', 'refused'],
+    [{ marketing: true }, 'opted_in'],
+    [false, 'refused'],
+  ] as const) {
+    assert.equal((await agent.call('PUT', BOB, { consent: given })).body.consent.marketing, said);
+  }
   assert.equal((await agent.call('PUT', BOB, { consent: null })).body.consent, null);
 });
 

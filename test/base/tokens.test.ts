@@ -106,3 +106,29 @@ test('a tenant number or an id of the wrong size is a fault', () => {
   assert.throws(() => tokens.makeReturnPath({ ...someone, tenant: 2 ** 32 }, 'x.example'), RangeError);
   assert.throws(() => tokens.makeReturnPath({ ...someone, id: new Uint8Array(15) }, 'x.example'), RangeError);
 });
+
+test('a token for unsubscribing comes back as its recipient, whatever the letter case, and is good for nothing else', () => {
+  fc.assert(
+    fc.property(named, (recipient) => {
+      const token = tokens.makeUnsubscribe(recipient);
+      assert.match(token, /^[a-z2-7]{48}$/);
+      const expected = { recipientId: recipient.id, tenant: recipient.tenant };
+      assert.deepEqual(tokens.parseUnsubscribe(token), expected);
+      assert.deepEqual(tokens.parseUnsubscribe(token.toUpperCase()), expected);
+      assert.equal(tokens.parseReturnPath(`b+${token}@bounces.acme.example`), null);
+      assert.equal(tokens.parseMessageId(`<${token}@acme.example>`), null);
+    }),
+  );
+  const path = tokens.makeReturnPath(someone, 'bounces.acme.example');
+  assert.equal(tokens.parseUnsubscribe(path.slice(2, 50)), null);
+  for (const none of [
+    '',
+    'a',
+    'a'.repeat(48),
+    `${tokens.makeUnsubscribe(someone)}a`,
+    '\0'.repeat(48),
+    'ä'.repeat(48),
+  ]) {
+    assert.equal(tokens.parseUnsubscribe(none), null);
+  }
+});

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
+import { newId } from '../../src/base/ids.ts';
+import { UNSUBSCRIBE_PLACEHOLDER } from '../../src/core/unsubscribe.ts';
 import { composeMessage } from '../../src/relay/compose.ts';
 import type { Composer } from '../../src/relay/composer.ts';
 import { type Mail, type MailAnswer, Mails } from '../../src/relay/mails.ts';
@@ -32,6 +34,9 @@ function setUp(options: { blobs?: Record<string, Uint8Array>; maxBytes?: number 
   return { mails, composed: () => composed };
 }
 
+const textOf = (answer: MailAnswer): string =>
+  Buffer.from(ready(answer).bytes).toString('utf8').replaceAll('=\r\n', '').replaceAll('\r\n ', ' ');
+
 function ready(answer: MailAnswer): Mail {
   assert.ok(typeof answer === 'object' && 'bytes' in answer, JSON.stringify(answer));
   return answer;
@@ -53,6 +58,36 @@ test('all recipients of a message share the octets that were composed once', asy
   for (const mail of [...together, later]) ready(mail).release();
   ready(await mails.take({ ...first, recipient: 1003 }));
   assert.equal(composed(), 1);
+});
+
+test('marketing mail is made for each recipient, with a link of their own that nobody else gets', async () => {
+  const { mails, composed } = setUp();
+  const first = claimedOne({
+    submission: { to: people(2), kind: 'marketing', text: `Out: ${UNSUBSCRIBE_PLACEHOLDER}` },
+  });
+  const marketing = { ...first, kind: 'marketing' } as const;
+  const second = { ...marketing, recipient: 1001, recipientId: newId('rcp') };
+  const both = await Promise.all([mails.take(marketing), mails.take(second)]);
+  const links = both.map((mail) => /<(https:\/\/gateway\.example\/u\/[a-z2-7]{48})>/.exec(textOf(mail))?.[1]);
+  assert.notEqual(links[0], links[1]);
+  both.forEach((mail, i) => {
+    assert.ok(textOf(mail).includes(`Out: ${links[i]}`));
+    assert.ok(textOf(mail).includes('List-Unsubscribe-Post: List-Unsubscribe=One-Click'));
+    ready(mail).release();
+  });
+  assert.equal(composed(), 2);
+});
+
+test('other mail is made for each recipient as soon as it holds the place of the link, whoever asks first', async () => {
+  const { mails } = setUp();
+  const first = claimedOne({ submission: { to: people(3), text: `Out: ${UNSUBSCRIBE_PLACEHOLDER}` } });
+  const claims = [first, ...[1001, 1002].map((recipient) => ({ ...first, recipient, recipientId: newId('rcp') }))];
+  const taken = await Promise.all(claims.map((claimed) => mails.take(claimed)));
+  assert.equal(new Set(taken.map((mail) => /u\/([a-z2-7]{48})/.exec(textOf(mail))?.[1])).size, 3);
+  for (const mail of taken) {
+    assert.ok(!textOf(mail).includes(UNSUBSCRIBE_PLACEHOLDER));
+    ready(mail).release();
+  }
 });
 
 test('a message for one is not kept', async () => {

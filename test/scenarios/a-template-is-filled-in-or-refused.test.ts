@@ -180,6 +180,8 @@ describe('a send that names a template', () => {
     await agent('PATCH', '/v1/templates/letter', { subject: 'Two', text: 'two' });
     const older = await send({ id: 'letter' });
     assert.equal((await agent('GET', `/v1/messages/${older.body.id}`)).body.subject, 'One');
+    const unnamed = await agent('GET', `/v1/messages/${body.message_id}/verdict?now=true`);
+    assert.deepEqual(unnamed.body.now?.recipients?.[0]?.reasons ?? [], []);
     const named = await refused('template_not_approved', { id: 'letter', version: 2 });
     assert.equal(named.body.reasons[0].evidence.version, 2);
     const own = await refused('template_not_approved', { id: 'letter' }, { subject: 'Mine' });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { startTestGateway, type TestGateway } from '../harness/gateway.ts';
 import { makeTestKey } from '../harness/tenants.ts';
-import { moveClock, send, setPolicy } from '../harness/test-mode.ts';
+import { later, moveClock, send, setPolicy } from '../harness/test-mode.ts';
 
 let gateway: TestGateway;
 let person: string;
@@ -157,4 +157,25 @@ test('addresses that tell something by themselves are warned of, and roles kept 
   assert.equal(kept.evidence['suppression_reason'], 'role_account');
   await setPolicy(gateway, { role_accounts: 'block' });
   assert.equal((await refusedWith({ to: 'postmaster@site.example' }))[0]?.code, 'suppressed');
+});
+
+test('a limit on sends to one person begins anew with their reply, and else frees its places with time', async () => {
+  await setPolicy(gateway, {
+    limits: [{ name: 'to_one_person', scope: 'recipient', window: 'rolling_1h', max: 2, reset_on_reply: true }],
+  });
+  await gateway.fetchJson('POST', '/v1/test/reset');
+  const start = (await gateway.fetchJson('GET', '/v1/test/clock')).body.now;
+  const sendTo = (to: string, subject: string) => send(gateway, { to, subject });
+  const statuses: number[] = [];
+  for (const subject of ['one', 'two', 'three', 'four']) {
+    assert.equal((await sendTo('replied@simulator.postern.test', subject)).status, 202, subject);
+    statuses.push((await sendTo('silent@far.example', subject)).status);
+    await moveClock(gateway, { advance: 'PT1M' }, 10);
+  }
+  assert.deepEqual(statuses, [202, 202, 429, 429]);
+  const refused = await sendTo('silent@far.example', 'six');
+  assert.equal(refused.body.code, 'recipient_frequency_exceeded');
+  assert.equal(refused.body.clears.at, later(start, 3_600_000));
+  await moveClock(gateway, { now: refused.body.clears.at });
+  assert.equal((await sendTo('silent@far.example', 'six')).status, 202);
 });

@@ -27,6 +27,7 @@ type Known = {
   gauges: Map<string, number>;
   tat: number | null;
   note: string | null;
+  firstAt: number | null;
 };
 
 class Plain {
@@ -36,7 +37,7 @@ class Plain {
     const name = `${space} ${key}`;
     let known = this.known.get(name);
     if (known === undefined) {
-      known = { recipient: new Map(), message: new Map(), gauges: new Map(), tat: null, note: null };
+      known = { recipient: new Map(), message: new Map(), gauges: new Map(), tat: null, note: null, firstAt: null };
       this.known.set(name, known);
     }
     return known;
@@ -100,12 +101,14 @@ function take(ledger: LedgerCache, plain: Plain, step: Action): void {
       ledger.apply({ kind: 'units', state: entry, unit, second, units: 1, horizonSeconds: 3600 }, NOW);
       known[unit].set(second, (known[unit].get(second) ?? 0) + 1);
     }
+    known.firstAt = Math.min(known.firstAt ?? second, second);
   } else if (step.do === 'giveBack') {
     const [second] = known.recipient.keys();
     if (second === undefined) return;
     ledger.apply({ kind: 'units', state: entry, unit: 'recipient', second, units: -1, horizonSeconds: 60 }, NOW);
     known.recipient.set(second, known.recipient.get(second)! - 1);
     if (known.recipient.get(second) === 0) known.recipient.delete(second);
+    if (known.recipient.size === 0 && known.firstAt === second) known.firstAt = null;
   } else if (step.do === 'gauge') {
     ledger.addGauge(entry, 'credits', step.delta);
     known.gauges.set('credits', (known.gauges.get('credits') ?? 0) + step.delta);
@@ -132,6 +135,7 @@ function compare(ledger: LedgerCache, plain: Plain): void {
       assert.equal(entry.gauges?.get('credits') ?? 0, known.gauges.get('credits') ?? 0);
       assert.equal(entry.tats?.get('rate') ?? null, known.tat);
       assert.equal(entry.doNotContact?.note ?? null, known.note);
+      assert.equal(entry.firstAt, known.firstAt);
     }
   }
 }

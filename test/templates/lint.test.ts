@@ -142,6 +142,10 @@ describe('words and form', () => {
       'spam_phrase subject 1:1',
       'spam_phrase text 1:1',
     ]);
+    assert.deepEqual(findings({ text: 'Free!!! Only $$$ today, and no winners' }), [
+      'spam_phrase text 1:5',
+      'spam_phrase text 1:14',
+    ]);
     assert.deepEqual(inHtml('<p class="act now">react now {{ "act now" }}</p><!-- act now --><p>Act now</p>'), [
       'spam_phrase html 1:68',
     ]);

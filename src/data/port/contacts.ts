@@ -12,6 +12,8 @@ export type ContactRow = ContactMarks & {
   doNotContact: Mark | null;
   /** In force, those of its domain included. */
   suppressions: SuppressionFact[];
+  /** Whole seconds, as `lastSentAt`. */
+  firstSentAt: number | null;
   lastSentAt: number | null;
   lastReplyAt: number | null;
 };

@@ -84,6 +84,18 @@ export type AuditRow = {
   after: unknown;
 };
 
+/** Null: whatever it is. */
+export type AuditFilter = {
+  /** Ends in `.*`: all that begin so. */
+  action: string | null;
+  target: string | null;
+  /** Name or id of the key. */
+  actor: string | null;
+  /** Milliseconds; until is left out. */
+  since: number | null;
+  until: number | null;
+};
+
 export type IssuedKey =
   | { ok: true; key: KeyRow }
   | { ok: false; missing: 'tenant' | 'app' }
@@ -138,5 +150,5 @@ export interface ManagementReads {
   plans(input: Paging): Promise<Page<PlanRow>>;
   plan(input: { name: string }): Promise<PlanRow | null>;
   /** `tenantNo` null: everything. A tenant's rows of the other mode are left out. Newest first. */
-  audit(input: Paging & { tenantNo: number | null; mode: Mode | null }): Promise<Page<AuditRow>>;
+  audit(input: Paging & AuditFilter & { tenantNo: number | null; mode: Mode | null }): Promise<Page<AuditRow>>;
 }

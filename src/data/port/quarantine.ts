@@ -108,7 +108,12 @@ export type AppealAnswer =
   /** There is no quarantine to appeal against (`id` null), or an appeal is open already. */
   | { outcome: 'conflict'; id: string | null; state: 'none' | 'probation' | 'under_review' };
 
+/** An account whose recent traffic is worded like that of others, and how much of it. */
+export type AlikeAccount = { space: number; percent: number };
+
 export interface QuarantineWrites {
+  /** Gives what `alikeAccounts` found to the risk score of each account; answers with how many scores it touched. */
+  noteLikeness(input: { found: readonly AlikeAccount[] }): Promise<number>;
   /** Where the account stands now; what was due by time has happened. Null: in no quarantine. */
   quarantineOf(input: Space): Promise<Quarantine | null>;
   riskOf(input: Space): Promise<RiskReport>;
@@ -131,6 +136,8 @@ export interface QuarantineWrites {
 }
 
 export interface QuarantineReads {
+  /** Of new accounts that sent within a day, in live mode. */
+  alikeAccounts(input: { now: number }): Promise<AlikeAccount[]>;
   /** By score, then by age. `states` empty: those that wait for a decision. */
   quarantines(
     input: Paging & { states: readonly QuarantineState[]; mode: Mode | null; tenantId: string | null },

@@ -85,6 +85,14 @@ function changeStanding(state: WriterState, row: Row, change: TenantChange): voi
   else if (before.standing === 'paused') tellStanding(state, before.no, 'account.resumed');
 }
 
+/** How far a tenant is trusted is where its history begins. */
+function restartRisk(state: WriterState, tenantNo: number): void {
+  for (const mode of ['live', 'test'] as const) {
+    const space = state.spaces.get(spaceOf(tenantNo, mode));
+    state.risks.restart(space.no, space.tenant, space.now(state.realNow));
+  }
+}
+
 /** Fields of a tenant's row that differ, as the audit log shows them. */
 function differing(before: TenantRow, after: TenantRow): { before: Row; after: Row } {
   const names = (Object.keys(after) as (keyof TenantRow)[]).filter(
@@ -131,6 +139,7 @@ export const ACCOUNT_WRITES: Calls = {
     if (change.plan !== undefined) walkAnew(state);
     renewPolicies(state, (space) => space.tenant.no === no, { owner: 'plan', author: actor.name });
     if (change.credits !== undefined) setCredits(state, no, change.credits);
+    if (change.trust !== undefined && change.trust !== before.trust) restartRisk(state, no);
     const after = withCredits(state, rowOf(state, 'no', no)!);
     audit(state, {
       tenantNo: no,

@@ -15,13 +15,13 @@ import type { ApprovalAsked } from '../../policy/facts-approval.ts';
 import { isQuarantined, probationIn } from '../../policy/facts-quarantine.ts';
 import { riskRecipient, riskSend } from '../../policy/facts-risk.ts';
 import { type Change, type Counted, countDeparture } from '../../policy/ledger.ts';
-import { ENGINE, type LookInput, look } from '../../policy/look.ts';
+import { ENGINE, look } from '../../policy/look.ts';
 import { adapted, adaptingIn } from '../../policy/probation.ts';
 import { withSender } from '../../policy/risk/features.ts';
 import { observeAccepted, observeRefused, type RiskStep } from '../../policy/risk/observe.ts';
 import { limitScope } from '../../policy/rules/limit-finding.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
-import { decideBeside, type ShadowDecision } from '../../policy/shadow.ts';
+import { decideBeside } from '../../policy/shadow.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import type { RiskStanding } from '../port/quarantine.ts';
 import type {
@@ -45,7 +45,7 @@ import { enterByScore, passTime } from './quarantine.ts';
 import { riskIn, riskStanding, shownSignal } from './risk-shown.ts';
 import { newNonce, publicId } from './row-id.ts';
 import { countShadow, noteCompared } from './shadows.ts';
-import { CREDITS, modeOf, type Space, STORAGE, spaceOf } from './spaces.ts';
+import { CREDITS, modeOf, type Space, type SpaceShadow, STORAGE, spaceOf } from './spaces.ts';
 import { readAdmission } from './stored.ts';
 import { templateFacts } from './templates.ts';
 import { KEY_DEDUPE, KEY_IDEMPOTENCY, type UsedKey } from './used-keys.ts';
@@ -156,6 +156,11 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer | 
   const answer: AdmitAnswer = { outcome: 'admitted', ...admission(row, nonce) };
   if (risen.elevated || risen.quarantine) raise(state, space, decided, risen, now);
   return answer;
+}
+
+/** What a draft decides by, where that is not the ledger: its policy, and the approval that it asks for. */
+function besideOf(space: Space, { policy }: SpaceShadow, { agent, expiresAt }: AdmitRequest, now: number) {
+  return { policy, approval: askedOfSend(space, { agent, expiresAt, isStored: false }, now, policy) };
 }
 
 /** Where the space has a draft: remembers on whom it would have decided otherwise. */
@@ -343,6 +348,7 @@ function decideAll(
   const counted: Counted = new Map();
   const assumed = risen === null ? new Assumed() : null;
   if (risen === null) space.assumeRisk();
+  const beside = space.shadow === null || risen === null ? null : besideOf(space, space.shadow, request, now);
   const decided: Decided[] = [];
   let stored = false;
   for (const recipient of request.recipients) {
@@ -352,7 +358,7 @@ function decideAll(
     const looked = { view: space, policy, send: sized, recipient, now, counted, duplicate, isFirst };
     const facts = look({ ...looked, approval });
     const verdict = decide(send, recipient, facts, policy);
-    const shadow = risen === null ? null : decidedBeside(space, request, looked);
+    const shadow = beside === null ? null : decideBeside({ ...looked, ...beside });
     decided.push({ recipient, facts, verdict, standing: null, shadow: shadow?.verdict ?? null });
     if (shadow !== null) countShadow(state, shadow, verdict, now);
     observeRisk(state, space, send, recipient, facts, verdict, isFirst, risen);
@@ -425,14 +431,6 @@ function raise(state: WriterState, space: Space, decided: readonly Decided[], ri
     });
   }
   if (risen.quarantine) enterByScore(state, space, { score, threshold, signals, now });
-}
-
-/** The decision of a draft policy, which may ask for an approval where the one in force does not. */
-function decidedBeside(space: Space, request: AdmitRequest, looked: LookInput): ShadowDecision | null {
-  if (space.shadow === null) return null;
-  const { policy } = space.shadow;
-  const approval = askedOfSend(space, { ...request, isStored: false }, looked.now, policy);
-  return decideBeside({ ...looked, policy, approval });
 }
 
 function changesOf(

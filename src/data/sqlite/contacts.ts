@@ -29,6 +29,7 @@ export function contactOf(entry: Entry, ofDomain: ContactRow['suppressions'], no
     key: entry.key,
     doNotContact: entry.doNotContact,
     suppressions: inForce,
+    firstSentAt: entry.firstAt === null || entry.firstAt > second ? null : entry.firstAt * 1000,
     lastSentAt: lastSent === null ? null : lastSent * 1000,
     lastReplyAt: entry.lastReplyAt,
     ...(entry.marks ?? NO_MARKS),

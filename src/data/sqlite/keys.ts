@@ -72,7 +72,8 @@ export const KEY_WRITES: Calls = {
     const key = keyOf(row);
     if (key.revokedAt !== null) return key;
     state.db.prepare('UPDATE api_key SET revoked_at = ? WHERE no = ?').run(state.realNow, key.no);
-    audit(state, { tenantNo, mode: key.mode, ...by(actor), action: 'key.revoked', target: id });
+    const before = { name: key.name, scopes: key.scopes };
+    audit(state, { tenantNo, mode: key.mode, ...by(actor), action: 'key.revoked', target: id, before });
     return { ...key, revokedAt: state.realNow };
   },
 

@@ -77,16 +77,24 @@ export const MANAGEMENT_READS: Calls = {
     return row === undefined ? null : planOf(row);
   },
 
-  audit(db, { tenantNo, mode, limit, cursor }) {
-    const select = 'SELECT a.*, t.id AS tenant_id FROM audit a LEFT JOIN tenant t ON t.no = a.tenant';
-    const rows =
-      tenantNo === null
-        ? db.prepare(`${select} WHERE a.no < ? ORDER BY a.no DESC LIMIT ?`).all(below(cursor), limit + 1)
-        : db
-            .prepare(
-              `${select} WHERE a.tenant = ? AND (a.mode IS NULL OR a.mode = ?) AND a.no < ? ORDER BY a.no DESC LIMIT ?`,
-            )
-            .all(tenantNo, mode, below(cursor), limit + 1);
+  audit(db, { tenantNo, mode, limit, cursor, ...filter }) {
+    // A tenant's rows have an index; all others are walked from the newest on.
+    const whose = tenantNo === null ? '1' : 'a.tenant = :tenantNo AND (a.mode IS NULL OR a.mode = :mode)';
+    const rows = db
+      .prepare(
+        `SELECT a.*, t.id AS tenant_id FROM audit a LEFT JOIN tenant t ON t.no = a.tenant
+         WHERE ${whose} AND a.no < :before
+           AND (:action IS NULL OR a.action = :action OR (:family IS NOT NULL AND substr(a.action, 1, length(:family)) = :family))
+           AND (:target IS NULL OR a.target = :target)
+           AND (:actor IS NULL OR a.actor = :actor OR a.actor_id = :actor)
+           AND (:since IS NULL OR a.at >= :since) AND (:until IS NULL OR a.at < :until)
+         ORDER BY a.no DESC LIMIT :most`,
+      )
+      .all({
+        ...(tenantNo === null ? {} : { tenantNo, mode }),
+        ...{ before: below(cursor), most: limit + 1, ...filter },
+        family: filter.action?.endsWith('.*') === true ? filter.action.slice(0, -1) : null,
+      });
     return pageOf(rows.map(auditRowOf), limit, ({ no }) => String(no));
   },
 

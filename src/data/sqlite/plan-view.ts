@@ -8,6 +8,7 @@ import type { Send } from '../../policy/send.ts';
 import type { PlanView, PlanViewAnswer } from '../port/plans.ts';
 import type { AdmitRequest } from '../store.ts';
 import { resolveSender, sendOf } from './admit.ts';
+import { askedOfSend } from './approval-rows.ts';
 import { type Space, spaceOf } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
 
@@ -18,10 +19,11 @@ export function planView(state: WriterState, request: AdmitRequest): PlanViewAns
   if ('message' in sender) return { outcome: 'invalid', ...sender };
   const { policy } = space;
   const send: Send = { ...sendOf(state, space, request, sender), onLimit: 'defer' };
+  const approval = askedOfSend(space, { ...request, isStored: false }, now);
   const recipients = request.recipients.map((recipient) => ({
     email: recipient.email,
     recipient,
-    facts: look({ view: space, policy, send, recipient, now, counted: new Map(), duplicate: null }),
+    facts: look({ view: space, policy, send, recipient, now, counted: new Map(), duplicate: null, approval }),
   }));
   const keys = new Set(request.recipients.map(({ key }) => key));
   const domains = new Set(request.recipients.map(({ domain }) => domain));

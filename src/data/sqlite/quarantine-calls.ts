@@ -1,5 +1,6 @@
 /** The port's writes about risk and quarantine: each finds what it is about, sees whether it may be done now, and does it. */
 import { eventNumber } from '../../core/events.ts';
+import { observeLikeness } from '../../policy/risk/observe.ts';
 import type { AppealAnswer, Quarantine, QuarantineAnswer, QuarantineWrites, RiskReport } from '../port/quarantine.ts';
 import type { Space as SpaceName } from '../store.ts';
 import { prepared } from './database.ts';
@@ -89,8 +90,25 @@ function fileAppeal(state: WriterState, input: Parameters<QuarantineWrites['file
   return { outcome: 'filed', quarantine, appeal: quarantine.appeal! };
 }
 
+/** What was found lasts a day; it is written again only where it has changed or is half gone. */
+const RENEW_MS = 12 * 3_600_000;
+
 export const QUARANTINE_WRITES: Calls = {
   fileAppeal,
+
+  noteLikeness(state, { found }) {
+    let touched = 0;
+    for (const { space: no, percent } of found) {
+      const space = state.spaces.get(no);
+      const now = space.now(state.realNow);
+      const { likeness, likenessAt } = space.risk;
+      if (likeness === percent * 1000 && now - likenessAt < RENEW_MS) continue;
+      observeLikeness(space.risk, percent, now);
+      state.risks.changed(no);
+      touched += 1;
+    }
+    return touched;
+  },
 
   quarantineOf(state, input): Quarantine | null {
     const { space } = spaceAt(state, input);

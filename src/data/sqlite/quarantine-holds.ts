@@ -2,6 +2,7 @@
 import { stateNumber } from '../../core/states.ts';
 import type { DecidedReason } from '../../policy/verdict.ts';
 import { prepared } from './database.ts';
+import { AT_ONCE } from './fresh-rows.ts';
 import { holdRecipient } from './holding.ts';
 import { hasLeft } from './places.ts';
 import { openQuarantine, type QuarantineRow } from './quarantine-standing.ts';
@@ -94,7 +95,7 @@ function takeFresh(state: WriterState, space: Space): RecipientRow[] {
   for (let id = state.fresh.first(space.no); id !== null && rows.length < SLICE; id = state.fresh.first(space.no)) {
     state.fresh.shift(space.no);
     const row = queueRow(state.db, id);
-    if (row !== null && row.due !== null && WAITING.includes(row.state)) rows.push(row);
+    if (row?.due === AT_ONCE) rows.push(row);
   }
   return rows;
 }

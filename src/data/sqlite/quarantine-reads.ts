@@ -4,6 +4,7 @@ import { RECIPIENT_STATES } from '../../core/states.ts';
 import type { QuarantineReads, SampleMessage } from '../port/quarantine.ts';
 import { BODY_JSON, BODY_ZSTD, unpackBody } from './bodies.ts';
 import { prepared } from './database.ts';
+import { alikeAccounts } from './likeness.ts';
 import { pageOf } from './paging.ts';
 import { QUARANTINE_SELECT, quarantineOfRow, quarantineRowById, type WithTenant } from './quarantine-rows.ts';
 import { parsePublicId } from './row-id.ts';
@@ -28,6 +29,8 @@ function placeOf(cursor: string | null): Place {
 }
 
 export const QUARANTINE_READS: Calls = {
+  alikeAccounts,
+
   quarantines(db, { states, mode, tenantId, limit, cursor }) {
     const { score, since, no } = placeOf(cursor);
     const rows = prepared(

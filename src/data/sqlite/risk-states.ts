@@ -13,6 +13,13 @@ import { BulkInsert } from './database.ts';
 /** States kept in memory; each takes some kilobytes. */
 const MOST_KEPT = 8192;
 
+type Trusted = Pick<TenantRow, 'trust' | 'createdAt'>;
+
+/** A new account is as old as its tenant; one that the operator vouches for has its good history from now on. */
+function begun({ trust, createdAt }: Trusted, now: number): RiskState {
+  return newRisk(trust, trust === 'established' ? Math.max(createdAt, now) : createdAt);
+}
+
 export class RiskStates {
   private readonly kept = new Map<number, RiskState>();
   private readonly dirty = new Set<number>();
@@ -26,11 +33,11 @@ export class RiskStates {
   }
 
   /** The state of a space; one that has none yet begins with what its tenant is known for. */
-  get(space: number, tenant: Pick<TenantRow, 'trust' | 'createdAt'>): RiskState {
+  get(space: number, tenant: Trusted, now: number): RiskState {
     let risk = this.kept.get(space);
     if (risk === undefined) {
       const row = this.select.get(space) as { state: Uint8Array } | undefined;
-      risk = row === undefined ? newRisk(tenant.trust, tenant.createdAt) : unpackRisk(row.state);
+      risk = row === undefined ? begun(tenant, now) : unpackRisk(row.state);
       this.kept.set(space, risk);
     }
     return risk;
@@ -42,14 +49,14 @@ export class RiskStates {
   }
 
   /** After a review let the account go: the score is low enough not to bring it back at once. */
-  released(space: number, tenant: Pick<TenantRow, 'trust' | 'createdAt'>, now: number): void {
-    observeReleased(this.get(space, tenant), now);
+  released(space: number, tenant: Trusted, now: number): void {
+    observeReleased(this.get(space, tenant, now), now);
     this.changed(space);
   }
 
   /** The operator has said anew how far the tenant is trusted: its history begins with that. */
-  restart(space: number, tenant: Pick<TenantRow, 'trust' | 'createdAt'>): void {
-    this.kept.set(space, newRisk(tenant.trust, tenant.createdAt));
+  restart(space: number, tenant: Trusted, now: number): void {
+    this.kept.set(space, begun(tenant, now));
     this.changed(space);
   }
 
@@ -67,7 +74,7 @@ export class RiskStates {
     this.rows.flush();
   }
 
-  /** Between groups: every state is in its row, so those used longest ago may go. */
+  /** Between groups: every state is in its row, so the oldest here may go. */
   evict(): void {
     for (const space of this.kept.keys()) {
       if (this.kept.size <= MOST_KEPT) return;

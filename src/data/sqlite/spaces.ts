@@ -174,7 +174,7 @@ export class Space implements LedgerView {
   }
 
   get risk(): RiskState {
-    return this.assumedRisk ?? this.risks.get(this.no, this.tenant);
+    return this.assumedRisk ?? this.risks.get(this.no, this.tenant, this.frozenAt ?? this.lastNow);
   }
 
   /** Until it is taken back, the risk counts on a copy: for a check, whose second recipient sees the first. */

@@ -16,6 +16,7 @@ import type {
 } from '../port/templates.ts';
 import { audit, by } from './audit.ts';
 import { prepared } from './database.ts';
+import { notify } from './notices.ts';
 import { refuseLoosening } from './policies.ts';
 import { type Space, spaceOf } from './spaces.ts';
 import { readTemplate, templateRowOf } from './templates-reads.ts';
@@ -29,6 +30,7 @@ type Calls = {
 };
 
 type Input = Parameters<TemplatesWrites['deleteTemplate']>[0];
+type Submission = Parameters<TemplatesWrites['submitTemplate']>[0];
 type Action =
   | 'template.created'
   | 'template.changed'
@@ -109,6 +111,20 @@ function move(
   return finish(state, input, `template.${to}`, template, { note: input.note, before: from, after: to });
 }
 
+/** A version that waits for a person is told of, once. */
+function tellPeople(state: WriterState, { tenantNo, mode, note, actor }: Submission, template: TemplateRow): void {
+  const { slug, id, version } = template;
+  notify(state, state.spaces.get(spaceOf(tenantNo, mode)), {
+    kind: 'template_approval',
+    subject: `The template "${slug}" waits for approval in version ${version.version}`,
+    lines: [
+      `${actor.name} submitted it${note === null ? '' : `: ${note}`}.`,
+      `A person decides, with a key that has \`approve\`: POST /v1/templates/${id}/approve or /reject.`,
+    ],
+    occasion: `${id} ${version.version}`,
+  });
+}
+
 /** The newest version in a state; null: the newest of all. */
 function versionIn(state: WriterState, space: number, id: string, wanted: 'draft' | 'submitted'): number | null {
   const row = templateRowOf(state.db, space, id);
@@ -157,7 +173,9 @@ export const TEMPLATE_WRITES: Calls = {
   },
 
   submitTemplate(state, input) {
-    return move(state, input, 'draft', 'submitted');
+    const submitted = move(state, input, 'draft', 'submitted');
+    if (submitted.outcome === 'done') tellPeople(state, input, submitted.template);
+    return submitted;
   },
 
   decideTemplate(state, input) {
@@ -207,13 +225,17 @@ export function templateFacts(state: WriterState, space: Space, use: TemplateUse
   return { ...use, asked: found === null ? (use.found?.slug ?? use.asked) : '', found };
 }
 
-/** The same for a message that was decided on before: a version found since then clears what its absence said. */
+/**
+ * The same for a message that was decided on before, as a new send of it would find it: another version may be meant by now, of
+ * which nothing is known until it is filled in.
+ */
 export function templateFactsAgain(
   state: WriterState,
   space: Space,
   before: TemplateFacts | null,
 ): TemplateFacts | null {
-  if (before === null || before.found !== null) return templateFacts(state, space, before);
-  const ref = templateRef(state, space, before.asked, before.askedVersion);
-  return templateFacts(state, space, { ...before, found: ref });
+  if (before === null) return null;
+  const ref = templateRef(state, space, before.found?.id ?? before.asked, before.askedVersion);
+  if (ref === null || ref.version === before.found?.version) return templateFacts(state, space, before);
+  return templateFacts(state, space, { ...before, found: ref, lints: [], failure: null });
 }

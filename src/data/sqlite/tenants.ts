@@ -47,6 +47,16 @@ export function createTenant(state: WriterState, input: NewTenant): TenantRow {
     action: 'tenant.created',
     target: input.id,
     note: input.standingNote,
+    after: {
+      ...{ name: input.name, standing: input.standing, trial_ends_at: input.trialEndsAt, plan: input.plan },
+      ...{
+        billing: input.billing,
+        credits: input.credits,
+        trust: input.trust,
+        locale: input.locale,
+        notify: input.notify,
+      },
+    },
   });
   return tenantRow(state, no);
 }
@@ -103,7 +113,10 @@ export function createKey(
     actorId: input.actorId,
     action: 'key.created',
     target: input.id,
-    after: { name: input.name, scopes: input.scopes, identities: input.identities, agent: input.agent },
+    after: {
+      ...{ name: input.name, mode: input.mode, scopes: input.scopes, identities: input.identities, agent: input.agent },
+      ...{ app: input.appId, expires_at: input.expiresAt, allow_ips: input.allowIps },
+    },
   });
   return { ok: true, key: keyOf(state.db.prepare(`${KEY_SELECT} WHERE k.id = ?`).get(input.id)!) };
 }
@@ -128,11 +141,15 @@ function installationOf(state: WriterState, tenantNo: number, appId: string | nu
 }
 
 export function revokeKey(state: WriterState, input: { id: string; actor: string }): boolean {
-  const row = state.db.prepare('SELECT tenant, mode, revoked_at FROM api_key WHERE id = ?').get(input.id) as
-    | { tenant: number; mode: Mode; revoked_at: number | null }
+  const row = state.db
+    .prepare('SELECT tenant, mode, name, scopes, revoked_at FROM api_key WHERE id = ?')
+    .get(input.id) as
+    | { tenant: number; mode: Mode; name: string | null; scopes: string; revoked_at: number | null }
     | undefined;
   if (row === undefined || row.revoked_at !== null) return false;
   state.db.prepare('UPDATE api_key SET revoked_at = ? WHERE id = ?').run(state.realNow, input.id);
-  audit(state, { tenantNo: row.tenant, mode: row.mode, actor: input.actor, action: 'key.revoked', target: input.id });
+  const before = { name: row.name, scopes: JSON.parse(row.scopes) as string[] };
+  const whose = { tenantNo: row.tenant, mode: row.mode, actor: input.actor };
+  audit(state, { ...whose, action: 'key.revoked', target: input.id, before });
   return true;
 }

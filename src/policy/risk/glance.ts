@@ -4,7 +4,7 @@
  */
 import type { ContentFeatures } from './features.ts';
 import { SIGNATURE_SLOTS } from './features.ts';
-import { hashOf } from './hash.ts';
+import { domainOf, hashOf, hostHash } from './hash.ts';
 import { AT, DAY_MS, ONE, OWN_GROUP, type RiskState, type Shape, TARGET_GROUP, type Target } from './state.ts';
 
 /** What the ledger knows of the person written to. */
@@ -40,7 +40,7 @@ const DAY_MINUTES = 1440;
 /** A wording counts as near-identical to one of the last day. */
 const RECENT_MINUTES = DAY_MINUTES;
 /** Share of slots, in percent, from which two contents are near-identical. */
-const NEAR_PERCENT = 30;
+const NEAR_PERCENT = 25;
 const GARBLED = 400;
 export const SUSPICIOUS = 300;
 const FEW_WORDS = 5;
@@ -69,37 +69,54 @@ export function glance(
   // The first recipient of a message has entered its shape already: for the others an earlier message makes it similar.
   const isSimilar = shape !== null && (send.isFirst ? minute - shape.last <= RECENT_MINUTES : shape.count > 1);
   const isFamiliar = recipient.hasConsent || recipient.hasReplied || content.isReply;
+  // Mail to oneself, from a form or a machine, harasses nobody.
+  const isOwnDomain = content.sender !== 0 && hostHash(domainOf(recipient.key)) === content.sender;
   const isStranger = !isFamiliar && !recipient.isKnown;
   const isForeign = !isFamiliar && leadsAway(state, content, now);
   const phrases = isFamiliar ? 0 : content.phrases;
   const isRepeat = before >= ONE / 2;
   delta.fill(0);
   delta[AT.sendsQuarter] = ONE;
+  delta[AT.sendsHour] = ONE;
   delta[AT.sendsDay] = ONE;
   delta[AT.sendsMonth] = ONE;
   if (Math.floor(now / DAY_MS) > state.lastDay) delta[AT.activeDaysMonth] = ONE;
-  if (isFamiliar || recipient.isKnown) delta[AT.familiarDay] = ONE;
+  if (isFamiliar) delta[AT.familiarDay] = ONE;
   if (isStranger) delta[AT.strangersDay] = ONE;
   if (isSimilar) delta[AT.similarDay] = ONE;
   if (content.gibberish >= GARBLED) delta[AT.gibberishHour] = ONE;
-  if (isForeign) delta[AT.foreignLinksDay] = ONE;
-  if (isForeign && state.hosts.length > 0 && bringsHost(state, content)) delta[AT.changingHostsDay] = ONE;
+  const isChanging = isForeign && state.hosts.length > 0 && bringsHost(state, content);
+  if (isForeign) {
+    delta[AT.foreignLinksDay] = ONE;
+    delta[AT.foreignLinksHour] = ONE;
+  }
+  if (isChanging) {
+    delta[AT.changingHostsDay] = ONE;
+    delta[AT.changingHostsHour] = ONE;
+  }
   if (content.words < FEW_WORDS && content.numbers === 0 && isStranger) delta[AT.emptyDay] = ONE;
   delta[AT.phrasesDay] = phrases;
+  delta[AT.phrasesHour] = phrases;
   if (content.mismatch) delta[AT.mismatchDay] = ONE;
   if (content.deceptive > 0) delta[AT.deceptiveDay] = ONE;
   if ((content.attached & ODD_ATTACHMENTS) !== 0) {
     delta[AT.attachmentsDay] = ONE;
     delta[AT.attachmentsMonth] = ONE;
   }
-  if (isStranger && isSimilar) delta[AT.bulkHour] = (isForeign ? ONE / 2 : 0) + (phrases >= SUSPICIOUS ? ONE : 0);
+  if (isStranger && isSimilar) {
+    const bulk = (isChanging ? ONE : isForeign ? (ONE * 2) / 5 : 0) + (phrases >= SUSPICIOUS ? ONE : 0);
+    delta[AT.bulkHour] = bulk;
+    delta[AT.bulkDay] = bulk;
+  }
   if (isStranger && (shape === null || minute - shape.first < DAY_MINUTES)) delta[AT.novelHour] = ONE;
   reused.target = target;
   reused.repeats = before + ONE;
   reused.same = (target === null ? 0 : Math.floor(target.same * hour)) + (isSimilar && isRepeat ? ONE : 0);
   reused.short =
     (target === null ? 0 : Math.floor(target.short * hour)) + (content.words < SHORT_WORDS && isRepeat ? ONE : 0);
-  reused.own = (target === null ? 0 : Math.floor(target.own * left[OWN_GROUP]!)) + (isSimilar || isFamiliar ? 0 : ONE);
+  reused.own =
+    (target === null ? 0 : Math.floor(target.own * left[OWN_GROUP]!)) +
+    (isSimilar || isFamiliar || isOwnDomain ? 0 : ONE);
   reused.shape = shape;
   return reused;
 }

@@ -117,6 +117,7 @@ export function observeReturn(state: RiskState, returned: Return, now: number): 
     if (returned.class === 'unknown_user') add(state, 'unknownUsersDay');
   } else add(state, kind === 'complaint' ? 'complaintsDay' : 'unsubscribesDay');
   if (kind !== 'unsubscribe') add(state, 'harmMonth');
+  if (kind === 'complaint') add(state, 'complaintsMonth');
 }
 
 /** After a review let the account go: what was recent is forgotten, what was learned in months stays. */

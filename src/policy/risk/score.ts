@@ -215,6 +215,9 @@ const percent = (part: number, whole: number): number => Math.floor((part * 100 
 function measure(state: RiskState, left: Float64Array, seen: Glance | null, now: number): void {
   const get = (counter: number): number => countNow(state, left, counter) + (seen === null ? 0 : seen.delta[counter]!);
   const sends = get(AT.sendsDay);
+  const thisHour = get(AT.sendsHour);
+  const share = (day: number, hour: number): number =>
+    Math.max(percent(get(day), sends + FEW), percent(get(hour), thisHour + FEW));
   const trust = trustOf(get(AT.activeDaysMonth), get(AT.sendsMonth), get(AT.harmMonth));
   measureTargets(state, left, seen, Math.floor(now / DAY_MS));
   values[SIGNAL_AT.gibberish] = get(AT.gibberishHour);
@@ -222,17 +225,24 @@ function measure(state: RiskState, left: Float64Array, seen: Glance | null, now:
   values[SIGNAL_AT.burst] = Math.floor((get(AT.sendsQuarter) * ONE) / Math.max(FREE_QUARTER, 2 * state.peakBefore));
   values[SIGNAL_AT.new_recipients] = percent(get(AT.strangersDay), sends + FEW);
   values[SIGNAL_AT.new_account] = 100 * ONE - trust;
-  values[SIGNAL_AT.foreign_links] = percent(get(AT.foreignLinksDay), sends + FEW);
-  values[SIGNAL_AT.suspicious_phrases] = percent(get(AT.phrasesDay), sends + FEW);
-  values[SIGNAL_AT.unsolicited_bulk] = get(AT.bulkHour);
-  values[SIGNAL_AT.unusual_content] = Math.floor((get(AT.novelHour) * trust) / (100 * ONE));
+  values[SIGNAL_AT.foreign_links] = share(AT.foreignLinksDay, AT.foreignLinksHour);
+  values[SIGNAL_AT.suspicious_phrases] = share(AT.phrasesDay, AT.phrasesHour);
+  // A day's worth tells half as much as an hour's.
+  values[SIGNAL_AT.unsolicited_bulk] = Math.max(get(AT.bulkHour), Math.floor(get(AT.bulkDay) / 2));
+  // Only an account that is known has a usual content to differ from.
+  const known = Math.max(0, 2 * trust - 100 * ONE);
+  values[SIGNAL_AT.unusual_content] = Math.floor((get(AT.novelHour) * known) / (100 * ONE));
   const bounces = get(AT.bouncesDay);
   const harm = get(AT.harmMonth);
   const lately = bounces < LEAST_HARM ? 0 : percent(bounces, sends + SOME);
   values[SIGNAL_AT.bounces] = Math.max(lately, harm < LEAST_HARM ? 0 : percent(harm, get(AT.sendsMonth) + MANY));
   values[SIGNAL_AT.unknown_users] = bounces < LEAST_HARM ? 0 : percent(get(AT.unknownUsersDay), sends + SOME);
   const complaints = get(AT.complaintsDay);
-  values[SIGNAL_AT.complaints] = complaints < LEAST_HARM ? 0 : percent(complaints, sends + MANY);
+  const everComplained = get(AT.complaintsMonth);
+  values[SIGNAL_AT.complaints] = Math.max(
+    complaints < LEAST_HARM ? 0 : percent(complaints, sends + MANY),
+    everComplained < LEAST_HARM ? 0 : percent(everComplained, get(AT.sendsMonth) + MANY),
+  );
   const unsubscribes = get(AT.unsubscribesDay);
   values[SIGNAL_AT.unsubscribes] = unsubscribes < LEAST_HARM ? 0 : percent(unsubscribes, sends + MANY);
   values[SIGNAL_AT.deceptive_links] = percent(get(AT.deceptiveDay), sends + FEW);
@@ -240,7 +250,7 @@ function measure(state: RiskState, left: Float64Array, seen: Glance | null, now:
   values[SIGNAL_AT.unusual_attachments] = unusualAttachments(get);
   values[SIGNAL_AT.likeness] = now - state.likenessAt < DAY_MS ? state.likeness : 0;
   values[SIGNAL_AT.refused_attempts] = get(AT.refusedHour);
-  values[SIGNAL_AT.changing_links] = percent(get(AT.changingHostsDay), sends + FEW);
+  values[SIGNAL_AT.changing_links] = share(AT.changingHostsDay, AT.changingHostsHour);
   values[SIGNAL_AT.empty_content] = percent(get(AT.emptyDay), sends + FEW);
   values[SIGNAL_AT.good_history] = trust;
   values[SIGNAL_AT.replies] = percent(get(AT.repliesDay), sends + FEW);

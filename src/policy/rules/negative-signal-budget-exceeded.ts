@@ -5,7 +5,7 @@ export const negativeSignalBudgetExceeded: Rule = (send, _recipient, facts, poli
   const { budget } = facts;
   if (budget === null || budget.signalsClearAt === null) return PASS;
   const { signals, signalBounces, signalComplaints } = budget;
-  const clearsAt = budget.signalsClearAt * 1000;
+  const clearsAt = budget.signalsClearAt;
   return [
     {
       outcome: 'block',

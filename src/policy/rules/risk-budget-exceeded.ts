@@ -13,7 +13,7 @@ export const riskBudgetExceeded: Rule = (send, _recipient, facts, policy) => {
       outcome: 'block',
       code: 'risk_budget_exceeded',
       scope: { kind: 'tenant', id: send.scopes.tenant },
-      clearsAt: clearsAt * 1000,
+      clearsAt,
       evidence: {
         measure,
         count,
@@ -22,7 +22,7 @@ export const riskBudgetExceeded: Rule = (send, _recipient, facts, policy) => {
         sample: budget.sent,
         min_sample: policy.budgets.rates.minSample,
         window: policy.document.risk_budget.window ?? null,
-        frees_at: clearsAt * 1000,
+        frees_at: clearsAt,
       },
     });
   };

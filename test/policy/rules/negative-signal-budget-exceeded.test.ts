@@ -14,7 +14,7 @@ const NOTHING = {
   signalComplaints: 0,
   signalsClearAt: null,
 };
-const IN_AN_HOUR = NOW / 1000 + 3600;
+const IN_AN_HOUR = NOW + HOUR;
 
 test('so many bad signs block until the first has left the window, whatever their share', () => {
   const budget = { ...NOTHING, signals: 50, signalBounces: 31, signalComplaints: 4, signalsClearAt: IN_AN_HOUR };

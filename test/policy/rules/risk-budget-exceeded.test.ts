@@ -14,7 +14,7 @@ const NOTHING = {
   signalComplaints: 0,
   signalsClearAt: null,
 };
-const IN_AN_HOUR = NOW / 1000 + 3600;
+const IN_AN_HOUR = NOW + HOUR;
 
 test('a rate above its maximum blocks with its figures until the window has moved on far enough', () => {
   const budget = { ...NOTHING, bounces: 9, bouncesClearAt: IN_AN_HOUR };
