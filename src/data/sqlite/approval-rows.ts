@@ -132,7 +132,7 @@ export function reopenApproval(
   const bound = rows.filter((row) => row.state !== CANCELLED);
   requestApproval(state, space, {
     asked,
-    message: { row: message.id, nonce: message.nonce },
+    message: aboutMessage(message),
     reasons: ['approval_required'],
     recipients: bound.map(({ id }) => id),
     hash: currentBinding(state.db, message, bound),
@@ -182,7 +182,7 @@ export function askedOfSend(
 
 export type NewApproval = {
   asked: ApprovalAsked;
-  message: { row: number; nonce: number };
+  message: { row: number; nonce: number; subject: string; fromEmail: string };
   /** Codes. */
   reasons: readonly string[];
   /** Row numbers of the recipients. */
@@ -191,7 +191,12 @@ export type NewApproval = {
   now: number;
 };
 
-/** Stores an approval to decide, and says so. */
+/** What an approval says of its message. */
+export function aboutMessage(message: MessageRow): NewApproval['message'] {
+  return { row: message.id, nonce: message.nonce, subject: message.subject, fromEmail: message.from_email };
+}
+
+/** Stores an approval to decide, and tells people of it. */
 export function requestApproval(state: WriterState, space: Space, approval: NewApproval): void {
   const { asked, message, reasons, recipients, hash, now } = approval;
   prepared(
@@ -216,13 +221,15 @@ export function requestApproval(state: WriterState, space: Space, approval: NewA
     recipients: recipients.length,
     expires_at: asked.deadline,
   });
+  const count = recipients.length === 1 ? 'one recipient' : `${recipients.length} recipients`;
   notify(state, space, {
     kind: 'approval',
     occasion: asked.id,
-    subject: 'A message waits for approval',
+    subject: 'A message waits for the decision of a person',
     lines: [
-      `The message ${publicId('msg', message.row, message.nonce)} to ${recipients.length === 1 ? 'one recipient' : `${recipients.length} recipients`} is held (${reasons.join(', ')}).`,
-      `Look at it and decide with POST /v1/approvals/${asked.id}/approve or /reject. At ${formatTime(asked.deadline)} it is rejected by itself.`,
+      `"${message.subject}" from ${message.fromEmail} to ${count} is held until somebody approves or rejects it.`,
+      `Without a decision it is rejected at ${formatTime(asked.deadline)}.`,
+      `GET /v1/approvals/${asked.id} shows exactly what would leave. A key with \`approve\` decides with POST /v1/approvals/${asked.id}/approve or …/reject.`,
     ],
   });
 }

@@ -7,7 +7,14 @@
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { type AdmitRequest, type Space, type Store, StoreFault, type StoreFaultKind, type StoreFigures } from '../store.ts';
+import {
+  type AdmitRequest,
+  type Space,
+  type Store,
+  StoreFault,
+  type StoreFaultKind,
+  type StoreFigures,
+} from '../store.ts';
 import { type Flat, flattenRequest, readAnswer } from './admit-codec.ts';
 import { READER_CALLS } from './reader-calls.ts';
 import { modeOf, tenantNoOf } from './spaces.ts';
