@@ -147,12 +147,12 @@ async function eraseMessages(store: Store, blobs: Blobs, person: Person): Promis
 
 async function eraseEvents(store: Store, { tenantNo, mode, key }: Person): Promise<number> {
   let count = 0;
-  for (let afterSeq: number | null = 0; afterSeq !== null; ) {
-    const emptied: { count: number; next: number | null } = await store.eraseEvents({ tenantNo, mode, key, afterSeq });
+  for (let beforeSeq: number | null = null; ; ) {
+    const emptied: { count: number; next: number | null } = await store.eraseEvents({ tenantNo, mode, key, beforeSeq });
     count += emptied.count;
-    afterSeq = emptied.next;
+    if (emptied.next === null) return count;
+    beforeSeq = emptied.next;
   }
-  return count;
 }
 
 /** The document, piece by piece. */
@@ -231,9 +231,10 @@ async function* capturedOf(store: Store, space: Space, recipient: string): Async
 }
 
 async function* eventsOf(store: Store, space: Space, key: string, texts: ExplainOptions): AsyncGenerator<object> {
-  for (let afterSeq: number | null = 0; afterSeq !== null; ) {
-    const page: Awaited<ReturnType<Store['eventsNaming']>> = await store.eventsNaming({ ...space, key, afterSeq });
+  for (let beforeSeq: number | null = null; ; ) {
+    const page: Awaited<ReturnType<Store['eventsNaming']>> = await store.eventsNaming({ ...space, key, beforeSeq });
     for (const event of page.events) yield eventBody(event, texts);
-    afterSeq = page.next;
+    if (page.next === null) return;
+    beforeSeq = page.next;
   }
 }

@@ -28,11 +28,15 @@ export interface ErasureWrites {
   eraseMessages(input: Space & { key: string; ids: string[] }): Promise<Erased>;
   /** Removes from the archives what was brought back from there and changed or removed. */
   eraseArchived(input: Space & { ids: string[] }): Promise<null>;
-  /** Empties events that name the address, from behind a number; answers with the number reached, null at the end. */
-  eraseEvents(input: Space & { key: string; afterSeq: number }): Promise<{ count: number; next: number | null }>;
+  /** Empties events that name the address, from below a number (null: the newest); answers with the number reached, null at the end. */
+  eraseEvents(
+    input: Space & { key: string; beforeSeq: number | null },
+  ): Promise<{ count: number; next: number | null }>;
 }
 
 export interface ErasureReads {
-  /** Events that are about no message and name the address, from behind a number; `next` null at the end. */
-  eventsNaming(input: Space & { key: string; afterSeq: number }): Promise<{ events: EventRow[]; next: number | null }>;
+  /** Events that are about no message and name the address, newest first, from below a number; `next` null at the end. */
+  eventsNaming(
+    input: Space & { key: string; beforeSeq: number | null },
+  ): Promise<{ events: EventRow[]; next: number | null }>;
 }

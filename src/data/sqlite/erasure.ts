@@ -16,7 +16,7 @@ import { endedRecipients, SETTLED } from './closed-messages.ts';
 import { closeWith } from './closing.ts';
 import { prepared } from './database.ts';
 import { ErasedContacts, erasureSecret } from './erased-contacts.ts';
-import { eventsBefore, logEnds, type WalkedEvent } from './event-log.ts';
+import { eventsBefore, type WalkedEvent } from './event-log.ts';
 import { eventOf } from './event-rows.ts';
 import { closeIdleApproval } from './holds.ts';
 import { forgetLeases } from './leases.ts';
@@ -60,6 +60,11 @@ export const ERASURE_WRITES: Writes = {
     state.ledger.forgetEntry(space.no, key);
     forgetLeases(state, space, key);
     forgetCaptures(state, space, { key, domain });
+    prepared(state.db, 'UPDATE lease SET contact = ? WHERE space = ? AND contact = ? AND ended_at IS NOT NULL').run(
+      hashed,
+      space.no,
+      key,
+    );
     prepared(state.db, 'DELETE FROM shadow_difference WHERE space = ? AND lower(email) = ?').run(space.no, key);
     forgetAudit(state, tenantNo, key, hashed);
     audit(state, { tenantNo, mode, ...by(actor), action: 'contact.erased', target: hashed, note });
@@ -86,10 +91,9 @@ export const ERASURE_WRITES: Writes = {
     return null;
   },
 
-  eraseEvents(state, { tenantNo, mode, key, afterSeq }) {
+  eraseEvents(state, { tenantNo, mode, key, beforeSeq }) {
     state.flushRows();
-    const space = spaceOf(tenantNo, mode);
-    const { rows, next } = naming(state.db, space, key, afterSeq);
+    const { rows, next } = naming(state.db, spaceOf(tenantNo, mode), key, beforeSeq);
     const empty = prepared(state.db, 'UPDATE event SET data = ? WHERE id = ?');
     for (const { id } of rows) empty.run(ERASED_DATA, id);
     return { count: rows.length, next };
@@ -102,10 +106,9 @@ export const ERASURE_READS: {
     input: Parameters<ErasureReads[Name]>[0],
   ) => Awaited<ReturnType<ErasureReads[Name]>>;
 } = {
-  eventsNaming(db, { tenantNo, mode, key, afterSeq }) {
-    const { rows, next } = naming(db, spaceOf(tenantNo, mode), key, afterSeq);
-    const unbound = rows.filter(({ recipient }) => recipient === null);
-    return { events: unbound.map((row) => eventOf(db, row)), next };
+  eventsNaming(db, { tenantNo, mode, key, beforeSeq }) {
+    const { rows, next } = naming(db, spaceOf(tenantNo, mode), key, beforeSeq);
+    return { events: rows.filter(({ recipient }) => recipient === null).map((row) => eventOf(db, row)), next };
   },
 };
 
@@ -122,20 +125,21 @@ export function namesAddress(text: string, key: string): boolean {
   return false;
 }
 
-/** Events with the address as a whole text in their data, or within the answer of a server. */
+/** Events below a number that have the address in their data, the newest first; `next`: where to go on, null at the end. */
 function naming(
   db: WriterState['db'],
   space: number,
   key: string,
-  afterSeq: number,
+  beforeSeq: number | null,
 ): { rows: WalkedEvent[]; next: number | null } {
-  const until = afterSeq + LOOKED_AT;
   const rows: WalkedEvent[] = [];
-  for (const event of eventsBefore(db, space, until + 1)) {
-    if (event.seq <= afterSeq) break;
+  let left = LOOKED_AT;
+  for (const event of eventsBefore(db, space, beforeSeq ?? Number.MAX_SAFE_INTEGER)) {
     if (event.data !== null && namesAddress(event.data, key)) rows.push(event);
+    left -= 1;
+    if (left === 0) return { rows, next: event.seq };
   }
-  return { rows: rows.reverse(), next: logEnds(db, space).newest > until ? until : null };
+  return { rows, next: null };
 }
 
 function eraseFrom(state: WriterState, message: MessageRow, key: string, erased: Erased): void {
