@@ -398,13 +398,15 @@ function observeRisk(
   if (!isAccepted && (simulated !== null || isQuarantined(quarantine))) return;
   if (isAccepted) {
     const known = riskRecipient(recipient, space.contact(recipient.key));
-    const step = observeAccepted(space.risk, riskSend(send, isFirst), known, risk, now);
-    if (risen !== null) {
-      risen.elevated ||= step.elevated;
-      risen.quarantine ||= step.quarantine && space.policy.document.quarantine.mode === 'enforce';
+    const step = { send: riskSend(send, isFirst), recipient: known, facts: risk, now };
+    if (risen === null) observeAccepted(space.risk, step.send, known, risk, now);
+    else {
+      const { elevated, quarantine: isDue } = state.risks.accepted(space.no, space.risk, step);
+      risen.elevated ||= elevated;
+      risen.quarantine ||= isDue && space.policy.document.quarantine.mode === 'enforce';
     }
-  } else observeRefused(space.risk, recipient, now);
-  if (risen !== null) state.risks.changed(space.no);
+  } else if (risen === null) observeRefused(space.risk, recipient, now);
+  else state.risks.refused(space.no, space.risk, recipient, now);
 }
 
 /** The score with this message, or without it where nothing of it was accepted. */
@@ -603,7 +605,8 @@ function hold(
   const holds = decided.filter(({ verdict }) => verdict.verdict === 'hold');
   const reasons = new Set(holds.flatMap(({ verdict }) => verdict.reasons.map(({ code }) => code)));
   const recipients = decided.map((_, i) => row + i);
-  requestApproval(state, space, { asked, message: { row, nonce }, reasons: [...reasons], recipients, hash, now });
+  const message = { row, nonce, subject: request.subject, fromEmail: sender.from.email };
+  requestApproval(state, space, { asked, message, reasons: [...reasons], recipients, hash, now });
 }
 
 const ACCEPTED = stateNumber('accepted');
