@@ -14,15 +14,15 @@ const IN_A_BATCH = 50;
 const POLICIES: PolicyDocument[] = [
   {
     limits: [
-      { name: 'daily', scope: 'tenant', window: 'rolling_24h', max: 400 },
-      { name: 'pace', scope: 'installation', window: 'rate', per: 'minute', max: 60 },
+      { name: 'daily', scope: 'tenant', window: 'rolling_24h', max: 50 },
+      { name: 'pace', scope: 'installation', window: 'rate', per: 'minute', max: 30 },
       { name: 'domain', scope: 'recipient_domain', window: 'calendar_hour', max: 30 },
     ],
     cooldown: { seconds: 600 },
   },
   {
     limits: [
-      { name: 'hourly', scope: 'app', window: 'rolling_1h', max: 60, unit: 'message' },
+      { name: 'hourly', scope: 'app', window: 'rolling_1h', max: 40, unit: 'message' },
       { name: 'persona', scope: 'identity', window: 'calendar_day', max: 40 },
       { name: 'to_one', scope: 'recipient', window: 'rolling_24h', max: 4, reset_on_reply: true },
     ],
@@ -46,8 +46,9 @@ export async function mixedLoad(gateway: TestGateway, sends: number, seed = 1): 
   await moveClock(gateway, { now: new Date(start).toISOString() });
   await people(gateway);
   const batches = Math.ceil(sends / IN_A_BATCH);
+  const turn = Math.max(1, Math.floor(batches / 12));
   for (let n = 0; n < batches; n += 1) {
-    if (n % Math.max(1, Math.floor(batches / 12)) === 0) await setPolicy(gateway, POLICIES[random(POLICIES.length)]!);
+    if (n % turn === 0) await setPolicy(gateway, POLICIES[(n / turn) % POLICIES.length]!);
     await moveClock(gateway, { advance: `PT${1 + random(40)}M` });
     const messages = Array.from({ length: IN_A_BATCH }, () => aMessage(random));
     const answer = await gateway.fetchJson('POST', '/v1/messages/batch', { messages });

@@ -23,7 +23,8 @@ describe('a stored verdict', () => {
     assert.deepEqual(differing, []);
     assert.ok(verdicts >= 600);
     const seen = [...codes].sort();
-    assert.ok(seen.length >= 15, `only ${seen.join(', ')}`);
+    assert.ok(seen.length >= 18, `only ${seen.join(', ')}`);
+    assert.ok(seen.includes('daily_quota_exceeded') && seen.includes('send_rate_exceeded'), seen.join(', '));
   });
 
   test('of an older engine is shown as it was stored, and marked with that engine', async () => {
