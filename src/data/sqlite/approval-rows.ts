@@ -6,11 +6,13 @@ import { createHash } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { newId } from '../../base/ids.ts';
 import { stateNumber } from '../../core/states.ts';
+import { formatTime } from '../../core/time.ts';
 import type { Policy } from '../../policy/document.ts';
 import { type ApprovalAsked, strictestApproval } from '../../policy/facts-approval.ts';
 import type { ApprovalState } from '../port/approvals.ts';
 import { unpackBody } from './bodies.ts';
 import { prepared } from './database.ts';
+import { notify } from './notices.ts';
 import { publicId } from './row-id.ts';
 import type { Space } from './spaces.ts';
 import type { MessageRow, RecipientRow } from './stored.ts';
@@ -213,6 +215,15 @@ export function requestApproval(state: WriterState, space: Space, approval: NewA
     reasons,
     recipients: recipients.length,
     expires_at: asked.deadline,
+  });
+  notify(state, space, {
+    kind: 'approval',
+    occasion: asked.id,
+    subject: 'A message waits for approval',
+    lines: [
+      `The message ${publicId('msg', message.row, message.nonce)} to ${recipients.length === 1 ? 'one recipient' : `${recipients.length} recipients`} is held (${reasons.join(', ')}).`,
+      `Look at it and decide with POST /v1/approvals/${asked.id}/approve or /reject. At ${formatTime(asked.deadline)} it is rejected by itself.`,
+    ],
   });
 }
 

@@ -96,6 +96,14 @@ function levelOf(score: number, { warnAt, threshold }: Tuning): RiskLevel {
   return score * 2 < warnAt + threshold ? 'elevated' : 'high';
 }
 
+/** A score as it was made, judged by another policy's levels; null where that has the score off. */
+export function rejudged(facts: RiskFacts, policy: Policy): RiskFacts | null {
+  const tuning = tuningOf(policy);
+  if (tuning === null) return null;
+  const { warnAt, threshold } = tuning;
+  return { ...facts, warnAt, threshold, level: levelOf(facts.score, tuning) };
+}
+
 /** The signals with a policy's numbers in them, in thousandths. */
 type Tuning = { warnAt: number; threshold: number; weights: Float64Array; froms: Float64Array; spans: Float64Array };
 
