@@ -210,6 +210,51 @@ describe('a message that needs an approval', () => {
     assert.equal(gone.body.code, 'human_decision_required');
   });
 
+  test('is asked by its agent too, and no key of another agent helps', async () => {
+    await start({ approvals: { mode: 'first_contact' } });
+    const made = await tenant.agent.call('POST', '/v1/agents', { name: 'outreach-1', approvals: 'all' });
+    assert.equal(made.status, 201, JSON.stringify(made.body));
+    const scopes = ['send', 'read'];
+    const key = await makeTestKey(gateway, tenant.id, { scopes, agent: 'outreach-1' });
+    const sent = await key.call('POST', '/v1/messages', mail('a@one.example'));
+    const [reason] = sent.body.recipients[0].reasons;
+    assert.deepEqual([reason.code, reason.evidence.mode], ['approval_required', 'all']);
+    assert.deepEqual(reason.scope, { kind: 'agent', id: 'outreach-1' });
+    const masked = await key.call('POST', '/v1/messages', mail('a@one.example', { agent: 'somebody-else' }));
+    assert.equal(masked.status, 403);
+  });
+
+  test('is told of by mail to the people of the tenant', async () => {
+    await start({ approvals: { mode: 'all' }, notify: ['boss@acme.example'] });
+    const { recipients } = await send(mail('a@one.example'));
+    const { approval_id: id } = recipients[0].reasons[0].evidence;
+    const notices = await gateway.fetchJson('GET', '/v1/notices', undefined, { key: gateway.operatorKey });
+    const told = notices.body.data.filter(({ kind, tenant: of }: { kind: string; tenant: string }) => {
+      return kind === 'approval' && of === tenant.id;
+    });
+    assert.equal(told.length, 1, JSON.stringify(notices.body.data));
+    assert.ok(JSON.stringify(told[0]).includes(id));
+    assert.ok(JSON.stringify(told[0]).includes('boss@acme.example'));
+  });
+
+  test('stays held when it is approved while the account is in quarantine', async () => {
+    await start({ approvals: { mode: 'all' } });
+    const { id } = await send(mail('a@one.example'));
+    const [approval] = await waiting();
+    const operator = { key: gateway.operatorKey, headers: { 'X-Mode': 'test' } };
+    const entered = await gateway.fetchJson('POST', `/v1/tenants/${tenant.id}/quarantine`, { note: 'odd' }, operator);
+    assert.equal(entered.status, 201, JSON.stringify(entered.body));
+    await tenant.person.call('POST', `/v1/approvals/${approval.id}/approve`, { note: 'fine' });
+    const held = await look(id);
+    assert.equal(held.status, 'held');
+    assert.equal(held.recipients[0].reasons[0].code, 'quarantine_hold');
+    const release = { note: 'all right', held: 'send' };
+    const released = await gateway.fetchJson('POST', `/v1/quarantines/${entered.body.id}/release`, release, operator);
+    assert.equal(released.status, 200, JSON.stringify(released.body));
+    await settle();
+    assert.equal((await look(id)).status, 'delivered');
+  });
+
   test('can be cancelled while it waits, and then nothing is left to decide', async () => {
     await start({ approvals: { mode: 'all' } });
     const { id } = await send(mail('a@one.example'));

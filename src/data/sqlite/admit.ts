@@ -605,7 +605,8 @@ function hold(
   const holds = decided.filter(({ verdict }) => verdict.verdict === 'hold');
   const reasons = new Set(holds.flatMap(({ verdict }) => verdict.reasons.map(({ code }) => code)));
   const recipients = decided.map((_, i) => row + i);
-  requestApproval(state, space, { asked, message: { row, nonce }, reasons: [...reasons], recipients, hash, now });
+  const message = { row, nonce, subject: request.subject, fromEmail: sender.from.email };
+  requestApproval(state, space, { asked, message, reasons: [...reasons], recipients, hash, now });
 }
 
 const ACCEPTED = stateNumber('accepted');

@@ -6,11 +6,13 @@ import { createHash } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { newId } from '../../base/ids.ts';
 import { stateNumber } from '../../core/states.ts';
+import { formatTime } from '../../core/time.ts';
 import type { Policy } from '../../policy/document.ts';
 import { type ApprovalAsked, strictestApproval } from '../../policy/facts-approval.ts';
 import type { ApprovalState } from '../port/approvals.ts';
 import { unpackBody } from './bodies.ts';
 import { prepared } from './database.ts';
+import { notify } from './notices.ts';
 import { publicId } from './row-id.ts';
 import type { Space } from './spaces.ts';
 import type { MessageRow, RecipientRow } from './stored.ts';
@@ -130,7 +132,7 @@ export function reopenApproval(
   const bound = rows.filter((row) => row.state !== CANCELLED);
   requestApproval(state, space, {
     asked,
-    message: { row: message.id, nonce: message.nonce },
+    message: aboutMessage(message),
     reasons: ['approval_required'],
     recipients: bound.map(({ id }) => id),
     hash: currentBinding(state.db, message, bound),
@@ -180,7 +182,7 @@ export function askedOfSend(
 
 export type NewApproval = {
   asked: ApprovalAsked;
-  message: { row: number; nonce: number };
+  message: { row: number; nonce: number; subject: string; fromEmail: string };
   /** Codes. */
   reasons: readonly string[];
   /** Row numbers of the recipients. */
@@ -189,7 +191,12 @@ export type NewApproval = {
   now: number;
 };
 
-/** Stores an approval to decide, and says so. */
+/** What an approval says of its message. */
+export function aboutMessage(message: MessageRow): NewApproval['message'] {
+  return { row: message.id, nonce: message.nonce, subject: message.subject, fromEmail: message.from_email };
+}
+
+/** Stores an approval to decide, and tells people of it. */
 export function requestApproval(state: WriterState, space: Space, approval: NewApproval): void {
   const { asked, message, reasons, recipients, hash, now } = approval;
   prepared(
@@ -213,6 +220,17 @@ export function requestApproval(state: WriterState, space: Space, approval: NewA
     reasons,
     recipients: recipients.length,
     expires_at: asked.deadline,
+  });
+  const count = recipients.length === 1 ? 'one recipient' : `${recipients.length} recipients`;
+  notify(state, space, {
+    kind: 'approval',
+    occasion: asked.id,
+    subject: 'A message waits for the decision of a person',
+    lines: [
+      `"${message.subject}" from ${message.fromEmail} to ${count} is held until somebody approves or rejects it.`,
+      `Without a decision it is rejected at ${formatTime(asked.deadline)}.`,
+      `GET /v1/approvals/${asked.id} shows exactly what would leave. A key with \`approve\` decides with POST /v1/approvals/${asked.id}/approve or …/reject.`,
+    ],
   });
 }
 

@@ -26,6 +26,7 @@ import type {
   RecipientDecision,
   RescheduleAnswer,
 } from '../port/messages.ts';
+import { askedOfSend } from './approval-rows.ts';
 import { unusedBlobs } from './blob-use.ts';
 import { BODY_NONE } from './bodies.ts';
 import { closeWith } from './closing.ts';
@@ -218,10 +219,14 @@ function decideAgain(
   const before = factsOf(row);
   // What was accepted has its content already.
   const templateFacts = again.settled ? null : templateFactsAgain(state, space, before?.template ?? null);
-  const send = { ...stored, templateFacts, sendAt: again.sendAt, contentSize: again.settled ? 0 : stored.contentSize };
+  const contentSize = again.settled ? 0 : stored.contentSize;
+  const send = { ...stored, templateFacts, findings: before?.content ?? null, sendAt: again.sendAt, contentSize };
+  // What was accepted has its approval, or needs none; what would come now might.
+  const about = { agent: message.agent, expiresAt: null, isStored: false };
+  const approval = again.settled ? null : askedOfSend(space, about, now);
   const recipient = sendRecipientOf(row, before);
   const counted = again.counted ?? allCounted(space, send, row);
-  const seen = look({ view: space, policy, send, recipient, now, counted, duplicate: null });
+  const seen = look({ view: space, policy, send, recipient, now, counted, duplicate: null, approval });
   const account = again.settled ? { ...seen.account, credits: null, storageLimit: null } : seen.account;
   const facts = { ...seen, account };
   return { send, facts, verdict: decide(send, recipient, facts, policy) };

@@ -27,6 +27,7 @@ import {
 } from './admit.ts';
 import {
   type ApprovalLine,
+  aboutMessage,
   approvalOf,
   askedOfSend,
   currentBinding,
@@ -340,7 +341,7 @@ function askAnew(state: WriterState, replacing: Replacing, decided: readonly Dec
   const reasons = new Set(held.flatMap(({ verdict }) => verdict.reasons.map(({ code }) => code)));
   requestApproval(state, space, {
     asked,
-    message: { row: message.id, nonce: message.nonce },
+    message: aboutMessage(message),
     reasons: [...reasons],
     recipients: bound.map(({ id }) => id),
     hash: currentBinding(state.db, message, bound),

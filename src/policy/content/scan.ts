@@ -13,7 +13,7 @@ import { isGuarded, mixesTwins, siteOf } from './lookalikes.ts';
 import { authorityOf, linkFindings, plainUrl, schemeOf } from './urls.ts';
 
 /** Ten is enough to be refused (see facts-content.ts), three to be suspicious. */
-const WEIGHTS: Readonly<Record<string, number>> = {
+export const WEIGHTS: Readonly<Record<string, number>> = {
   script_link: 10,
   data_link: 10,
   password_field: 10,
@@ -43,8 +43,6 @@ const WEIGHTS: Readonly<Record<string, number>> = {
   mixed_script_words: 3,
   hidden_text: 2,
 };
-/** Names of findings, for the reference. */
-export const FINDINGS: readonly string[] = Object.keys(WEIGHTS);
 
 export type ScannedContent = {
   subject: string;

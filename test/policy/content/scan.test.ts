@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { FINDINGS, scanContent } from '../../../src/policy/content/scan.ts';
+import { scanContent, WEIGHTS } from '../../../src/policy/content/scan.ts';
 
 function found(content: { subject?: string; text?: string; html?: string; senderDomain?: string }): string[] {
   const scanned = scanContent({ subject: 'Hello', text: null, html: null, senderDomain: null, ...content });
@@ -48,7 +49,7 @@ describe('the look at content finds', () => {
   }
 
   test('everything that has a weight, and nothing else', () => {
-    assert.deepEqual(Object.keys(CASES).sort(), [...FINDINGS].sort());
+    assert.deepEqual(Object.keys(CASES).sort(), Object.keys(WEIGHTS).sort());
   });
 });
 
@@ -179,4 +180,10 @@ test('the time grows as the content does, whatever it is made of', () => {
 test('the text of a plain message and that of its pages are both read', () => {
   assert.deepEqual(inText('http://203.0.113.9/'), ['ip_link']);
   assert.deepEqual(inHtml('<p>http://203.0.113.9/</p>'), ['ip_link']);
+});
+
+test('the documentation lists every finding with its weight', () => {
+  const page = readFileSync(new URL('../../../docs/content.md', import.meta.url), 'utf8');
+  const listed = [...page.matchAll(/^\| `([a-z_]+)` \| (\d+) \|/gm)].map(([, name, weight]) => [name!, Number(weight)]);
+  assert.deepEqual(new Map(listed as [string, number][]), new Map(Object.entries(WEIGHTS)));
 });
