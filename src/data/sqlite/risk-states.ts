@@ -38,7 +38,6 @@ function begun({ trust, createdAt }: Trusted, now: number): RiskState {
 }
 
 export class RiskStates implements Journaled {
-  private readonly db: DatabaseSync;
   private readonly kept = new Map<number, Kept>();
   /** Spaces whose rows lag behind. */
   private readonly dirty = new Set<number>();
@@ -50,7 +49,6 @@ export class RiskStates implements Journaled {
   private realNow = 0;
 
   constructor(db: DatabaseSync) {
-    this.db = db;
     this.select = db.prepare('SELECT state, lsn FROM risk WHERE space = ?');
     const tail = 'ON CONFLICT (space) DO UPDATE SET at = excluded.at, lsn = excluded.lsn, state = excluded.state';
     this.rows = new BulkInsert(db, 'risk', ['space', 'at', 'lsn', 'state'], tail);
