@@ -51,7 +51,7 @@ const harassment: Kind = (t) => {
       t.chance.pick(['Answer me', 'Why', 'You will see', words(t.chance, 2)]),
       `${words(t.chance, t.chance.whole(2, 9))} ${t.chance.is(0.3) ? prose(t.chance, 1) : ''}`,
     );
-    t.wait(t.chance.gap(t.chance.is(0.88) ? 70 * SECOND : HOUR));
+    t.wait(t.chance.is(0.015) ? t.chance.between(3, 20) * HOUR : t.chance.gap(70 * SECOND));
   }
 };
 

@@ -12,13 +12,12 @@ import { formatTime, parseTime } from '../core/time.ts';
 import type { SimulationRow } from '../data/port/simulations.ts';
 import type { Store } from '../data/store.ts';
 import type { Problems } from '../http/problems.ts';
-import { oneOf } from '../http/schemas.ts';
 import type { PolicyDocument } from '../policy/document.ts';
-import { policySchema } from '../policy/schema.ts';
 import { validatePolicy } from '../policy/validate.ts';
 import type { Simulations } from '../simulate/simulations.ts';
 import { actorOf, conflict, notFound, principalOf } from './answers.ts';
-import { CLOSED, ID_PARAMS, listOf, listQuery, orNull, pageBody, pagingOf, TIME, timeOrNull } from './shapes.ts';
+import { ID_PARAMS, listOf, listQuery, pageBody, pagingOf, timeOrNull } from './shapes.ts';
+import { NEW_SIMULATION, SIMULATION, SIMULATION_RESULT } from './simulation-schemas.ts';
 
 export type SimulationDeps = { store: Store; problems: Problems; simulations: Simulations };
 
@@ -28,117 +27,6 @@ const TAGS = ['Simulations'];
 const LINES = 'application/x-ndjson';
 const MAX_TEXT_BYTES = 20 * 1024 * 1024;
 const MAX_STREAM_BYTES = 2 * 1024 * 1024 * 1024;
-
-const { $schema: _schema, ...DRAFT } = policySchema();
-
-const NEW = Type.Object(
-  {
-    policy: Type.Unsafe<object>({
-      ...DRAFT,
-      description:
-        'The draft: it replaces the fields and the limits that it names in what is in force. `{}` is what is in force.',
-    }),
-    history: Type.Optional(
-      Type.Object(
-        { since: Type.Optional(TIME), until: Type.Optional(TIME) },
-        { ...CLOSED, description: 'Runs what is stored of this time, compared with what was decided then.' },
-      ),
-    ),
-    traffic: Type.Optional(
-      Type.String({
-        description:
-          'Runs these lines of JSON, up to 20 MB, compared with the policy in force. Larger files come as application/x-ndjson with `?policy=`.',
-      }),
-    ),
-    on_error: Type.Optional(
-      oneOf(['stop', 'skip'], { description: 'What a line does that cannot be read; stop unless said.' }),
-    ),
-  },
-  CLOSED,
-);
-
-const COUNTS = Type.Unsafe<Record<string, number>>({ type: 'object', additionalProperties: { type: 'integer' } });
-const FIRST = orNull(Type.Object({ id: Type.String(), at: TIME, codes: Type.Array(Type.String()) }));
-
-const SIMULATION = Type.Object(
-  {
-    id: Type.String(),
-    status: oneOf(['queued', 'running', 'done', 'failed']),
-    progress: Type.Number({ description: '0 to 1.' }),
-    policy: Type.Unknown({ description: 'The draft as it was given.' }),
-    source: Type.Unknown({ description: '`history` with its times, or `traffic` with its octets.' }),
-    on_error: oneOf(['stop', 'skip']),
-    author: Type.String(),
-    created_at: TIME,
-    started_at: orNull(TIME),
-    finished_at: orNull(TIME),
-    error: orNull(Type.String(), { description: 'Why it failed.' }),
-  },
-  { title: 'Simulation' },
-);
-
-const WHOLE = Type.Object(
-  {
-    ...SIMULATION.properties,
-    totals: orNull(
-      Type.Object({
-        lines: Type.Integer(),
-        sends: Type.Integer(),
-        first_at: orNull(TIME),
-        last_at: orNull(TIME),
-        verdicts: COUNTS,
-        reasons: COUNTS,
-        warnings: COUNTS,
-      }),
-    ),
-    changed: orNull(
-      Type.Object({
-        count: Type.Integer(),
-        kinds: Type.Array(
-          Type.Object({
-            from: Type.String(),
-            to: Type.String(),
-            added: Type.Array(Type.String()),
-            removed: Type.Array(Type.String()),
-            count: Type.Integer(),
-          }),
-        ),
-        examples: Type.Array(Type.Unknown(), { description: 'Up to five of each kind, as in the results.' }),
-      }),
-    ),
-    days: orNull(
-      Type.Array(
-        Type.Object({
-          day: Type.String(),
-          sends: Type.Integer(),
-          verdicts: COUNTS,
-          warned: Type.Integer(),
-          changed: Type.Integer(),
-        }),
-      ),
-    ),
-    tenants: orNull(
-      Type.Array(
-        Type.Object({
-          tenant: Type.String(),
-          sends: Type.Integer(),
-          blocked: Type.Integer(),
-          warned: Type.Integer(),
-          first_warning: FIRST,
-          first_block: FIRST,
-        }),
-      ),
-    ),
-    skipped: orNull(
-      Type.Object({
-        count: Type.Integer(),
-        lines: Type.Array(Type.Object({ line: Type.Integer(), message: Type.String() })),
-      }),
-    ),
-    results_truncated: orNull(Type.Boolean({ description: 'Whether there were more results than are kept.' })),
-  },
-  { title: 'SimulationResult' },
-);
 
 /** In a context of its own, since a body of lines is a stream here. */
 export function simulationRoutes(server: FastifyInstance, deps: SimulationDeps): void {
@@ -157,7 +45,7 @@ function isLines(request: FastifyRequest): boolean {
 function createRoute(server: FastifyInstance, deps: SimulationDeps): void {
   const query = Type.Object({
     policy: Type.Optional(Type.String({ description: 'The draft as JSON, where the body is the traffic.' })),
-    on_error: NEW.properties.on_error,
+    on_error: NEW_SIMULATION.properties.on_error,
   });
   server.post(
     '/v1/simulations',
@@ -171,7 +59,7 @@ function createRoute(server: FastifyInstance, deps: SimulationDeps): void {
         tags: TAGS,
         consumes: ['application/json', LINES],
         querystring: query,
-        body: NEW,
+        body: NEW_SIMULATION,
         response: { 201: SIMULATION },
       },
     },
@@ -317,7 +205,7 @@ function lookupRoutes(server: FastifyInstance, { store, problems, simulations }:
         summary: 'A simulation and what it came to',
         tags: TAGS,
         params: ID_PARAMS,
-        response: { 200: WHOLE },
+        response: { 200: SIMULATION_RESULT },
       },
     },
     async (request, reply) => {

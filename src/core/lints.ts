@@ -22,7 +22,10 @@ export const LINTS = {
   spam_phrase: { level: 'warn', about: 'A phrase that filters know from spam.' },
   missing_text: { level: 'warn', about: 'There is HTML and no text part.' },
   long_subject: { level: 'warn', about: 'A subject of more than 78 characters.' },
-  unescaped_value: { level: 'warn', about: 'A value is put into the HTML as it is, by the filter `raw`.' },
+  unescaped_value: {
+    level: 'warn',
+    about: 'A value is put into the HTML as it is, by the filter `raw` or in an attribute without quotes.',
+  },
   active_content: { level: 'warn', about: 'Scripts, frames, forms or event attributes, which mail programs remove.' },
   missing_alt: { level: 'warn', about: 'An image without an `alt` text.' },
 } as const satisfies Record<string, Lint>;

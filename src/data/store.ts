@@ -2,7 +2,7 @@
  * The store: the port behind which all state lies. Each method is a whole promise, one transaction; there is no generic
  * query and no transaction handle. Every method is asynchronous and may be grouped with others by the implementation.
  *
- * A method rejects with a `StoreFault` only when the store itself cannot serve (`full`, `unavailable`, `clock`), or the operator has paused it (`paused`);
+ * A method rejects with a `StoreFault` only when the store itself cannot serve (`full`, `unavailable`, `clock`), cannot decide on one send (`undecided`), or the operator has paused it (`paused`);
  * whatever a caller can cause is an answer.
  */
 import type { EventType } from '../core/events.ts';
@@ -48,8 +48,8 @@ import type { SweepsWrites } from './port/sweeps.ts';
 import type { TemplatesReads, TemplatesWrites, TemplateUse } from './port/templates.ts';
 import type { TestClockReads, TestClockWrites } from './port/test-clock.ts';
 
-/** `paused`: nothing ails it, the operator has stopped sending. */
-export type StoreFaultKind = 'full' | 'unavailable' | 'clock' | 'paused';
+/** `paused`: nothing ails it, the operator has stopped sending. `undecided`: what one decision needs could not be read. */
+export type StoreFaultKind = 'full' | 'unavailable' | 'clock' | 'paused' | 'undecided';
 
 export class StoreFault extends Error {
   readonly kind: StoreFaultKind;

@@ -308,7 +308,8 @@ async function answerFault(
   if (error instanceof StoreFault) {
     const told = { request_id: request.id, kind: error.kind, error: error.message };
     if (error.kind !== 'paused') log.error(told, 'the store could not serve a request');
-    return problems.refuse(request, reply, 'service_unavailable', unserved(error));
+    const { code, refusal } = unserved(error);
+    return problems.refuse(request, reply, code, refusal);
   }
   log.error({ request_id: request.id, error: error.stack ?? String(error) }, 'a request failed');
   return problems.refuse(request, reply, 'internal_error', { evidence: { reference: request.id } });

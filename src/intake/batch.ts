@@ -11,12 +11,12 @@ import { refusal } from '../http/problems.ts';
 import { limit, problem } from '../http/schemas.ts';
 import { unserved } from '../http/unserved.ts';
 import {
-  IDEMPOTENCY_HEADER,
   type IntakeDoor,
   idempotencyKeyOf,
   isIdempotencyKey,
   outcomeOf,
   readByHand,
+  SEND_HEADERS,
   submitInput,
 } from './door.ts';
 import { isFields } from './field-errors.ts';
@@ -65,7 +65,7 @@ export function batchRoute(server: FastifyInstance, door: IntakeDoor): void {
         summary: 'Send up to 500 messages',
         description:
           'Results come in order, and one bad element harms no other. An `Idempotency-Key` stands for each element as `key:index`.',
-        headers: IDEMPOTENCY_HEADER,
+        headers: SEND_HEADERS,
         body: batchSchema,
         response: { 200: resultsSchema },
       },
@@ -139,7 +139,8 @@ async function outcomeOfElement(
     return await outcomeOf(request, door, await door.intake.submit(submitInput(request, body, named)));
   } catch (error) {
     if (!(error instanceof StoreFault)) throw error;
-    return problemOutcome(request, door.problems, refusal('service_unavailable', unserved(error)));
+    const { code, refusal: why } = unserved(error);
+    return problemOutcome(request, door.problems, refusal(code, why));
   }
 }
 

@@ -17,12 +17,18 @@ const KEY = /^[\x21-\x7e]{1,255}$/;
 /** Bodies of sends are read by their own reader, which says more and is faster; their schema is for the reference alone. */
 export const readByHand = { validatorCompiler: () => () => true };
 
-export const IDEMPOTENCY_HEADER = Type.Object({
+export const SEND_HEADERS = Type.Object({
   'idempotency-key': Type.Optional(
     Type.String({
       description:
         '1 to 255 visible ASCII characters. The same key and content give the first answer again, for 24 hours.',
       examples: ['quote-42'],
+    }),
+  ),
+  'x-agent-id': Type.Optional(
+    Type.String({
+      description: 'The agent that sends, where the body names none and the key belongs to none.',
+      examples: ['outreach-1'],
     }),
   ),
 });

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { batchRoute } from './batch.ts';
 import { changeRoutes } from './changes.ts';
 import { checkRoute } from './check.ts';
-import { IDEMPOTENCY_HEADER, type IntakeDoor, idempotencyKeyOf, outcomeOf, readByHand, submitInput } from './door.ts';
+import { type IntakeDoor, idempotencyKeyOf, outcomeOf, readByHand, SEND_HEADERS, submitInput } from './door.ts';
 import { lookupRoutes } from './lookup.ts';
 import { acceptedSchema } from './message-schemas.ts';
 import { answerWith } from './outcome.ts';
@@ -22,7 +22,7 @@ export function intakeRoutes(server: FastifyInstance, door: IntakeDoor): void {
         summary: 'Send a message',
         description:
           'Accepted when at least one recipient is not blocked: an answer is given once the message is stored. When every recipient is blocked the answer is the problem of the primary reason.',
-        headers: IDEMPOTENCY_HEADER,
+        headers: SEND_HEADERS,
         body: submissionSchema,
         response: { 202: acceptedSchema },
       },

@@ -5,6 +5,7 @@
  */
 import { LINT_LEVELS, LINT_NAMES } from '../core/lints.ts';
 import { LIMIT_SCOPES } from './document.ts';
+import { SIGNAL_NAMES } from './risk/signals.ts';
 
 export type Field = { describe: string } & (
   | { kind: 'word'; words: readonly string[] }
@@ -150,12 +151,23 @@ export const POLICY_FIELDS: Fields = {
         most: 100,
         of: object(
           {
-            weight: { kind: 'integer', min: 0, max: MOST_SCORE, describe: 'What it adds to the score.' },
-            threshold: { kind: 'integer', min: 0, max: MOST_SCORE, describe: 'From where on it counts.' },
+            weight: {
+              kind: 'integer',
+              min: 0,
+              max: MOST_SCORE,
+              describe: 'Points it adds to the score at most or, in favour, takes off it.',
+            },
+            threshold: {
+              kind: 'integer',
+              min: 0,
+              max: MOST_SCORE,
+              describe: 'The value from which on it counts, in its unit.',
+            },
           },
           'One signal.',
         ),
-        describe: 'Weights and thresholds of the signals that differ from the built-in ones.',
+        names: SIGNAL_NAMES,
+        describe: 'Weights and thresholds of signals that differ from the built-in ones (docs/risk.md).',
       },
     },
     'Quarantine by risk score.',

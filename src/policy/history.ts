@@ -12,6 +12,7 @@ import type { Policy } from './document.ts';
 import type { Facts } from './facts.ts';
 import { lookBudget } from './facts-budget.ts';
 import type { ContactFacts } from './facts-contact.ts';
+import { isQuarantined } from './facts-quarantine.ts';
 import { lookWarmup } from './facts-warmup.ts';
 import {
   applyChange,
@@ -24,7 +25,9 @@ import {
   seriesIn,
 } from './ledger.ts';
 import { ENGINE, lookAtCounters, ratesFreeAt } from './look.ts';
+import { PastRisk } from './past-risk.ts';
 import { adapted, adaptingIn } from './probation.ts';
+import type { RiskLevel } from './risk/score.ts';
 import type { Send, SendRecipient } from './send.ts';
 import { countBetween, DAY_SECONDS } from './series.ts';
 import type { Verdict } from './verdict.ts';
@@ -53,7 +56,9 @@ export type PastLine =
   /** A reply that resets what is counted for a person. */
   | { kind: 'reply'; at: number; key: string }
   /** A bad sign, which counts in budgets. */
-  | { kind: 'sign'; at: number; sign: 'bounce' | 'complaint' | 'unsubscribe' };
+  | { kind: 'sign'; at: number; sign: 'bounce' | 'complaint' | 'unsubscribe' }
+  /** The account was released from quarantine. */
+  | { kind: 'released'; at: number };
 
 export type Outcome = { verdict: Verdict['verdict']; reasons: string[]; warnings: string[] };
 
@@ -62,6 +67,8 @@ export type DecidedAgain = {
   id: string;
   at: number;
   recipients: { email: string; was: Outcome; now: Outcome }[];
+  /** In points; null where no score is kept. */
+  risk: { score: number; level: RiskLevel } | null;
 };
 
 type Remembered = {
@@ -87,9 +94,13 @@ export class HistoryFold {
   private readonly remembered = new Map<number, Remembered>();
   /** In order of time. */
   private readonly waiting: Waiting[] = [];
+  private readonly risk: PastRisk | null;
 
-  constructor(policy: Policy) {
+  /** `inForce`: by whose levels the stored scores were judged; where they are the same, what followed from them stands. */
+  constructor(policy: Policy, inForce: Policy) {
     this.policy = policy;
+    const isSame = JSON.stringify(policy.document.quarantine) === JSON.stringify(inForce.document.quarantine);
+    this.risk = isSame ? null : new PastRisk(policy);
   }
 
   /** Takes a line as it happened: what lies before the time that is looked at. */
@@ -111,18 +122,30 @@ export class HistoryFold {
       return null;
     }
     const counted: Counted = new Map();
+    let risk: DecidedAgain['risk'] = null;
+    let isFirst = true;
     const recipients = line.recipients.map((past) => {
-      const verdict = this.decideAgain(line, past, counted);
+      const { verdict, facts } = this.decideAgain(line, past, counted);
       this.count(line, past, verdict, counted);
+      if (facts !== null) risk = riskOf(facts) ?? risk;
+      if (verdict.verdict !== 'block') {
+        if (facts !== null) this.risk?.accepted(facts, isFirst);
+        isFirst = false;
+      }
       return { email: past.email, was: outcomeOf(past.verdict), now: outcomeOf(verdict) };
     });
-    return { id: line.id, at: line.at, recipients };
+    return { id: line.id, at: line.at, recipients, risk };
   }
 
-  private decideAgain({ send }: PastSend, past: PastRecipient, counted: Counted): Verdict {
-    if (past.facts === null) return past.verdict;
+  private decideAgain(
+    { send }: PastSend,
+    past: PastRecipient,
+    counted: Counted,
+  ): { verdict: Verdict; facts: Facts | null } {
+    if (past.facts === null) return { verdict: past.verdict, facts: null };
     const asked = askedBy(send, past.facts);
-    return decide(asked, past.recipient, this.factsFor(asked, past.recipient, past.facts, counted), this.policy);
+    const facts = this.factsFor(asked, past.recipient, past.facts, counted);
+    return { verdict: decide(asked, past.recipient, facts, this.policy), facts };
   }
 
   /** The stored facts, but for those that follow from what was counted. */
@@ -131,9 +154,11 @@ export class HistoryFold {
     const { now, departAt } = stored;
     this.recallWarmup(send, stored);
     const warmup = lookWarmup(view, policy, send, recipient, departAt);
-    const own = adapted(policy, adaptingIn({ ...stored, warmup }));
+    const judged = this.risk?.factsFor(stored);
+    const own = adapted(policy, adaptingIn({ ...stored, ...judged, warmup }));
     return {
       ...stored,
+      ...judged,
       engine: ENGINE,
       warmup,
       budget: lookBudget(view, own, send, departAt),
@@ -197,7 +222,8 @@ export class HistoryFold {
     } else if (line.kind === 'sign') {
       const changes = countSignal((signal) => this.counters.signalState(signal), this.policy, line.sign, line.at);
       this.apply(changes, Math.floor(line.at / 1000));
-    } else this.move(line);
+    } else if (line.kind === 'released') this.risk?.released();
+    else this.move(line);
   }
 
   private move(line: Extract<PastLine, { no: number }>): void {
@@ -278,8 +304,15 @@ function askedBy(send: Send, facts: Facts): Send {
   return { ...send, sendAt: facts.departAt > facts.now ? facts.departAt : null };
 }
 
+/** Each code once: an address may be suppressed for two reasons. */
 function outcomeOf({ verdict, reasons, warnings }: Verdict): Outcome {
-  return { verdict, reasons: reasons.map(({ code }) => code), warnings: warnings.map(({ code }) => code) };
+  const codesOf = (all: readonly { code: string }[]): string[] => [...new Set(all.map(({ code }) => code))];
+  return { verdict, reasons: codesOf(reasons), warnings: codesOf(warnings) };
+}
+
+function riskOf({ risk, quarantine }: Facts): DecidedAgain['risk'] {
+  if (risk === null) return null;
+  return { score: Math.floor(risk.score / 1000), level: isQuarantined(quarantine) ? 'quarantined' : risk.level };
 }
 
 export function isChanged(was: Outcome, now: Outcome): boolean {

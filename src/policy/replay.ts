@@ -172,7 +172,6 @@ class Account extends SignCounters implements LedgerView {
     if (contact.recipient === null) return;
     observeReturn(this.risk, { kind: line.kind, class: line.class, key: line.from, isReported: false }, line.at);
     if (line.kind === 'reply') contact.lastReplyAt = line.at;
-    else if (line.kind !== 'bounce' || isBadSign(line.class)) this.countSign(line.kind, line.at);
     // A bounce without a class proves nothing of the address: it counts for the account alone.
     const bounceClass = line.class !== null && isBounceClass(line.class) ? line.class : 'unknown';
     const reason = suppressionFor(line.kind, bounceClass);

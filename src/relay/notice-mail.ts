@@ -46,7 +46,8 @@ function noticeText({ texts, tenantName, tenantId, mode, createdAt, id }: DueNot
     `Time:     ${new Date(createdAt).toISOString().replace('T', ' ').slice(0, 16)} UTC`,
     `Notice:   ${id}`,
   ].join('\n');
-  const foot = `-- \nPostern at ${domain}. You get this because your address is set to be told of what\nhappens to this account.`;
+  const why = `Postern at ${domain}. You get this because your address is set to be told of what happens to this account.`;
+  const foot = `-- \n${wrap(why)}`;
   return `${[...parts, about, foot].join('\n\n')}\n`;
 }
 

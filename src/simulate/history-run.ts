@@ -13,8 +13,14 @@ export class HistoryRun {
   private readonly onResult: (send: SimulatedSend) => void;
 
   /** `since`: what lies before it only counts. */
-  constructor(input: { policy: Policy; tenant: string; since: number; onResult: (send: SimulatedSend) => void }) {
-    this.fold = new HistoryFold(input.policy);
+  constructor(input: {
+    policy: Policy;
+    inForce: Policy;
+    tenant: string;
+    since: number;
+    onResult: (send: SimulatedSend) => void;
+  }) {
+    this.fold = new HistoryFold(input.policy, input.inForce);
     this.tenant = input.tenant;
     this.since = input.since;
     this.onResult = input.onResult;
@@ -36,7 +42,7 @@ export class HistoryRun {
     }
   }
 
-  private compared({ id, at, recipients }: DecidedAgain): SimulatedSend {
+  private compared({ id, at, recipients, risk }: DecidedAgain): SimulatedSend {
     const now = joined(recipients.map((one) => one.now));
     const was = joined(recipients.map((one) => one.was));
     return {
@@ -44,7 +50,7 @@ export class HistoryRun {
       at,
       tenant: this.tenant,
       ...now,
-      risk: null,
+      risk,
       was: { verdict: was.verdict, reasons: was.reasons },
       isChanged: recipients.some((one) => isChanged(one.was, one.now)),
       recipients:

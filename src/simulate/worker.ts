@@ -58,7 +58,7 @@ async function runFile({ path, bytes }: { path: string; bytes: number }): Promis
 }
 
 function runHistory({ tenant, since }: { tenant: string; since: number }): void {
-  const run = new HistoryRun({ policy, tenant, since, onResult: keep });
+  const run = new HistoryRun({ policy, inForce: compilePolicy(0, input.inForce), tenant, since, onResult: keep });
   port.on('message', (message: PageMessage) => {
     if ('end' in message) {
       end(run.summary.body(run.lines), null);

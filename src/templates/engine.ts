@@ -20,8 +20,9 @@ export const MOST_SOURCE = 131_072;
 /** Outputs and tags that one part may have: reading that many takes some 50 ms. */
 export const MOST_CONSTRUCTS = 5000;
 
-const TAGS = ['assign', 'break', 'capture', 'case', 'comment', 'continue', 'cycle', 'decrement', 'echo', 'for', 'if'];
-const MORE_TAGS = ['increment', '#', 'liquid', 'raw', 'unless'];
+const TAGS = new Set(
+  'assign break capture case comment continue cycle decrement echo for if increment # liquid raw unless'.split(' '),
+);
 const FILTERS = new Set(
   (
     'abs append at_least at_most capitalize ceil compact concat date default divided_by downcase escape escape_once first ' +
@@ -110,8 +111,7 @@ function makeEngine(output: (value: unknown) => string, isHtml: boolean): Liquid
     operators: OPERATORS,
   });
   liquid.renderer.renderTemplates = renderTemplates;
-  const tags = new Set([...TAGS, ...MORE_TAGS]);
-  for (const name of Object.keys(liquid.tags)) if (!tags.has(name)) delete liquid.tags[name];
+  for (const name of Object.keys(liquid.tags)) if (!TAGS.has(name)) delete liquid.tags[name];
   for (const name of Object.keys(liquid.filters)) if (!FILTERS.has(name)) liquid.unregisterFilter(name);
   boundFilters(liquid);
   if (isHtml) escapeByThemselves(liquid);

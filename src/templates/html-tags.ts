@@ -3,7 +3,7 @@
  * attributes, places. Nothing is corrected and no tree is built. `{{ … }}` and `{% … %}` count as part of the text they stand in.
  */
 
-export type Attribute = { name: string; value: string; at: number };
+export type Attribute = { name: string; value: string; isQuoted: boolean; at: number };
 
 export type Tag = {
   /** In lower case; a closing tag begins with "/", and a comment is called "!--". */
@@ -100,7 +100,7 @@ function readAttribute(source: string, at: number, finder: Finder, attributes: A
   let q = p;
   while (isBlank(source.charCodeAt(q))) q += 1;
   if (source.charAt(q) !== '=') {
-    if (attributes.length < MOST_ATTRIBUTES) attributes.push({ name, value: '', at });
+    if (attributes.length < MOST_ATTRIBUTES) attributes.push({ name, value: '', isQuoted: false, at });
     return p;
   }
   q += 1;
@@ -116,7 +116,7 @@ function readAttribute(source: string, at: number, finder: Finder, attributes: A
       break;
     else end += 1;
   }
-  if (attributes.length < MOST_ATTRIBUTES) attributes.push({ name, value: source.slice(begin, end), at });
+  if (attributes.length < MOST_ATTRIBUTES) attributes.push({ name, value: source.slice(begin, end), isQuoted, at });
   return isQuoted ? end + 1 : end;
 }
 

@@ -9,7 +9,7 @@ import type { LintName } from '../core/lints.ts';
 import type { MessageKind } from '../core/message.ts';
 import { TEMPLATE_PARTS, type TemplatePart } from '../policy/facts-template.ts';
 import { type Compiled, type Place, UNSUBSCRIBE_VARIABLE } from './compile.ts';
-import { type Tag, tagsOf, textOnly, withoutLiquid } from './html-tags.ts';
+import { type Attribute, type Tag, tagsOf, textOnly, withoutLiquid } from './html-tags.ts';
 import { lineAt, lineStartsOf } from './lines.ts';
 import { carriedScheme, isLeading, isPlainHttp, linkFault, mayCarry } from './links.ts';
 import type { RenderedContent } from './render.ts';
@@ -121,14 +121,21 @@ function lintHtml(sheet: Sheet, found: Findings): void {
     if (tag.name === 'img' && !tag.attributes.some(({ name }) => name === 'alt')) {
       found.add('missing_alt', placeIn(sheet, tag.at), 'An image has no alt text.');
     }
-    for (const { name, value, at } of tag.attributes) lintAttribute(sheet, tag, name, value, at, found);
+    for (const attribute of tag.attributes) lintAttribute(sheet, tag, attribute, found);
   }
   for (const match of sheet.source.matchAll(RAW_OUTPUT)) {
     found.add('unescaped_value', placeIn(sheet, match.index), 'A value is put in without escaping.');
   }
 }
 
-function lintAttribute(sheet: Sheet, tag: Tag, name: string, value: string, at: number, found: Findings): void {
+function lintAttribute(sheet: Sheet, tag: Tag, { name, value, isQuoted, at }: Attribute, found: Findings): void {
+  if (!isQuoted && value.includes('{{')) {
+    found.add(
+      'unescaped_value',
+      placeIn(sheet, at),
+      'A value stands in an attribute without quotes, and a blank in it ends it.',
+    );
+  }
   if (/^on[a-z]/.test(name)) {
     found.add('active_content', placeIn(sheet, at), `Mail programs remove the attribute ${name}.`);
   }

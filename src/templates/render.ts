@@ -4,6 +4,7 @@
  * The link for unsubscribing differs by recipient and the content does not: a placeholder stands in it until the message is
  * composed.
  */
+import { hasControl } from '../base/text.ts';
 import { UNSUBSCRIBE_PLACEHOLDER } from '../core/unsubscribe.ts';
 import type { TemplateVariable, VariableType } from '../data/port/templates.ts';
 import { type RenderFailure, TEMPLATE_PARTS, type TemplatePart } from '../policy/facts-template.ts';
@@ -46,6 +47,7 @@ function oneLine(subject: string): string {
 
 function contentFailure({ subject, html, text }: RenderedContent): RenderFailure | null {
   if (subject === '') return refusedPart('subject', 'bad_subject', 'the subject is empty');
+  if (hasControl(subject)) return refusedPart('subject', 'bad_subject', 'the subject has a control character');
   if (Buffer.byteLength(subject) > MOST_SUBJECT_OCTETS) {
     return refusedPart('subject', 'bad_subject', `the subject has more than ${MOST_SUBJECT_OCTETS} octets`);
   }

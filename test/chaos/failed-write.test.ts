@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { it } from 'node:test';
 import { openSqliteStore } from '../../src/data/sqlite/store.ts';
 import { startTestGateway } from '../harness/gateway.ts';
+import { setPolicy } from '../harness/test-mode.ts';
 
 const CLI = new URL('../../src/cli.ts', import.meta.url).pathname;
 /** EX_IOERR of sysexits.h. */
@@ -32,6 +33,8 @@ it('ends with code 74 at a write that fails, and has every acknowledged message 
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   const prepared = await startTestGateway({ POSTERN_DATA_DIR: directory, POSTERN_ROLE: 'api' });
   const { testKey } = prepared;
+  // So much of the same to the same people would be stopped.
+  await setPolicy(prepared, { quarantine: { mode: 'off' } });
   await prepared.stop();
   const limited = `ulimit -f ${LARGEST_FILE_KB}; exec "$0" "$@"`;
   const child = spawn('bash', ['-c', limited, process.execPath, CLI, 'serve'], {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { openBrowser } from '../harness/browser.ts';
@@ -114,18 +116,17 @@ inBrowser('markup in a subject, a name, an address, a header, a text or a file n
 
 inBrowser('the HTML of a message runs nothing, loads nothing and reaches nothing around it', async () => {
   const elsewhere = await listen();
-  await send(gateway, {
-    to: 'html@example.com',
-    subject: 'Hostile HTML',
-    html: `<script>top.hit=1;document.body.textContent='ran'</script><p id="shown">shown</p>
+  // The checks of content refuse such a mail today: the page has to stand by itself.
+  await send(gateway, { to: 'html@example.com', subject: 'Hostile HTML', text: 'Harmless.' });
+  const html = `<script>top.hit=1;document.body.textContent='ran'</script><p id="shown">shown</p>
 <img src="${elsewhere.url}/image" onerror="document.body.textContent='ran'"><svg onload="document.body.textContent='ran'"></svg>
 <link rel="stylesheet" href="${elsewhere.url}/style"><style>@import url(${elsewhere.url}/import); body{background:url(${elsewhere.url}/background)}</style>
 <meta http-equiv="refresh" content="0;url=${elsewhere.url}/refresh"><iframe src="${elsewhere.url}/frame"></iframe>
 <iframe srcdoc="<script>top.hit=2</script>"></iframe><object data="${elsewhere.url}/object"></object>
 <form action="${elsewhere.url}/form" method="post"><button id="press">Press</button></form>
-<a id="top" target="_top" href="${elsewhere.url}/top">away</a><a id="run" href="javascript:top.hit=3">run</a><base href="${elsewhere.url}/base/">`,
-  });
+<a id="top" target="_top" href="${elsewhere.url}/top">away</a><a id="run" href="javascript:top.hit=3">run</a><base href="${elsewhere.url}/base/">`;
   const [mail] = await captured(gateway, 1, { recipient: 'html@example.com' });
+  replaceMail(gateway, mail.id, html);
   const url = `${gateway.url}/page/mail/${mail.id}`;
   await page.goto(url, { waitUntil: 'load' });
   const inside = page.frameLocator('.preview');
@@ -152,3 +153,11 @@ inBrowser('signing out ends the session', async () => {
   await page.goto(`${gateway.url}/`);
   assert.equal(await page.getByLabel('API key').count(), 1, 'the old cookie opens nothing');
 });
+
+/** Puts HTML where a captured mail was, as an older version may have let it in. */
+function replaceMail({ directory }: TestGateway, id: string, html: string): void {
+  const db = new DatabaseSync(join(directory, 'postern.db'));
+  const raw = `Subject: Hostile HTML\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n${html.replaceAll('\n', '\r\n')}\r\n`;
+  db.prepare('UPDATE capture SET raw = ? WHERE id = ?').run(Buffer.from(raw), id);
+  db.close();
+}

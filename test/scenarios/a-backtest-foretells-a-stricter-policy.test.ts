@@ -39,7 +39,8 @@ function story(): Step[] {
     `${['ann', 'bob', 'cay', 'dan', 'eve', 'info'][random(6)]}${random(4)}@${['one', 'two'][random(2)]}.example`;
   let atMs = START;
   return Array.from({ length: 140 }, (_, n) => {
-    atMs += random(12) === 0 ? random(12) * 3_600_000 : random(1_500_000);
+    const isBurst = random(4) === 0;
+    atMs += random(12) === 0 ? random(12) * 3_600_000 : random(isBurst ? 8000 : 1_500_000);
     const to = random(5) === 0 ? [person(), person()] : [random(12) === 0 ? 'postmaster@one.example' : person()];
     const later = random(9) === 0 ? { send_at: new Date(atMs + 7_200_000).toISOString() } : {};
     const defer = random(6) === 0 ? { on_limit: 'defer' } : {};

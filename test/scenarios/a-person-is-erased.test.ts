@@ -32,6 +32,8 @@ async function makePast(call: Call, key: string, gateway: TestGateway): Promise<
   await call('POST', '/v1/returns', { kind: 'bounce', email: BOB, class: 'unknown_user' });
   await call('PUT', `/v1/contacts/${BOB}`, { opportunity: { note: 'Bob wants a quote' } });
   await call('POST', '/v1/suppressions', { email: BOB, reason: 'manual_dnc', note: 'he asked' });
+  for (const agent of ['outreach-1', 'outreach-1'])
+    await call('POST', '/v1/leases', { contact: BOB, agent, ttl_seconds: 600 });
   await hello(call, BOB);
   return { shared: shared.body.id, alone: alone.body.id };
 }
@@ -105,6 +107,7 @@ describe('a person', () => {
       '/v1/sink',
       '/v1/suppressions',
       '/v1/contacts',
+      '/v1/leases',
       '/v1/audit',
     ]) {
       const { status, body } = await agent.call('GET', path);

@@ -155,6 +155,7 @@ describe('words and form', () => {
     assert.deepEqual(findings({ html: '<p>x</p>', text: null }), ['missing_text']);
     assert.deepEqual(findings({ subject: `${'x'.repeat(79)}{{ a }}` }), ['long_subject subject 1:1']);
     assert.deepEqual(inHtml('<p>\n{{ a | raw }}</p>'), ['unescaped_value html 2:6']);
+    assert.deepEqual(inHtml('<i title={{ a }}>x</i><i title="{{ a }}">x</i>'), ['unescaped_value html 1:4']);
     assert.deepEqual(inHtml('<p onclick="x()">x</p><form action="https://a.example"></form>'), [
       'active_content html 1:4',
       'active_content html 1:23',

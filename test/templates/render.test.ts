@@ -51,6 +51,10 @@ describe('values', () => {
       assert.equal(failure.problem, 'bad_subject', JSON.stringify(value));
       assert.deepEqual([failure.part, failure.line, failure.column], ['subject', 1, 4]);
     }
+    for (const value of ['a\u202eb', 'a\u0001b', 'a\u0085b']) {
+      assert.equal(failureOf({ subject: 'Hi {{ a | raw }}' }, { a: value }).problem, 'bad_subject');
+    }
+    assert.equal(filledIn({ subject: 'Hi {{ a | raw }}' }, { a: 'x\r\nBcc: y' }).subject, 'Hi x Bcc: y');
     assert.equal(filledIn({ subject: '\n  Two\n  lines {{ a }} ' }, { a: 1 }).subject, 'Two lines 1');
     assert.equal(failureOf({ subject: '{{ a }}' }, { a: ' ' }).problem, 'bad_subject');
     assert.equal(failureOf({ subject: '{{ a }}' }, { a: 'ä'.repeat(500) }).problem, 'bad_subject');

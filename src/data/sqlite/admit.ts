@@ -398,13 +398,15 @@ function observeRisk(
   if (!isAccepted && (simulated !== null || isQuarantined(quarantine))) return;
   if (isAccepted) {
     const known = riskRecipient(recipient, space.contact(recipient.key));
-    const step = observeAccepted(space.risk, riskSend(send, isFirst), known, risk, now);
-    if (risen !== null) {
-      risen.elevated ||= step.elevated;
-      risen.quarantine ||= step.quarantine && space.policy.document.quarantine.mode === 'enforce';
+    const step = { send: riskSend(send, isFirst), recipient: known, facts: risk, now };
+    if (risen === null) observeAccepted(space.risk, step.send, known, risk, now);
+    else {
+      const { elevated, quarantine: isDue } = state.risks.accepted(space.no, space.risk, step);
+      risen.elevated ||= elevated;
+      risen.quarantine ||= isDue && space.policy.document.quarantine.mode === 'enforce';
     }
-  } else observeRefused(space.risk, recipient, now);
-  if (risen !== null) state.risks.changed(space.no);
+  } else if (risen === null) observeRefused(space.risk, recipient, now);
+  else state.risks.refused(space.no, space.risk, recipient, now);
 }
 
 /** The score with this message, or without it where nothing of it was accepted. */

@@ -225,7 +225,7 @@ export function requestApproval(state: WriterState, space: Space, approval: NewA
   notify(state, space, {
     kind: 'approval',
     occasion: asked.id,
-    subject: 'A message waits for the decision of a person',
+    subject: 'A message waits for approval',
     lines: [
       `"${message.subject}" from ${message.fromEmail} to ${count} is held until somebody approves or rejects it.`,
       `Without a decision it is rejected at ${formatTime(asked.deadline)}.`,

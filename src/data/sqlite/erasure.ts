@@ -19,6 +19,7 @@ import { ErasedContacts, erasureSecret } from './erased-contacts.ts';
 import { eventsBefore, logEnds, type WalkedEvent } from './event-log.ts';
 import { eventOf } from './event-rows.ts';
 import { closeIdleApproval } from './holds.ts';
+import { forgetLeases } from './leases.ts';
 import { removeMessage } from './message-removal.ts';
 import { findMessage } from './messages-reads.ts';
 import { returnPlaces } from './places.ts';
@@ -57,6 +58,7 @@ export const ERASURE_WRITES: Writes = {
     space.erased.add(hashed, { id, reason: 'legal_request', domain: false, since, expiresAt: null });
     prepared(state.db, "DELETE FROM suppression WHERE space = ? AND key = ? AND kind = 'address'").run(space.no, key);
     state.ledger.forgetEntry(space.no, key);
+    forgetLeases(state, space, key);
     forgetCaptures(state, space, { key, domain });
     prepared(state.db, 'DELETE FROM shadow_difference WHERE space = ? AND lower(email) = ?').run(space.no, key);
     forgetAudit(state, tenantNo, key, hashed);

@@ -115,6 +115,8 @@ function returnLine(db: DatabaseSync, space: number, row: LoggedRow, name: Event
       return { kind: 'sign', at, sign: 'complaint' };
     case 'message.unsubscribed':
       return { kind: 'sign', at, sign: 'unsubscribe' };
+    case 'account.quarantine_released':
+      return { kind: 'released', at: row.at };
     default:
       return null;
   }

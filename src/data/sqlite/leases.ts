@@ -275,6 +275,17 @@ export const LEASE_WRITES: Calls = {
   },
 };
 
+/** Takes the leases of a person who is erased away; whoever held one hears of it without the address. */
+export function forgetLeases(state: WriterState, space: Space, contact: string): void {
+  const open = space.leases.open.get(contact);
+  space.leases.open.delete(contact);
+  prepared(state.db, 'DELETE FROM lease WHERE space = ? AND contact = ?').run(space.no, contact);
+  if (open === undefined) return;
+  const now = space.now(state.realNow);
+  const data = { lease_id: open.id, agent: open.agent, ended_at: now, erased: true };
+  state.emit(space, 'lease.released', now, null, data);
+}
+
 /** A sign of life of an agent. */
 function see({ state, space, now }: At, name: string): void {
   const agent = space.leases.agents.get(name);

@@ -55,6 +55,7 @@ const CONTACT = 4;
 const GAUGE = 5;
 const FORGET = 6;
 const FORGET_ONE = 7;
+const BESIDE = 8;
 
 /** 53 bits of a key within a space. */
 export function hashKey(space: number, key: string): number {
@@ -71,6 +72,18 @@ export function hashKey(space: number, key: string): number {
 }
 
 export const HOUR_PREFIX = '#hour:';
+
+/** What else is kept in memory and made durable by the journal, with rows that lag behind. */
+export interface Journaled {
+  /** What the group has done, for its journal row; null: nothing. */
+  takeLog(): Uint8Array | null;
+  /** Writes the rows that lag behind, inside a transaction; they hold all groups up to `lsn`. */
+  flushRows(lsn: number): void;
+  /** Forgets all, before the journal is read again. */
+  recover(): void;
+  /** Does again what a group did, unless its row has it. */
+  replay(lsn: number, log: Uint8Array): void;
+}
 
 export class LedgerCache {
   private readonly entries = new Map<number, Entry>();
@@ -96,9 +109,13 @@ export class LedgerCache {
   /** The journal up to here is not needed any more. */
   private trimTo = 0;
   private readonly bounds: LedgerBounds;
+  private readonly beside: Journaled | null;
+  /** A cycle has begun, and the rows beside the ledger's are not written yet. */
+  private isBesideDue = false;
 
-  constructor(db: DatabaseSync, bounds: Partial<LedgerBounds> = {}) {
+  constructor(db: DatabaseSync, bounds: Partial<LedgerBounds> = {}, beside: Journaled | null = null) {
     this.db = db;
+    this.beside = beside;
     this.bounds = { ...BOUNDS, ...bounds };
     this.selectOne = db.prepare('SELECT hash, space, key, lsn, state FROM ledger WHERE hash = ?');
     this.selectMany = db.prepare(
@@ -118,6 +135,8 @@ export class LedgerCache {
 
   /** Forgets all and rebuilds from rows and journal: at the start, and after a commit that failed. */
   recover(): void {
+    this.beside?.recover();
+    this.isBesideDue = false;
     this.entries.clear();
     this.journal.restart();
     this.defined.clear();
@@ -251,6 +270,12 @@ export class LedgerCache {
 
   /** Only a group that changed something takes a number, so no row can claim changes that the journal lacks. */
   private writeJournal(): void {
+    const beside = this.beside?.takeLog() ?? null;
+    if (beside !== null) {
+      this.journal.byte(BESIDE);
+      this.journal.uint(0);
+      this.journal.blob(beside);
+    }
     if (this.journal.size === 0) return;
     this.lsn += 1;
     this.insertJournal.run(this.lsn, this.journal.bytes());
@@ -287,11 +312,14 @@ export class LedgerCache {
 
   private startCycle(): void {
     this.cycleLsn = this.lsn;
+    this.isBesideDue = true;
     this.journalOctets = 0;
     this.cycle = [...this.entries.values()].filter((entry) => entry.dirty).sort((a, b) => b.hash - a.hash);
   }
 
   private flushSlice(most: number): void {
+    if (this.isBesideDue) this.beside?.flushRows(this.lsn);
+    this.isBesideDue = false;
     for (let n = Math.min(most, this.cycle.length); n > 0; n -= 1) this.flushEntry(this.cycle.pop()!);
     if (this.cycle.length === 0) {
       this.trimTo = this.cycleLsn;
@@ -413,6 +441,11 @@ export class LedgerCache {
       const hash = reader.uint();
       if (kind === FORGET) {
         this.drop(hash, lsn);
+        continue;
+      }
+      if (kind === BESIDE) {
+        const log = reader.blob();
+        this.beside?.replay(lsn, log);
         continue;
       }
       if (kind === FORGET_ONE) {

@@ -420,6 +420,7 @@ CREATE INDEX recipient_fresh ON recipient (id, space) WHERE due < 0;
 CREATE TABLE risk (
   space INTEGER PRIMARY KEY,
   at INTEGER NOT NULL,
+  lsn INTEGER NOT NULL,
   state BLOB NOT NULL
 );
 

@@ -207,7 +207,10 @@ export class Space implements LedgerView {
   }
 
   scope(kind: CounterScope, id: string): ScopeState {
-    return this.cached(kind === 'tenant' ? TENANT_KEY : scopeKey(kind, id));
+    if (kind === 'tenant') return this.cached(TENANT_KEY);
+    // The address stands in this one, and must be nowhere when its owner is erased.
+    const name = kind === 'recipient_template' ? createHash('sha256').update(id).digest('base64url') : id;
+    return this.cached(scopeKey(kind, name));
   }
 
   contact(key: string): ContactState {

@@ -7,7 +7,14 @@
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { type AdmitRequest, type Space, type Store, StoreFault, type StoreFigures } from '../store.ts';
+import {
+  type AdmitRequest,
+  type Space,
+  type Store,
+  StoreFault,
+  type StoreFaultKind,
+  type StoreFigures,
+} from '../store.ts';
 import { type Flat, flattenRequest, readAnswer } from './admit-codec.ts';
 import { READER_CALLS } from './reader-calls.ts';
 import { modeOf, tenantNoOf } from './spaces.ts';
@@ -204,11 +211,11 @@ function answer(waiting: Waiting, result: CallResult): void {
 }
 
 function errorOf(fault: { kind: string; message: string }): Error {
-  if (fault.kind === 'full' || fault.kind === 'clock' || fault.kind === 'unavailable' || fault.kind === 'paused') {
-    return new StoreFault(fault.kind, fault.message);
-  }
-  return new Error(fault.message);
+  const kind = STORE_FAULTS.find((known) => known === fault.kind);
+  return kind === undefined ? new Error(fault.message) : new StoreFault(kind, fault.message);
 }
+
+const STORE_FAULTS: readonly StoreFaultKind[] = ['full', 'unavailable', 'clock', 'paused', 'undecided'];
 
 export type SqliteStore = Store & {
   /** Believes the system clock after a leap. */

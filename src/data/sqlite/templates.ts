@@ -30,7 +30,7 @@ type Calls = {
 };
 
 type Input = Parameters<TemplatesWrites['deleteTemplate']>[0];
-type Submission = Parameters<TemplatesWrites['submitTemplate']>[0];
+type SubmitInput = Parameters<TemplatesWrites['submitTemplate']>[0];
 type Action =
   | 'template.created'
   | 'template.changed'
@@ -112,7 +112,7 @@ function move(
 }
 
 /** A version that waits for a person is told of, once. */
-function tellPeople(state: WriterState, { tenantNo, mode, note, actor }: Submission, template: TemplateRow): void {
+function tellPeople(state: WriterState, { tenantNo, mode, note, actor }: SubmitInput, template: TemplateRow): void {
   const { slug, id, version } = template;
   notify(state, state.spaces.get(spaceOf(tenantNo, mode)), {
     kind: 'template_approval',

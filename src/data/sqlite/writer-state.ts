@@ -76,8 +76,8 @@ export class WriterState {
     this.db = db;
     this.options = options;
     this.archives = openArchives(db, options.directory, true);
-    this.ledger = new LedgerCache(db, options.ledger);
     this.risks = new RiskStates(db);
+    this.ledger = new LedgerCache(db, options.ledger, this.risks);
     this.spaces = new Spaces(db, this.ledger, this.risks);
     this.keys = new UsedKeys(db, options.keys);
     this.fresh = new FreshRows(options.mostFresh);
@@ -238,13 +238,13 @@ export class WriterState {
 
   startGroup(realNow: number): void {
     this.realNow = realNow;
+    this.risks.startGroup(realNow);
     if (this.refusals.size > 10_000) this.refusals.clear();
   }
 
   endGroup(): void {
     this.flushRows();
     this.ledger.endGroup();
-    this.risks.endGroup(this.realNow);
     this.keys.endGroup();
   }
 
@@ -260,7 +260,6 @@ export class WriterState {
     for (const rows of [this.messages, this.recipients, this.events, this.heads, this.blobUses]) rows.clear();
     this.grown.clear();
     this.ledger.recover();
-    this.risks.recover();
     this.keys.undo();
     this.fresh.clear();
     this.spaces.clear();

@@ -204,7 +204,9 @@ function runGroup(calls: Call[], leapt: boolean): CallResult[] {
       becomeFull();
       return runGroup(calls, leapt);
     }
-    if (fault === FULL || calls.length === 1) return calls.map(() => ({ fault }));
+    if (fault === FULL) return calls.map(() => ({ fault }));
+    if (calls.length === 1)
+      return [{ fault: SENDING_CALLS.has(calls[0]![0]) ? { ...fault, kind: 'undecided' } : fault }];
     return calls.flatMap((call) => runGroup([call], leapt));
   }
 }

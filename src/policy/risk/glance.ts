@@ -104,9 +104,10 @@ export function glance(
     delta[AT.attachmentsMonth] = ONE;
   }
   if (isStranger && isSimilar) {
-    const bulk = (isChanging ? ONE : isForeign ? (ONE * 2) / 5 : 0) + (phrases >= SUSPICIOUS ? ONE : 0);
-    delta[AT.bulkHour] = bulk;
-    delta[AT.bulkDay] = bulk;
+    const praised = phrases >= SUSPICIOUS ? ONE : 0;
+    delta[AT.bulkHour] = praised + (isChanging ? ONE : isForeign ? ONE / 2 : 0);
+    // Over a day, ordinary mail with a link elsewhere comes to as many.
+    delta[AT.bulkDay] = praised;
   }
   if (isStranger && (shape === null || minute - shape.first < DAY_MINUTES)) delta[AT.novelHour] = ONE;
   reused.target = target;

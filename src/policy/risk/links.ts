@@ -1,4 +1,5 @@
 /** Where the links of a message lead, found without opening any. Linear in the text; only the first links are looked at. */
+import { UNSUBSCRIBE_HOST } from '../../core/unsubscribe.ts';
 import { hostHash } from './hash.ts';
 
 const MOST_LINKS = 40;
@@ -18,7 +19,8 @@ function readFrom(body: string, mostUnits: number, mostHosts: number, isHtml: bo
   for (; at >= 0 && at < mostUnits && links.count < MOST_LINKS; at = body.indexOf('://', at + 3)) {
     if (!isWebScheme(body, at)) continue;
     const host = hostAt(body, at + 3);
-    if (host === null) continue;
+    // The way out that the gateway itself puts there says nothing of the sender.
+    if (host === null || host.name === UNSUBSCRIBE_HOST) continue;
     if (isHtml && !isTarget(body, at)) continue;
     links.count += 1;
     const name = host.name;

@@ -57,14 +57,22 @@ export function observeAccepted(
 }
 
 function warn(state: RiskState, facts: RiskFacts, isFirst: boolean): RiskStep {
-  if (facts.score < facts.warnAt) {
-    // One rise, one event: it ends well below the level, not when the score trembles around it.
-    if (facts.score * 5 < facts.warnAt * 4) state.warned = 0;
-    return NO_STEP;
-  }
-  const elevated = state.warned === 0;
-  if (isFirst || elevated) state.warned += 1;
-  return { elevated, quarantine: facts.score >= facts.threshold && state.warned >= WARNINGS_BEFORE };
+  const { warned, ...step } = stepAfter(state.warned, facts, isFirst);
+  state.warned = warned;
+  return step;
+}
+
+/** What an accepted recipient makes of so many warnings in a row. */
+export function stepAfter(
+  warned: number,
+  { score, warnAt, threshold }: Pick<RiskFacts, 'score' | 'warnAt' | 'threshold'>,
+  isFirst: boolean,
+): RiskStep & { warned: number } {
+  // One rise, one event: it ends well below the level, not when the score trembles around it.
+  if (score < warnAt) return { ...NO_STEP, warned: score * 5 < warnAt * 4 ? 0 : warned };
+  const elevated = warned === 0;
+  const more = warned + (isFirst || elevated ? 1 : 0);
+  return { elevated, quarantine: score >= threshold && more >= WARNINGS_BEFORE, warned: more };
 }
 
 /**

@@ -96,6 +96,14 @@ function levelOf(score: number, { warnAt, threshold }: Tuning): RiskLevel {
   return score * 2 < warnAt + threshold ? 'elevated' : 'high';
 }
 
+/** A score as it was made, judged by another policy's levels; null where that has the score off. */
+export function rejudged(facts: RiskFacts, policy: Policy): RiskFacts | null {
+  const tuning = tuningOf(policy);
+  if (tuning === null) return null;
+  const { warnAt, threshold } = tuning;
+  return { ...facts, warnAt, threshold, level: levelOf(facts.score, tuning) };
+}
+
 /** The signals with a policy's numbers in them, in thousandths. */
 type Tuning = { warnAt: number; threshold: number; weights: Float64Array; froms: Float64Array; spans: Float64Array };
 
@@ -234,8 +242,10 @@ function measure(state: RiskState, left: Float64Array, seen: Glance | null, now:
   values[SIGNAL_AT.unusual_content] = Math.floor((get(AT.novelHour) * known) / (100 * ONE));
   const bounces = get(AT.bouncesDay);
   const harm = get(AT.harmMonth);
-  const lately = bounces < LEAST_HARM ? 0 : percent(bounces, sends + SOME);
-  values[SIGNAL_AT.bounces] = Math.max(lately, harm < LEAST_HARM ? 0 : percent(harm, get(AT.sendsMonth) + MANY));
+  values[SIGNAL_AT.bounces] = Math.max(
+    percent(beyondChance(bounces), sends + SOME),
+    percent(beyondChance(harm), get(AT.sendsMonth) + MANY),
+  );
   values[SIGNAL_AT.unknown_users] = bounces < LEAST_HARM ? 0 : percent(get(AT.unknownUsersDay), sends + SOME);
   const complaints = get(AT.complaintsDay);
   const everComplained = get(AT.complaintsMonth);
@@ -255,6 +265,11 @@ function measure(state: RiskState, left: Float64Array, seen: Glance | null, now:
   values[SIGNAL_AT.good_history] = trust;
   values[SIGNAL_AT.replies] = percent(get(AT.repliesDay), sends + FEW);
   values[SIGNAL_AT.familiar_recipients] = percent(get(AT.familiarDay), sends + FEW);
+}
+
+/** One that bounces is chance, whenever it comes. */
+function beyondChance(bounces: number): number {
+  return bounces < LEAST_HARM ? 0 : bounces - ONE;
 }
 
 /** How far an account is known to be good, in thousandths of a percent. */

@@ -3,9 +3,11 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { Chance } from '../../../bench/traffic/chance.ts';
 import { foreignHost, name, prose, word, words } from '../../../bench/traffic/wording.ts';
+import { UNSUBSCRIBE_PLACEHOLDER } from '../../../src/core/unsubscribe.ts';
 import { type Content, featuresOf } from '../../../src/policy/risk/features.ts';
 import { likeness } from '../../../src/policy/risk/glance.ts';
 import { hostHash, registrable } from '../../../src/policy/risk/hash.ts';
+import { readLinks } from '../../../src/policy/risk/links.ts';
 import { contentOf } from './sending.ts';
 
 const withHtml = (html: string, more: Partial<Content> = {}) =>
@@ -165,4 +167,13 @@ test('megabytes of hostile content are read in no time', () => {
 test('prose has no points of fraud, and fraud has many', () => {
   for (let seed = 0; seed < 40; seed += 1) assert.ok(contentOf(prose(new Chance(seed), 6)).phrases < 300);
   assert.ok(contentOf('Earn 9000 a week from home, click now. Limited places, act today!!!').phrases >= 600);
+});
+
+test('the link by which recipients unsubscribe says nothing of the sender', () => {
+  const html = (more: string): string => `<p><a href="https://acme.example/x">x</a>${more}</p>`;
+  const without = readLinks(null, html(''), 10_000, 8);
+  assert.equal(without.count, 1);
+  const link = `<a href="${UNSUBSCRIBE_PLACEHOLDER}">Unsubscribe</a>`;
+  assert.deepEqual(readLinks(null, html(link), 10_000, 8), without);
+  assert.equal(readLinks(`Unsubscribe: ${UNSUBSCRIBE_PLACEHOLDER}`, null, 10_000, 8).count, 0);
 });

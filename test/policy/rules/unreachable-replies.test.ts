@@ -32,3 +32,28 @@ test('a limit that a reply resets counts silence too', () => {
   const limits = [{ name: 'p', scope: 'recipient', window: 'rolling_1d', max: 9, reset_on_reply: true } as const];
   assert.equal(findings(unreachableReplies, unseen(2), policyOf(limits)).length, 1);
 });
+
+test('a risk that silence raises says so where the silence may only seem to be one', () => {
+  const signal = {
+    name: 'recipient_repeats',
+    value: 9000,
+    weight: 8,
+    threshold: 5,
+    window: 'PT24H',
+    trend: 'rising',
+  } as const;
+  const risk = (repliesVisible: boolean, contribution: number) =>
+    factsOf({
+      risk: {
+        score: 72_000,
+        level: 'elevated',
+        warnAt: 60_000,
+        threshold: 100_000,
+        repliesVisible,
+        signals: [{ ...signal, contribution }],
+      },
+    });
+  assert.deepEqual(findings(unreachableReplies, risk(false, 40_000))[0]?.evidence, { unanswered: null });
+  assert.deepEqual(findings(unreachableReplies, risk(true, 40_000)), []);
+  assert.deepEqual(findings(unreachableReplies, risk(false, 0)), []);
+});

@@ -506,10 +506,11 @@ CREATE TABLE template_version (
 
 -- Risk and quarantine.
 
--- What the risk score remembers of a space, packed, as its last group left it. `at`: when it last changed, on the real clock.
+-- What the risk score remembers of a space, packed. Rows lag behind, as the ledger's do; `at`: when it was written, on the real clock.
 CREATE TABLE risk (
   space INTEGER PRIMARY KEY,
   at INTEGER NOT NULL,
+  lsn INTEGER NOT NULL,
   state BLOB NOT NULL
 );
 
