@@ -277,6 +277,17 @@ describe('a message that needs an approval', () => {
     assert.equal((await look(id)).status, 'delivered');
   });
 
+  test('can be moved far ahead after it was approved', async () => {
+    await start({ approvals: { mode: 'all' } });
+    const { id } = await send(mail('a@one.example'));
+    await tenant.agent.call('PATCH', `/v1/messages/${id}`, { send_at: '2027-03-01T11:00:00Z' });
+    const [approval] = await waiting();
+    await tenant.person.call('POST', `/v1/approvals/${approval.id}/approve`, { note: 'fine' });
+    const moved = await tenant.agent.call('PATCH', `/v1/messages/${id}`, { send_at: '2027-03-20T12:00:00Z' });
+    assert.equal(moved.status, 200, JSON.stringify(moved.body));
+    assert.equal(moved.body.expires_at, '2027-03-23T12:00:00.000Z');
+  });
+
   test('is foretold by a check, which asks nobody', async () => {
     await start({ approvals: { mode: 'all' } });
     const checked = await tenant.agent.call('POST', '/v1/messages/check', mail('a@one.example'));

@@ -148,7 +148,7 @@ export const CONTENT = {
     detail: 'The content looks like spam or is unsafe[: {found}][ (score {score}, threshold {threshold})].',
     fix: 'Change or remove what the evidence names, then send again.',
     explanation:
-      'The content has traits of spam, fraud or an attack. The evidence names each thing that was found. Sending the same text again gives the same answer, and small changes made only to get past the check are a bad sign for your reputation. If the content is legitimate, ask the operator to look at it.',
+      'The content has traits of spam, fraud or an attack. The evidence names each thing that was found; text and structure alone are looked at, attachments and links are not scanned. Sending the same text again gives the same answer, and small changes made only to get past the check are a bad sign for your reputation. If the content is legitimate, ask the operator to look at it.',
     customerMessage:
       'The message was not sent, because its content looks like spam or is unsafe. Please change the text and try again.',
     evidence: {

@@ -100,3 +100,13 @@ function expireIn(state: WriterState, space: Space, most: number): number {
   space.nextHoldEnd = state.spaces.holdEnd(space.no);
   return over.length;
 }
+
+/** Removes decided approvals requested before a time; answers how many. */
+export function forgetApprovals(state: WriterState, before: number, most: number): number {
+  const { changes } = prepared(
+    state.db,
+    `DELETE FROM approval WHERE no IN (SELECT no FROM approval ORDER BY no LIMIT ?)
+       AND requested_at <= ? AND state <> 'pending'`,
+  ).run(most, before);
+  return Number(changes);
+}

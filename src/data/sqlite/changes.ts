@@ -33,7 +33,7 @@ import { closeWith } from './closing.ts';
 import { prepared } from './database.ts';
 import { sendAtDeparture } from './departure.ts';
 import { DEFAULT_EXPIRY_MS } from './expiry.ts';
-import { askedDeparture, closeIdleApproval } from './holds.ts';
+import { closeIdleApproval, hasDefaultExpiry } from './holds.ts';
 import { findMessage } from './messages-reads.ts';
 import {
   allCounted,
@@ -126,8 +126,7 @@ function expiryFor(
   rows: readonly RecipientRow[],
   sendAt: number,
 ): number | null {
-  if (message.expires_at === askedDeparture(state, message, rows) + DEFAULT_EXPIRY_MS)
-    return sendAt + DEFAULT_EXPIRY_MS;
+  if (hasDefaultExpiry(state, message, rows)) return sendAt + DEFAULT_EXPIRY_MS;
   return message.expires_at > sendAt ? message.expires_at : null;
 }
 

@@ -38,7 +38,7 @@ export function release(state: WriterState, space: Space, message: MessageRow, b
   const rows = recipientRows(state.db, message.id);
   const held = rows.filter((row) => row.state === HELD);
   const moved = moveAlone(rows, held);
-  const isDefaultExpiry = message.expires_at === askedDeparture(state, message, rows) + DEFAULT_EXPIRY_MS;
+  const isDefaultExpiry = hasDefaultExpiry(state, message, rows);
   const asked = grantOf(state, message, rows);
   const counted: Counted = new Map();
   const result: Released = { released: 0, blocked: 0, held: 0 };
@@ -70,11 +70,12 @@ export function release(state: WriterState, space: Space, message: MessageRow, b
   return result;
 }
 
-/** The latest time that a departure was expected at: an expiry nobody gave follows it. */
-export function askedDeparture(state: WriterState, message: MessageRow, rows: readonly RecipientRow[]): number {
+/** Whether nobody said when a message expires: it then follows its last departure, or the deadline of what it waits for. */
+export function hasDefaultExpiry(state: WriterState, message: MessageRow, rows: readonly RecipientRow[]): boolean {
+  const last = Math.max(message.created_at, message.send_at ?? 0, ...rows.map((row) => row.depart_at));
+  if (message.expires_at === last + DEFAULT_EXPIRY_MS) return true;
   const approval = (message.flags & FLAG_APPROVAL) === 0 ? null : approvalOf(state.db, message.id);
-  const departures = rows.map((row) => row.depart_at);
-  return Math.max(message.created_at, message.send_at ?? 0, approval?.expires_at ?? 0, ...departures);
+  return approval !== null && message.expires_at === Math.max(last, approval.expires_at) + DEFAULT_EXPIRY_MS;
 }
 
 /** The approval of a message as a fact: granted where a person gave it for exactly what is stored now. */

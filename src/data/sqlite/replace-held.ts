@@ -41,7 +41,7 @@ import { statusOf } from './changes.ts';
 import { closeWith } from './closing.ts';
 import { prepared } from './database.ts';
 import { DEFAULT_EXPIRY_MS } from './expiry.ts';
-import { askedDeparture } from './holds.ts';
+import { hasDefaultExpiry } from './holds.ts';
 import { findMessage } from './messages-reads.ts';
 import { applyAll, hasLeft, inverse, messageUnits, moveAlone, rememberCounted, returned } from './places.ts';
 import { CREDITS, type Space, STORAGE } from './spaces.ts';
@@ -202,8 +202,7 @@ function storeContent(state: WriterState, replacing: Replacing, decided: readonl
   state.flushRows();
   state.ledger.addGauge(space.tenantEntry(), STORAGE, size - message.size);
   const latest = Math.max(asked?.deadline ?? 0, ...decided.map(({ verdict }) => verdict.departAt));
-  const isDefaultExpiry = message.expires_at === askedDeparture(state, message, rows) + DEFAULT_EXPIRY_MS;
-  const expiresAt = isDefaultExpiry ? latest + DEFAULT_EXPIRY_MS : message.expires_at;
+  const expiresAt = hasDefaultExpiry(state, message, rows) ? latest + DEFAULT_EXPIRY_MS : message.expires_at;
   const changed = {
     from_email: sender.from.email,
     from_name: sender.from.name,

@@ -7,7 +7,7 @@
  */
 import { eventNumber } from '../../core/events.ts';
 import type { Sweep, Swept } from '../port/sweeps.ts';
-import { expireApprovals } from './approvals.ts';
+import { expireApprovals, forgetApprovals } from './approvals.ts';
 import { type Archived, isoWeek, type WholeRow } from './archives.ts';
 import { forgetExpired, unusedBlobs } from './blob-use.ts';
 import { BODY_JSON, BODY_NONE, BODY_ZSTD, packBody } from './bodies.ts';
@@ -253,6 +253,9 @@ function forgetRecords(state: WriterState): Swept {
   const last = Number(prepared(state.db, 'SELECT max(no) AS no FROM tenant').get()?.['no'] ?? 0);
   reach(state, 'tallies', tenant >= last ? 0 : tenant);
   const changed =
-    Number(audit.changes) + forgetNotices(state, state.realNow - KEEP_NOTICES_MS, SLICE.records) + forgetLeases(state);
+    Number(audit.changes) +
+    forgetApprovals(state, cutoff, SLICE.records) +
+    forgetNotices(state, state.realNow - KEEP_NOTICES_MS, SLICE.records) +
+    forgetLeases(state);
   return { count: count + changed, more: tenant < last || changed >= SLICE.records, unused: [] };
 }
