@@ -104,7 +104,7 @@ async function readBeginning(
   const space: Space = { tenantNo, mode };
   const after = given === undefined ? null : Number(given);
   const page = await store.events({ ...space, afterSeq: after ?? Number.MAX_SAFE_INTEGER, types: null, limit: 1 });
-  if (after !== null && after + 1 < page.oldestSeq) {
+  if (page.isExpired) {
     const evidence = { after_seq: after, oldest_seq: page.oldestSeq, oldest_at: page.oldestAt };
     problems.refuse(request, reply, 'cursor_expired', { param: 'Last-Event-ID', evidence });
     return null;
@@ -166,7 +166,7 @@ export async function* follow(from: Following, source: Source, waiter: Waiter): 
         ? await store.events({ ...space, afterSeq: after, types: [...types], limit: EVENTS_AT_ONCE })
         : await feed.after(space, after);
     // It fell behind what is kept: asked again, it is told.
-    if (after + 1 < page.oldestSeq && page.newestSeq > after) return;
+    if (page.isExpired) return;
     const text = feed
       .write(page, texts)
       .map((event) => (types === null || types.has(event.type) ? event.text : ''))

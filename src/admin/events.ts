@@ -75,7 +75,7 @@ export function eventRoutes(server: FastifyInstance, { store, problems, authenti
       const page = await readWaiting(request, reply, { store, bell }, types.types);
       if (page === null) return reply.send({ data: [], last_seq: Number(request.query.after_seq ?? 0) });
       const { after_seq: after } = request.query;
-      if (after !== undefined && Number(after) + 1 < page.oldestSeq) {
+      if (page.isExpired) {
         const evidence = { after_seq: Number(after), oldest_seq: page.oldestSeq, oldest_at: page.oldestAt };
         return problems.refuse(request, reply, 'cursor_expired', { param: 'after_seq', evidence });
       }
@@ -105,7 +105,7 @@ async function readWaiting(
     let after = given === undefined ? null : Number(given);
     for (;;) {
       const page = await store.events({ ...space, afterSeq: after, types, limit: Number(limit ?? DEFAULT_LIMIT) });
-      const isOver = page.events.length > 0 || (after !== null && after + 1 < page.oldestSeq);
+      const isOver = page.events.length > 0 || page.isExpired;
       if (isOver || reply.raw.destroyed) return reply.raw.destroyed ? null : page;
       // A long stretch of other types: read on without waiting.
       const goesOn = after === null || page.lastSeq > after;

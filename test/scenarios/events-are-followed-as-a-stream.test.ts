@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, it } from 'node:test';
 import { EventBell } from '../../src/admin/event-bell.ts';
 import { EventFeed } from '../../src/admin/event-feed.ts';
@@ -127,14 +129,19 @@ describe('the event log as a stream', () => {
   });
 
   it('refuses a number older than what is kept, and one that is none', async () => {
-    const reset = await makeTenant(gateway);
-    await hello(reset.agent.call, 'a@one.example');
-    await reset.agent.call('POST', '/v1/test/reset');
-    const old = await reset.agent.call('GET', '/v1/events/stream', undefined, { 'last-event-id': '0' });
+    const late = await makeTenant(gateway);
+    await hello(late.agent.call, 'a@one.example');
+    const db = new DatabaseSync(join(gateway.directory, 'postern.db'), { timeout: 5000 });
+    const newest = 'SELECT max(space) FROM event_head';
+    db.exec(`UPDATE event_head SET floor = seq WHERE space = (${newest})`);
+    db.close();
+    const old = await late.agent.call('GET', '/v1/events/stream', undefined, { 'last-event-id': '0' });
     assert.deepEqual([old.status, old.body.code], [410, 'cursor_expired']);
-    const none = await reset.agent.call('GET', '/v1/events/stream', undefined, { 'last-event-id': 'x' });
+    const listed = await late.agent.call('GET', '/v1/events?after_seq=0');
+    assert.deepEqual([listed.status, listed.body.code], [410, 'cursor_expired']);
+    const none = await late.agent.call('GET', '/v1/events/stream', undefined, { 'last-event-id': 'x' });
     assert.deepEqual([none.status, none.body.errors[0].param], [422, 'Last-Event-ID']);
-    assert.equal((await reset.agent.call('GET', '/v1/events/stream?types=nothing')).status, 422);
+    assert.equal((await late.agent.call('GET', '/v1/events/stream?types=nothing')).status, 422);
   });
 
   it('ends when the gateway stops', async () => {
@@ -147,7 +154,7 @@ describe('the event log as a stream', () => {
 
 describe('those who follow the event log', () => {
   const space = { tenantNo: 1, mode: 'test' } as const;
-  const quiet: EventsPage = { events: [], lastSeq: 7, newestSeq: 7, oldestSeq: 1, oldestAt: 0 };
+  const quiet: EventsPage = { events: [], lastSeq: 7, newestSeq: 7, oldestSeq: 1, isExpired: false, oldestAt: 0 };
 
   function started(isAllowed: () => Promise<boolean>, heartbeatMs: number) {
     let reads = 0;

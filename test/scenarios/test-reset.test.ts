@@ -70,6 +70,9 @@ test('a reset empties messages, counters, contacts and keys of test mode, and nu
   assert.notEqual(again.body.id, first.body.id);
   assert.equal(again.body.limits[0].used, 1, 'the policy stays');
   assert.ok(newestSeq() > seq);
+  const events = await gateway.fetchJson('GET', '/v1/events?after_seq=0');
+  assert.equal(events.status, 200, 'who emptied the log has not come too late for it');
+  assert.equal(events.body.data[0].seq, seq + 1);
   for (const to of ['b@example.com', 'c@example.com']) await send(gateway, { to });
   const refusedAgain = await send(gateway, { to: 'd@example.com' });
   assert.notEqual(refusedAgain.body.message_id, refused.body.message_id, 'no refusal is folded into a removed one');

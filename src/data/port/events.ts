@@ -12,6 +12,8 @@ export type EventsPage = {
   newestSeq: number;
   /** The oldest event that is kept; one beyond the newest where none is. */
   oldestSeq: number;
+  /** The number asked for lies before what retention has removed: events between are lost to the reader. */
+  isExpired: boolean;
   oldestAt: number | null;
 };
 

@@ -19,16 +19,21 @@ export type LogEnds = {
   oldest: number;
   /** The row of the newest event, or null where none is kept. */
   head: number | null;
+  /** Whether the events that are gone were emptied with all test data, not removed by retention. */
+  isEmptied: boolean;
 };
 
-type Head = { seq: number; event: number; floor: number };
+type Head = { seq: number; event: number; floor: number; emptied: number };
 type Place = { id: number; seq: number; at: number };
 type Step = Place & { back: number | null; leap: number | null };
 
 export function logEnds(db: DatabaseSync, space: number): LogEnds {
-  const row = prepared(db, 'SELECT seq, event, floor FROM event_head WHERE space = ?').get(space) as Head | undefined;
-  if (row === undefined) return { newest: 0, oldest: 1, head: null };
-  return { newest: row.seq, oldest: row.floor + 1, head: row.floor < row.seq ? row.event : null };
+  const row = prepared(db, 'SELECT seq, event, floor, emptied FROM event_head WHERE space = ?').get(space) as
+    | Head
+    | undefined;
+  if (row === undefined) return { newest: 0, oldest: 1, head: null, isEmptied: false };
+  const head = row.floor < row.seq ? row.event : null;
+  return { newest: row.seq, oldest: row.floor + 1, head, isEmptied: row.floor === row.emptied };
 }
 
 /** A number without its lowest bit. Numbers go beyond 32 bits. */

@@ -12,10 +12,11 @@ const MOST_LOOKED_AT = 10_000;
 function events(db: DatabaseSync, input: Parameters<EventsReads['events']>[0]): EventsPage {
   const space = spaceOf(input.tenantNo, input.mode);
   const ends = logEnds(db, space);
-  const { newest, oldest } = ends;
-  const after = input.afterSeq ?? oldest - 1;
-  const end = { newestSeq: newest, oldestSeq: oldest, oldestAt: oldestAt(db, ends) };
-  if (after + 1 < oldest || after >= newest) return { events: [], lastSeq: newest, ...end };
+  const { newest, oldest, isEmptied } = ends;
+  const isExpired = !isEmptied && input.afterSeq !== null && input.afterSeq + 1 < oldest;
+  const after = Math.max(input.afterSeq ?? 0, oldest - 1);
+  const end = { newestSeq: newest, oldestSeq: oldest, oldestAt: oldestAt(db, ends), isExpired };
+  if (isExpired || after >= newest) return { events: [], lastSeq: newest, ...end };
   const until = Math.min(newest, after + MOST_LOOKED_AT);
   const types = input.types?.map(eventNumber) ?? null;
   const rows = eventsFrom(db, space, { first: after + 1, last: until, types, limit: input.limit });

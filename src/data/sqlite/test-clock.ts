@@ -81,7 +81,7 @@ const OF_RECIPIENTS = [
   'DELETE FROM recipient WHERE id IN (SELECT value FROM json_each(:recipients))',
 ];
 const EMPTYING = [
-  'UPDATE event_head SET floor = seq WHERE space = :space',
+  'UPDATE event_head SET floor = seq, emptied = seq WHERE space = :space',
   'DELETE FROM suppression WHERE space = :space',
   'DELETE FROM used_key WHERE space = :space AND space % 2 = 1',
   'DELETE FROM attachment WHERE space = :space',

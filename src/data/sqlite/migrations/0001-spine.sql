@@ -222,12 +222,14 @@ CREATE TABLE event (
 -- Only what happens after acceptance: the acceptance itself has no data, it stands in the message's own rows.
 CREATE INDEX event_recipient ON event (recipient) WHERE recipient IS NOT NULL AND (type > 3 OR data IS NOT NULL);
 
--- Where each space's log ends: the number and the row of its newest event. Those up to `floor` are gone.
+-- Where each space's log ends: the number and the row of its newest event. Those up to `floor` are gone;
+-- those up to `emptied` by the wish of who reads them, so that nobody is told that he came too late.
 CREATE TABLE event_head (
   space INTEGER PRIMARY KEY,
   seq INTEGER NOT NULL,
   event INTEGER NOT NULL,
-  floor INTEGER NOT NULL DEFAULT 0
+  floor INTEGER NOT NULL DEFAULT 0,
+  emptied INTEGER NOT NULL DEFAULT 0
 );
 
 -- Idempotency and dedupe keys in order of use; an index in memory answers for recent ones, `key_run` for the rest.
