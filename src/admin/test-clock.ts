@@ -12,6 +12,7 @@ import { formatTime, parseTime } from '../core/time.ts';
 import type { TestClock } from '../data/port/test-clock.ts';
 import type { Store } from '../data/store.ts';
 import type { Problems } from '../http/problems.ts';
+import { actorOf } from './answers.ts';
 
 export type TestClockDoor = { store: Store; problems: Problems };
 
@@ -104,7 +105,7 @@ export function testClockRoutes(server: FastifyInstance, door: TestClockDoor): v
       if (tenantNo === null) return reply;
       const read = readMove(request.body);
       if (!read.ok) return door.problems.invalid(request, reply, [read.issue]);
-      const moved = await store.moveTestClock({ tenantNo, to: read.to, actor: request.caller!.name });
+      const moved = await store.moveTestClock({ tenantNo, to: read.to, actor: actorOf(request) });
       if (!moved.ok) return refuseMove(request, reply, door, moved);
       return clockBody(await departures.within(tenantNo, Number(request.query.wait ?? 0)));
     },
@@ -124,7 +125,7 @@ export function testClockRoutes(server: FastifyInstance, door: TestClockDoor): v
     async (request, reply) => {
       const tenantNo = testTenant(request, reply, door);
       if (tenantNo === null) return reply;
-      await store.endTestClock({ tenantNo, actor: request.caller!.name });
+      await store.endTestClock({ tenantNo, actor: actorOf(request) });
       return clockBody(await store.testClock({ tenantNo }));
     },
   );
@@ -144,7 +145,7 @@ export function testClockRoutes(server: FastifyInstance, door: TestClockDoor): v
     async (request, reply) => {
       const tenantNo = testTenant(request, reply, door);
       if (tenantNo === null) return reply;
-      await store.resetTestData({ tenantNo, actor: request.caller!.name });
+      await store.resetTestData({ tenantNo, actor: actorOf(request) });
       return clockBody(await store.testClock({ tenantNo }));
     },
   );

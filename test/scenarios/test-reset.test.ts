@@ -60,6 +60,8 @@ test('a reset empties messages, counters, contacts and keys of test mode, and nu
   const reset = await gateway.fetchJson('POST', '/v1/test/reset');
   assert.equal(reset.status, 200);
   assert.deepEqual(reset.body, { now: '2027-03-01T09:00:00.000Z', frozen: true, due: 0 });
+  const audited = await gateway.fetchJson('GET', '/v1/audit?limit=1');
+  assert.equal(audited.body.data[0].actor_id, (await gateway.fetchJson('GET', '/v1/me')).body.id);
   for (const [table, count] of Object.entries(rows('test'))) {
     if (!KEPT.has(table)) assert.equal(count, 0, table);
   }

@@ -1,5 +1,6 @@
 /** The part of the port that test mode adds: a clock that stands still, and data that can be emptied. */
 import type { Duration } from '../../core/duration.ts';
+import type { Actor } from './management.ts';
 
 export type TestClock = {
   /** Milliseconds; real time where the clock is not frozen. */
@@ -16,12 +17,12 @@ export interface TestClockWrites {
   moveTestClock(input: {
     tenantNo: number;
     to: { now: number } | { advance: Duration };
-    actor: string;
+    actor: Actor;
   }): Promise<TestClockMove>;
   /** Gives the real clock back and empties the test data. */
-  endTestClock(input: { tenantNo: number; actor: string }): Promise<null>;
+  endTestClock(input: { tenantNo: number; actor: Actor }): Promise<null>;
   /** Empties the test data. Keys, policies and identities stay, and event numbers go on. */
-  resetTestData(input: { tenantNo: number; actor: string }): Promise<null>;
+  resetTestData(input: { tenantNo: number; actor: Actor }): Promise<null>;
 }
 
 export interface TestClockReads {

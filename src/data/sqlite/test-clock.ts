@@ -1,10 +1,11 @@
 /** Test mode's own writes: the clock that stands still, and the emptying of a tenant's test data. */
 import { addDuration, type Duration } from '../../core/duration.ts';
 import { stateNumber } from '../../core/states.ts';
+import type { Actor } from '../port/management.ts';
 import type { TestClockMove } from '../port/test-clock.ts';
 import { expireApprovals } from './approvals.ts';
 import { archivesOf } from './archives.ts';
-import { audit } from './audit.ts';
+import { audit, by } from './audit.ts';
 import { CLAIM_MS } from './dispatch.ts';
 import { eventsBefore, logEnds, newestAt } from './event-log.ts';
 import { expireLeases } from './leases.ts';
@@ -21,7 +22,7 @@ const LATE_MS = 60_000;
 
 export function moveTestClock(
   state: WriterState,
-  input: { tenantNo: number; to: { now: number } | { advance: Duration }; actor: string },
+  input: { tenantNo: number; to: { now: number } | { advance: Duration }; actor: Actor },
 ): TestClockMove {
   state.flushRows();
   const space = state.spaces.get(spaceOf(input.tenantNo, 'test'));
@@ -52,7 +53,7 @@ function keepClaims(state: WriterState, space: Space, now: number): void {
     .run(REAL_TIME, space.no, now, now + CLAIM_MS, stateNumber('sending'));
 }
 
-export function endTestClock(state: WriterState, input: { tenantNo: number; actor: string }): null {
+export function endTestClock(state: WriterState, input: { tenantNo: number; actor: Actor }): null {
   const no = spaceOf(input.tenantNo, 'test');
   empty(state, no);
   state.db.prepare('DELETE FROM test_clock WHERE space = ?').run(no);
@@ -61,7 +62,7 @@ export function endTestClock(state: WriterState, input: { tenantNo: number; acto
   return null;
 }
 
-export function resetTestData(state: WriterState, input: { tenantNo: number; actor: string }): null {
+export function resetTestData(state: WriterState, input: { tenantNo: number; actor: Actor }): null {
   const no = spaceOf(input.tenantNo, 'test');
   empty(state, no);
   state.spaces.forget(no);
@@ -69,8 +70,8 @@ export function resetTestData(state: WriterState, input: { tenantNo: number; act
   return null;
 }
 
-function actOf(input: { tenantNo: number; actor: string }) {
-  return { tenantNo: input.tenantNo, mode: 'test', actor: input.actor } as const;
+function actOf(input: { tenantNo: number; actor: Actor }) {
+  return { tenantNo: input.tenantNo, mode: 'test', ...by(input.actor) } as const;
 }
 
 /** Every statement reaches its rows by an index of the space or by the log, so that emptying one tenant's data costs no other's. */

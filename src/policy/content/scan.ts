@@ -24,6 +24,7 @@ export const WEIGHTS: Readonly<Record<string, number>> = {
   obfuscated_host: 10,
   hidden_code_points: 10,
   broken_words: 10,
+  spam_test: 10,
   credentials_in_link: 5,
   mixed_script_host: 5,
   script: 5,
@@ -54,6 +55,9 @@ export type ScannedContent = {
   isAscii?: boolean;
 };
 
+/** The generic test for unsolicited bulk e-mail, with which people see whether a filter is there at all. */
+const SPAM_TEST = 'XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X';
+
 /** More links than any letter has; those beyond are not looked at. */
 const MOST_LINKS = 2000;
 const MOST_LINK_TEXT = 300;
@@ -72,6 +76,9 @@ export function scanContent(content: ScannedContent): ContentFacts {
   const find: Find = (name, where) => {
     if (!found.has(name)) found.set(name, { name, where, weight: WEIGHTS[name]! });
   };
+  for (const where of ['subject', 'text', 'html'] as const) {
+    if (content[where]?.includes(SPAM_TEST) === true) find('spam_test', where);
+  }
   const isPlain = content.isAscii === true;
   if (!isPlain) scanLetters(content.subject, 'subject', find);
   if (content.text !== null) {

@@ -23,6 +23,7 @@ const CASES: Readonly<Record<string, { text?: string; html?: string; subject?: s
   obfuscated_host: { text: 'http://0x7f.1.2.3/a' },
   hidden_code_points: { text: 'Hello\u{e0049}\u{e0067}\u{e006e}\u{e006f}\u{e0072}\u{e0065}' },
   broken_words: { text: `p\u200ba\u200by\u200bp\u200ba\u200bl n\u200bo\u200bw p\u200bl\u200be\u200ba\u200bse` },
+  spam_test: { text: 'See: XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X.' },
   credentials_in_link: { text: 'https://www.bank.example@evil.example/' },
   mixed_script_host: { text: 'https://ex\u0430mple.org/' },
   script: { html: '<script>alert(1)</script>' },
