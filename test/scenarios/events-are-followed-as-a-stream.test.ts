@@ -123,7 +123,7 @@ describe('the event log as a stream', () => {
     const told = await reader.next(1500);
     assert.deepEqual(
       told.map(({ id }) => Number(id)),
-      told.map((_, i) => i + 1),
+      told.map((_, i) => i + 2),
     );
     reader.close();
   });
