@@ -18,9 +18,7 @@ function paramOf(path: string, more?: string): string {
 export function schemaErrors(error: FastifyError, _body: unknown): Issue[] {
   const where = error.validationContext ?? 'body';
   const issues = (error.validation ?? []) as unknown as SchemaIssue[];
-  const found = issues
-    .filter((issue) => issue.keyword !== 'anyOf' && issue.keyword !== 'oneOf' && issue.keyword !== 'if')
-    .map(issueOf);
+  const found = telling(issues).map(issueOf);
   const kept = found.length > 0 ? found : issues.map(issueOf);
   const seen = new Set<string>();
   return kept
@@ -32,6 +30,31 @@ export function schemaErrors(error: FastifyError, _body: unknown): Issue[] {
       return true;
     })
     .slice(0, 100);
+}
+
+/** Their branches say more. */
+const GROUPING: ReadonlySet<string> = new Set(['anyOf', 'oneOf', 'if']);
+const FORMS: ReadonlySet<string> = new Set(['type', 'enum', 'const']);
+
+/**
+ * What is worth telling: not the groups, whose branches say more; and of something with a wrong field not that it could as
+ * well have been null, or one of some words.
+ */
+function telling(issues: readonly SchemaIssue[]): SchemaIssue[] {
+  const groups = new Set(issues.filter(({ keyword }) => GROUPING.has(keyword)).map(({ instancePath }) => instancePath));
+  if (groups.size === 0) return [...issues];
+  const opened = new Set<string>();
+  for (const { keyword, instancePath } of issues) {
+    if (keyword === 'required' || keyword === 'additionalProperties') opened.add(instancePath);
+    for (let path = instancePath; path !== ''; ) {
+      path = path.slice(0, path.lastIndexOf('/'));
+      opened.add(path);
+    }
+  }
+  return issues.filter(({ keyword, instancePath }) => {
+    if (GROUPING.has(keyword)) return false;
+    return !(FORMS.has(keyword) && groups.has(instancePath) && opened.has(instancePath));
+  });
 }
 
 function issueOf(issue: SchemaIssue): Issue {
