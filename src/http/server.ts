@@ -9,6 +9,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import fastifySwagger from '@fastify/swagger';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { newId } from '../base/ids.ts';
@@ -259,17 +260,21 @@ function single(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value;
 }
 
+/** An answer waits so long for its headroom, and goes without it where the store is stuck. */
+const LONGEST_HEADROOM_MS = 1000;
+
 async function addHeadroom(request: FastifyRequest, reply: FastifyReply, store: Store): Promise<void> {
   const caller = request.caller as Caller;
+  const looked = store.headroom({ principal: caller.principal!, identity: null, recipient: null });
+  const tooLate = new AbortController();
   try {
-    const { limits, now, risk } = await store.headroom({
-      principal: caller.principal!,
-      identity: null,
-      recipient: null,
-    });
-    setHeadroom(reply, limits, now, risk);
+    const late = setTimeout(LONGEST_HEADROOM_MS, null, { signal: tooLate.signal }).catch(() => null);
+    const seen = await Promise.race([looked, late]);
+    if (seen !== null) setHeadroom(reply, seen.limits, seen.now, seen.risk);
   } catch {
     // The answer itself matters more than its headers; what ails the store shows in /readyz.
+  } finally {
+    tooLate.abort();
   }
 }
 
