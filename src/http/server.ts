@@ -77,7 +77,16 @@ export async function buildServer(input: {
     exposeHeadRoutes: false,
     return503OnClosing: false,
     http: { headersTimeout: HEADERS_WITHIN_MS, requestTimeout: BODY_WITHIN_MS, connectionsCheckingInterval: 1000 },
-    ajv: { customOptions: { allErrors: true, removeAdditional: false, coerceTypes: false, useDefaults: false } },
+    // Verbose: an issue names the schema that it fails, whose description says to people what a pattern says to machines.
+    ajv: {
+      customOptions: {
+        allErrors: true,
+        verbose: true,
+        removeAdditional: false,
+        coerceTypes: false,
+        useDefaults: false,
+      },
+    },
     routerOptions: { maxParamLength: 2000, ignoreTrailingSlash: true },
     clientErrorHandler(error, socket) {
       answerBroken(error, socket, problems);

@@ -44,7 +44,7 @@ const NEAR_PERCENT = 25;
 const GARBLED = 400;
 export const SUSPICIOUS = 300;
 const FEW_WORDS = 5;
-const SHORT_WORDS = 16;
+const SHORT_WORDS = 24;
 /** Pages, archives and unknown kinds of attachments. */
 const ODD_ATTACHMENTS = 4 | 8 | 16;
 
