@@ -24,7 +24,15 @@ import {
   replyPassages,
 } from './free-form.ts';
 import { isMessage, type MimePart, parseMime } from './mime.ts';
-import { enhancedIn, type QuotedReply, type QuotedStage, readReply, stageIn, transcriptReply } from './reply-text.ts';
+import {
+  enhancedIn,
+  namesRecipient,
+  type QuotedReply,
+  type QuotedStage,
+  readReply,
+  stageIn,
+  transcriptReply,
+} from './reply-text.ts';
 import { parseSesNotice } from './ses-notice.ts';
 
 export const INBOUND_KINDS = [
@@ -150,7 +158,8 @@ function judged(recipient: DsnRecipient, email: string | null, about: string, kn
   }
   const transcript = transcriptReply(about);
   const passages = [recipient.diagnostic, transcript?.reply ?? '', ...replyPassages(about), about];
-  const stage = stageIn(recipient.diagnostic) ?? transcript?.stage ?? stageIn(about);
+  const said = stageIn(recipient.diagnostic) ?? transcript?.stage ?? stageIn(about);
+  const stage = said ?? (namesRecipient(recipient.diagnostic) ? 'rcpt' : null);
   return verdict(email, action, passages, stage, recipient.status, knowledge);
 }
 
@@ -166,7 +175,7 @@ function verdict(
   const vague = reported === null || reported.endsWith('.0.0');
   let bounce: Bounce | null = null;
   let status = vague ? null : reported;
-  for (const passage of passages) {
+  for (const passage of new Set(passages)) {
     if (passage.trim() === '') continue;
     const reply = readReply(passage);
     const enhanced = reply.enhanced !== null && !reply.enhanced.endsWith('.0.0') ? reply.enhanced : reported;
