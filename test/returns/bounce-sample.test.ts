@@ -15,7 +15,7 @@ function countOf(samples: readonly Sample[]): Count {
     const labelled = new Set(sample.expected.map((label) => label.recipient?.toLowerCase()));
     for (const label of sample.expected) {
       const key = label.recipient?.toLowerCase();
-      const named = recipients.filter((one) => key === undefined || one.email?.toLowerCase() === key);
+      const named = recipients.filter((one) => key === undefined || one.email.toLowerCase() === key);
       const suppresses = named.some((one) => one.suppress);
       count.all += 1;
       if (named.length > 0) count.found += 1;
@@ -26,7 +26,7 @@ function countOf(samples: readonly Sample[]): Count {
     }
     if (labelled.has(undefined)) continue;
     for (const one of recipients) {
-      if (one.suppress && !labelled.has(one.email?.toLowerCase())) count.wrong.push(sample.path);
+      if (one.suppress && !labelled.has(one.email.toLowerCase())) count.wrong.push(sample.path);
     }
   }
   return count;

@@ -253,6 +253,34 @@ test('a notice of Amazon SES by mail is read though its lines were broken', () =
   assert.equal(only(mail(json.replace('Permanent', 'Transient'))).suppress, false);
 });
 
+test('a bounce that names nobody is a bounce about nobody', () => {
+  assert.deepEqual(read(freeForm('Your message could not be delivered: 550 5.1.1 User unknown\n')), {
+    kind: 'bounce',
+    form: 'free_form',
+    recipients: [],
+  });
+});
+
+test('"Undelivered:" and "Message not delivered:" in a subject are no report of success', () => {
+  for (const subject of ['Undelivered: hello', 'Message not delivered: hello']) {
+    const mail = freeForm(
+      '<a@b.example>: 550 5.1.1 User unknown\n',
+      `From: MAILER-DAEMON@mx.example.net\r\nSubject: ${subject}`,
+    );
+    assert.equal(only(mail).kind, 'bounce');
+  }
+  const receipt = freeForm('a@b.example\n', 'From: postmaster@mx.example.net\r\nSubject: Delivered: hello');
+  assert.deepEqual([only(receipt).kind, only(receipt).suppress], ['delivered', false]);
+});
+
+test('a postmaster who is away is an auto-reply', () => {
+  const mail = freeForm(
+    'I am away, mail is not delivered to anyone.\n',
+    'From: postmaster@b.example\r\nSubject: Out of office',
+  );
+  assert.equal(only(mail).kind, 'auto_reply');
+});
+
 test('an empty mail is nothing', () => {
   assert.deepEqual(read(''), { kind: 'other', form: null, recipients: [] });
 });
