@@ -70,7 +70,7 @@ function tally(name: string): Tally {
 function matching(label: Label, result: Inbound): InboundRecipient | undefined {
   if (label.recipient === undefined)
     return result.recipients.find((one) => one.suppress === label.hardbounce) ?? result.recipients[0];
-  return result.recipients.find((one) => one.email?.toLowerCase() === label.recipient?.toLowerCase());
+  return result.recipients.find((one) => one.email.toLowerCase() === label.recipient?.toLowerCase());
 }
 
 function count(sample: Sample, result: Inbound): string[] {

@@ -85,7 +85,7 @@ function textOf(outcome: Outcome): string {
   const { kind, recipients } = outcome.result;
   const lines = recipients.map((one) => {
     const said = [one.action, one.class, one.status, one.hard ? 'hard' : null].filter((word) => word !== null);
-    return `  ${one.email ?? '(nobody named)'}: ${[...said, one.suppress ? 'suppress' : 'keep'].join(', ')}`;
+    return `  ${one.email}: ${[...said, one.suppress ? 'suppress' : 'keep'].join(', ')}`;
   });
   return `${[`${outcome.file}: ${kind}`, ...lines].join('\n')}\n`;
 }

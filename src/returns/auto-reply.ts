@@ -65,6 +65,11 @@ export function isAutoReply({ headers }: MimePart): boolean {
   if (FIELDS.some((name) => headers.has(name))) return true;
   if (/^(?:auto_reply|auto-reply)/.test(headers.get('precedence').toLowerCase())) return true;
   if (/^vacation/i.test(headers.get('x-apple-action'))) return true;
+  return hasAutoReplySubject({ headers });
+}
+
+/** Whether the subject opens as programs that answer for people let theirs open. */
+export function hasAutoReplySubject({ headers }: Pick<MimePart, 'headers'>): boolean {
   const subject = headers
     .text('subject')
     .toLowerCase()

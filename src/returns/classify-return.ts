@@ -8,9 +8,9 @@
  * in has matched by other means. What replies mean is given by the caller, since the table is that of delivery.
  */
 import type { Bounce, BounceClass } from '../core/bounce.ts';
-import { addressOfField } from './addresses.ts';
+import { addressOfField, isSameAddress } from './addresses.ts';
 import { complainantOf, type Feedback, isFeedbackReport, parseArf } from './arf.ts';
-import { isAutoReply } from './auto-reply.ts';
+import { hasAutoReplySubject, isAutoReply } from './auto-reply.ts';
 import { type DsnAction, type DsnRecipient, isDeliveryStatus, looksLikeDsn, parseDsn } from './dsn.ts';
 import type { FormKind, Forms } from './forms.ts';
 import {
@@ -24,7 +24,15 @@ import {
   replyPassages,
 } from './free-form.ts';
 import { isMessage, type MimePart, parseMime } from './mime.ts';
-import { enhancedIn, type QuotedReply, type QuotedStage, readReply, stageIn, transcriptReply } from './reply-text.ts';
+import {
+  enhancedIn,
+  namesRecipient,
+  type QuotedReply,
+  type QuotedStage,
+  readReply,
+  stageIn,
+  transcriptReply,
+} from './reply-text.ts';
 import { parseSesNotice } from './ses-notice.ts';
 
 export const INBOUND_KINDS = [
@@ -43,8 +51,8 @@ export const INBOUND_KINDS = [
 export type InboundKind = (typeof INBOUND_KINDS)[number];
 
 export type InboundRecipient = {
-  /** The address as the report has it; null where a report names nobody. */
-  email: string | null;
+  /** The address as the report has it, in most cases with a domain. */
+  email: string;
   /** Of a bounce or delay; null for all else. */
   class: BounceClass | null;
   /** RFC 3463, as the report or the quoted reply has it, or null. */
@@ -61,8 +69,12 @@ export type Inbound = {
   kind: InboundKind;
   /** By which form it was read; null for what is no report. */
   form: 'dsn' | 'arf' | 'free_form' | null;
+  /** Those whom it names; a bounce that names nobody has none. */
   recipients: InboundRecipient[];
 };
+
+/** What was said, before it is known of whom. */
+type Said = Omit<InboundRecipient, 'email'> & { email: string | null };
 
 /** What a reply means: `classify` of the relay with its table. */
 export type ReadBounce = (reply: QuotedReply, stage: QuotedStage | null) => Bounce;
@@ -80,7 +92,7 @@ function asReport(root: MimePart, knowledge: Knowledge): Inbound | null {
   if (free === null) return null;
   // A gateway that wraps the report of another says nothing by itself.
   const { text } = ownWords(root, knowledge.forms);
-  const isEmpty = free.recipients.every((one) => one.class === 'unknown' || !text.includes(one.email ?? '\n\n'));
+  const isEmpty = free.recipients.every((one) => one.class === 'unknown' || !text.includes(one.email));
   return (isEmpty ? nestedReport(root, knowledge) : null) ?? free;
 }
 
@@ -92,7 +104,8 @@ function asSesNotice(root: MimePart, knowledge: Knowledge): Inbound | null {
   if (kind === 'complaint' || kind === 'not_spam') {
     return feedback({ kind, type: kind, recipients: recipients.map((one) => one.finalRecipient ?? '') });
   }
-  return { kind, form: 'dsn', recipients: recipients.map((one) => judged(one, one.finalRecipient, '', knowledge)) };
+  const read = recipients.map((one) => judged(one, one.finalRecipient, '', knowledge));
+  return { kind, form: 'dsn', recipients: withAddress(read) };
 }
 
 /** A report that was passed on as an attachment, by a gateway or a person. */
@@ -132,10 +145,13 @@ function asDsn(root: MimePart, knowledge: Knowledge): Inbound | null {
   const named = namedRecipients(root, words, knowledge.forms);
   const recipients = read.map((recipient) => {
     const email = emailOf(recipient, read.length === 1 ? (named[0]?.email ?? null) : null);
-    const about = read.length === 1 ? words.text : (named.find((one) => one.email === email)?.about ?? '');
+    const about =
+      read.length === 1
+        ? words.text
+        : (named.find((one) => email !== null && isSameAddress(one.email, email))?.about ?? '');
     return judged(recipient, email, about, knowledge);
   });
-  return { kind: kindOf(recipients), form: 'dsn', recipients };
+  return { kind: kindOf(recipients), form: 'dsn', recipients: withAddress(recipients) };
 }
 
 function emailOf({ finalRecipient, originalRecipient }: DsnRecipient, fallback: string | null): string | null {
@@ -143,14 +159,15 @@ function emailOf({ finalRecipient, originalRecipient }: DsnRecipient, fallback: 
   return known.find((address) => address?.includes('@') === true) ?? finalRecipient ?? originalRecipient ?? null;
 }
 
-function judged(recipient: DsnRecipient, email: string | null, about: string, knowledge: Knowledge): InboundRecipient {
+function judged(recipient: DsnRecipient, email: string | null, about: string, knowledge: Knowledge): Said {
   const action = recipient.action ?? (recipient.status?.startsWith('2') ? 'delivered' : 'failed');
   if (action !== 'failed' && action !== 'delayed') {
     return { email, class: null, status: recipient.status, action, hard: false, suppress: false };
   }
   const transcript = transcriptReply(about);
   const passages = [recipient.diagnostic, transcript?.reply ?? '', ...replyPassages(about), about];
-  const stage = stageIn(recipient.diagnostic) ?? transcript?.stage ?? stageIn(about);
+  const said = stageIn(recipient.diagnostic) ?? transcript?.stage ?? stageIn(about);
+  const stage = said ?? (namesRecipient(recipient.diagnostic) ? 'rcpt' : null);
   return verdict(email, action, passages, stage, recipient.status, knowledge);
 }
 
@@ -162,11 +179,11 @@ function verdict(
   stage: QuotedStage | null,
   reported: string | null,
   { readBounce }: Knowledge,
-): InboundRecipient {
+): Said {
   const vague = reported === null || reported.endsWith('.0.0');
   let bounce: Bounce | null = null;
   let status = vague ? null : reported;
-  for (const passage of passages) {
+  for (const passage of new Set(passages)) {
     if (passage.trim() === '') continue;
     const reply = readReply(passage);
     const enhanced = reply.enhanced !== null && !reply.enhanced.endsWith('.0.0') ? reply.enhanced : reported;
@@ -195,7 +212,11 @@ function saysFull(passage: string, readBounce: ReadBounce): boolean {
   );
 }
 
-function kindOf(recipients: readonly InboundRecipient[]): InboundKind {
+function withAddress(recipients: readonly Said[]): InboundRecipient[] {
+  return recipients.flatMap(({ email, ...said }) => (email === null ? [] : [{ email, ...said }]));
+}
+
+function kindOf(recipients: readonly Said[]): InboundKind {
   const has = (action: DsnAction) => recipients.some((recipient) => recipient.action === action);
   if (has('failed')) return 'bounce';
   if (has('delayed')) return 'delay';
@@ -208,13 +229,13 @@ function asFreeForm(root: MimePart, knowledge: Knowledge): Inbound | null {
   const kind = freeFormKind(root, subject, words, knowledge.forms);
   if (kind === null) return null;
   const named = namedRecipients(root, words, knowledge.forms);
-  const recipients = (named.length > 0 ? named : [{ email: null, about: '' }]).map(({ email, about }) => {
+  const recipients = named.map(({ email, about }): Said => {
     if (kind === 'delivered' || kind === 'relayed') {
       return { email, class: null, status: enhancedIn(about), action: kind, hard: false, suppress: false };
     }
     const whole = named.length === 1 || about === '' ? words.text : about;
     const transcript = transcriptReply(about === '' ? whole : about) ?? transcriptReply(whole);
-    const own = named.length > 1 && email !== null ? lineAbout(email, about) : '';
+    const own = named.length > 1 ? lineAbout(email, about) : '';
     const passages = [
       own,
       transcript?.reply ?? '',
@@ -227,7 +248,7 @@ function asFreeForm(root: MimePart, knowledge: Knowledge): Inbound | null {
     const stage = transcript?.stage ?? stageIn(about) ?? stageIn(whole);
     return verdict(email, kind === 'delay' ? 'delayed' : 'failed', passages, stage, null, knowledge);
   });
-  return { kind, form: 'free_form', recipients };
+  return { kind, form: 'free_form', recipients: withAddress(recipients) };
 }
 
 /** The subject speaks before the text, and neither is believed alone from someone who is no mail system. */
@@ -238,6 +259,7 @@ function freeFormKind(root: MimePart, subject: string, words: OwnWords, forms: F
   if (root.headers.has('x-failed-recipients'))
     return said.text === 'delay' || said.subject === 'delay' ? 'delay' : 'bounce';
   if (said.subject === 'bounce' && said.text === 'delay') return 'delay';
+  if (said.subject === null && hasAutoReplySubject(root)) return null;
   return said.subject ?? (isAutoReply(root) && said.text !== 'bounce' ? null : said.text);
 }
 
@@ -245,8 +267,7 @@ function freeFormKind(root: MimePart, subject: string, words: OwnWords, forms: F
 function asLetter(root: MimePart): Inbound {
   const from = addressOfField(root.headers.text('from'));
   const none = { class: null, status: null, action: null, hard: false, suppress: false };
-  const recipients = from === null ? [] : [{ email: from, ...none }];
-  return { kind: letterKind(root), form: null, recipients };
+  return { kind: letterKind(root), form: null, recipients: withAddress([{ email: from, ...none }]) };
 }
 
 function letterKind(root: MimePart): InboundKind {
@@ -254,7 +275,7 @@ function letterKind(root: MimePart): InboundKind {
   const isReceipt = outerParts(root).some((part) => part.type === 'message/disposition-notification');
   if (isReceipt || isAutoReply(root)) return 'auto_reply';
   const subject = headers.text('subject').toLowerCase().trim();
-  if (/^(?:unsubscribe|remove|opt[ -]?out)\b/.test(subject)) return 'unsubscribe';
+  if (/^unsubscribe\b|^(?:remove|opt[ -]?out)$/.test(subject)) return 'unsubscribe';
   if (headers.has('in-reply-to') || headers.has('references') || /^(?:re|aw|sv|antw)\s{0,2}:/.test(subject))
     return 'reply';
   return 'other';

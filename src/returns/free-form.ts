@@ -56,9 +56,10 @@ const FIELD =
 
 function cutOriginal(whole: string, forms: Forms): { own: string; original: string } {
   const lines = whole.split('\n');
+  const lastField = lines.findLastIndex((line) => FIELD.test(line));
   for (const [index, line] of lines.entries()) {
     if (index === 0) continue;
-    const isMarked = isOriginalLine(line, forms) && lines.slice(index).some((next) => FIELD.test(next));
+    const isMarked = index <= lastField && isOriginalLine(line, forms);
     const opensHeader =
       /^(?:received|return-path|dkim-signature|x-received):/i.test(line) && FIELD.test(lines[index + 1] ?? '');
     if (isMarked || opensHeader || isHeaderBlock(lines, index)) {

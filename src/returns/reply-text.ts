@@ -61,6 +61,14 @@ export function stageIn(text: string): QuotedStage | null {
 }
 
 /**
+ * Whether a whole reply, as a Diagnostic-Code has it, answers RCPT by its form: "550 <a@b>: User unknown" names whom it was asked about;
+ * after the dot the same servers leave the address out.
+ */
+export function namesRecipient(reply: string): boolean {
+  return /^\s{0,9}550:? <[^<>@\s]{1,64}@[^<>\s]{1,253}>: user unknown/i.test(reply);
+}
+
+/**
  * The answers that a sendmail-like transcript shows ("<<< 550 …"), the first refusal with the command before it; null where there is
  * none. A "RCPT first" after it is only its echo.
  */

@@ -40,7 +40,7 @@ export function parseSesNotice(text: string): SesNotice | null {
 
 /** A line end inside a string is none of JSON: mail programs broke the line there. */
 function parseObject(json: string): Fields | null {
-  for (const attempt of [json, json.replaceAll('\n ', ''), json.replaceAll('\n', '')]) {
+  for (const attempt of [json, json.replace(/\n /g, ''), json.replace(/\n/g, '')]) {
     try {
       return asObject(JSON.parse(attempt));
     } catch {
