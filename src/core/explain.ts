@@ -92,6 +92,7 @@ export type ProblemInput = {
   param?: string | null;
   /** In place of the primary reason's. */
   detail?: string;
+  fix?: string;
 };
 
 /** The body of an error, `application/problem+json` (RFC 9457 §3). */
@@ -190,7 +191,7 @@ export function problem(input: ProblemInput, options: ExplainOptions): ProblemBo
     status,
     code: main.code,
     detail: input.detail ?? main.detail,
-    fix: main.fix,
+    fix: input.fix ?? main.fix,
     customer_message: main.customer_message,
     retryable: reasons.every((reason) => reason.retryable),
     retry_at: rfc3339(input.retryAt === undefined ? retryAt(decided) : input.retryAt),
@@ -237,12 +238,13 @@ function withIssues(reason: DecidedReason, issues: readonly Issue[] | undefined)
   return { ...reason, evidence };
 }
 
-/** Evidence as an answer has it: times in RFC 3339. */
+/** Evidence as an answer has it: times in RFC 3339, also those of an object in it (`probation.until_at`). */
 export function writtenEvidence(evidence: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(evidence).map(([field, value]) => [
-      field,
-      typeof value === 'number' && isTimeField(field) ? rfc3339(value) : value,
-    ]),
-  );
+  return Object.fromEntries(Object.entries(evidence).map(([field, value]) => [field, written(field, value, true)]));
+}
+
+function written(field: string, value: unknown, alsoInside: boolean): unknown {
+  if (typeof value === 'number') return isTimeField(field) ? rfc3339(value) : value;
+  if (!alsoInside || typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([inner, one]) => [inner, written(inner, one, false)]));
 }

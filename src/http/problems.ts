@@ -88,6 +88,7 @@ export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 export type Refusal = {
   evidence?: Record<string, unknown>;
   detail?: string;
+  fix?: string;
   param?: string | null;
   errors?: readonly Issue[];
   clearsAt?: number | null;
@@ -99,8 +100,8 @@ export function refusal(code: ReasonCode, more: Refusal = {}): Omit<ProblemInput
   const clearsAt =
     more.retryAfterSeconds === undefined ? (more.clearsAt ?? null) : Date.now() + more.retryAfterSeconds * 1000;
   const reason: DecidedReason = { code, scope: null, clearsAt, evidence: more.evidence ?? {} };
-  const { detail, param, errors } = more;
-  return { reasons: [reason], messageId: null, detail, param, errors };
+  const { detail, fix, param, errors } = more;
+  return { reasons: [reason], messageId: null, detail, fix, param, errors };
 }
 
 const RETRYABLE_STATUSES: ReadonlySet<number> = new Set([408, 409, 429, 503]);

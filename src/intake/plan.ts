@@ -101,9 +101,8 @@ async function answerPlan(request: FastifyRequest, reply: FastifyReply, door: In
   }
   const { answer } = seen;
   if (answer.outcome === 'invalid') {
-    return problems.invalid(request, reply, [
-      { code: 'invalid_parameter', ...answer, param: input.place(answer.param) },
-    ]);
+    const { param, message } = answer;
+    return problems.invalid(request, reply, [{ code: 'invalid_parameter', param: input.place(param), message }]);
   }
   if (input.count * answer.recipients.length > MOST_PLANNED) {
     const message = `At most ${MOST_PLANNED} recipients can be planned at once, all sends together.`;

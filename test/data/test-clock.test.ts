@@ -13,8 +13,6 @@ import { moveTestClock, resetTestData } from '../../src/data/sqlite/test-clock.t
 import { WriterState } from '../../src/data/sqlite/writer-state.ts';
 import type { AdmitRequest, TenantRow } from '../../src/data/store.ts';
 
-const ACTOR = { name: 'a test', id: 'key_1', mayApprove: false, mayOperate: false };
-
 const START = Date.UTC(2027, 0, 1, 9);
 const HOUR_MS = 3_600_000;
 const EVERY = { most: 10, live: true };
@@ -103,7 +101,7 @@ function request(more: Partial<AdmitRequest> = {}): AdmitRequest {
 
 const send = (more?: Partial<AdmitRequest>) => group(() => admit(state, request(more)));
 const advance = (ms: number) =>
-  group(() => moveTestClock(state, { tenantNo: tenant.no, to: { advance: { months: 0, ms } }, actor: ACTOR }));
+  group(() => moveTestClock(state, { tenantNo: tenant.no, to: { advance: { months: 0, ms } }, actor: 'a test' }));
 const claimed = () => group(() => claim(state, EVERY));
 const due = () => group(() => dueIn(state));
 
@@ -170,7 +168,7 @@ test('a reset restores the credits to the tenant’s, and after a crash nothing 
   assert.equal(credits(), 47);
   group(() => {
     admit(state, request());
-    resetTestData(state, { tenantNo: tenant.no, actor: ACTOR });
+    resetTestData(state, { tenantNo: tenant.no, actor: 'a test' });
     admit(state, request());
   });
   assert.equal(credits(), 49, 'one was sent after the reset, in the same group');
@@ -190,7 +188,7 @@ test('a worker whose message was emptied away can neither mark nor settle it', (
   send();
   const [one] = claimed();
   assert.ok(one);
-  group(() => resetTestData(state, { tenantNo: tenant.no, actor: ACTOR }));
+  group(() => resetTestData(state, { tenantNo: tenant.no, actor: 'a test' }));
   assert.equal(
     group(() => mark(state, { recipient: one.recipient, token: one.token })),
     false,

@@ -8,8 +8,6 @@ import type { Principal } from '../../src/data/store.ts';
 import { decided, newPrincipal, submission } from '../harness/submissions.ts';
 import { TestWriter } from '../harness/writer.ts';
 
-const ACTOR = { name: 'a test', id: 'key_1', mayApprove: false, mayOperate: false };
-
 const DAY_MS = 86_400_000;
 const REPORT = { provider: 'test', mailbox: null, reply: '250 ok', class: null };
 const blob = (letter: string) => ({ sha256: letter.repeat(64), size: 1000 });
@@ -206,7 +204,7 @@ describe('the archive', () => {
     writer.now += 9 * DAY_MS;
     assert.equal(writer.sweep('archive').count, 1);
     assert.notEqual(await writer.store.message({ ...principal, id }), null);
-    await writer.store.resetTestData({ tenantNo: principal.tenantNo, actor: ACTOR });
+    await writer.store.resetTestData({ tenantNo: principal.tenantNo, actor: 'test' });
     assert.equal(await writer.store.message({ ...principal, id }), null);
   });
 });

@@ -4,8 +4,6 @@ import type { Claimed, Principal } from '../../src/data/store.ts';
 import { decided, newPrincipal, submission } from '../harness/submissions.ts';
 import { TestWriter } from '../harness/writer.ts';
 
-const ACTOR = { name: 'a test', id: 'key_1', mayApprove: false, mayOperate: false };
-
 const DAY_MS = 86_400_000;
 const REPORT = { provider: 'test', mailbox: null, reply: '250 ok', class: null };
 
@@ -138,7 +136,7 @@ describe('old events', () => {
     await writer.store.moveTestClock({
       tenantNo: live.tenantNo,
       to: { now: writer.now + 300 * DAY_MS },
-      actor: ACTOR,
+      actor: 'test',
     });
     await send(test, { to: ['eve@example.com'] });
     await deliverAll();
@@ -197,7 +195,7 @@ describe('used keys', () => {
   it('of a tenant whose test clock stands still wait for that clock', async () => {
     const live = await newPrincipal(writer.store);
     const test = { ...live, mode: 'test' as const };
-    await writer.store.moveTestClock({ tenantNo: live.tenantNo, to: { now: writer.now + DAY_MS }, actor: ACTOR });
+    await writer.store.moveTestClock({ tenantNo: live.tenantNo, to: { now: writer.now + DAY_MS }, actor: 'test' });
     await send(test, { idempotency: { key: 'k', fingerprint: 'f' } });
     writer.now += 5 * DAY_MS;
     assert.equal(writer.sweep('keys').count, 0);
