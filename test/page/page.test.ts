@@ -121,8 +121,8 @@ inBrowser(
       /In quarantine since .* by the operator[\s\S]*<b>Stop<\/b>, please[\s\S]*appeals/,
     );
     assert.equal(await page.locator('.rows li', { hasText: 'later@example.com' }).count(), 1);
-  await page.getByRole('button', { name: 'Sign out' }).click();
-  await signIn(gateway.testKey);
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await signIn(gateway.testKey);
   },
 );
 
