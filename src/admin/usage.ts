@@ -1,7 +1,7 @@
 /** Usage: what was accepted, refused and what became of it, by UTC day; and what is stored. */
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import { type ReasonCode, REASONS } from '../core/reasons.ts';
+import { REASONS, type ReasonCode } from '../core/reasons.ts';
 import { formatTime, parseTime } from '../core/time.ts';
 import type { TallyRow } from '../data/port/management.ts';
 import { invalid, principalOf } from './answers.ts';
