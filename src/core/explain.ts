@@ -41,7 +41,12 @@ export type ExplainOptions = {
   docsBase: string;
   /** A language tag (RFC 5646); English when it is unknown or absent. */
   locale?: string;
+  /** Addresses that are the same for everybody here, by the field of evidence that shows them where a reason has it. */
+  links?: Links;
 };
+
+/** `billing_url`: where a payment block is cleared. `support_url`: where to take the request id. */
+export type Links = Readonly<Partial<Record<'billing_url' | 'support_url', string>>>;
 
 export type Clears = { by: readonly Clearer[]; at: string | null };
 
@@ -117,7 +122,8 @@ export function explainReason(reason: DecidedReason, options: ExplainOptions): E
   const entry: ReasonEntry = REASONS[reason.code];
   const texts = textsFor(options.locale);
   const text = texts.reasons[reason.code];
-  const wordsFor = evidenceWords({ evidence: reason.evidence, clearsAt: reason.clearsAt, words: text.words, texts });
+  const evidence = withLinks(reason.evidence, entry.evidence, options.links);
+  const wordsFor = evidenceWords({ evidence, clearsAt: reason.clearsAt, words: text.words, texts });
   const by = reason.clearsBy ?? entry.clearsBy;
   const onlyClearer = by.length === 1 ? text.cases?.[by[0]!] : undefined;
   return {
@@ -131,8 +137,18 @@ export function explainReason(reason: DecidedReason, options: ExplainOptions): E
     retryable: entry.retryable,
     clears: { by, at: rfc3339(reason.clearsAt) },
     scope: reason.scope,
-    evidence: writtenEvidence(reason.evidence),
+    evidence: writtenEvidence(evidence),
   };
+}
+
+/** A verdict knows nothing of this gateway's addresses: they come in here, where the reason says that it shows them. */
+function withLinks(
+  evidence: Readonly<Record<string, unknown>>,
+  declared: Readonly<Record<string, string>>,
+  links: Links = {},
+): Readonly<Record<string, unknown>> {
+  const shown = Object.entries(links).filter(([field]) => Object.hasOwn(declared, field) && !(field in evidence));
+  return shown.length === 0 ? evidence : { ...evidence, ...Object.fromEntries(shown) };
 }
 
 /** The warning with its texts; its evidence stands beside `code`. */

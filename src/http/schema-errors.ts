@@ -28,19 +28,9 @@ function paramOf(path: string, more?: string): string {
 export function schemaErrors(error: FastifyError, _body: unknown): Issue[] {
   const where = error.validationContext ?? 'body';
   const issues = (error.validation ?? []) as unknown as SchemaIssue[];
-  const plain = issues.filter(({ keyword }) => keyword !== 'anyOf' && keyword !== 'oneOf' && keyword !== 'if');
-  const said = plain.filter((issue) => !isAlsoNull(issue, plain));
+  const said = telling(issues);
   const found = (said.length > 0 ? said : issues).map((issue) => foundIn(issue, where));
   return merged(found).slice(0, 100);
-}
-
-/** "must be null" helps nobody where another alternative says what it is instead. */
-function isAlsoNull(issue: SchemaIssue, all: readonly SchemaIssue[]): boolean {
-  if (issue.keyword !== 'type' || issue.params['type'] !== 'null') return false;
-  const { instancePath: path } = issue;
-  return all.some(
-    (other) => other !== issue && (other.instancePath === path || other.instancePath.startsWith(`${path}/`)),
-  );
 }
 
 /** One issue for each field and code: of alternatives all that it may be, else the first. */
@@ -71,6 +61,31 @@ function foundIn(issue: SchemaIssue, where: string): Found {
     message,
     alternatives: at < 0 ? null : issue.schemaPath.slice(0, at),
   };
+}
+
+/** Their branches say more. */
+const GROUPING: ReadonlySet<string> = new Set(['anyOf', 'oneOf', 'if']);
+const FORMS: ReadonlySet<string> = new Set(['type', 'enum', 'const']);
+
+/**
+ * What is worth telling: not the groups, whose branches say more; and of something with a wrong field not that it could as
+ * well have been null, or one of some words.
+ */
+function telling(issues: readonly SchemaIssue[]): SchemaIssue[] {
+  const groups = new Set(issues.filter(({ keyword }) => GROUPING.has(keyword)).map(({ instancePath }) => instancePath));
+  if (groups.size === 0) return [...issues];
+  const opened = new Set<string>();
+  for (const { keyword, instancePath } of issues) {
+    if (keyword === 'required' || keyword === 'additionalProperties') opened.add(instancePath);
+    for (let path = instancePath; path !== ''; ) {
+      path = path.slice(0, path.lastIndexOf('/'));
+      opened.add(path);
+    }
+  }
+  return issues.filter(({ keyword, instancePath }) => {
+    if (GROUPING.has(keyword)) return false;
+    return !(FORMS.has(keyword) && groups.has(instancePath) && opened.has(instancePath));
+  });
 }
 
 function issueOf(issue: SchemaIssue): Issue {

@@ -22,7 +22,7 @@ import type { Caller } from './caller.ts';
 import { setHeadroom } from './headroom-headers.ts';
 import { Metrics } from './metrics.ts';
 import { OPENAPI } from './openapi.ts';
-import { Problems } from './problems.ts';
+import { linksOf, Problems } from './problems.ts';
 import { RequestRates } from './request-rates.ts';
 import { RouteTable } from './route-table.ts';
 import { schemaErrors } from './schema-errors.ts';
@@ -97,7 +97,10 @@ export async function buildServer(input: {
       answerBroken(error, socket, problems);
     },
   }) as unknown as FastifyInstance;
-  const problems = new Problems({ docsBase: () => `${input.publicUrl()}/docs/reasons/` });
+  const problems = new Problems({
+    docsBase: () => `${input.publicUrl()}/docs/reasons/`,
+    links: linksOf(settings),
+  });
   const authenticator = new Authenticator(store, input.operatorKey);
   const rates = new RequestRates(store);
   const routes = new RouteTable(server);

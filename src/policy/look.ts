@@ -33,7 +33,7 @@ import {
 } from './windows.ts';
 
 /** Version of the rules as code: with facts and policy it determines a verdict. Raise it when any rule changes. */
-export const ENGINE = 2;
+export const ENGINE = 3;
 
 export type LookInput = {
   view: LedgerView;

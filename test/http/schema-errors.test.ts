@@ -9,6 +9,30 @@ describe('what a schema finds wrong', () => {
   });
   after(() => gateway.stop());
 
+  async function issues(path: string, body: unknown): Promise<string[]> {
+    const method = path.startsWith('/v1/contacts') ? 'PUT' : 'POST';
+    const answer = await gateway.fetchJson(method, path, body);
+    assert.equal(answer.status, 422);
+    return answer.body.errors.map(({ code, param }: { code: string; param: string }) => `${code} ${param}`);
+  }
+
+  test('a strange field of a body that may be left out is the only issue', async () => {
+    assert.deepEqual(await issues('/v1/approvals/apr_x/approve', { note: 'fine', hash: '00' }), [
+      'unknown_parameter hash',
+    ]);
+  });
+
+  test('a wrong field of one form does not bring up the other forms', async () => {
+    assert.deepEqual(await issues('/v1/contacts/bob@example.com', { consent: { marketing: 'perhaps' } }), [
+      'invalid_parameter consent.marketing',
+    ]);
+  });
+
+  test('what has none of the forms says so', async () => {
+    assert.deepEqual(await issues('/v1/contacts/bob@example.com', { consent: 7 }), ['invalid_parameter consent']);
+    assert.deepEqual(await issues('/v1/approvals/apr_x/approve', []), ['invalid_parameter body']);
+  });
+
   const faults = async (method: string, path: string, body?: unknown, key?: string) => {
     const answer = await gateway.fetchJson(method, path, body, { key });
     assert.equal(answer.status, 422, JSON.stringify(answer.body));
@@ -29,7 +53,7 @@ describe('what a schema finds wrong', () => {
     assert.equal(found.length, 1);
     assert.match(
       found[0]!.message,
-      /must be object, or must be equal to one of the allowed values: opted_in, refused, or must be boolean\.$/,
+      /must be object, or must be equal to one of the allowed values: opted_in, refused, or must be boolean/,
     );
   });
 

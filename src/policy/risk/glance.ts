@@ -41,8 +41,15 @@ const DAY_MINUTES = 1440;
 const RECENT_MINUTES = DAY_MINUTES;
 /** Share of slots, in percent, from which two contents are near-identical. */
 const NEAR_PERCENT = 25;
+/** Below so many the copies differ by more than a name: words were thrown in. */
+const STIRRED_PERCENT = 65;
+/** What a link to one unusual host counts. */
+const PLAIN_LINK = 0.4 * ONE;
 const GARBLED = 400;
-export const SUSPICIOUS = 300;
+/** Phrases that may stand in anybody's message, in thousandths of full marks: one strong one or a few weak ones prove nothing. */
+const ORDINARY_PHRASES = 150;
+/** More than one strong phrase alone. */
+const SUSPICIOUS = 400;
 const FEW_WORDS = 5;
 const SHORT_WORDS = 24;
 /** Pages, archives and unknown kinds of attachments. */
@@ -73,7 +80,11 @@ export function glance(
   const isOwnDomain = content.sender !== 0 && hostHash(domainOf(recipient.key)) === content.sender;
   const isStranger = !isFamiliar && !recipient.isKnown;
   const isForeign = !isFamiliar && leadsAway(state, content, now);
-  const phrases = isFamiliar ? 0 : content.phrases;
+  const phrases = isFamiliar ? 0 : leadsHome(content) ? content.phrases >> 1 : content.phrases;
+  // Machines report with numbers or links; who writes to a person in anger repeats plain words.
+  const marked = Math.max(0, phrases - ORDINARY_PHRASES);
+  const isStirred = isSimilar && likeness(shape.signature, content.signature) < STIRRED_PERCENT;
+  const isPersonal = content.numbers === 0 && content.links === 0;
   const isRepeat = before >= ONE / 2;
   delta.fill(0);
   delta[AT.sendsQuarter] = ONE;
@@ -81,22 +92,27 @@ export function glance(
   delta[AT.sendsDay] = ONE;
   delta[AT.sendsMonth] = ONE;
   if (Math.floor(now / DAY_MS) > state.lastDay) delta[AT.activeDaysMonth] = ONE;
-  if (isFamiliar) delta[AT.familiarDay] = ONE;
+  if (isFamiliar) {
+    delta[AT.familiarDay] = ONE;
+    delta[AT.familiarHour] = ONE;
+  }
   if (isStranger) delta[AT.strangersDay] = ONE;
   if (isSimilar) delta[AT.similarDay] = ONE;
   if (content.gibberish >= GARBLED) delta[AT.gibberishHour] = ONE;
   const isChanging = isForeign && state.hosts.length > 0 && bringsHost(state, content);
+  // One unusual host under a wording that stays the same is what an invitation has.
+  const isEvasive = isChanging || isStirred || marked > 0;
   if (isForeign) {
-    delta[AT.foreignLinksDay] = ONE;
-    delta[AT.foreignLinksHour] = ONE;
+    delta[AT.foreignLinksDay] = isEvasive ? ONE : PLAIN_LINK;
+    delta[AT.foreignLinksHour] = isEvasive ? ONE : PLAIN_LINK;
   }
   if (isChanging) {
     delta[AT.changingHostsDay] = ONE;
     delta[AT.changingHostsHour] = ONE;
   }
   if (content.words < FEW_WORDS && content.numbers === 0 && isStranger) delta[AT.emptyDay] = ONE;
-  delta[AT.phrasesDay] = phrases;
-  delta[AT.phrasesHour] = phrases;
+  delta[AT.phrasesDay] = marked;
+  delta[AT.phrasesHour] = marked;
   if (content.mismatch) delta[AT.mismatchDay] = ONE;
   if (content.deceptive > 0) delta[AT.deceptiveDay] = ONE;
   if ((content.attached & ODD_ATTACHMENTS) !== 0) {
@@ -104,8 +120,9 @@ export function glance(
     delta[AT.attachmentsMonth] = ONE;
   }
   if (isStranger && isSimilar) {
-    const praised = phrases >= SUSPICIOUS ? ONE : 0;
-    delta[AT.bulkHour] = praised + (isChanging ? ONE : isForeign ? ONE / 2 : 0);
+    const praised = phrases >= SUSPICIOUS ? Math.min(2 * ONE, Math.floor((phrases * ONE) / SUSPICIOUS)) : 0;
+    delta[AT.bulkHour] =
+      praised + (isChanging || (isForeign && isStirred) ? ONE : isForeign && isEvasive ? ONE / 2 : 0);
     // Over a day, ordinary mail with a link elsewhere comes to as many.
     delta[AT.bulkDay] = praised;
   }
@@ -117,7 +134,7 @@ export function glance(
     (target === null ? 0 : Math.floor(target.short * hour)) + (content.words < SHORT_WORDS && isRepeat ? ONE : 0);
   reused.own =
     (target === null ? 0 : Math.floor(target.own * left[OWN_GROUP]!)) +
-    (isSimilar || isFamiliar || isOwnDomain ? 0 : ONE);
+    ((isSimilar && !isPersonal) || isFamiliar || isOwnDomain ? 0 : ONE);
   reused.shape = shape;
   return reused;
 }
@@ -153,6 +170,11 @@ export function likeness(one: string, other: string): number {
 /** Whether a link leads to a host that the account never used. */
 function bringsHost(state: RiskState, content: ContentFeatures): boolean {
   return content.hosts.some((host) => host !== content.sender && !state.hosts.some((one) => one.host === host));
+}
+
+/** Whether all its links lead to the sender's own domain: who can be found there says "confirm your address" in good faith, mostly. */
+function leadsHome(content: ContentFeatures): boolean {
+  return content.links > 0 && content.hosts.every((host) => host === content.sender);
 }
 
 const USUAL_SENDS = 5;

@@ -206,7 +206,8 @@ function listSignals(
 const HOUR_MS = 3_600_000;
 
 const FEW = 5 * ONE;
-const SOME = 20 * ONE;
+const SOME = 12 * ONE;
+const QUITE_A_FEW = 20 * ONE;
 const MANY = 50 * ONE;
 /** Fewer bounces or complaints than so many are chance. */
 const LEAST_HARM = 1.5 * ONE;
@@ -223,9 +224,11 @@ const percent = (part: number, whole: number): number => Math.floor((part * 100 
 function measure(state: RiskState, left: Float64Array, seen: Glance | null, now: number): void {
   const get = (counter: number): number => countNow(state, left, counter) + (seen === null ? 0 : seen.delta[counter]!);
   const sends = get(AT.sendsDay);
-  const thisHour = get(AT.sendsHour);
+  // Of those who never answered nor consented: good mail to others does not hide what these get.
+  const unfamiliar = sends - get(AT.familiarDay);
+  const thisHour = get(AT.sendsHour) - get(AT.familiarHour);
   const share = (day: number, hour: number): number =>
-    Math.max(percent(get(day), sends + FEW), percent(get(hour), thisHour + FEW));
+    Math.max(percent(get(day), unfamiliar + FEW), percent(get(hour), thisHour + FEW));
   const trust = trustOf(get(AT.activeDaysMonth), get(AT.sendsMonth), get(AT.harmMonth));
   measureTargets(state, left, seen, Math.floor(now / DAY_MS));
   values[SIGNAL_AT.gibberish] = get(AT.gibberishHour);
@@ -244,7 +247,7 @@ function measure(state: RiskState, left: Float64Array, seen: Glance | null, now:
   const harm = get(AT.harmMonth);
   values[SIGNAL_AT.bounces] = Math.max(
     percent(beyondChance(bounces), sends + SOME),
-    percent(beyondChance(harm), get(AT.sendsMonth) + MANY),
+    percent(beyondChance(harm), get(AT.sendsMonth) + QUITE_A_FEW),
   );
   values[SIGNAL_AT.unknown_users] = bounces < LEAST_HARM ? 0 : percent(get(AT.unknownUsersDay), sends + SOME);
   const complaints = get(AT.complaintsDay);
@@ -282,24 +285,29 @@ function trustOf(activeDays: number, sends: number, harm: number): number {
 /** Sends to one person that come to be usual with each day on which they are written to, and the most of them. */
 const USUAL_A_DAY = 2 * ONE;
 const MOST_USUAL = 12 * ONE;
+/** Of those to a second person, what is beyond so many counts three quarters. */
+const FREE_REPEATS = 3 * ONE;
 
 /** The person written to most, of those remembered and of the send that is looked at. */
 function measureTargets(state: RiskState, left: Float64Array, seen: Glance | null, today: number): void {
   const hour = left[TARGET_GROUP]!;
   let repeats = 0;
+  let second = 0;
   let same = 0;
   let short = 0;
   let own = 0;
   for (const target of state.targets) {
     const isSeen = seen !== null && target === seen.target;
     const usual = Math.min(MOST_USUAL, (today - target.since) * USUAL_A_DAY);
-    repeats = Math.max(repeats, (isSeen ? seen.repeats : Math.floor(target.count * hour)) - usual);
+    const count = (isSeen ? seen.repeats : Math.floor(target.count * hour)) - usual;
+    second = Math.max(second, Math.min(count, repeats));
+    repeats = Math.max(repeats, count);
     same = Math.max(same, (isSeen ? seen.same : Math.floor(target.same * hour)) - usual);
     short = Math.max(short, (isSeen ? seen.short : Math.floor(target.short * hour)) - usual);
     own = Math.max(own, (isSeen ? seen.own : Math.floor(target.own * left[OWN_GROUP]!)) - usual);
   }
   if (seen !== null && seen.target === null) repeats = Math.max(repeats, seen.repeats);
-  values[SIGNAL_AT.recipient_repeats] = repeats;
+  values[SIGNAL_AT.recipient_repeats] = repeats + Math.floor((Math.max(0, second - FREE_REPEATS) * 3) / 4);
   values[SIGNAL_AT.repeated_content] = same;
   values[SIGNAL_AT.short_content] = short;
   values[SIGNAL_AT.personal_repeats] = own;

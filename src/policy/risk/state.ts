@@ -55,6 +55,7 @@ const COUNTERS = {
   complaintsMonth: MONTH,
   repliesMonth: MONTH,
   attachmentsMonth: MONTH,
+  familiarHour: HOUR,
 } as const;
 export type Counter = keyof typeof COUNTERS;
 const NAMES = Object.keys(COUNTERS) as Counter[];
