@@ -118,6 +118,8 @@ export type Limit = {
   warmup: Warmup | null;
   /** What `max` is without the probation that has reduced it. */
   full?: number;
+  /** Departures up to this second do not count in it. */
+  forgetsUntil?: number;
 };
 
 /** How a new sender's places grow: the places of each day of its warm-up. */

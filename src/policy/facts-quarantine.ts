@@ -27,6 +27,8 @@ export type QuarantinedFacts = {
 
 export type ProbationFacts = {
   state: 'probation';
+  /** The release. What left before it does not count in the limit that `baseline` gives. */
+  since: number;
   /** When the limits are whole again. */
   until: number;
   /** Hundredths of each limit that are open now: 1 to 99. */
@@ -61,7 +63,7 @@ export function quarantineFacts(standing: QuarantineStanding, now: number): Quar
   // Linear from the factor to the whole, in steps of a hundredth: so many policies at most are made of one.
   const grown = Math.floor(((1000 - factor) * Math.max(0, now - since)) / (until - since));
   const share = Math.min(99, Math.max(1, Math.floor((factor + grown) / 10)));
-  return { state: 'probation', until, share, baseline };
+  return { state: 'probation', since, until, share, baseline };
 }
 
 export function isQuarantined(facts: QuarantineFacts): facts is QuarantinedFacts {
@@ -83,6 +85,7 @@ export function packQuarantine(w: PackWriter, facts: QuarantineFacts): void {
   }
   if (facts.state === 'probation') {
     w.byte(PROBATION);
+    w.uint(facts.since);
     w.uint(facts.until);
     w.byte(facts.share);
     w.optional(facts.baseline);
@@ -108,7 +111,7 @@ export function unpackQuarantine(r: PackReader): QuarantineFacts {
   const tag = r.byte();
   if (tag === ABSENT) return null;
   if (tag === PROBATION) {
-    return { state: 'probation', until: r.uint(), share: r.byte(), baseline: r.optional() };
+    return { state: 'probation', since: r.uint(), until: r.uint(), share: r.byte(), baseline: r.optional() };
   }
   const state = QUARANTINED[tag - 1];
   if (state === undefined) throw new Error(`facts know no quarantine of the kind ${tag}`);

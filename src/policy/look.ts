@@ -189,8 +189,9 @@ function activeSuppressions(contact: ContactState, domain: ContactState, departA
 
 const ABSENT: LimitFact = { used: 0, resetsAt: null, freeAt: 0, units: 0 };
 
-/** Departures up to this second are forgotten by a limit that a reply resets. */
+/** Departures up to this second are forgotten by a limit that a reply resets, or that began with a probation. */
 export function sinceReply(limit: Limit, contact: ContactState): number {
+  if (limit.forgetsUntil !== undefined) return limit.forgetsUntil;
   return limit.resetOnReply && contact.lastReplyAt !== null ? Math.floor(contact.lastReplyAt / 1000) : 0;
 }
 

@@ -26,26 +26,29 @@ const reduced = new WeakMap<Policy, Map<string, Policy>>();
 
 export function withProbation(policy: Policy, probation: ProbationFacts | null): Policy {
   if (probation === null) return policy;
-  const { share, baseline } = probation;
+  const { share, baseline, since } = probation;
   let known = reduced.get(policy);
   if (known === undefined) {
     known = new Map();
     reduced.set(policy, known);
   }
-  const name = `${share} ${baseline}`;
+  const name = `${share} ${baseline} ${since}`;
   let made = known.get(name);
   if (made === undefined) {
-    made = reduce(policy, share, baseline);
+    made = reduce(policy, probation);
     known.set(name, made);
   }
   return made;
 }
 
-function reduce(policy: Policy, share: number, baseline: number | null): Policy {
-  const own =
-    baseline === null
-      ? []
-      : [compileLimit({ name: PROBATION_LIMIT, scope: 'tenant', window: 'rolling_24h', max: baseline })];
+function reduce(policy: Policy, { share, baseline, since }: ProbationFacts): Policy {
+  const own: Limit[] = [];
+  if (baseline !== null) {
+    const whole = compileLimit({ name: PROBATION_LIMIT, scope: 'tenant', window: 'rolling_24h', max: baseline });
+    // What brought the account into quarantine would mostly fill it, and nothing could be sent for a day after the release. The second
+    // of the release counts, so that nothing after it goes uncounted.
+    own.push({ ...whole, forgetsUntil: Math.floor(since / 1000) - 1 });
+  }
   const limits = (all: readonly Limit[]): Limit[] => all.map((limit) => reduceLimit(limit, share));
   return withLimits(policy, limits([...policy.messageLimits, ...own]), limits(policy.recipientLimits));
 }

@@ -3,7 +3,16 @@ import { after, before, describe, test } from 'node:test';
 import type { Principal, Store } from '../../src/data/store.ts';
 import { featuresOf } from '../../src/policy/risk/features.ts';
 import { type OpenedStore, openTestStore } from '../harness/sqlite-store.ts';
-import { newPrincipal, putPolicy, submission } from '../harness/submissions.ts';
+import { newPrincipal as anyPrincipal, putPolicy, submission } from '../harness/submissions.ts';
+
+/** An account whose score is computed in both modes: stores of tests have it off. */
+async function newPrincipal(store: Store, options: Parameters<typeof anyPrincipal>[1]): Promise<Principal> {
+  const principal = await anyPrincipal(store, options);
+  for (const mode of ['live', 'test'] as const) {
+    await putPolicy(store, { ...principal, mode }, { quarantine: { mode: 'warn' } });
+  }
+  return principal;
+}
 
 function featuresOfText(text: string) {
   const content = { from: null, replyTo: [], subject: 'An offer', text, html: null, inReplyTo: null, attachments: [] };

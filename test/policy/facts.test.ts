@@ -58,6 +58,7 @@ const anyQuarantine: fc.Arbitrary<QuarantineFacts> = fc.oneof(
   fc.constant(null),
   fc.record({
     state: fc.constant('probation' as const),
+    since: amount,
     until: time,
     share: fc.integer({ min: 1, max: 99 }),
     baseline: perhaps(amount),

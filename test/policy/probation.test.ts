@@ -49,7 +49,7 @@ test('every limit is reduced, but never to nothing', () => {
     { name: 'one', scope: 'recipient', window: 'rolling_24h', max: 2 },
     { name: 'none', scope: 'identity', window: 'calendar_day', max: 0 },
   ]);
-  const reduced = withProbation(policy, { state: 'probation', until: NOW, share: 25, baseline: null });
+  const reduced = withProbation(policy, { state: 'probation', since: 0, until: NOW, share: 25, baseline: null });
   const shown = [...reduced.messageLimits, ...reduced.recipientLimits].map(({ name, max, burst, full }) => [
     name,
     max,
@@ -70,7 +70,7 @@ test('every limit is reduced, but never to nothing', () => {
 });
 
 test('an account without limits gets one for the length of its probation', () => {
-  const reduced = withProbation(policyOf(), { state: 'probation', until: NOW, share: 50, baseline: 40 });
+  const reduced = withProbation(policyOf(), { state: 'probation', since: 0, until: NOW, share: 50, baseline: 40 });
   assert.deepEqual(
     reduced.messageLimits.map(({ name, scope, windowName, max, full }) => ({ name, scope, windowName, max, full })),
     [{ name: 'probation', scope: 'tenant', windowName: 'rolling_24h', max: 20, full: 40 }],

@@ -97,7 +97,7 @@ describe('an account on probation', () => {
     assert.deepEqual((await gateway.fetchJson('GET', '/v1/limits')).body.data, []);
     await release({ factor: 0.5, days: 4 });
     const [own] = (await gateway.fetchJson('GET', '/v1/limits')).body.data;
-    assert.deepEqual([own.name, own.limit, own.full_limit], ['probation', 20, 40]);
+    assert.deepEqual([own.name, own.limit, own.full_limit], ['probation', 50, 100]);
     await release(null);
     assert.deepEqual((await gateway.fetchJson('GET', '/v1/limits')).body.data, []);
     const ended = await release(null);

@@ -42,6 +42,34 @@ describe('the mode of the quarantine', () => {
     assert.deepEqual([answers[11]!.status, answers[11]!.body.code], [403, 'account_quarantined']);
   });
 
+  it('lets sending resume at once on probation, also where the policy has no limit to reduce', async () => {
+    const { call } = await account('enforce');
+    await sendTwelve(call);
+    const { id } = (await call('GET', '/v1/quarantine')).body;
+    const terms = { note: 'Tests.', held: 'send', probation: { factor: 0.25, days: 7 } };
+    const path = `/v1/quarantines/${id}/release`;
+    assert.equal((await gateway.fetchJson('POST', path, terms, { key: gateway.operatorKey })).status, 200);
+    const places: number[] = [];
+    for (let n = 1; n <= 40; n += 1) {
+      const mail = {
+        to: `customer${n}@example.com`,
+        subject: `Your order ${n}`,
+        text: `Order ${n} is on its way to you.`,
+      };
+      const { status, body } = await call('POST', '/v1/messages', mail);
+      if (status !== 202) {
+        assert.equal(body.code, 'daily_quota_exceeded');
+        break;
+      }
+      const [limit] = body.limits;
+      assert.deepEqual([limit.name, limit.limit, limit.full_limit], ['probation', 25, 100]);
+      places.push(limit.remaining);
+    }
+    // Held mail that is sent now takes places; what had left before takes none.
+    assert.ok(places.length >= 13 && places.length <= 25, `${places.length} sent`);
+    assert.equal(places.at(-1), 0);
+  });
+
   it('warns alone: the level rises and nothing is stopped', async () => {
     const { call } = await account('warn');
     const last = (await sendTwelve(call)).at(-1)!;

@@ -47,7 +47,7 @@ export const ACCOUNT = {
         set_by: 'score',
         score: 112,
         threshold: 100,
-        signals: [{ name: 'repeats_without_reply', value: 14, threshold: 5, contribution: 72 }],
+        signals: [{ name: 'recipient_repeats', value: 14, threshold: 5, contribution: 72 }],
         release_at: null,
         note: null,
       },

@@ -245,7 +245,7 @@ export function flattenAnswer(answer: AdmitAnswer | StaleCanaries): Flat {
   for (const one of answer.recipients) flattenVerdict(one, flat);
   const { probation } = answer;
   flat.push(probation?.until ?? null);
-  if (probation !== null) flat.push(probation.share, probation.baseline);
+  if (probation !== null) flat.push(probation.since, probation.share, probation.baseline);
   flat.push(answer.risk.score, RISK_LEVELS.indexOf(answer.risk.level), answer.risk.threshold);
   return flat;
 }
@@ -295,8 +295,10 @@ export function readAnswer(flat: Flat): AdmitAnswer | StaleCanaries {
   };
   for (let n = c.number(); n > 0; n -= 1) admission.recipients.push(readVerdict(c));
   const until = c.numberOrNull();
-  if (until !== null)
-    admission.probation = { state: 'probation', until, share: c.number(), baseline: c.numberOrNull() };
+  if (until !== null) {
+    const since = c.number();
+    admission.probation = { state: 'probation', since, until, share: c.number(), baseline: c.numberOrNull() };
+  }
   admission.risk = { score: c.number(), level: RISK_LEVELS[c.number()]!, threshold: c.number() };
   if (outcome === 'replayed') return { outcome, by: by as 'idempotency' | 'dedupe', ...admission };
   return { outcome, ...admission };

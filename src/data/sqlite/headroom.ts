@@ -62,7 +62,8 @@ function standingIn(
 ): LimitStanding | null {
   const state = stateOf(space, limit.scope, send, recipient);
   if (state === null) return null;
-  const since = limit.scope === 'recipient' ? sinceReply(limit, space.contact(recipient.key)) : 0;
+  const since =
+    limit.scope === 'recipient' ? sinceReply(limit, space.contact(recipient.key)) : (limit.forgetsUntil ?? 0);
   return standingOf(limit, state, since, now);
 }
 

@@ -34,7 +34,7 @@ const SAMPLES = 10;
 const MOST_LOOKED_AT = 500;
 /** Days in which the busiest one is sought: what an account without limits may send is measured by it. */
 const BASELINE_DAYS = 30;
-const LEAST_BASELINE = 40;
+const LEAST_BASELINE = 100;
 
 /** Who makes a step: a person, or Postern by itself. */
 export type Hand = { actor: Actor } | { actor: null; name: string };

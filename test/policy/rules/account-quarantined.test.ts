@@ -38,7 +38,7 @@ test('an account in quarantine is stopped, with what led to it', () => {
   assert.deepEqual(unknownEvidence('account_quarantined', found.evidence), []);
   assert.equal(
     told(found),
-    'The account has been in quarantine since 2026-04-27T07:12:00.000Z, set by the risk score (score 112, threshold 100), for repeats_without_reply.',
+    'The account has been in quarantine since 2026-04-27T07:12:00.000Z, set by the risk score (score 112, threshold 100; signals: repeats_without_reply).',
   );
 });
 
@@ -61,6 +61,6 @@ test('under review and upheld it stops as well', () => {
 
 test('neither no quarantine nor probation stops anything', () => {
   assert.deepEqual(findings(accountQuarantined, factsOf()), []);
-  const probation = { state: 'probation', until: NOW + DAY, share: 25, baseline: null } as const;
+  const probation = { state: 'probation', since: 0, until: NOW + DAY, share: 25, baseline: null } as const;
   assert.deepEqual(findings(accountQuarantined, factsOf({ quarantine: probation })), []);
 });
