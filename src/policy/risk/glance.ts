@@ -19,6 +19,8 @@ export type RiskRecipient = {
 
 export type RiskSend = {
   content: ContentFeatures;
+  /** Declared to be marketing mail. */
+  isMarketing: boolean;
   /** The first recipient of its message that counts. */
   isFirst: boolean;
 };
@@ -80,7 +82,7 @@ export function glance(
   const isOwnDomain = content.sender !== 0 && hostHash(domainOf(recipient.key)) === content.sender;
   const isStranger = !isFamiliar && !recipient.isKnown;
   const isForeign = !isFamiliar && leadsAway(state, content, now);
-  const phrases = isFamiliar ? 0 : leadsHome(content) ? content.phrases >> 1 : content.phrases;
+  const phrases = isFamiliar ? 0 : !send.isMarketing && leadsHome(content) ? content.phrases >> 1 : content.phrases;
   // Machines report with numbers or links; who writes to a person in anger repeats plain words.
   const marked = Math.max(0, phrases - ORDINARY_PHRASES);
   const isStirred = isSimilar && likeness(shape.signature, content.signature) < STIRRED_PERCENT;
