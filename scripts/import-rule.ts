@@ -48,7 +48,7 @@ export const IMPORT_RULE: Readonly<Record<string, Part>> = {
   },
   'control.ts': { from: ['core', 'base', 'policy', 'intake', ...PORT], node: true, npm: true },
   commands: {
-    from: ['core', 'base', 'config', 'simulate', 'main.ts', 'control.ts', ...PORT],
+    from: ['core', 'base', 'config', 'simulate', 'relay', 'returns', 'main.ts', 'control.ts', ...PORT],
     node: true,
     npm: true,
   },

@@ -8,6 +8,7 @@ import { connect, type Socket } from 'node:net';
 import { makeKey } from './base/api-key.ts';
 import { socketPath } from './base/data-lock.ts';
 import { newId } from './base/ids.ts';
+import type { ExplainOptions } from './core/explain.ts';
 import type { Mode } from './core/message.ts';
 import { formatTime } from './core/time.ts';
 import type { KeyRow, KeyScope, Principal, Store } from './data/store.ts';
@@ -31,7 +32,7 @@ export type ControlParts = {
   store: Store;
   intake: Intake;
   policies: Policies;
-  docsBase: () => string;
+  texts: () => ExplainOptions & { locale: string };
   forgetKeys: () => void;
   /** The record under which the world finds the gateway's DKIM key; absent where no gateway runs. */
   dkimRecord?: () => Promise<{ name: string; value: string }>;
@@ -94,7 +95,7 @@ export async function control(parts: ControlParts, request: ControlRequest): Pro
     body: request.body,
     idempotencyKey: request.idempotencyKey,
   };
-  const texts = { docsBase: parts.docsBase(), locale: 'en' };
+  const texts = parts.texts();
   if (request.command === 'check') return checkedText(await parts.intake.check(input), parts.policies, texts);
   return submittedText(await parts.intake.submit(input), parts.policies, texts, input.requestId);
 }

@@ -30,6 +30,7 @@ import { migrateFolder } from './data/sqlite/database.ts';
 import { openSqliteStore } from './data/sqlite/store.ts';
 import type { Store } from './data/store.ts';
 import { healthRoutes } from './http/health-routes.ts';
+import { linksOf } from './http/problems.ts';
 import { buildServer } from './http/server.ts';
 import { intakeRoutes } from './intake/http.ts';
 import { Policies } from './intake/policies.ts';
@@ -135,7 +136,7 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
     store,
     intake,
     policies,
-    docsBase: () => gate.problems.docsBase,
+    texts: () => gate.problems.textsIn('en'),
     forgetKeys: () => gate.authenticator.forget(),
     dkimRecord: async () => (await openGatewayKey(store, secrets, settings.domain)).record,
   };
@@ -198,7 +199,7 @@ export async function withData(settings: Settings, request: ControlRequest): Pro
     store,
     intake,
     policies: new Policies(store),
-    docsBase: () => `${url}/docs/reasons/`,
+    texts: () => ({ docsBase: `${url}/docs/reasons/`, links: linksOf(settings), locale: 'en' }),
     forgetKeys: () => undefined,
   };
   try {

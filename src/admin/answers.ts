@@ -37,7 +37,8 @@ export function refuseLoosening(
   const evidence = { action, loosens, required: needs ?? 'approve' };
   if (needs !== null) return problems.refuse(request, reply, 'human_decision_required', { evidence });
   const detail = `This change loosens ${loosens.join(', ')}: say in "note" why, for the audit log.`;
-  return problems.refuse(request, reply, 'human_decision_required', { evidence, detail, param: 'note' });
+  const fix = 'Make the same call again with a `note` that says why.';
+  return problems.refuse(request, reply, 'human_decision_required', { evidence, detail, fix, param: 'note' });
 }
 
 export function conflict(

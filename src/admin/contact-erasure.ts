@@ -13,7 +13,6 @@ import type { ContactAddress } from '../data/port/contacts.ts';
 import type { Erased } from '../data/port/erasure.ts';
 import type { Space, Store, StoredMessage } from '../data/store.ts';
 import { eventBody } from '../http/event-body.ts';
-import { languageOf } from '../http/problems.ts';
 import { actorOf, principalOf, refuseLoosening } from './answers.ts';
 import { contactBody } from './contacts.ts';
 import type { AdminDeps } from './deps.ts';
@@ -80,7 +79,7 @@ export function contactErasureRoutes(
     async (request, reply) => {
       const person = personOf(request, reply);
       if (person === null) return reply;
-      const texts = { docsBase: problems.docsBase, locale: languageOf(request) };
+      const texts = problems.texts(request);
       reply.header('Content-Disposition', 'attachment; filename="contact.json"').header('Cache-Control', 'no-store');
       return reply.type('application/json; charset=utf-8').send(Readable.from(exportOf(store, person, texts)));
     },

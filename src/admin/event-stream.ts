@@ -12,7 +12,7 @@ import type { ExplainOptions } from '../core/explain.ts';
 import type { EventsPage } from '../data/port/events.ts';
 import type { Space, Store } from '../data/store.ts';
 import type { Authenticator } from '../http/authenticate.ts';
-import { languageOf, type Problems } from '../http/problems.ts';
+import type { Problems } from '../http/problems.ts';
 import type { EventBell, Waiter } from './event-bell.ts';
 import { EVENTS_AT_ONCE, EventFeed } from './event-feed.ts';
 import { readTypes, SEQ, TYPES } from './event-query.ts';
@@ -119,7 +119,7 @@ async function readBeginning(
     space,
     after: after ?? page.newestSeq,
     types: types.types === null ? null : new Set(types.types),
-    texts: { docsBase: problems.docsBase, locale: languageOf(request) },
+    texts: problems.texts(request),
     isAllowed: async () => {
       const found = await authenticator.authenticate(asked);
       return found.ok && found.caller.scopes.has('read');

@@ -6,7 +6,7 @@ import type { EventsPage } from '../data/port/events.ts';
 import type { Space, Store } from '../data/store.ts';
 import type { Authenticator } from '../http/authenticate.ts';
 import { eventBody } from '../http/event-body.ts';
-import { languageOf, type Problems } from '../http/problems.ts';
+import type { Problems } from '../http/problems.ts';
 import { event } from '../http/schemas.ts';
 import { EventBell } from './event-bell.ts';
 import { readTypes, SEQ, TYPES } from './event-query.ts';
@@ -79,7 +79,7 @@ export function eventRoutes(server: FastifyInstance, { store, problems, authenti
         const evidence = { after_seq: Number(after), oldest_seq: page.oldestSeq, oldest_at: page.oldestAt };
         return problems.refuse(request, reply, 'cursor_expired', { param: 'after_seq', evidence });
       }
-      const texts = { docsBase: problems.docsBase, locale: languageOf(request) };
+      const texts = problems.texts(request);
       return reply.send({ data: page.events.map((one) => eventBody(one, texts)), last_seq: page.lastSeq });
     },
   );

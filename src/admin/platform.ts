@@ -59,7 +59,7 @@ export function platformRoutes(server: FastifyInstance, { store, problems }: Adm
       const pause = await store.pausePlatform({ note, actor: actorOf(request) });
       if (pause !== null) return platformBody(pause);
       const evidence = { resource: 'platform', id: 'platform', state: 'paused', action: 'pause' };
-      return conflict(request, reply, problems, evidence);
+      return conflict(request, reply, problems, evidence, 'Sending is paused for everybody already.');
     },
   );
 
@@ -73,7 +73,7 @@ export function platformRoutes(server: FastifyInstance, { store, problems }: Adm
       const pause = await store.resumePlatform({ note: noteOf(request.body), actor: actorOf(request) });
       if (pause !== null) return platformBody(null);
       const evidence = { resource: 'platform', id: 'platform', state: 'running', action: 'resume' };
-      return conflict(request, reply, problems, evidence);
+      return conflict(request, reply, problems, evidence, 'Sending is not paused.');
     },
   );
 }

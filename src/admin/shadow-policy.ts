@@ -1,10 +1,9 @@
 /** A draft policy that is decided beside the one in force on live traffic, and never enforced. */
 import type { FastifyInstance } from 'fastify';
 import Type, { type Static } from 'typebox';
-import { type DecidedReason, explainReason } from '../core/explain.ts';
+import { type DecidedReason, type ExplainOptions, explainReason } from '../core/explain.ts';
 import { formatTime } from '../core/time.ts';
 import type { ShadowDifference, ShadowState } from '../data/port/shadows.ts';
-import { languageOf, type Problems } from '../http/problems.ts';
 import { oneOf, reason } from '../http/schemas.ts';
 import { actorOf, notFound, principalOf } from './answers.ts';
 import type { AdminDeps } from './deps.ts';
@@ -116,16 +115,10 @@ export function shadowPolicyRoutes(server: FastifyInstance, { store, problems }:
     async (request) => {
       const { tenantNo, mode } = principalOf(request);
       const page = await store.shadowDifferences({ tenantNo, mode, ...pagingOf(request) });
-      const texts = textsOf(problems, languageOf(request));
+      const texts = problems.texts(request);
       return pageBody(page, (row) => differenceBody(row, texts));
     },
   );
-}
-
-type Texts = { docsBase: string; locale: string };
-
-function textsOf(problems: Problems, locale: string): Texts {
-  return { docsBase: problems.docsBase, locale };
 }
 
 function shadowBody(shadow: ShadowState): Static<typeof SHADOW> {
@@ -142,7 +135,7 @@ function shadowBody(shadow: ShadowState): Static<typeof SHADOW> {
   };
 }
 
-function differenceBody(row: ShadowDifference, texts: Texts): object {
+function differenceBody(row: ShadowDifference, texts: ExplainOptions): object {
   const codesOf = (decision: ShadowDifference['decided']): string[] => decision.reasons.map(({ code }) => code);
   const decisionBody = ({ verdict, reasons }: ShadowDifference['decided']): object => ({
     verdict,

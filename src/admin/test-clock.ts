@@ -104,7 +104,7 @@ export function testClockRoutes(server: FastifyInstance, door: TestClockDoor): v
       if (tenantNo === null) return reply;
       const read = readMove(request.body);
       if (!read.ok) return door.problems.invalid(request, reply, [read.issue]);
-      const moved = await store.moveTestClock({ tenantNo, to: read.to, actor: request.caller!.name });
+      const moved = await store.moveTestClock({ tenantNo, to: read.to, ...byCaller(request) });
       if (!moved.ok) return refuseMove(request, reply, door, moved);
       return clockBody(await departures.within(tenantNo, Number(request.query.wait ?? 0)));
     },
@@ -124,7 +124,7 @@ export function testClockRoutes(server: FastifyInstance, door: TestClockDoor): v
     async (request, reply) => {
       const tenantNo = testTenant(request, reply, door);
       if (tenantNo === null) return reply;
-      await store.endTestClock({ tenantNo, actor: request.caller!.name });
+      await store.endTestClock({ tenantNo, ...byCaller(request) });
       return clockBody(await store.testClock({ tenantNo }));
     },
   );
@@ -144,7 +144,7 @@ export function testClockRoutes(server: FastifyInstance, door: TestClockDoor): v
     async (request, reply) => {
       const tenantNo = testTenant(request, reply, door);
       if (tenantNo === null) return reply;
-      await store.resetTestData({ tenantNo, actor: request.caller!.name });
+      await store.resetTestData({ tenantNo, ...byCaller(request) });
       return clockBody(await store.testClock({ tenantNo }));
     },
   );
@@ -259,4 +259,10 @@ class Departures {
         }),
     };
   }
+}
+
+/** For the audit log: the key by name and id. */
+function byCaller(request: FastifyRequest): { actor: string; actorId: string } {
+  const { name, keyId } = request.caller!;
+  return { actor: name, actorId: keyId };
 }

@@ -32,9 +32,9 @@ export function rfc3339(timeMs: number | null | undefined): string | null {
   return new Date(timeMs).toISOString();
 }
 
-/** Whether a field of evidence holds a time. */
+/** Whether a field of evidence holds a time. `warn_at` does not: it is the policy's field, and a score. */
 export function isTimeField(field: string): boolean {
-  return field === 'since' || field.endsWith('_at');
+  return field === 'since' || (field.endsWith('_at') && field !== 'warn_at');
 }
 
 /** What the placeholders of a text stand for. */
@@ -75,6 +75,8 @@ function numberWords(field: string, value: number, texts: Texts): string | null 
 function otherWords(field: string, value: unknown, source: Source): string | null {
   if (Array.isArray(value)) return list(value);
   if (typeof value !== 'string' || value === '') return null;
+  // A person's note ends with a full stop or not; the sentence around it has its own.
+  if (field === 'note' && value.endsWith('.')) return plain(value.slice(0, -1));
   if (field === 'window') return windowWords(value, source.texts);
   if (field === 'unit') return unitWords(value, source);
   const words = source.words !== undefined && Object.hasOwn(source.words, field) ? source.words[field] : undefined;

@@ -41,7 +41,12 @@ export type ExplainOptions = {
   docsBase: string;
   /** A language tag (RFC 5646); English when it is unknown or absent. */
   locale?: string;
+  /** Addresses that are the same for everybody here, by the field of evidence that shows them where a reason has it. */
+  links?: Links;
 };
+
+/** `billing_url`: where a payment block is cleared. `support_url`: where to take the request id. */
+export type Links = Readonly<Partial<Record<'billing_url' | 'support_url', string>>>;
 
 export type Clears = { by: readonly Clearer[]; at: string | null };
 
@@ -87,6 +92,7 @@ export type ProblemInput = {
   param?: string | null;
   /** In place of the primary reason's. */
   detail?: string;
+  fix?: string;
 };
 
 /** The body of an error, `application/problem+json` (RFC 9457 §3). */
@@ -116,7 +122,8 @@ export function explainReason(reason: DecidedReason, options: ExplainOptions): E
   const entry: ReasonEntry = REASONS[reason.code];
   const texts = textsFor(options.locale);
   const text = texts.reasons[reason.code];
-  const wordsFor = evidenceWords({ evidence: reason.evidence, clearsAt: reason.clearsAt, words: text.words, texts });
+  const evidence = withLinks(reason.evidence, entry.evidence, options.links);
+  const wordsFor = evidenceWords({ evidence, clearsAt: reason.clearsAt, words: text.words, texts });
   const by = reason.clearsBy ?? entry.clearsBy;
   const onlyClearer = by.length === 1 ? text.cases?.[by[0]!] : undefined;
   return {
@@ -130,8 +137,18 @@ export function explainReason(reason: DecidedReason, options: ExplainOptions): E
     retryable: entry.retryable,
     clears: { by, at: rfc3339(reason.clearsAt) },
     scope: reason.scope,
-    evidence: writtenEvidence(reason.evidence),
+    evidence: writtenEvidence(evidence),
   };
+}
+
+/** A verdict knows nothing of this gateway's addresses: they come in here, where the reason says that it shows them. */
+function withLinks(
+  evidence: Readonly<Record<string, unknown>>,
+  declared: Readonly<Record<string, string>>,
+  links: Links = {},
+): Readonly<Record<string, unknown>> {
+  const shown = Object.entries(links).filter(([field]) => Object.hasOwn(declared, field) && !(field in evidence));
+  return shown.length === 0 ? evidence : { ...evidence, ...Object.fromEntries(shown) };
 }
 
 /** The warning with its texts; its evidence stands beside `code`. */
@@ -174,7 +191,7 @@ export function problem(input: ProblemInput, options: ExplainOptions): ProblemBo
     status,
     code: main.code,
     detail: input.detail ?? main.detail,
-    fix: main.fix,
+    fix: input.fix ?? main.fix,
     customer_message: main.customer_message,
     retryable: reasons.every((reason) => reason.retryable),
     retry_at: rfc3339(input.retryAt === undefined ? retryAt(decided) : input.retryAt),
@@ -221,12 +238,13 @@ function withIssues(reason: DecidedReason, issues: readonly Issue[] | undefined)
   return { ...reason, evidence };
 }
 
-/** Evidence as an answer has it: times in RFC 3339. */
+/** Evidence as an answer has it: times in RFC 3339, also those of an object in it (`probation.until_at`). */
 export function writtenEvidence(evidence: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(evidence).map(([field, value]) => [
-      field,
-      typeof value === 'number' && isTimeField(field) ? rfc3339(value) : value,
-    ]),
-  );
+  return Object.fromEntries(Object.entries(evidence).map(([field, value]) => [field, written(field, value, true)]));
+}
+
+function written(field: string, value: unknown, alsoInside: boolean): unknown {
+  if (typeof value === 'number') return isTimeField(field) ? rfc3339(value) : value;
+  if (!alsoInside || typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([inner, one]) => [inner, written(inner, one, false)]));
 }

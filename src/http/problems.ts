@@ -1,11 +1,32 @@
 /** Problem answers (RFC 9457): one way out for every refusal, with its headers. */
+
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type DecidedReason, type Issue, type ProblemBody, type ProblemInput, problem } from '../core/explain.ts';
+import type { Settings } from '../config/settings.ts';
+import {
+  type DecidedReason,
+  type ExplainOptions,
+  type Issue,
+  type Links,
+  type ProblemBody,
+  type ProblemInput,
+  problem,
+} from '../core/explain.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import { formatTime } from '../core/time.ts';
 
 /** Where the pages about reasons are; asked each time, since a free port is known only once it is open. */
-export type ProblemOptions = { docsBase: () => string };
+export type ProblemOptions = { docsBase: () => string; links: Links };
+
+/** The addresses that the operator has set for people who need help. */
+export function linksOf({ billingUrl, supportUrl }: Pick<Settings, 'billingUrl' | 'supportUrl'>): Links {
+  return {
+    ...(billingUrl === null ? {} : { billing_url: billingUrl }),
+    ...(supportUrl === null ? {} : { support_url: supportUrl }),
+  };
+}
+
+/** What texts for one reader are made with. */
+export type Texts = ExplainOptions & { locale: string };
 
 export function languageOf(request: FastifyRequest): string {
   const wanted = request.headers['accept-language'];
@@ -25,9 +46,18 @@ export class Problems {
     return this.options.docsBase();
   }
 
+  /** Texts in the language of this request. */
+  texts(request: FastifyRequest): Texts {
+    return this.textsIn(languageOf(request));
+  }
+
+  textsIn(locale: string): Texts {
+    return { docsBase: this.docsBase, links: this.options.links, locale };
+  }
+
   body(request: FastifyRequest, input: Omit<ProblemInput, 'requestId'>): ProblemBody {
     const full = { ...input, requestId: request.id };
-    return problem(full, { docsBase: this.docsBase, locale: languageOf(request) });
+    return problem(full, this.texts(request));
   }
 
   /** Answers with the problem of these reasons. */
@@ -58,6 +88,7 @@ export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 export type Refusal = {
   evidence?: Record<string, unknown>;
   detail?: string;
+  fix?: string;
   param?: string | null;
   errors?: readonly Issue[];
   clearsAt?: number | null;
@@ -69,8 +100,8 @@ export function refusal(code: ReasonCode, more: Refusal = {}): Omit<ProblemInput
   const clearsAt =
     more.retryAfterSeconds === undefined ? (more.clearsAt ?? null) : Date.now() + more.retryAfterSeconds * 1000;
   const reason: DecidedReason = { code, scope: null, clearsAt, evidence: more.evidence ?? {} };
-  const { detail, param, errors } = more;
-  return { reasons: [reason], messageId: null, detail, param, errors };
+  const { detail, fix, param, errors } = more;
+  return { reasons: [reason], messageId: null, detail, fix, param, errors };
 }
 
 const RETRYABLE_STATUSES: ReadonlySet<number> = new Set([408, 409, 429, 503]);

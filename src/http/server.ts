@@ -9,6 +9,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import fastifySwagger from '@fastify/swagger';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { newId } from '../base/ids.ts';
@@ -21,7 +22,7 @@ import type { Caller } from './caller.ts';
 import { setHeadroom } from './headroom-headers.ts';
 import { Metrics } from './metrics.ts';
 import { OPENAPI } from './openapi.ts';
-import { Problems } from './problems.ts';
+import { linksOf, Problems } from './problems.ts';
 import { RequestRates } from './request-rates.ts';
 import { RouteTable } from './route-table.ts';
 import { schemaErrors } from './schema-errors.ts';
@@ -76,13 +77,30 @@ export async function buildServer(input: {
     exposeHeadRoutes: false,
     return503OnClosing: false,
     http: { headersTimeout: HEADERS_WITHIN_MS, requestTimeout: BODY_WITHIN_MS, connectionsCheckingInterval: 1000 },
-    ajv: { customOptions: { allErrors: true, removeAdditional: false, coerceTypes: false, useDefaults: false } },
+    // Verbose: an issue names the schema that it fails, whose description says to people what a pattern says to machines.
+    ajv: {
+      customOptions: {
+        allErrors: true,
+        verbose: true,
+        removeAdditional: false,
+        coerceTypes: false,
+        useDefaults: false,
+      },
+    },
     routerOptions: { maxParamLength: 2000, ignoreTrailingSlash: true },
+    frameworkErrors(_error, request, reply) {
+      // No route was found and no hook has run: the path cannot be read.
+      const detail = 'The path holds a percent sign that begins no octet, or octets that are not UTF-8.';
+      problems.refuse(request, reply.header('X-Request-Id', request.id), 'malformed_request', { detail });
+    },
     clientErrorHandler(error, socket) {
       answerBroken(error, socket, problems);
     },
   }) as unknown as FastifyInstance;
-  const problems = new Problems({ docsBase: () => `${input.publicUrl()}/docs/reasons/` });
+  const problems = new Problems({
+    docsBase: () => `${input.publicUrl()}/docs/reasons/`,
+    links: linksOf(settings),
+  });
   const authenticator = new Authenticator(store, input.operatorKey);
   const rates = new RequestRates(store);
   const routes = new RouteTable(server);
@@ -250,17 +268,21 @@ function single(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value;
 }
 
+/** An answer waits so long for its headroom, and goes without it where the store is stuck. */
+const LONGEST_HEADROOM_MS = 1000;
+
 async function addHeadroom(request: FastifyRequest, reply: FastifyReply, store: Store): Promise<void> {
   const caller = request.caller as Caller;
+  const looked = store.headroom({ principal: caller.principal!, identity: null, recipient: null });
+  const tooLate = new AbortController();
   try {
-    const { limits, now, risk } = await store.headroom({
-      principal: caller.principal!,
-      identity: null,
-      recipient: null,
-    });
-    setHeadroom(reply, limits, now, risk);
+    const late = setTimeout(LONGEST_HEADROOM_MS, null, { signal: tooLate.signal }).catch(() => null);
+    const seen = await Promise.race([looked, late]);
+    if (seen !== null) setHeadroom(reply, seen.limits, seen.now, seen.risk);
   } catch {
     // The answer itself matters more than its headers; what ails the store shows in /readyz.
+  } finally {
+    tooLate.abort();
   }
 }
 

@@ -11,7 +11,7 @@ import { type IntakeDoor, readByHand, refusedOutcome, submitInput } from './door
 import { type Fields, isFields } from './field-errors.ts';
 import { answerMessage, ID_PARAMS, nameOf, refuseUnknown } from './lookup.ts';
 import { wholeMessageSchema } from './message-schemas.ts';
-import { answerWith, foremost, problemOutcome, textsOf } from './outcome.ts';
+import { answerWith, foremost, problemOutcome } from './outcome.ts';
 import { submissionSchema } from './submission-schema.ts';
 
 type ById = { Params: { id: string } };
@@ -188,7 +188,7 @@ function refuseDecided(
   door: IntakeDoor,
   { now, recipients }: { now: number; recipients: RecipientDecision[] },
 ): FastifyReply {
-  const texts = textsOf(request, door.problems);
+  const texts = door.problems.texts(request);
   const refused = recipients.filter(({ verdict }) => verdict.verdict === 'block');
   const input = {
     reasons: foremost(refused.map(({ verdict }) => verdict)).reasons as readonly DecidedReason[],

@@ -5,11 +5,12 @@ import { formatTime } from '../core/time.ts';
 import type { Checked, RecipientVerdict } from '../data/store.ts';
 import { setHeadroom } from '../http/headroom-headers.ts';
 import { limitBody } from '../http/limit-state.ts';
+import type { Texts } from '../http/problems.ts';
 import type { TraceLine } from '../policy/decide.ts';
 import type { DecidedWarning, Verdict } from '../policy/verdict.ts';
 import { type IntakeDoor, readByHand, refusedOutcome, submitInput } from './door.ts';
 import { checkedSchema } from './message-schemas.ts';
-import { answerWith, type Headroom, headroomOf, messageWarnings, retryAtOf, type Texts, textsOf } from './outcome.ts';
+import { answerWith, type Headroom, headroomOf, messageWarnings, retryAtOf } from './outcome.ts';
 import { submissionSchema } from './submission-schema.ts';
 
 export function checkRoute(server: FastifyInstance, door: IntakeDoor): void {
@@ -43,7 +44,7 @@ async function answerCheck(request: FastifyRequest, reply: FastifyReply, door: I
   const headroom = headroomOf(answer, await door.policies.get(answer.policyVersion), false);
   request.headroomSet = true;
   setHeadroom(reply, headroom.message, answer.createdAt, answer.risk);
-  return reply.send(checkBody(answer, headroom, textsOf(request, problems)));
+  return reply.send(checkBody(answer, headroom, problems.texts(request)));
 }
 
 export function checkBody(checked: Checked, headroom: Headroom, texts: Texts): object {

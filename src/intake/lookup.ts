@@ -11,7 +11,6 @@ import { idText, oneOf } from '../http/schemas.ts';
 import type { IntakeDoor } from './door.ts';
 import { messageBody, wholeMessageBody } from './message-body.ts';
 import { messageSchema, verdictSchema, wholeMessageSchema } from './message-schemas.ts';
-import { textsOf } from './outcome.ts';
 import { verdictBody } from './verdict-body.ts';
 
 const longest = 320;
@@ -118,7 +117,7 @@ export async function answerMessage(
   const timeline = await door.store.messageTimeline(nameOf(request));
   if (timeline === null) return refuseUnknown(request, reply, door);
   const policy = await door.policies.get(timeline.admission.policyVersion);
-  return reply.send(wholeMessageBody(timeline, policy, textsOf(request, door.problems)));
+  return reply.send(wholeMessageBody(timeline, policy, door.problems.texts(request)));
 }
 
 async function answerList(
@@ -130,7 +129,7 @@ async function answerList(
   if ('errors' in filter) return door.problems.invalid(request, reply, filter.errors);
   const { tenantNo, mode } = request.caller!.principal!;
   const { rows, next } = await door.store.messages({ tenantNo, mode, filter, ...pageOf(request.query) });
-  const texts = textsOf(request, door.problems);
+  const texts = door.problems.texts(request);
   return reply.send({ data: rows.map((message) => messageBody(message, texts)), next_cursor: next });
 }
 
@@ -169,5 +168,5 @@ async function answerVerdict(
   if (stored === null) return refuseUnknown(request, reply, door);
   const again = request.query.now === 'true' ? await door.store.lookAgain(name) : null;
   const policies = await Promise.all(stored.recipients.map((one) => door.policies.get(one.policyVersion)));
-  return reply.send(verdictBody(stored, policies, again, textsOf(request, door.problems)));
+  return reply.send(verdictBody(stored, policies, again, door.problems.texts(request)));
 }

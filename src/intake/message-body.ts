@@ -6,9 +6,10 @@ import type { MessageTimeline } from '../data/port/messages.ts';
 import type { EventRow, StoredMessage, StoredRecipient } from '../data/store.ts';
 import { eventBody } from '../http/event-body.ts';
 import { limitBody } from '../http/limit-state.ts';
+import type { Texts } from '../http/problems.ts';
 import type { Policy } from '../policy/document.ts';
 import type { DecidedWarning } from '../policy/verdict.ts';
-import { type Headroom, headroomOf, messageWarnings, retryAtOf, type Texts } from './outcome.ts';
+import { type Headroom, headroomOf, messageWarnings, retryAtOf } from './outcome.ts';
 
 const timeOrNull = (ms: number | null): string | null => (ms === null ? null : formatTime(ms));
 

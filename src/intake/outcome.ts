@@ -18,13 +18,11 @@ import type { RiskStanding } from '../data/port/quarantine.ts';
 import type { Admission, LimitStanding, LimitState, RecipientVerdict } from '../data/store.ts';
 import { setHeadroom } from '../http/headroom-headers.ts';
 import { limitBody } from '../http/limit-state.ts';
-import { languageOf, PROBLEM_TYPE, type Problems, retryAfterSeconds } from '../http/problems.ts';
+import { PROBLEM_TYPE, type Problems, retryAfterSeconds, type Texts } from '../http/problems.ts';
 import type { Limit, Policy } from '../policy/document.ts';
 import { limitState, standingAfter } from '../policy/headroom.ts';
 import { adapted } from '../policy/probation.ts';
 import type { DecidedWarning } from '../policy/verdict.ts';
-
-export type Texts = { docsBase: string; locale: string };
 
 /** The limits of the whole message after it, and those of each recipient. */
 export type Headroom = { message: LimitState[]; recipients: LimitState[][] };
@@ -156,10 +154,6 @@ export function acceptedBody(admission: Admission, headroom: Headroom, texts: Te
   };
 }
 
-export function textsOf(request: FastifyRequest, problems: Problems): Texts {
-  return { docsBase: problems.docsBase, locale: languageOf(request) };
-}
-
 /** What is answered to one send, as a value: a door of its own, or an element of a batch. */
 export type Outcome = {
   status: number;
@@ -179,7 +173,7 @@ export function decidedOutcome(
 ): Outcome {
   const accepted = admission.recipients.some((one) => one.verdict !== 'block');
   const headroom = headroomOf(admission, policy, accepted);
-  const texts = textsOf(request, problems);
+  const texts = problems.texts(request);
   const headers: Outcome['headers'] = replayed ? { 'Idempotent-Replayed': 'true' } : {};
   const shown = { limits: headroom.message, now: admission.createdAt, risk: admission.risk };
   if (accepted) return { status: 202, body: acceptedBody(admission, headroom, texts), headers, headroom: shown };

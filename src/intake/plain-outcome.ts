@@ -2,8 +2,9 @@
 import { type DecidedReason, problem } from '../core/explain.ts';
 import { precedence, type ReasonCode } from '../core/reasons.ts';
 import { simulatedReason } from '../core/simulator.ts';
+import type { Texts } from '../http/problems.ts';
 import { checkBody } from './check.ts';
-import { acceptedBody, headroomOf, retryAtOf, type Texts } from './outcome.ts';
+import { acceptedBody, headroomOf, retryAtOf } from './outcome.ts';
 import type { Policies } from './policies.ts';
 import type { Checked, Submitted } from './submit.ts';
 

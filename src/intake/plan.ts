@@ -4,6 +4,7 @@ import Type from 'typebox';
 import { type DecidedReason, explainReason } from '../core/explain.ts';
 import { formatTime } from '../core/time.ts';
 import type { PlanView } from '../data/port/plans.ts';
+import type { Texts } from '../http/problems.ts';
 import { idText, orNull, reason, time, timeOrNull } from '../http/schemas.ts';
 import { MemoryCounters, StrangerCounters } from '../policy/counters.ts';
 import type { Policy } from '../policy/document.ts';
@@ -11,7 +12,7 @@ import { type Plan, Planner } from '../policy/plan.ts';
 import { type IntakeDoor, readByHand, refusedOutcome, submitInput } from './door.ts';
 import { FieldErrors, type Fields, isFields, isGiven } from './field-errors.ts';
 import { readTime } from './fields.ts';
-import { answerWith, type Texts, textsOf } from './outcome.ts';
+import { answerWith } from './outcome.ts';
 import { submissionSchema } from './submission-schema.ts';
 
 /** Recipients of all planned sends together. */
@@ -100,9 +101,8 @@ async function answerPlan(request: FastifyRequest, reply: FastifyReply, door: In
   }
   const { answer } = seen;
   if (answer.outcome === 'invalid') {
-    return problems.invalid(request, reply, [
-      { code: 'invalid_parameter', ...answer, param: input.place(answer.param) },
-    ]);
+    const { param, message } = answer;
+    return problems.invalid(request, reply, [{ code: 'invalid_parameter', param: input.place(param), message }]);
   }
   if (input.count * answer.recipients.length > MOST_PLANNED) {
     const message = `At most ${MOST_PLANNED} recipients can be planned at once, all sends together.`;
@@ -110,7 +110,7 @@ async function answerPlan(request: FastifyRequest, reply: FastifyReply, door: In
   }
   const policy = await door.policies.get(answer.policyVersion);
   const plan = await planFor(answer, policy, input);
-  return reply.send(planBodyOf(input.count, plan, answer.policyVersion, request.id, textsOf(request, problems)));
+  return reply.send(planBodyOf(input.count, plan, answer.policyVersion, request.id, problems.texts(request)));
 }
 
 /** Faults of the message are faults of a field here. */

@@ -5,14 +5,15 @@
 import { writtenEvidence } from '../core/explain.ts';
 import { formatTime } from '../core/time.ts';
 import type { RecipientDecision, StoredDecision, StoredVerdict } from '../data/port/messages.ts';
+import type { Texts } from '../http/problems.ts';
 import { decide, trace } from '../policy/decide.ts';
 import type { Policy } from '../policy/document.ts';
 import type { Facts } from '../policy/facts.ts';
+import type { RiskFacts } from '../policy/facts-risk.ts';
 import { ENGINE } from '../policy/look.ts';
 import { adapted, adaptingIn } from '../policy/probation.ts';
 import { canonicalVerdict } from '../policy/verdict.ts';
 import { decisionBody, traceBody } from './check.ts';
-import type { Texts } from './outcome.ts';
 
 export type LookedAgain = { now: number; recipients: RecipientDecision[] };
 
@@ -60,9 +61,10 @@ function recipientBody(stored: StoredVerdict, one: StoredDecision, policy: Polic
 function factsBody(facts: Facts, base: Policy): Record<string, unknown> {
   const policy = adapted(base, adaptingIn(facts));
   const limits = [...policy.messageLimits, ...policy.recipientLimits];
-  const { limits: counted, place, ...rest } = facts;
+  const { limits: counted, place, risk, ...rest } = facts;
   return {
     ...(readable(rest) as Record<string, unknown>),
+    risk: risk === null ? null : riskBody(risk),
     place_at: place === null ? null : formatTime(place),
     limits: counted.map((fact, i) => {
       const limit = limits[i];
@@ -81,6 +83,23 @@ function factsBody(facts: Facts, base: Policy): Record<string, unknown> {
         resets_at: at(fact.resetsAt),
       };
     }),
+  };
+}
+
+/** In points, as everywhere in answers: facts count in thousandths. */
+function riskBody({ warnAt, ...risk }: RiskFacts): Record<string, unknown> {
+  const points = (thousandths: number): number => thousandths / 1000;
+  return {
+    ...(readable(risk) as Record<string, unknown>),
+    score: points(risk.score),
+    // The score of the warning, for all that its name ends as a time's.
+    warn_at: points(warnAt),
+    threshold: points(risk.threshold),
+    signals: risk.signals.map(({ value, contribution, ...signal }) => ({
+      ...signal,
+      value: points(value),
+      contribution: points(contribution),
+    })),
   };
 }
 

@@ -70,9 +70,13 @@ export function startRelay(parts: RelayParts): Relay {
   dispatcher.start();
   notifier.start();
   // Made at the first start, so that its record can be published before the first message.
-  keysFor().catch((fault) => log.error({ error: String(fault) }, 'the DKIM key cannot be opened now'));
+  let isStopped = false;
+  keysFor().catch((fault) => {
+    if (!isStopped) log.error({ error: String(fault) }, 'the DKIM key cannot be opened now');
+  });
   return {
     async stop(graceMs) {
+      isStopped = true;
       const until = performance.now() + graceMs;
       dispatcher.stop();
       notifier.stop();

@@ -105,7 +105,7 @@ test('lowering a cap needs a program, raising or removing it a person with a not
   }
   assert.equal((await patch(person.call, { daily_cap: 6, note: 'busy week' })).body.daily_cap, 6);
   const [row] = (await agent.call('GET', '/v1/audit')).body.data;
-  assert.deepEqual([row.actor, row.note, row.before.dailyCap, row.after.dailyCap], ['Dana', 'busy week', 5, 6]);
+  assert.deepEqual([row.actor, row.note, row.before.daily_cap, row.after.daily_cap], ['Dana', 'busy week', 5, 6]);
 });
 
 test('a tier caps by the plan beside the own cap; a higher tier needs a person', async () => {

@@ -219,7 +219,8 @@ export function admissionContract(opened: () => Opened): void {
       ['fulfilled', 'rejected', 'fulfilled'],
     );
     assert.ok(!(results[1] as PromiseRejectedResult).reason.message.includes('unavailable'));
-    assert.ok(!((results[1] as PromiseRejectedResult).reason instanceof StoreFault));
+    const { reason } = results[1] as PromiseRejectedResult;
+    assert.ok(reason instanceof StoreFault && reason.kind === 'undecided');
     assert.deepEqual(
       opened()
         .events(principal)

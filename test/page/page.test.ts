@@ -93,6 +93,39 @@ inBrowser('whoever signs in sees headroom, verdicts and captured mail, and reads
   assert.equal(await text(page.frameLocator('.preview').locator('b')), 'Dora');
 });
 
+inBrowser(
+  'a raised score and a quarantine stand before all else, with what to do, and a verdict is listed once',
+  async () => {
+    const { liveKey: key, operatorKey } = gateway;
+    for (let n = 1; n <= 9; n += 1)
+      await send(gateway, { to: 'eve@example.com', subject: `Again ${n}`, text: 'Hi.' }, { key });
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await signIn(key);
+    assert.match(
+      await text(page.locator('.notice')),
+      /Quarantine is near: the risk score is \d+; at 100 sending stops/,
+    );
+    const later = {
+      to: 'later@example.com',
+      subject: 'Later',
+      send_at: new Date(Date.now() + 3_600_000).toISOString(),
+    };
+    assert.equal((await send(gateway, later, { key })).status, 202);
+    const note = '<b>Stop</b>, please';
+    const path = `/v1/tenants/${gateway.tenantId}/quarantine`;
+    assert.equal((await gateway.fetchJson('POST', path, { note }, { key: operatorKey })).status, 201);
+    await page.reload();
+    assert.equal(await page.locator('.notice').count(), 0);
+    assert.match(
+      await text(page.locator('.trouble')),
+      /In quarantine since .* by the operator[\s\S]*<b>Stop<\/b>, please[\s\S]*appeals/,
+    );
+    assert.equal(await page.locator('.rows li', { hasText: 'later@example.com' }).count(), 1);
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await signIn(gateway.testKey);
+  },
+);
+
 inBrowser('markup in a subject, a name, an address, a header, a text or a file name is shown, not run', async () => {
   const hit = (n: number) => `<script>top.hit=${n}</script><img src=x onerror="top.hit=${n}">`;
   await send(gateway, {

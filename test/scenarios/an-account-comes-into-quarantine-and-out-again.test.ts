@@ -162,6 +162,11 @@ describe('a fresh account that sends the same short message to one person', () =
       steps.map(({ type }) => type),
       ['account.risk_elevated', 'account.quarantined', 'account.quarantine_appealed', 'account.quarantine_released'],
     );
+    const shown = (await call('GET', '/v1/events?types=account.risk_elevated,account.quarantine_released')).body.data;
+    assert.equal(shown[0].data.warn_at, 60);
+    assert.equal(shown[0].data.threshold, 100);
+    const { until } = (await call('GET', '/v1/quarantine')).body.probation;
+    assert.deepEqual(shown[1].data.probation, { factor: 0.25, days: 7, until_at: until });
   });
 
   test('has harmed nothing by the same on its test key, and the other way round', async () => {

@@ -142,6 +142,8 @@ test('who must not be contacted is refused for good, and a used dedupe key until
   const refused = await hello(call, 'no@example.com');
   isRefused(refused, 422, 'do_not_contact');
   assert.deepEqual([refused.body.clears.by, refused.body.retry_at], [['never'], null]);
+  // Latin and Cyrillic letters in one name (UTS 39): nobody can tell it from another.
+  isRefused(await hello(call, 'bob@p\u0430ypal.example'), 422, 'invalid_recipient');
   const quote = { dedupe_key: 'quote-42', on_duplicate: 'block' };
   isAccepted(await hello(call, 'yes@example.com', quote));
   const again = await hello(call, 'yes@example.com', { ...quote, text: 'Another text.' });

@@ -17,6 +17,7 @@ import type { MailReader } from '../sink/mail-reader.ts';
 import { frame, type View, type Visit } from './frame.ts';
 import { headroomView } from './headroom-view.ts';
 import { mailList, mailPage, PREVIEW_POLICY, type ReadCapture } from './mail-view.ts';
+import { riskView } from './risk-view.ts';
 import { Sessions, type SignIn, sessionCookie, sessionIdOf } from './sessions.ts';
 import { PAGE_STYLESHEET } from './stylesheet.ts';
 import { verdictList } from './verdict-view.ts';
@@ -99,7 +100,9 @@ class Page {
     const { store } = this.door;
     const { visit, principal } = guest;
     const page = { ...spaceOf(principal), limit: ON_OVERVIEW, cursor: null };
-    const [headroom, mail, verdicts] = await Promise.all([
+    const [risk, quarantine, headroom, mail, verdicts] = await Promise.all([
+      store.riskOf(spaceOf(principal)),
+      store.quarantineOf(spaceOf(principal)),
       store.headroom({ principal, identity: null, recipient: null }),
       store.captures({ ...page, recipient: null }),
       store.recentVerdicts(page),
@@ -112,6 +115,7 @@ class Page {
       'overview',
       'Overview',
       html`<h1 class="unseen">Overview</h1>
+${riskView(risk, quarantine)}
 <section aria-labelledby="headroom"><h2 id="headroom">Headroom</h2>${headroomView(headroom.limits)}</section>
 <div class="columns">
 <section aria-labelledby="mail"><h2 id="mail">Captured mail</h2>${await this.mailRows(visit, mail.rows)}${more(mail.next, '/page/mail')}</section>

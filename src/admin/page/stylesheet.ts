@@ -111,6 +111,8 @@ dd { margin: 0; overflow-wrap: anywhere; }
 .hint { color: var(--soft); font-size: 0.85rem; margin: 0.4rem 0 0; }
 .notice, .trouble { margin: 1rem 0 0; padding: 0.6rem 1rem; border-radius: 0.55rem; background: var(--wait-paper); color: var(--wait); }
 .trouble { background: var(--stop-paper); color: var(--stop); }
+:is(.notice, .trouble) p { margin: 0; }
+:is(.notice, .trouble) p + p { margin-top: 0.3rem; }
 .files { list-style: none; margin: 0; padding: 0.4rem 0; }
 .files li { padding: 0.25rem 1rem; overflow-wrap: anywhere; }
 .files span { color: var(--soft); font-size: 0.9rem; }

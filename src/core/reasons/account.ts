@@ -21,7 +21,7 @@ export const ACCOUNT = {
     clearsAt: 'No time, unless the policy or the operator has set a release time.',
     fault: 'tenant',
     detail:
-      'The account has been in quarantine[ since {since}][, set by {set_by}][ (score {score}, threshold {threshold})][, for {signals}][: {note}][; it is released at {release_at}].',
+      'The account has been in quarantine[ since {since}][, set by {set_by}][ (score {score}, threshold {threshold}; signals: {signals})| (score {score}, threshold {threshold})][: {note}][; it is released at {release_at}].',
     fix: 'Stop sending, and ask the operator to review the quarantine with `POST /v1/quarantine/appeals`.',
     explanation:
       'Recent sending looked like abuse or a fault: the risk score passed its threshold, or the operator put the account in quarantine by hand. The evidence names the signals. Until a review nothing is sent, and what was accepted before is held, not lost. Refused sends are not counted and cannot prolong the quarantine. `GET /v1/quarantine` shows its state, and one appeal at a time may be open.',

@@ -19,13 +19,21 @@ export const PLATFORM = {
     clearsBy: ['time'],
     clearsAt: 'An estimate, the same as `Retry-After`.',
     fault: 'gateway',
-    detail: 'The facts for a decision could not be read[; try again after {retry_after_seconds}].',
+    detail:
+      'The facts for a decision could not be read[; try again after {retry_after_seconds}][; support: {support_url}].',
     fix: 'Send the same request again after `Retry-After`, with the same Idempotency-Key.',
     explanation:
       'Postern could not read what it needs to decide: counters, suppressions or leases. It refuses rather than send without having looked. Nothing was counted and nothing was stored. The cause is on our side; if it lasts, tell the operator the request id.',
     customerMessage: `${OURS} Please try again in a few minutes.`,
-    evidence: { retry_after_seconds: 'when to try again, in seconds' },
-    example: ({ now }) => ({ scope: null, clearsAt: now + 5 * SECOND, evidence: { retry_after_seconds: 5 } }),
+    evidence: {
+      retry_after_seconds: 'when to try again, in seconds',
+      support_url: 'where to ask, if the operator has set it',
+    },
+    example: ({ now }) => ({
+      scope: null,
+      clearsAt: now + 5 * SECOND,
+      evidence: { retry_after_seconds: 5, support_url: 'https://support.example' },
+    }),
   },
   service_unavailable: {
     code: 'service_unavailable',
@@ -37,7 +45,8 @@ export const PLATFORM = {
     clearsBy: ['time'],
     clearsAt: 'An estimate, the same as `Retry-After`.',
     fault: 'gateway',
-    detail: 'Postern cannot take requests now[: {cause}][; try again after {retry_after_seconds}].',
+    detail:
+      'Postern cannot take requests now[: {cause}][; try again after {retry_after_seconds}][; support: {support_url}].',
     fix: 'Send the same request again after `Retry-After`, with the same Idempotency-Key.',
     explanation:
       'Postern is overloaded, stopping, paused by the operator, or cannot reach its store. The request was not accepted. Wait as long as `Retry-After` says and double the wait each time it happens again. If it lasts, tell the operator the request id.',

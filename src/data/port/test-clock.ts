@@ -11,17 +11,16 @@ export type TestClock = {
 
 export type TestClockMove = { ok: true; now: number } | { ok: false; why: 'backward' | 'too_far'; bound: number };
 
+/** Whose data, and who asks: the name of the key, and its id for the audit log. */
+export type TestClockCaller = { tenantNo: number; actor: string; actorId?: string };
+
 export interface TestClockWrites {
   /** Freezes the tenant's test time, forward only; `advance` counts from where the clock stands. */
-  moveTestClock(input: {
-    tenantNo: number;
-    to: { now: number } | { advance: Duration };
-    actor: string;
-  }): Promise<TestClockMove>;
+  moveTestClock(input: TestClockCaller & { to: { now: number } | { advance: Duration } }): Promise<TestClockMove>;
   /** Gives the real clock back and empties the test data. */
-  endTestClock(input: { tenantNo: number; actor: string }): Promise<null>;
+  endTestClock(input: TestClockCaller): Promise<null>;
   /** Empties the test data. Keys, policies and identities stay, and event numbers go on. */
-  resetTestData(input: { tenantNo: number; actor: string }): Promise<null>;
+  resetTestData(input: TestClockCaller): Promise<null>;
 }
 
 export interface TestClockReads {

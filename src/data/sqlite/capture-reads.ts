@@ -60,12 +60,15 @@ export const captureReads = {
 
   recentVerdicts(db: DatabaseSync, input: Input<'recentVerdicts'>): Page<RecentVerdict> {
     const events: { seq: number; at: number; recipient: number }[] = [];
+    // What was decided again has an event each time, and is shown once.
+    const seen = new Set<number>();
     for (const { seq, type, at, recipient } of eventsBefore(
       db,
       spaceOf(input.tenantNo, input.mode),
       before(input.cursor),
     )) {
-      if (type > LAST_ACCEPTANCE_TYPE || recipient === null) continue;
+      if (type > LAST_ACCEPTANCE_TYPE || recipient === null || seen.has(recipient)) continue;
+      seen.add(recipient);
       events.push({ seq, at, recipient });
       if (events.length > input.limit) break;
     }

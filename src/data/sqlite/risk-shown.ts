@@ -18,14 +18,16 @@ export function riskIn(facts: Pick<Facts, 'risk' | 'quarantine'> | null): RiskSt
 
 /** As it stands, without a further send. */
 export function riskStanding(space: Space, now: number): RiskStanding {
-  if (space.policy.document.quarantine.mode === 'off') {
-    return riskIn({ risk: null, quarantine: quarantineFacts(space.quarantine, now) });
-  }
   const { score, level, threshold } = riskReportOf(space, now);
   return { score, level, threshold };
 }
 
+/** The same with its parts; where the score is off there are none. */
 export function riskReportOf(space: Space, now: number): RiskReport {
+  if (space.policy.document.quarantine.mode === 'off') {
+    const off = riskIn({ risk: null, quarantine: quarantineFacts(space.quarantine, now) });
+    return { ...off, warnAt: 0, signals: [], fallsBy: [] };
+  }
   const report = riskReport(space.risk, space.areRepliesVisible, space.policy, now);
   return {
     score: points(report.score),

@@ -1,7 +1,7 @@
 /** Test mode's own writes: the clock that stands still, and the emptying of a tenant's test data. */
 import { addDuration, type Duration } from '../../core/duration.ts';
 import { stateNumber } from '../../core/states.ts';
-import type { TestClockMove } from '../port/test-clock.ts';
+import type { TestClockCaller, TestClockMove } from '../port/test-clock.ts';
 import { expireApprovals } from './approvals.ts';
 import { archivesOf } from './archives.ts';
 import { audit } from './audit.ts';
@@ -21,7 +21,7 @@ const LATE_MS = 60_000;
 
 export function moveTestClock(
   state: WriterState,
-  input: { tenantNo: number; to: { now: number } | { advance: Duration }; actor: string },
+  input: TestClockCaller & { to: { now: number } | { advance: Duration } },
 ): TestClockMove {
   state.flushRows();
   const space = state.spaces.get(spaceOf(input.tenantNo, 'test'));
@@ -52,7 +52,7 @@ function keepClaims(state: WriterState, space: Space, now: number): void {
     .run(REAL_TIME, space.no, now, now + CLAIM_MS, stateNumber('sending'));
 }
 
-export function endTestClock(state: WriterState, input: { tenantNo: number; actor: string }): null {
+export function endTestClock(state: WriterState, input: TestClockCaller): null {
   const no = spaceOf(input.tenantNo, 'test');
   empty(state, no);
   state.db.prepare('DELETE FROM test_clock WHERE space = ?').run(no);
@@ -61,7 +61,7 @@ export function endTestClock(state: WriterState, input: { tenantNo: number; acto
   return null;
 }
 
-export function resetTestData(state: WriterState, input: { tenantNo: number; actor: string }): null {
+export function resetTestData(state: WriterState, input: TestClockCaller): null {
   const no = spaceOf(input.tenantNo, 'test');
   empty(state, no);
   state.spaces.forget(no);
@@ -69,8 +69,9 @@ export function resetTestData(state: WriterState, input: { tenantNo: number; act
   return null;
 }
 
-function actOf(input: { tenantNo: number; actor: string }) {
-  return { tenantNo: input.tenantNo, mode: 'test', actor: input.actor } as const;
+function actOf(input: TestClockCaller) {
+  const { tenantNo, actor, actorId } = input;
+  return { tenantNo, mode: 'test', actor, actorId } as const;
 }
 
 /** Every statement reaches its rows by an index of the space or by the log, so that emptying one tenant's data costs no other's. */

@@ -55,7 +55,7 @@ const SUSPICIOUS = 400;
 /** The same where it is declared to be marketing. */
 const PROMOTIONAL = 300;
 const FEW_WORDS = 5;
-const SHORT_WORDS = 16;
+const SHORT_WORDS = 24;
 /** Pages, archives and unknown kinds of attachments. */
 const ODD_ATTACHMENTS = 4 | 8 | 16;
 

@@ -328,7 +328,7 @@ CREATE TABLE recalled (
 );
 
 -- Numbers of the built-in defaults: one app everybody has.
-INSERT INTO app (no, id, name, created_at) VALUES (1, 'app_00000000000000000000000001', 'default', 0);
+INSERT INTO app (no, id, name, created_at) VALUES (1, 'app_00000000000000000000000001', 'default', unixepoch() * 1000);
 
 -- Notices to people, queued with what they tell of; `due` bounds how many of a kind go out an hour.
 CREATE TABLE notice (
