@@ -36,7 +36,7 @@ export function lookRisk(
 
 /** What the risk score needs of a send. */
 export function riskSend(send: Send, isFirst: boolean): RiskSend {
-  return { content: send.content ?? NO_FEATURES, isFirst };
+  return { content: send.content ?? NO_FEATURES, isMarketing: send.kind === 'marketing', isFirst };
 }
 
 /** What it needs of a recipient, before this send counts for the contact. */

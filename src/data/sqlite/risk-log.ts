@@ -60,9 +60,11 @@ export function readStep(r: PackReader): LoggedStep {
 }
 
 function writeAccepted(w: PackWriter, send: RiskSend, recipient: RiskRecipient, score: LoggedScore): void {
-  const { isFirst, content } = send;
+  const { isFirst, isMarketing, content } = send;
   const { key, isKnown, hasConsent, hasReplied } = recipient;
-  w.byte(bits(isFirst, isKnown, hasConsent, hasReplied, score !== null, content.mismatch, content.isReply));
+  w.byte(
+    bits(isFirst, isKnown, hasConsent, hasReplied, score !== null, content.mismatch, content.isReply, isMarketing),
+  );
   w.text(key);
   if (score !== null) {
     w.uint(score.score);
@@ -86,7 +88,11 @@ function readAccepted(r: PackReader): { send: RiskSend; recipient: RiskRecipient
   const hosts: number[] = [];
   for (let n = r.uint(); n > 0; n -= 1) hosts.push(r.uint());
   return {
-    send: { isFirst: has(0), content: { ...numbers, signature, hosts, mismatch: has(5), isReply: has(6) } },
+    send: {
+      isFirst: has(0),
+      isMarketing: has(7),
+      content: { ...numbers, signature, hosts, mismatch: has(5), isReply: has(6) },
+    },
     recipient: { key, isKnown: has(1), hasConsent: has(2), hasReplied: has(3) },
     score,
   };

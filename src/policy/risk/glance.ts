@@ -19,6 +19,8 @@ export type RiskRecipient = {
 
 export type RiskSend = {
   content: ContentFeatures;
+  /** Declared to be marketing mail. */
+  isMarketing: boolean;
   /** The first recipient of its message that counts. */
   isFirst: boolean;
 };
@@ -46,10 +48,12 @@ const STIRRED_PERCENT = 65;
 /** What a link to one unusual host counts. */
 const PLAIN_LINK = 0.4 * ONE;
 const GARBLED = 400;
-/** Phrases that may stand in anybody's message, in thousandths of full marks: one strong one or a few weak ones prove nothing. */
+/** The first so many points of phrases count nothing: anybody may write one that goes with fraud too. */
 const ORDINARY_PHRASES = 150;
 /** More than one strong phrase alone. */
 const SUSPICIOUS = 400;
+/** The same where it is declared to be marketing. */
+const PROMOTIONAL = 300;
 const FEW_WORDS = 5;
 const SHORT_WORDS = 24;
 /** Pages, archives and unknown kinds of attachments. */
@@ -80,7 +84,7 @@ export function glance(
   const isOwnDomain = content.sender !== 0 && hostHash(domainOf(recipient.key)) === content.sender;
   const isStranger = !isFamiliar && !recipient.isKnown;
   const isForeign = !isFamiliar && leadsAway(state, content, now);
-  const phrases = isFamiliar ? 0 : leadsHome(content) ? content.phrases >> 1 : content.phrases;
+  const phrases = isFamiliar ? 0 : !send.isMarketing && leadsHome(content) ? content.phrases >> 1 : content.phrases;
   // Machines report with numbers or links; who writes to a person in anger repeats plain words.
   const marked = Math.max(0, phrases - ORDINARY_PHRASES);
   const isStirred = isSimilar && likeness(shape.signature, content.signature) < STIRRED_PERCENT;
@@ -120,7 +124,10 @@ export function glance(
     delta[AT.attachmentsMonth] = ONE;
   }
   if (isStranger && isSimilar) {
-    const praised = phrases >= SUSPICIOUS ? Math.min(2 * ONE, Math.floor((phrases * ONE) / SUSPICIOUS)) : 0;
+    const praised =
+      phrases >= (send.isMarketing ? PROMOTIONAL : SUSPICIOUS)
+        ? Math.min(2 * ONE, Math.floor((phrases * ONE) / SUSPICIOUS))
+        : 0;
     delta[AT.bulkHour] =
       praised + (isChanging || (isForeign && isStirred) ? ONE : isForeign && isEvasive ? ONE / 2 : 0);
     // Over a day, ordinary mail with a link elsewhere comes to as many.

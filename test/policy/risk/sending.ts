@@ -30,7 +30,7 @@ export function sendOne(
   { to, text, at, known = {}, isFirst = true }: Sent,
   { repliesVisible = true, policy = POLICY }: { repliesVisible?: boolean; policy?: Policy } = {},
 ): { facts: RiskFacts; step: RiskStep } {
-  const send = { content: contentOf(text), isFirst };
+  const send = { content: contentOf(text), isMarketing: false, isFirst };
   const recipient = { key: to, isKnown: false, hasConsent: false, hasReplied: false, ...known };
   const facts = riskFacts({ state, send, recipient, repliesVisible, policy, now: at });
   if (facts === null) throw new Error('the policy has the score off');
