@@ -180,15 +180,15 @@ function verdict(
   reported: string | null,
   { readBounce }: Knowledge,
 ): Said {
-  const vague = reported === null || reported.endsWith('.0.0');
   let bounce: Bounce | null = null;
-  let status = vague ? null : reported;
+  let status = reported;
   for (const passage of new Set(passages)) {
     if (passage.trim() === '') continue;
     const reply = readReply(passage);
+    // What the remote server said is more exact than what the reporter made of it, but for a code that says nothing.
     const enhanced = reply.enhanced !== null && !reply.enhanced.endsWith('.0.0') ? reply.enhanced : reported;
-    status ??= reply.enhanced;
     bounce = readBounce({ ...reply, enhanced }, stage);
+    if (status === null || bounce.class !== 'unknown') status = enhanced ?? reply.enhanced;
     if (bounce.class !== 'unknown') break;
   }
   if (bounce === null || bounce.class === 'unknown')
@@ -197,10 +197,10 @@ function verdict(
   const isDoubted = bounce.suppress && passages.some((passage) => saysFull(passage, readBounce));
   return {
     email,
-    class: bounce.class,
-    status: status ?? reported,
+    class: isDoubted ? 'mailbox_full' : bounce.class,
+    status,
     action,
-    hard: isFinal && bounce.hard,
+    hard: isFinal && bounce.hard && !isDoubted,
     suppress: isFinal && bounce.suppress && !isDoubted,
   };
 }
