@@ -1,5 +1,5 @@
 /**
- * How well the risk score judges: 35 kinds of accounts, each made anew from every seed, judged by the yardstick of
+ * How well the risk score judges: 41 kinds of accounts, each made anew from every seed, judged by the yardstick of
  * `traffic/judge.ts` under the default policy. `--seeds N` (default 3), `--from N` (default 1), `--only a,b`, `--all` prints every account.
  *
  * Exits 1 when an account is misjudged.

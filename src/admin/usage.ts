@@ -1,7 +1,7 @@
 /** Usage: what was accepted, refused and what became of it, by UTC day; and what is stored. */
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import { REASONS } from '../core/reasons.ts';
+import { type ReasonCode, REASONS } from '../core/reasons.ts';
 import { formatTime, parseTime } from '../core/time.ts';
 import type { TallyRow } from '../data/port/management.ts';
 import { invalid, principalOf } from './answers.ts';
@@ -48,7 +48,8 @@ const nothing = (): Sums => ({ accepted: 0, blocked: 0, by_reason: {}, outcomes:
 function addTo(sums: Sums, code: string, n: number): void {
   if (code === 'accepted') sums.accepted += n;
   else if (code in REASONS || code === 'blocked') {
-    sums.blocked += n;
+    // Held is not refused: what was accepted and waits for a person is counted as accepted.
+    if (code === 'blocked' || REASONS[code as ReasonCode].category !== 'hold') sums.blocked += n;
     sums.by_reason[code] = (sums.by_reason[code] ?? 0) + n;
   } else sums.outcomes[code] = (sums.outcomes[code] ?? 0) + n;
 }

@@ -88,6 +88,11 @@ export async function buildServer(input: {
       },
     },
     routerOptions: { maxParamLength: 2000, ignoreTrailingSlash: true },
+    frameworkErrors(_error, request, reply) {
+      // No route was found and no hook has run: the path cannot be read.
+      const detail = 'The path holds a percent sign that begins no octet, or octets that are not UTF-8.';
+      problems.refuse(request, reply.header('X-Request-Id', request.id), 'malformed_request', { detail });
+    },
     clientErrorHandler(error, socket) {
       answerBroken(error, socket, problems);
     },

@@ -152,6 +152,16 @@ test('usage counts what was accepted and refused by day and reason, as of now', 
   assert.ok(body.storage.used_bytes > 0);
 });
 
+test('what is held was accepted: usage names the reason and counts nobody as refused', async () => {
+  const { agent, id } = await makeTenant(gateway);
+  const send_at = new Date(Date.now() + 3_600_000).toISOString();
+  assert.equal((await hello(agent.call, 'a@example.com', { send_at })).status, 202);
+  const entered = await asOperator(gateway)('POST', `/v1/tenants/${id}/quarantine`, { note: 'n', mode: 'test' });
+  assert.equal(entered.status, 201);
+  const { body } = await agent.call('GET', '/v1/usage');
+  assert.deepEqual([body.accepted, body.blocked, body.by_reason], [1, 0, { quarantine_hold: 1 }]);
+});
+
 test('usage of a time without sends is empty, and its span is bounded', async () => {
   const { agent } = await makeTenant(gateway);
   await hello(agent.call);

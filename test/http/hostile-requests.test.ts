@@ -136,6 +136,15 @@ test('a request line that is none is a problem too', async () => {
   assert.match(await raw('NONSENSE\r\n\r\n'), /^HTTP\/1\.1 400 .*"malformed_request"/s);
 });
 
+test('a path that cannot be decoded is a problem like any other', async () => {
+  for (const path of ['/v1/messages/%ff', '/v1/messages/%', '/%E0%A4%A']) {
+    const answer = await gateway.fetchJson('GET', path);
+    assert.deepEqual([answer.status, answer.body?.code, answer.body?.status], [400, 'malformed_request', 400], path);
+    assert.equal(answer.headers.get('x-request-id'), answer.body.request_id);
+    assert.match(answer.headers.get('content-type') ?? '', /^application\/problem\+json/);
+  }
+});
+
 test('a request id is kept when it is plain and replaced when it is not', async () => {
   const kept = await gateway.fetchJson('GET', '/v1/nowhere', undefined, { headers: { 'x-request-id': 'abc-1.2_3' } });
   assert.equal(kept.headers.get('x-request-id'), 'abc-1.2_3');

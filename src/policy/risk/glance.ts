@@ -80,7 +80,7 @@ export function glance(
   const isOwnDomain = content.sender !== 0 && hostHash(domainOf(recipient.key)) === content.sender;
   const isStranger = !isFamiliar && !recipient.isKnown;
   const isForeign = !isFamiliar && leadsAway(state, content, now);
-  const phrases = isFamiliar ? 0 : content.phrases;
+  const phrases = isFamiliar ? 0 : leadsHome(content) ? content.phrases >> 1 : content.phrases;
   // Machines report with numbers or links; who writes to a person in anger repeats plain words.
   const marked = Math.max(0, phrases - ORDINARY_PHRASES);
   const isStirred = isSimilar && likeness(shape.signature, content.signature) < STIRRED_PERCENT;
@@ -170,6 +170,11 @@ export function likeness(one: string, other: string): number {
 /** Whether a link leads to a host that the account never used. */
 function bringsHost(state: RiskState, content: ContentFeatures): boolean {
   return content.hosts.some((host) => host !== content.sender && !state.hosts.some((one) => one.host === host));
+}
+
+/** Whether all its links lead to the sender's own domain: who can be found there says "confirm your address" in good faith, mostly. */
+function leadsHome(content: ContentFeatures): boolean {
+  return content.links > 0 && content.hosts.every((host) => host === content.sender);
 }
 
 const USUAL_SENDS = 5;

@@ -7,6 +7,7 @@ import { BAD } from '../../../bench/traffic/bad.ts';
 import { describe, judge, type Label } from '../../../bench/traffic/judge.ts';
 import { LEGIT } from '../../../bench/traffic/legit.ts';
 import { makeTraffic } from '../../../bench/traffic/make.ts';
+import { NOTICES } from '../../../bench/traffic/notices.ts';
 import type { TrafficLine } from '../../../src/policy/replay.ts';
 
 const FIXTURES = new URL('../../fixtures/traffic/', import.meta.url);
@@ -41,7 +42,7 @@ test('each account of the sample is judged as its label says', () => {
 });
 
 test('a legitimate account of whatever kind is let go on', () => {
-  const kinds = Object.keys(LEGIT);
+  const kinds = [...Object.keys(LEGIT), ...Object.keys(NOTICES)];
   const judged = makeTraffic(SEED, kinds).flatMap(({ tenant, lines, label }) =>
     judge(lines, new Map([[tenant, label]])),
   );
