@@ -15,6 +15,7 @@ import { type DsnAction, type DsnRecipient, isDeliveryStatus, looksLikeDsn, pars
 import type { FormKind, Forms } from './forms.ts';
 import {
   formKind,
+  hasNullSender,
   isFromMailSystem,
   lineAbout,
   namedRecipients,
@@ -80,9 +81,21 @@ type Said = Omit<InboundRecipient, 'email'> & { email: string | null };
 export type ReadBounce = (reply: QuotedReply, stage: QuotedStage | null) => Bounce;
 export type Knowledge = { readBounce: ReadBounce; forms: Forms };
 
-export function classifyReturn(octets: Uint8Array, knowledge: Knowledge): Inbound {
+export function classifyReturn(octets: Uint8Array, { readBounce, forms }: Knowledge): Inbound {
   const root = parseMime(octets);
+  const knowledge = { readBounce: remembering(readBounce), forms };
   return asReport(root, knowledge) ?? nestedReport(root, knowledge) ?? asLetter(root);
+}
+
+/** Recipients of one mail share most of its words, and each reading goes through the whole table. */
+function remembering(readBounce: ReadBounce): ReadBounce {
+  const known = new Map<string, Bounce>();
+  return (reply, stage) => {
+    const key = `${stage} ${reply.code} ${reply.enhanced} ${reply.text}`;
+    const bounce = known.get(key) ?? readBounce(reply, stage);
+    known.set(key, bounce);
+    return bounce;
+  };
 }
 
 function asReport(root: MimePart, knowledge: Knowledge): Inbound | null {
@@ -180,15 +193,15 @@ function verdict(
   reported: string | null,
   { readBounce }: Knowledge,
 ): Said {
-  const vague = reported === null || reported.endsWith('.0.0');
   let bounce: Bounce | null = null;
-  let status = vague ? null : reported;
+  let status = reported;
   for (const passage of new Set(passages)) {
     if (passage.trim() === '') continue;
     const reply = readReply(passage);
+    // What the remote server said is more exact than what the reporter made of it, but for a code that says nothing.
     const enhanced = reply.enhanced !== null && !reply.enhanced.endsWith('.0.0') ? reply.enhanced : reported;
-    status ??= reply.enhanced;
     bounce = readBounce({ ...reply, enhanced }, stage);
+    if (status === null || bounce.class !== 'unknown') status = enhanced ?? reply.enhanced;
     if (bounce.class !== 'unknown') break;
   }
   if (bounce === null || bounce.class === 'unknown')
@@ -197,10 +210,10 @@ function verdict(
   const isDoubted = bounce.suppress && passages.some((passage) => saysFull(passage, readBounce));
   return {
     email,
-    class: bounce.class,
-    status: status ?? reported,
+    class: isDoubted ? 'mailbox_full' : bounce.class,
+    status,
     action,
-    hard: isFinal && bounce.hard,
+    hard: isFinal && bounce.hard && !isDoubted,
     suppress: isFinal && bounce.suppress && !isDoubted,
   };
 }
@@ -251,16 +264,28 @@ function asFreeForm(root: MimePart, knowledge: Knowledge): Inbound | null {
   return { kind, form: 'free_form', recipients: withAddress(recipients) };
 }
 
-/** The subject speaks before the text, and neither is believed alone from someone who is no mail system. */
+/** The subject speaks before the text, and from someone who is no mail system neither is believed alone. */
 function freeFormKind(root: MimePart, subject: string, words: OwnWords, forms: Forms): FormKind | null {
   const said = formKind(subject, words.text, forms);
-  if (!isFromMailSystem(root, forms))
-    return said.subject !== null && said.text !== null ? (said.text === 'delay' ? 'delay' : said.subject) : null;
-  if (root.headers.has('x-failed-recipients'))
-    return said.text === 'delay' || said.subject === 'delay' ? 'delay' : 'bounce';
-  if (said.subject === 'bounce' && said.text === 'delay') return 'delay';
-  if (said.subject === null && hasAutoReplySubject(root)) return null;
-  return said.subject ?? (isAutoReply(root) && said.text !== 'bounce' ? null : said.text);
+  const late = said.text === 'delay' || said.subject === 'delay';
+  if (root.headers.has('x-failed-recipients')) return late ? 'delay' : 'bounce';
+  if (!isFromMailSystem(root, forms)) {
+    if (said.text === null || isAnswer(root)) return null;
+    if (said.subject !== null) return late ? 'delay' : said.subject;
+    const hasEvidence = words.original.size > 0 || replyPassages(words.text).length > 0;
+    return hasEvidence && hasNullSender(root) && !isAutoReply(root) ? said.text : null;
+  }
+  if (said.subject === null) return hasAutoReplySubject(root) || isPlainAutoReply(root, said.text) ? null : said.text;
+  return said.subject === 'bounce' && said.text === 'delay' ? 'delay' : said.subject;
+}
+
+function isPlainAutoReply(root: MimePart, text: FormKind | null): boolean {
+  return text !== 'bounce' && isAutoReply(root);
+}
+
+/** Whether it answers another mail: people write about bounces that they got. Those who pass one on show it as it was. */
+function isAnswer({ headers }: MimePart): boolean {
+  return /^\s{0,9}(?:re|aw|sv|antw)\s{0,2}:/i.test(headers.text('subject'));
 }
 
 /** What a person wrote, or a program in their place. */

@@ -87,15 +87,18 @@ function isOriginalLine(line: string, forms: Forms): boolean {
   return words !== '' && forms.originalLines.some((opening) => words.startsWith(opening));
 }
 
-/** Whether the mail comes from a mail system: by its sender, or by having none. */
+/** Whether the mail says that a mail system wrote it. */
 export function isFromMailSystem({ headers }: MimePart, forms: Forms): boolean {
   const from = headers.text('from').toLowerCase();
   const local = (addressOfField(from) ?? '').split('@')[0] ?? '';
   if (forms.senderLocals.some((opening) => local.startsWith(opening))) return true;
   if (forms.senderNames.some((name) => from.includes(name))) return true;
-  if (headers.has('x-failed-recipients')) return true;
-  const returnPath = headers.get('return-path');
-  return returnPath === '<>' || from.includes('<>') || /^<?(?:mailer-daemon|postmaster)\b/i.test(returnPath);
+  return headers.has('x-failed-recipients') || /^<?(?:mailer-daemon|postmaster)\b/i.test(headers.get('return-path'));
+}
+
+/** Bounces have no envelope sender (RFC 5321 §4.5.5), and neither have the notes of people who are away (RFC 3834 §3.3). */
+export function hasNullSender({ headers }: MimePart): boolean {
+  return headers.get('return-path') === '<>' || headers.get('from').includes('<>');
 }
 
 /** What the subject, or else the text, says this is; null where it says nothing of a delivery. */

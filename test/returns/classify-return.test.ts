@@ -281,6 +281,19 @@ test('a postmaster who is away is an auto-reply', () => {
   assert.equal(only(mail).kind, 'auto_reply');
 });
 
+test('a person who writes about a bounce, and a note of someone who is away, suppress nobody', () => {
+  const text = 'Your mail was not delivered.\n\n<a@b.example>: 550 5.1.1 User unknown\n';
+  for (const headers of [
+    'From: Ann <ann@b.example>\r\nSubject: Re: Undeliverable: hello',
+    'Return-Path: <>\r\nFrom: Ann <ann@b.example>\r\nSubject: Re: hello\r\nAuto-Submitted: auto-replied',
+    'Return-Path: <>\r\nFrom: Ann <ann@b.example>\r\nSubject: hello\r\nAuto-Submitted: auto-replied',
+  ]) {
+    const { kind, recipients } = read(freeForm(text, headers));
+    assert.notEqual(kind, 'bounce');
+    assert.ok(recipients.every((one) => !one.suppress));
+  }
+});
+
 test('an empty mail is nothing', () => {
   assert.deepEqual(read(''), { kind: 'other', form: null, recipients: [] });
 });

@@ -54,9 +54,11 @@ const HOSTILE: Record<string, string> = {
 
 for (const [name, mail] of Object.entries(HOSTILE)) {
   test(`a megabyte of ${name} is read within a second`, () => {
-    const begun = performance.now();
+    // Time of the processor, since other tests run beside this one.
+    const begun = process.cpuUsage();
     const result = read(Buffer.from(mail));
-    const spentMs = performance.now() - begun;
+    const { user, system } = process.cpuUsage(begun);
+    const spentMs = (user + system) / 1_000;
     assert.ok(result.recipients.length <= 1_000);
     assert.ok(spentMs < 1_000, `${spentMs} ms`);
   });
