@@ -60,6 +60,8 @@ export class Dispatcher {
   readonly #giveUp = new AbortController();
   #isDue = false;
   #isClaiming = false;
+  /** The last claim: what it brings after a stop is released, and waited for as well. */
+  #claiming: Promise<void> = Promise.resolve();
   #isStopping = false;
   /** Settlements that the store could not take yet. */
   #unstored = 0;
@@ -91,10 +93,12 @@ export class Dispatcher {
     const late = new Promise<void>((resolve) => {
       this.#giveUp.signal.addEventListener('abort', () => resolve());
     });
-    while (this.#running.size > 0 && !this.#giveUp.signal.aborted) {
-      await Promise.race([Promise.allSettled(this.#running), late]);
+    while ((this.#running.size > 0 || this.#isClaiming) && !this.#giveUp.signal.aborted) {
+      await Promise.race([Promise.allSettled([this.#claiming, ...this.#running]), late]);
     }
     clearTimeout(timer);
+    // The store may close now: nothing is tried on it any more.
+    this.#giveUp.abort();
     clearInterval(this.#renewal);
   }
 
@@ -104,10 +108,14 @@ export class Dispatcher {
 
   #wake(): void {
     this.#isDue = true;
-    if (!this.#isClaiming) void this.#claim();
+    this.#claim();
   }
 
-  async #claim(): Promise<void> {
+  #claim(): void {
+    if (!this.#isClaiming) this.#claiming = this.#claimDue();
+  }
+
+  async #claimDue(): Promise<void> {
     this.#isClaiming = true;
     let pauseMs = FIRST_PAUSE_MS;
     while (this.#isDue && !this.#isStopping) {
@@ -152,7 +160,7 @@ export class Dispatcher {
       .then(() => {
         this.#running.delete(running);
         if (this.#flights.get(claimed.recipient) === flight) this.#flights.delete(claimed.recipient);
-        if (this.#isDue && !this.#isClaiming) void this.#claim();
+        if (this.#isDue) this.#claim();
       });
     this.#running.add(running);
   }
