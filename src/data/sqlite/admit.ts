@@ -92,7 +92,7 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer | 
   const send = sendOf(state, space, request, sender);
   const duplicate = deduped === null ? null : duplicateFact(state, deduped);
   const asked = askedOfSend(space, { ...request, isStored: true }, now);
-  const risen: Risen = { elevated: false, quarantine: false };
+  const risen: RiskStep = { elevated: false, quarantine: false };
   const decided = decideAll(state, space, send, request, now, duplicate, asked, risen);
   const accepted = decided.filter(({ verdict }) => verdict.verdict !== 'block').length;
   const scopes = send.scopes;
@@ -342,7 +342,7 @@ function decideAll(
   duplicate: Facts['duplicate'],
   approval: ApprovalAsked | null,
   /** What the send makes of the account's risk; null: it only looks, and changes nothing. */
-  risen: Risen | null,
+  risen: RiskStep | null,
 ): Decided[] {
   const { policy } = space;
   const counted: Counted = new Map();
@@ -365,10 +365,12 @@ function decideAll(
     if (verdict.verdict === 'block') continue;
     // What is held takes its places when it is released.
     const isHeld = verdict.verdict === 'hold';
-    const changes = isHeld ? NO_CHANGES : changesOf(space, send, recipient, facts, verdict, counted);
+    const own = adapted(policy, adaptingIn(facts));
+    const { departAt } = verdict;
+    const changes = isHeld ? NO_CHANGES : countDeparture(space, own, send, recipient, departAt, facts.now, counted);
     const size = stored ? 0 : send.contentSize;
     stored = true;
-    if (assumed === null) count(state, space, send, recipient, facts, changes, size);
+    if (assumed === null) count(state, space, own, send, recipient, facts, changes, size);
     else assume(assumed, space, facts, changes, size);
   }
   assumed?.takeBack();
@@ -377,9 +379,6 @@ function decideAll(
   if (isAhead) for (const one of decided) one.standing = standingLimits(space, send, one.recipient, one.facts, now);
   return decided;
 }
-
-/** What a send did to the standing of the account. */
-type Risen = RiskStep;
 
 /** Counts the decision in the account's risk, before the recipient counts for its contact. */
 function observeRisk(
@@ -390,7 +389,7 @@ function observeRisk(
   facts: Facts,
   verdict: Verdict,
   isFirst: boolean,
-  risen: Risen | null,
+  risen: RiskStep | null,
 ): void {
   const { now, risk, simulated, quarantine } = facts;
   const isAccepted = verdict.verdict !== 'block';
@@ -416,7 +415,7 @@ function riskShown(space: Space, decided: readonly Decided[], now: number): Risk
 }
 
 /** The score has risen past the warning level, or to the threshold: told, and in the second case no further send goes out. */
-function raise(state: WriterState, space: Space, decided: readonly Decided[], risen: Risen, now: number): void {
+function raise(state: WriterState, space: Space, decided: readonly Decided[], risen: RiskStep, now: number): void {
   const risk = decided.findLast(({ facts }) => facts.risk !== null)?.facts.risk;
   if (risk == null) return;
   const score = Math.floor(risk.score / 1000);
@@ -435,18 +434,6 @@ function raise(state: WriterState, space: Space, decided: readonly Decided[], ri
   if (risen.quarantine) enterByScore(state, space, { score, threshold, signals, now });
 }
 
-function changesOf(
-  space: Space,
-  send: Send,
-  recipient: SendRecipient,
-  facts: Facts,
-  verdict: Verdict,
-  counted: Counted,
-): Change[] {
-  const policy = adapted(space.policy, adaptingIn(facts));
-  return countDeparture(space, policy, send, recipient, verdict.departAt, facts.now, counted);
-}
-
 /** A check counts as a send would, so that its second recipient sees the first, and takes it all back. */
 function assume(assumed: Assumed, space: Space, facts: Facts, changes: readonly Change[], size: number): void {
   for (const change of changes) assumed.count(change, Math.floor(facts.now / 1000));
@@ -457,13 +444,13 @@ function assume(assumed: Assumed, space: Space, facts: Facts, changes: readonly 
 function count(
   state: WriterState,
   space: Space,
+  policy: Policy,
   send: Send,
   recipient: SendRecipient,
   facts: Facts,
   changes: readonly Change[],
   size: number,
 ): void {
-  const policy = adapted(space.policy, adaptingIn(facts));
   for (const change of changes) state.ledger.apply(change, Math.floor(facts.now / 1000));
   if (facts.account.credits !== null) state.ledger.addGauge(space.tenantEntry(), CREDITS, -1);
   state.ledger.addGauge(space.tenantEntry(), STORAGE, size);
