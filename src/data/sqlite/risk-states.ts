@@ -1,7 +1,7 @@
 /**
  * The risk states of spaces in the writer's memory. What a group does to them goes into the ledger's journal, in its transaction:
  * a few dozen octets a recipient, from which the same pure functions make the same state again after a crash. Rows lag behind and
- * are written when the ledger's are: a row a space and group, as was measured, cost a fifteenth of an accept.
+ * are written when the ledger's are: with many busy accounts in a group, a row for each would be one more page for each.
  *
  * Invariants: a row holds every step up to its `lsn`, the journal every later one; a state that differs from its row is never
  * evicted. Absent: the score itself (policy/risk).
