@@ -46,6 +46,21 @@ export const EVENT_TYPES = [
   'account.quarantine_appealed',
   'account.quarantine_upheld',
   'account.probation_ended',
+  'mailbox.created',
+  'mailbox.updated',
+  'mailbox.resumed',
+  'mailbox.replaced',
+  'mailbox.deleted',
+  'provider.created',
+  'provider.updated',
+  'provider.failing',
+  'provider.recovered',
+  'provider.deleted',
+  'domain.created',
+  'domain.verified',
+  'domain.failing',
+  'domain.key_rotated',
+  'domain.deleted',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
