@@ -21,6 +21,8 @@ export type ImapSettings = {
   url: string;
   /** Whether copies of what was sent are put into the folder for sent mail. */
   appendToSent: boolean;
+  /** JSON of `Credentials`, sealed in the context `mailbox/<id>/imap`. */
+  sealed: Uint8Array | null;
 };
 
 /** What is a mailbox's own; where `sealed` is null it uses its provider's credentials. */
@@ -29,13 +31,10 @@ export type MailboxSettings = {
   address: string;
   provider: number;
   imap: ImapSettings | null;
-  /** JSON of `MailboxCredentials`, sealed in the context `mailbox/<id>`. */
+  /** JSON of `Credentials` for its provider, sealed in the context `mailbox/<id>`. */
   sealed: Uint8Array | null;
   version: number;
 };
-
-/** `smtp`: in place of the provider's; `imap`: for reading. */
-export type MailboxCredentials = { smtp: Credentials | null; imap: Credentials | null };
 
 export interface SendersReads {
   /** By number. Null for one that is gone, and for the gateway's own, whose settings are the gateway's. */

@@ -154,6 +154,7 @@ CREATE INDEX capture_space ON capture (space, no);
 CREATE TABLE default_provider_off (
   space INTEGER PRIMARY KEY,
   note TEXT,
+  off_by TEXT NOT NULL,
   since INTEGER NOT NULL
 );
 
@@ -293,8 +294,10 @@ CREATE TABLE mailbox (
   state TEXT NOT NULL,
   state_note TEXT,
   paused_by TEXT,
-  imap TEXT,
   sealed BLOB,
+  imap_url TEXT,
+  imap_append INTEGER NOT NULL DEFAULT 0,
+  imap_sealed BLOB,
   health INTEGER NOT NULL DEFAULT 100,
   excluded_since INTEGER,
   version INTEGER NOT NULL,
@@ -415,6 +418,8 @@ CREATE TABLE provider (
   caps TEXT NOT NULL,
   state TEXT NOT NULL,
   state_note TEXT,
+  -- Who turned it off: tenant, person (of the tenant) or operator.
+  off_by TEXT,
   tested_at INTEGER,
   version INTEGER NOT NULL,
   created_at INTEGER NOT NULL,

@@ -9,6 +9,7 @@ import {
   type Provider,
   type ProviderCaps,
 } from '../../policy/pool.ts';
+import type { ImapSettings } from '../port/senders.ts';
 import { prepared } from './database.ts';
 import type { Row } from './rows.ts';
 
@@ -54,7 +55,7 @@ export function mailboxOf(row: Row): Mailbox {
     dailyCap: row['daily_cap'] as number | null,
     warmup: warmup === null ? null : (JSON.parse(warmup) as MailboxWarmup),
     state: row['state'] as Mailbox['state'],
-    pausedBy: row['paused_by'] as Mailbox['pausedBy'],
+    pausedBy: row['paused_by'] === 'person' ? 'tenant' : (row['paused_by'] as Mailbox['pausedBy']),
     health: row['health'] as number,
     excludedSince: row['excluded_since'] as number | null,
     recoversAt: null,
@@ -62,10 +63,19 @@ export function mailboxOf(row: Row): Mailbox {
   };
 }
 
+/** Where its mail is read, or null. */
+export function imapOf(row: Row): ImapSettings | null {
+  const url = row['imap_url'] as string | null;
+  if (url === null) return null;
+  return { url, appendToSent: row['imap_append'] === 1, sealed: row['imap_sealed'] as Uint8Array | null };
+}
+
+export type DefaultOff = { note: string | null; off_by: string; since: number };
+
 /** The row that turns the gateway's own provider off in a space, or null. */
-export function defaultOff(db: DatabaseSync, space: number): { note: string | null; since: number } | null {
-  const row = prepared(db, 'SELECT note, since FROM default_provider_off WHERE space = ?').get(space);
-  return (row as { note: string | null; since: number } | undefined) ?? null;
+export function defaultOff(db: DatabaseSync, space: number): DefaultOff | null {
+  const row = prepared(db, 'SELECT note, off_by, since FROM default_provider_off WHERE space = ?').get(space);
+  return (row as DefaultOff | undefined) ?? null;
 }
 
 /** Null where the tenant has neither providers nor mailboxes of its own and uses the gateway's. */

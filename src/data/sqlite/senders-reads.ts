@@ -1,7 +1,8 @@
 /** Reads of providers and mailboxes. */
 import type { DatabaseSync } from 'node:sqlite';
-import type { ImapSettings, ProviderSettings, SendersReads } from '../port/senders.ts';
+import type { ProviderSettings, SendersReads } from '../port/senders.ts';
 import { prepared } from './database.ts';
+import { imapOf } from './sender-rows.ts';
 
 type Calls = {
   [Name in keyof SendersReads]: (
@@ -27,12 +28,11 @@ export const SENDERS_READS: Calls = {
   mailboxSettings(db, { no }) {
     const row = prepared(db, 'SELECT * FROM mailbox WHERE no = ? AND deleted_at IS NULL').get(no);
     if (row === undefined) return null;
-    const imap = row['imap'] as string | null;
     return {
       id: row['id'] as string,
       address: row['address'] as string,
       provider: row['provider'] as number,
-      imap: imap === null ? null : (JSON.parse(imap) as ImapSettings),
+      imap: imapOf(row),
       sealed: row['sealed'] as Uint8Array | null,
       version: row['version'] as number,
     };

@@ -596,6 +596,8 @@ CREATE TABLE provider (
   caps TEXT NOT NULL,
   state TEXT NOT NULL,
   state_note TEXT,
+  -- Who turned it off: tenant, person (of the tenant) or operator.
+  off_by TEXT,
   tested_at INTEGER,
   version INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
@@ -608,10 +610,11 @@ CREATE UNIQUE INDEX provider_name ON provider (space, name) WHERE deleted_at IS 
 CREATE TABLE default_provider_off (
   space INTEGER PRIMARY KEY,
   note TEXT,
+  off_by TEXT NOT NULL,
   since INTEGER NOT NULL
 );
 
--- One real account each. `provider` 0 is the gateway's own. `imap`: JSON of the address its mail is read at.
+-- One real account each. `provider` 0 is the gateway's own. `paused_by`: tenant, person (of the tenant) or operator.
 CREATE TABLE mailbox (
   no INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
@@ -625,8 +628,10 @@ CREATE TABLE mailbox (
   state TEXT NOT NULL,
   state_note TEXT,
   paused_by TEXT,
-  imap TEXT,
   sealed BLOB,
+  imap_url TEXT,
+  imap_append INTEGER NOT NULL DEFAULT 0,
+  imap_sealed BLOB,
   health INTEGER NOT NULL DEFAULT 100,
   excluded_since INTEGER,
   version INTEGER NOT NULL,
