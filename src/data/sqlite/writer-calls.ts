@@ -16,10 +16,12 @@ import { IDENTITY_WRITES } from './identities.ts';
 import { INCIDENT_WRITES } from './incidents.ts';
 import { KEY_WRITES } from './keys.ts';
 import { LEASE_WRITES } from './leases.ts';
+import { MAILBOX_WRITES } from './mailboxes.ts';
 import { NOTICE_WRITES } from './notices.ts';
 import { planView } from './plan-view.ts';
 import { PLATFORM_WRITES } from './platform.ts';
 import { POLICY_WRITES, putPolicy } from './policies.ts';
+import { PROVIDER_WRITES } from './providers.ts';
 import { QUARANTINE_WRITES } from './quarantine-calls.ts';
 import { replaceHeld } from './replace-held.ts';
 import { reportReturn, simulateReturn } from './returns.ts';
@@ -109,6 +111,8 @@ export const WRITER_CALLS: Calls = {
   ...PLATFORM_WRITES,
   ...INCIDENT_WRITES,
   ...POLICY_WRITES,
+  ...PROVIDER_WRITES,
+  ...MAILBOX_WRITES,
   ...SHADOW_WRITES,
   ...SIMULATION_WRITES,
   ...APPROVAL_WRITES,
