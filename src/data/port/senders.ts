@@ -3,7 +3,8 @@
  *
  * Invariant: credentials come here sealed, are given out sealed, to whoever opens a transport, and stand in no other answer.
  */
-import type { Mailbox, MailboxWarmup, Provider, ProviderCaps, ProviderKind } from '../../policy/pool.ts';
+import type { Ramp } from '../../policy/document.ts';
+import type { Mailbox, Provider, ProviderCaps, ProviderKind } from '../../policy/pool.ts';
 import type { Page, Space } from '../store.ts';
 import type { Actor, Paging, Refused } from './management.ts';
 
@@ -78,13 +79,14 @@ export type MailboxFields = {
   /** Id or handle; null: it belongs to nobody. */
   identity: string | null;
   dailyCap: number | null;
-  /** `since` is set by the store where a ramp begins. */
-  warmup: Omit<MailboxWarmup, 'since'> | null;
+  warmup: Ramp | null;
   sealed: Uint8Array | null;
   imap: ImapSettings | null;
 };
 
 export type ManagedMailbox = Mailbox & {
+  /** What its warm-up is made from. */
+  ramp: Ramp | null;
   /** Of its provider. */
   providerId: string;
   providerName: string;

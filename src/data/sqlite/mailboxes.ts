@@ -5,7 +5,8 @@
  * making the mailbox anew: an address keeps its last cap and its health. Credentials never leave the provider they were given for.
  */
 import type { EventType } from '../../core/events.ts';
-import { DEFAULT_PROVIDER, DEFAULT_PROVIDER_NAME, type MailboxWarmup } from '../../policy/pool.ts';
+import type { Ramp } from '../../policy/document.ts';
+import { DEFAULT_PROVIDER, DEFAULT_PROVIDER_NAME } from '../../policy/pool.ts';
 import type { Actor, Refused } from '../port/management.ts';
 import type {
   ImapSettings,
@@ -39,9 +40,9 @@ const MOST_MAILBOXES = 1000;
 
 /** As the audit log has it: nothing of what is sealed. */
 function shown(mailbox: ManagedMailbox): Record<string, unknown> {
-  const { address, providerName, identityHandle, dailyCap, warmup, state, hasCredentials, imap } = mailbox;
+  const { address, providerName, identityHandle, dailyCap, ramp, state, hasCredentials, imap } = mailbox;
   return {
-    ...{ address, provider: providerName, identity: identityHandle, daily_cap: dailyCap, warmup, state },
+    ...{ address, provider: providerName, identity: identityHandle, daily_cap: dailyCap, warmup: ramp, state },
     ...{ has_credentials: hasCredentials, imap_url: imap?.url ?? null },
   };
 }
@@ -96,8 +97,6 @@ function refs(
   return { provider: found as number, identity: known['no'] as number };
 }
 
-type Ramp = Omit<MailboxWarmup, 'since'>;
-
 /** Whether the second ramp may at some day let more through than the first. */
 function isQuicker(before: Ramp | null, after: Ramp | null): boolean {
   if (before === null) return false;
@@ -119,13 +118,7 @@ function refuseLooser(before: Bounds, after: Bounds, note: string | null, actor:
   return refuseLoosening(loosens, note, actor);
 }
 
-/** A ramp that is changed goes on from its day; a new one begins now. */
-function rampOf(before: MailboxWarmup | null, ramp: Ramp | null, now: number): string | null {
-  if (ramp === null) return null;
-  const { start, factorPercent, everyDays, days } = ramp;
-  const warmup: MailboxWarmup = { since: before?.since ?? now, start, factorPercent, everyDays, days };
-  return JSON.stringify(warmup);
-}
+const rampText = (ramp: Ramp | null): string | null => (ramp === null ? null : JSON.stringify(ramp));
 
 const imapColumns = (imap: ImapSettings | null): (string | number | Uint8Array | null)[] => [
   imap?.url ?? null,
@@ -176,10 +169,14 @@ export const MAILBOX_WRITES: Calls = {
     if (n >= MOST_MAILBOXES) return { outcome: 'full', most: MOST_MAILBOXES };
     const before = predecessor(state, no, fields.key);
     if (before !== undefined) {
-      const refused = refuseLooser({ ...managedMailbox(state.db, before), warmup: null }, fields, note, actor);
+      const refused = refuseLooser(
+        { dailyCap: before['daily_cap'] as number | null, warmup: null },
+        fields,
+        note,
+        actor,
+      );
       if (refused !== null) return refused;
     }
-    const now = state.spaces.get(no).now(state.realNow);
     prepared(
       state.db,
       `INSERT INTO mailbox (id, space, address, address_key, provider, identity, daily_cap, warmup, state, sealed,
@@ -187,7 +184,7 @@ export const MAILBOX_WRITES: Calls = {
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'active', ?, ?, ?, ?, 1, ?, ?)`,
     ).run(
       ...[id, no, fields.address, fields.key, found.provider, found.identity, fields.dailyCap],
-      ...[rampOf(null, fields.warmup, now), fields.sealed, ...imapColumns(fields.imap), state.realNow, state.realNow],
+      ...[rampText(fields.warmup), fields.sealed, ...imapColumns(fields.imap), state.realNow, state.realNow],
     );
     if (before !== undefined) inherit(state, id, before);
     const made = done(state, no, id);
@@ -202,7 +199,7 @@ export const MAILBOX_WRITES: Calls = {
     const before = managedMailbox(state.db, row);
     const previous: MailboxFields = {
       ...{ address: before.address, key: row['address_key'] as string, dailyCap: before.dailyCap },
-      ...{ provider: before.providerId, identity: before.identityId, warmup: before.warmup },
+      ...{ provider: before.providerId, identity: before.identityId, warmup: before.ramp },
       ...{ sealed: row['sealed'] as Uint8Array | null, imap: imapOf(row) },
     };
     const after: MailboxFields = { ...previous, ...defined(change) };
@@ -212,14 +209,13 @@ export const MAILBOX_WRITES: Calls = {
     const refused = refuseLooser(previous, after, note, actor);
     if (refused !== null) return refused;
     if (found.provider !== before.provider && change.sealed === undefined) after.sealed = null;
-    const now = state.spaces.get(no).now(state.realNow);
     prepared(
       state.db,
       `UPDATE mailbox SET address = ?, address_key = ?, provider = ?, identity = ?, daily_cap = ?, warmup = ?, sealed = ?,
         imap_url = ?, imap_append = ?, imap_sealed = ?, version = version + 1, updated_at = ? WHERE no = ?`,
     ).run(
       ...[after.address, after.key, found.provider, found.identity, after.dailyCap],
-      ...[rampOf(before.warmup, after.warmup, now), after.sealed, ...imapColumns(after.imap)],
+      ...[rampText(after.warmup), after.sealed, ...imapColumns(after.imap)],
       ...[state.realNow, before.no],
     );
     const made = done(state, no, before.id);

@@ -1,10 +1,10 @@
 /** Providers and mailboxes as rows, and the pool that a space is loaded with. */
 import type { DatabaseSync } from 'node:sqlite';
+import { type Ramp, warmupPlaces } from '../../policy/document.ts';
 import {
   DEFAULT_PROVIDER,
   DEFAULT_PROVIDER_NAME,
   type Mailbox,
-  type MailboxWarmup,
   type Pool,
   type Provider,
   type ProviderCaps,
@@ -60,7 +60,7 @@ export function mailboxOf(row: Row): Mailbox {
     provider: row['provider'] as number,
     identity: row['identity'] as number | null,
     dailyCap: row['daily_cap'] as number | null,
-    warmup: warmup === null ? null : (JSON.parse(warmup) as MailboxWarmup),
+    warmup: warmup === null ? null : { places: warmupPlaces(JSON.parse(warmup) as Ramp) },
     state: row['state'] as Mailbox['state'],
     pausedBy: row['paused_by'] === 'person' ? 'tenant' : (row['paused_by'] as Mailbox['pausedBy']),
     health: row['health'] as number,
@@ -139,8 +139,10 @@ export function managedMailbox(db: DatabaseSync, row: Row): ManagedMailbox {
   const provider = prepared(db, 'SELECT id, name FROM provider WHERE no = ?').get(mailbox.provider);
   const identity = prepared(db, 'SELECT id, handle FROM identity WHERE no = ?').get(mailbox.identity);
   const imap = imapOf(row);
+  const ramp = row['warmup'] as string | null;
   return {
     ...mailbox,
+    ramp: ramp === null ? null : (JSON.parse(ramp) as Ramp),
     providerId: (provider?.['id'] as string | undefined) ?? DEFAULT_PROVIDER_NAME,
     providerName: (provider?.['name'] as string | undefined) ?? DEFAULT_PROVIDER_NAME,
     identityId: (identity?.['id'] as string | undefined) ?? null,
