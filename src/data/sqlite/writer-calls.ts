@@ -8,6 +8,7 @@ import { CANARY_WRITES } from './canaries.ts';
 import { capture } from './captures.ts';
 import { CATALOG_WRITES } from './catalog.ts';
 import { cancelMessage, lookAgain, removeContent, rescheduleMessage } from './changes.ts';
+import { ROUTING_WRITES } from './closed-routes.ts';
 import { CONTACT_WRITES } from './contacts.ts';
 import { claim, dueIn, mark, renew } from './dispatch.ts';
 import { ERASURE_WRITES } from './erasure.ts';
@@ -109,6 +110,7 @@ export const WRITER_CALLS: Calls = {
   ...PLATFORM_WRITES,
   ...INCIDENT_WRITES,
   ...POLICY_WRITES,
+  ...ROUTING_WRITES,
   ...SHADOW_WRITES,
   ...SIMULATION_WRITES,
   ...APPROVAL_WRITES,
