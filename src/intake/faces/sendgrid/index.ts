@@ -64,10 +64,7 @@ async function send(request: FastifyRequest, reply: FastifyReply, door: IntakeDo
     status: 202,
     body: '',
     type: 'text/plain; charset=utf-8',
-    headers: {
-      'X-Message-Id': taken.messageId,
-      ...(taken.isReplayed ? { 'Idempotent-Replayed': 'true' } : {}),
-    },
+    headers: { 'X-Message-Id': taken.messageId },
   });
 }
 

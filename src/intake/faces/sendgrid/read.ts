@@ -45,7 +45,7 @@ function sharedOf(value: Fields, invalid: Invalid): Body {
   if (Array.isArray(attachments)) body['attachments'] = attachments.map(attachment);
   if (Array.isArray(categories)) body['tags'] = categories;
   else if (typeof categories === 'string') body['tags'] = [categories];
-  if (typeof template_id === 'string' && template_id !== '') body['template'] = { id: template_id };
+  if (typeof template_id === 'string' && template_id !== '') body['template'] = { id: templateName(template_id) };
   return body;
 }
 
@@ -106,6 +106,9 @@ function attachment(value: unknown): unknown {
   const known = { content, filename, content_type: type, content_id };
   return Object.fromEntries(Object.entries(known).filter(([, one]) => one !== undefined && one !== null && one !== ''));
 }
+
+/** Clients send data for a dynamic template only where its id begins with `d-`: that stands before the slug, and is left out. */
+const templateName = (id: string): string => (id.startsWith('d-') ? id.slice(2) : id);
 
 const fieldsOf = (value: unknown): Fields => (isFields(value) ? value : {});
 
