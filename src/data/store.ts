@@ -38,6 +38,8 @@ import type { PoliciesReads, PoliciesWrites } from './port/policies.ts';
 import type { QuarantineReads, QuarantineWrites, RiskStanding } from './port/quarantine.ts';
 import type { QueueReads } from './port/queue.ts';
 import type { ReturnsWrites } from './port/returns.ts';
+import type { Route, RoutingWrites } from './port/routing.ts';
+import type { SendersReads, SendersWrites } from './port/senders.ts';
 import type { ShadowsReads, ShadowsWrites } from './port/shadows.ts';
 import type { SimulationsReads, SimulationsWrites } from './port/simulations.ts';
 
@@ -212,6 +214,8 @@ export type Claimed = {
   size: number;
   /** An earlier attempt ended between the dot and its answer. */
   possibleDuplicate: boolean;
+  /** The way it takes out. */
+  route: Route;
 };
 
 export type AttemptReport = {
@@ -236,6 +240,11 @@ export type Settlement = {
   | { outcome: 'uncertain'; nextAttemptAt: number }
   /** The worker itself failed over it. After three such ends in a row, deaths of the process included, it is set aside. */
   | { outcome: 'crashed'; nextAttemptAt: number }
+  /**
+   * Surely not taken, for a fault of the provider or the mailbox itself: another way is tried at once, and this one is avoided for
+   * this recipient; where there is none it is deferred to `nextAttemptAt`.
+   */
+  | { outcome: 'elsewhere'; nextAttemptAt: number }
   /** Given back untried: the worker stops, or the look before the dot said no for a passing cause. */
   | { outcome: 'released'; at: number }
 );
@@ -425,6 +434,8 @@ export interface StoreWrites
     SuppressionImportWrites,
     PlansWrites,
     ReturnsWrites,
+    RoutingWrites,
+    SendersWrites,
     ShadowsWrites,
     SimulationsWrites,
     SweepsWrites,
@@ -482,6 +493,7 @@ export interface StoreReads
     QuarantineReads,
     QueueReads,
     HistoryReads,
+    SendersReads,
     ShadowsReads,
     SimulationsReads,
     TemplatesReads,
