@@ -220,7 +220,10 @@ export async function withData(settings: Settings, request: ControlRequest): Pro
 
 /** Whether the default next hop would take mail from here. */
 export function probeOutbound(settings: Settings): Promise<Probe> {
-  return probeTransport(outboundSettings(settings.outbound, kindOfUrl(settings.outbound) ?? 'smtp'), transportPartsOf(settings));
+  return probeTransport(
+    outboundSettings(settings.outbound, kindOfUrl(settings.outbound) ?? 'smtp'),
+    transportPartsOf(settings),
+  );
 }
 
 /** What every transport is made with. */

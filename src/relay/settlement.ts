@@ -45,7 +45,8 @@ export function settlementOf(input: SettlementInput): Settlement {
     return { ...claim, attempt: report(bounce), outcome: 'deferred', nextAttemptAt: again(bounce.retry) };
   }
   // Without a code nobody refused it: the next hop lacks what the message needs. What a domain's records say, it says itself.
-  if (result.reply.code === null && result.stage !== 'lookup') return { ...claim, attempt: report(bounce), outcome: 'failed' };
+  if (result.reply.code === null && result.stage !== 'lookup')
+    return { ...claim, attempt: report(bounce), outcome: 'failed' };
   const { hard, suppress } = bounce;
   return { ...claim, attempt: report(bounce), outcome: 'bounced', hard, suppress };
 }

@@ -83,7 +83,12 @@ export function smtpOptionsOf(
 ): { options: SmtpOptions } | { error: string } {
   const parsed = parseSmtpUrl(credentials === null ? url : withCredentials(url, credentials));
   if ('error' in parsed) return parsed;
-  const options: SmtpOptions = { maxConnections: CONNECTIONS, ehloName: ehloName ?? domain, timeouts, ...parsed.options };
+  const options: SmtpOptions = {
+    maxConnections: CONNECTIONS,
+    ehloName: ehloName ?? domain,
+    timeouts,
+    ...parsed.options,
+  };
   if (!isTenants) return { options };
   const maxConnections = Math.min(options.maxConnections ?? CONNECTIONS, CONNECTIONS);
   return { options: { ...options, maxConnections, connect: guardedDial(dns, guard) } };

@@ -28,7 +28,12 @@ export type RemoteReply = {
   text: string;
 };
 
-export type DeliveryResult = (
+export type DeliveryResult = Outcome & {
+  /** The family of mail hosts that was talked to, or would have been, where the transport looks for them: "google.com". */
+  destination?: string;
+};
+
+type Outcome =
   /**
    * The next hop took it: a positive reply to the final dot. `isReported`: it is a provider that tells of the delivery later,
    * so that the recipient is `sent` until then.
@@ -43,16 +48,13 @@ export type DeliveryResult = (
   /** The look before the dot said no (claim lost, cancelled, suppressed): nothing was sent. */
   | { outcome: 'stopped' }
   /** The dot was sent and no whole answer came: nobody knows. `waitMs`: an answer may still come by another way until then. */
-  | { outcome: 'uncertain'; reply: RemoteReply; waitMs?: number }
-) & {
-  /** The family of mail hosts that was talked to, or would have been, where the transport looks for them: "google.com". */
-  destination?: string;
-};
+  | { outcome: 'uncertain'; reply: RemoteReply; waitMs?: number };
 
 /** Where an outcome was decided, in the order of a delivery. `lookup`: before a session, by what the DNS says of the domain. */
 export const STAGES = [
   'lookup',
-  'connect', 'banner',
+  'connect',
+  'banner',
   'ehlo',
   'tls',
   'auth',
