@@ -39,6 +39,7 @@ import type { QuarantineReads, QuarantineWrites, RiskStanding } from './port/qua
 import type { QueueReads } from './port/queue.ts';
 import type { ReturnsWrites } from './port/returns.ts';
 import type { Route, RoutingWrites } from './port/routing.ts';
+import type { SendersReads, SendersWrites } from './port/senders.ts';
 import type { ShadowsReads, ShadowsWrites } from './port/shadows.ts';
 import type { SimulationsReads, SimulationsWrites } from './port/simulations.ts';
 
@@ -434,6 +435,7 @@ export interface StoreWrites
     PlansWrites,
     ReturnsWrites,
     RoutingWrites,
+    SendersWrites,
     ShadowsWrites,
     SimulationsWrites,
     SweepsWrites,
@@ -491,6 +493,7 @@ export interface StoreReads
     QuarantineReads,
     QueueReads,
     HistoryReads,
+    SendersReads,
     ShadowsReads,
     SimulationsReads,
     TemplatesReads,

@@ -269,23 +269,17 @@ const WARMUP_DEFAULTS = { scope: 'identity', factor_percent: 150, every_days: 1,
 function compileWarmup(document: EffectiveDocument['warmup']): Warmup | null {
   if (document.start === undefined) return null;
   const { scope, factor_percent, every_days, days } = { ...WARMUP_DEFAULTS, ...document };
-  const places = growingPlaces({
-    start: document.start,
-    factorPercent: factor_percent,
-    everyDays: every_days,
-    days,
-  });
-  return { scope, places };
+  return {
+    scope,
+    places: warmupPlaces({ start: document.start, factorPercent: factor_percent, everyDays: every_days, days }),
+  };
 }
 
-/** The places of each day of a warm-up. */
-export function growingPlaces(growth: {
-  start: number;
-  factorPercent: number;
-  everyDays: number;
-  days: number;
-}): number[] {
-  const { start, factorPercent, everyDays, days } = growth;
+/** How a warm-up grows: from `start` places, each step `factorPercent` / 100 times the one before. */
+export type Ramp = { start: number; factorPercent: number; everyDays: number; days: number };
+
+/** The places of each of its days. */
+export function warmupPlaces({ start, factorPercent, everyDays, days }: Ramp): number[] {
   const places: number[] = [];
   let today = start;
   for (let day = 0; day < days; day += 1) {

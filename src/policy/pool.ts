@@ -12,12 +12,17 @@ export type ProviderState = (typeof PROVIDER_STATES)[number];
 /** Recipients that a provider takes at most in each span of time. */
 export type ProviderCaps = { second?: number; minute?: number; hour?: number; day?: number };
 
+/** The number and the name of the gateway's own provider. */
+export const DEFAULT_PROVIDER = 0;
+export const DEFAULT_PROVIDER_NAME = 'default';
+
 export type Provider = {
   /** 0: the gateway's own, "default". */
   no: number;
   id: string;
   name: string;
-  kind: ProviderKind;
+  /** `default`: whatever the gateway was started with. */
+  kind: ProviderKind | 'default';
   state: ProviderState;
   stateNote: string | null;
   /** Its share of what providers of one priority carry. */
@@ -55,6 +60,10 @@ export type Mailbox = {
   health: number;
   /** Since when it is left out, its health below the threshold; null: it is not. */
   excludedSince: number | null;
+  /** When its bad signs will have aged so far that it comes back if nothing new happens; null where it is not left out. */
+  recoversAt: number | null;
+  /** Grows with every change of settings. */
+  version: number;
 };
 
 export type Pool = {

@@ -7,7 +7,7 @@ export function provider(no: number, changes: Partial<Provider> = {}): Provider 
     no,
     id: no === 0 ? 'default' : `prv_${no}`,
     name: no === 0 ? 'default' : `provider ${no}`,
-    kind: 'smtp',
+    kind: no === 0 ? 'default' : 'smtp',
     state: 'active',
     stateNote: null,
     weight: 1,
@@ -31,6 +31,8 @@ export function mailbox(no: number, changes: Partial<Mailbox> = {}): Mailbox {
     pausedBy: null,
     health: 100,
     excludedSince: null,
+    recoversAt: null,
+    version: 1,
     ...changes,
   };
 }

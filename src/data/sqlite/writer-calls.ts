@@ -17,10 +17,13 @@ import { IDENTITY_WRITES } from './identities.ts';
 import { INCIDENT_WRITES } from './incidents.ts';
 import { KEY_WRITES } from './keys.ts';
 import { LEASE_WRITES } from './leases.ts';
+import { MAILBOX_WRITES } from './mailboxes.ts';
 import { NOTICE_WRITES } from './notices.ts';
 import { planView } from './plan-view.ts';
 import { PLATFORM_WRITES } from './platform.ts';
 import { POLICY_WRITES, putPolicy } from './policies.ts';
+import { provenReturn } from './proven-returns.ts';
+import { PROVIDER_WRITES } from './providers.ts';
 import { QUARANTINE_WRITES } from './quarantine-calls.ts';
 import { replaceHeld } from './replace-held.ts';
 import { reportReturn, simulateReturn } from './returns.ts';
@@ -99,6 +102,7 @@ export const WRITER_CALLS: Calls = {
   endTestClock,
   resetTestData,
   reportReturn,
+  provenReturn,
   unsubscribe,
   unusedBlobs: (state, { sha256s }) => unusedBlobs(state, sha256s),
   ...ACCOUNT_WRITES,
@@ -111,6 +115,8 @@ export const WRITER_CALLS: Calls = {
   ...INCIDENT_WRITES,
   ...POLICY_WRITES,
   ...ROUTING_WRITES,
+  ...PROVIDER_WRITES,
+  ...MAILBOX_WRITES,
   ...SHADOW_WRITES,
   ...SIMULATION_WRITES,
   ...APPROVAL_WRITES,
