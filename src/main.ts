@@ -17,8 +17,10 @@ import { sinkRoutes } from './admin/sink/http.ts';
 import { MailReader } from './admin/sink/mail-reader.ts';
 import { testClockRoutes } from './admin/test-clock.ts';
 import { addressKey } from './base/address.ts';
+import { openAddressGuard } from './base/address-guard.ts';
 import { makeKey, makeOperatorKey } from './base/api-key.ts';
 import { lockData } from './base/data-lock.ts';
+import { openDns } from './base/dns.ts';
 import { armFailpoint } from './base/failpoint.ts';
 import { encodeTypeId, newId } from './base/ids.ts';
 import { openSecrets, type Secrets } from './base/secrets.ts';
@@ -38,8 +40,10 @@ import { Policies } from './intake/policies.ts';
 import { Intake } from './intake/submit.ts';
 import { Sweeper } from './queue/sweeper.ts';
 import { openGatewayKey } from './relay/gateway-key.ts';
-import { type Probe, probeNextHop } from './relay/probe.ts';
-import { openOutbound, startRelay } from './relay/relay.ts';
+import { type Probe, probeTransport } from './relay/probe.ts';
+import { openOutbound, outboundSettings, startRelay } from './relay/relay.ts';
+import { TlsResults } from './relay/tls-results.ts';
+import { kindOfUrl, type TransportParts } from './relay/transports/open-transport.ts';
 import { returnRoutes } from './returns/http.ts';
 import { unsubscribeRoutes } from './returns/unsubscribe.ts';
 import { Simulations } from './simulate/simulations.ts';
@@ -62,7 +66,8 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   const log = pino({ level: settings.logLevel }, pino.destination({ dest: 2, sync: false }));
   const unknownPoint = armFailpoint(settings.failpoint);
   if (unknownPoint !== null) return { ok: false, message: unknownPoint };
-  const next = openOutbound(settings.outbound, settings.domain);
+  const transportParts = transportPartsOf(settings);
+  const next = openOutbound(settings.outbound, transportParts);
   if ('error' in next) return { ok: false, message: next.error };
   let controls: ControlParts | null = null;
   const locked = await lockData(directory, (socket) => serveControl(socket, () => controls));
@@ -214,8 +219,21 @@ export async function withData(settings: Settings, request: ControlRequest): Pro
 }
 
 /** Whether the default next hop would take mail from here. */
-export function probeOutbound({ outbound, domain }: Settings): Promise<Probe> {
-  return probeNextHop(outbound, domain);
+export function probeOutbound(settings: Settings): Promise<Probe> {
+  return probeTransport(
+    outboundSettings(settings.outbound, kindOfUrl(settings.outbound) ?? 'smtp'),
+    transportPartsOf(settings),
+  );
+}
+
+/** What every transport is made with. */
+function transportPartsOf({ dnsServers, providerAllow, domain }: Settings): TransportParts {
+  return {
+    dns: openDns(dnsServers),
+    guard: openAddressGuard(providerAllow),
+    domain,
+    tlsResults: new TlsResults(),
+  };
 }
 
 export type MigrateResult = { ok: true; applied: string[]; schema: number } | { ok: false; message: string };

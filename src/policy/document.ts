@@ -278,6 +278,9 @@ function compileWarmup(document: EffectiveDocument['warmup']): Warmup | null {
 /** How a warm-up grows: from `start` places, each step `factorPercent` / 100 times the one before. */
 export type Ramp = { start: number; factorPercent: number; everyDays: number; days: number };
 
+/** The usual ramp of a mailbox. */
+export const RAMP_DEFAULTS: Ramp = { start: 20, factorPercent: 150, everyDays: 1, days: 14 };
+
 /** The places of each of its days. */
 export function warmupPlaces({ start, factorPercent, everyDays, days }: Ramp): number[] {
   const places: number[] = [];

@@ -587,7 +587,7 @@ CREATE TABLE canary (
 
 -- Providers and mailboxes.
 
--- What mail leaves through. `url` has no credentials: they are in `sealed`. `version` grows with every change of settings.
+-- What mail leaves through. `url` has no credentials: they are in `sealed`, and for this `endpoint` alone. `version` grows with every change of settings.
 -- Recipients name their provider for as long as they are kept, so a deleted one stays as a row and frees its name.
 CREATE TABLE provider (
   no INTEGER PRIMARY KEY,
@@ -596,6 +596,7 @@ CREATE TABLE provider (
   name TEXT NOT NULL,
   kind TEXT NOT NULL,
   url TEXT NOT NULL,
+  endpoint TEXT NOT NULL,
   sealed BLOB,
   ehlo_name TEXT,
   weight INTEGER NOT NULL,
