@@ -38,6 +38,7 @@ import type { PoliciesReads, PoliciesWrites } from './port/policies.ts';
 import type { QuarantineReads, QuarantineWrites, RiskStanding } from './port/quarantine.ts';
 import type { QueueReads } from './port/queue.ts';
 import type { ReturnsWrites } from './port/returns.ts';
+import type { SendersReads } from './port/senders.ts';
 import type { ShadowsReads, ShadowsWrites } from './port/shadows.ts';
 import type { SimulationsReads, SimulationsWrites } from './port/simulations.ts';
 
@@ -482,6 +483,7 @@ export interface StoreReads
     QuarantineReads,
     QueueReads,
     HistoryReads,
+    SendersReads,
     ShadowsReads,
     SimulationsReads,
     TemplatesReads,

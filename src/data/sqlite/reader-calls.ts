@@ -17,6 +17,7 @@ import { NOTICE_READS } from './notices-reads.ts';
 import { QUARANTINE_READS } from './quarantine-reads.ts';
 import { QUEUE_READS } from './queue-reads.ts';
 import { keyOf, tenantOf } from './rows.ts';
+import { SENDERS_READS } from './senders-reads.ts';
 import { SHADOW_READS } from './shadow-reads.ts';
 import { SIMULATION_READS } from './simulation-reads.ts';
 import { spaceOf } from './spaces.ts';
@@ -46,6 +47,7 @@ export const READER_CALLS: Calls = {
   ...NOTICE_READS,
   ...ERASURE_READS,
   ...INCIDENT_READS,
+  ...SENDERS_READS,
   ...SHADOW_READS,
   ...HISTORY_READS,
   ...SIMULATION_READS,

@@ -17,6 +17,7 @@ import type { AccountFacts } from '../../policy/facts.ts';
 import type { ApprovalMode } from '../../policy/facts-approval.ts';
 import type { QuarantineStanding } from '../../policy/facts-quarantine.ts';
 import type { ContactState, LeaseState, LedgerView, ScopeState, Signal } from '../../policy/ledger.ts';
+import type { Pool } from '../../policy/pool.ts';
 import { effectiveDocument } from '../../policy/resolve.ts';
 import { copyRisk, type RiskState } from '../../policy/risk/state.ts';
 import { compileShadow, countingFor, draftOver } from '../../policy/shadow.ts';
@@ -33,6 +34,7 @@ import type { Entry, LedgerCache } from './ledger-cache.ts';
 import { openQuarantine, standingOf } from './quarantine-standing.ts';
 import type { RiskStates } from './risk-states.ts';
 import { identityOf, tenantOf } from './rows.ts';
+import { loadPool } from './sender-rows.ts';
 import { type Freeing, freedAt, freeing } from './storage-frees.ts';
 
 export const spaceOf = (tenantNo: number, mode: Mode): number => tenantNo * 2 + (mode === 'test' ? 1 : 0);
@@ -82,6 +84,8 @@ export class Space implements LedgerView {
   quarantine: QuarantineStanding = null;
   /** Markers that no message may hold, or null. */
   readonly canaries: KnownCanaries | null;
+  /** Providers and mailboxes; null where the tenant has none of its own. */
+  readonly pool: Pool | null;
   /** Agents, and the leases that are open. */
   readonly leases: Leases;
   /** When the next approval that waits is over, as far as known. */
@@ -116,6 +120,7 @@ export class Space implements LedgerView {
       log: LogTail;
       frozenAt: number | null;
       canaries: KnownCanaries | null;
+      pool: Pool | null;
       leases: Leases;
     },
   ) {
@@ -133,6 +138,7 @@ export class Space implements LedgerView {
     this.log = parts.log;
     this.frozenAt = parts.frozenAt;
     this.canaries = parts.canaries;
+    this.pool = parts.pool;
     this.leases = parts.leases;
   }
 
@@ -356,6 +362,7 @@ export class Spaces {
       policy: countingFor(policy, shadow?.policy ?? null),
       shadow,
       canaries: canariesOf(this.db, no, policy),
+      pool: loadPool(this.db, no),
       storageLimit: plan.storageBytes,
       freeing: () => freeing(this.db, no, plan.retentionMs),
       identities,

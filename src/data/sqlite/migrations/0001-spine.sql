@@ -577,3 +577,87 @@ CREATE TABLE canary (
   created_by TEXT NOT NULL,
   UNIQUE (space, label)
 );
+
+-- Providers and mailboxes.
+
+-- What mail leaves through. `url` has no credentials: they are in `sealed`. `version` grows with every change of settings.
+-- Recipients name their provider for as long as they are kept, so a deleted one stays as a row and frees its name.
+CREATE TABLE provider (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  url TEXT NOT NULL,
+  sealed BLOB,
+  ehlo_name TEXT,
+  weight INTEGER NOT NULL,
+  priority INTEGER NOT NULL,
+  caps TEXT NOT NULL,
+  state TEXT NOT NULL,
+  state_note TEXT,
+  -- Who turned it off: tenant, person (of the tenant) or operator.
+  off_by TEXT,
+  tested_at INTEGER,
+  version INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  deleted_at INTEGER
+);
+CREATE UNIQUE INDEX provider_name ON provider (space, name) WHERE deleted_at IS NULL;
+
+-- Where a tenant has turned the gateway's own provider off.
+CREATE TABLE default_provider_off (
+  space INTEGER PRIMARY KEY,
+  note TEXT,
+  off_by TEXT NOT NULL,
+  since INTEGER NOT NULL
+);
+
+-- One real account each. `provider` 0 is the gateway's own. `paused_by`: tenant, person (of the tenant) or operator.
+CREATE TABLE mailbox (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  address TEXT NOT NULL,
+  address_key TEXT NOT NULL,
+  provider INTEGER NOT NULL,
+  identity INTEGER,
+  daily_cap INTEGER,
+  warmup TEXT,
+  state TEXT NOT NULL,
+  state_note TEXT,
+  paused_by TEXT,
+  sealed BLOB,
+  imap_url TEXT,
+  imap_append INTEGER NOT NULL DEFAULT 0,
+  imap_sealed BLOB,
+  health INTEGER NOT NULL DEFAULT 100,
+  excluded_since INTEGER,
+  version INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  deleted_at INTEGER
+);
+CREATE UNIQUE INDEX mailbox_address ON mailbox (space, address_key) WHERE deleted_at IS NULL;
+CREATE INDEX mailbox_provider ON mailbox (provider) WHERE deleted_at IS NULL;
+
+-- What a mailbox's health is reckoned from: counters that forget, as JSON; one row a mailbox that was used.
+CREATE TABLE mailbox_health (
+  mailbox INTEGER PRIMARY KEY,
+  space INTEGER NOT NULL,
+  state TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- Its history: what happened in each hour, and the lowest score in it.
+CREATE TABLE mailbox_hour (
+  mailbox INTEGER NOT NULL,
+  hour INTEGER NOT NULL,
+  delivered INTEGER NOT NULL,
+  deferred INTEGER NOT NULL,
+  bounced INTEGER NOT NULL,
+  complained INTEGER NOT NULL,
+  auth_failed INTEGER NOT NULL,
+  score INTEGER NOT NULL,
+  PRIMARY KEY (mailbox, hour)
+) WITHOUT ROWID;
