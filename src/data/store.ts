@@ -37,6 +37,7 @@ import type { PlatformReads, PlatformWrites } from './port/platform.ts';
 import type { PoliciesReads, PoliciesWrites } from './port/policies.ts';
 import type { QuarantineReads, QuarantineWrites, RiskStanding } from './port/quarantine.ts';
 import type { QueueReads } from './port/queue.ts';
+import type { ReturnHooksReads, ReturnHooksWrites } from './port/return-hooks.ts';
 import type { ReturnsWrites } from './port/returns.ts';
 import type { SendersReads } from './port/senders.ts';
 import type { ShadowsReads, ShadowsWrites } from './port/shadows.ts';
@@ -422,6 +423,7 @@ export interface StoreWrites
     NoticesWrites,
     PlatformWrites,
     QuarantineWrites,
+    ReturnHooksWrites,
     ReturnsWrites,
     SuppressionImportWrites,
     PlansWrites,
@@ -483,6 +485,7 @@ export interface StoreReads
     QuarantineReads,
     QueueReads,
     HistoryReads,
+    ReturnHooksReads,
     SendersReads,
     ShadowsReads,
     SimulationsReads,

@@ -16,6 +16,7 @@ import { MESSAGES_READS } from './messages-reads.ts';
 import { NOTICE_READS } from './notices-reads.ts';
 import { QUARANTINE_READS } from './quarantine-reads.ts';
 import { QUEUE_READS } from './queue-reads.ts';
+import { RETURN_HOOK_READS } from './return-hooks.ts';
 import { keyOf, tenantOf } from './rows.ts';
 import { SENDERS_READS } from './senders-reads.ts';
 import { SHADOW_READS } from './shadow-reads.ts';
@@ -40,6 +41,7 @@ export const READER_CALLS: Calls = {
   ...EVENTS_READS,
   testClock,
   ...QUARANTINE_READS,
+  ...RETURN_HOOK_READS,
   ...QUEUE_READS,
   ...MANAGEMENT_READS,
   ...CONTACT_READS,
