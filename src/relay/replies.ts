@@ -1,7 +1,7 @@
 /** Loads the table that `classify` reads (replies.toml beside this file), and refuses one with a mistake in it. */
 import { readFileSync } from 'node:fs';
 import { parse } from 'smol-toml';
-import { BOUNCE_CLASSES, BOUNCE_FAULTS, type BounceClass, RETRY_PACES } from '../core/bounce.ts';
+import { BOUNCE_CLASS_NAMES, BOUNCE_FAULTS, type BounceClass, RETRY_PACES } from '../core/bounce.ts';
 import { type ClassMeaning, type ReplyRule, type ReplyRules, wordsOf } from './classify.ts';
 import { STAGES } from './transports/transport.ts';
 
@@ -38,7 +38,7 @@ export function parseReplies(toml: string): ReplyRules {
   for (const [name, list] of Object.entries(asTable(phrases, 'phrases'))) {
     named.set(`&${name}`, (strings(list, name) ?? []).map(wordsOf));
   }
-  const meanings = BOUNCE_CLASSES.map((name) => [name, readMeaning(asTable(tables[name], `class.${name}`))] as const);
+  const meanings = BOUNCE_CLASS_NAMES.map((name) => [name, readMeaning(asTable(tables[name], `class.${name}`))] as const);
   if (!Array.isArray(rules)) throw new TypeError('no rules');
   return {
     classes: Object.fromEntries(meanings) as Record<BounceClass, ClassMeaning>,
@@ -65,7 +65,7 @@ function readRule(table: Table, named: Map<string, string[]>, where: string): Re
   const unknown = Object.keys(table).filter((key) => !RULE_KEYS.includes(key));
   if (unknown.length > 0) throw new TypeError(`${where} has unknown keys: ${unknown.join(', ')}`);
   const rule: ReplyRule = {
-    class: oneOf(table['class'], BOUNCE_CLASSES),
+    class: oneOf(table['class'], BOUNCE_CLASS_NAMES),
     enhanced: strings(table['enhanced'], where),
     codes: numbers(table['codes'], where),
     isBare: optionalBoolean(table['isBare'], where) ?? false,

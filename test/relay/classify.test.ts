@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { BOUNCE_CLASSES } from '../../src/core/bounce.ts';
+import { BOUNCE_CLASS_NAMES } from '../../src/core/bounce.ts';
 import { classify, parseReplyLine, wordsOf } from '../../src/relay/classify.ts';
 import { parseReplies, replies } from '../../src/relay/replies.ts';
 import { STAGES, type Stage } from '../../src/relay/transports/transport.ts';
@@ -33,7 +33,7 @@ for (const [index, rule] of table.rules.entries()) {
 test('every class but "unknown" has a rule', () => {
   const used = new Set(table.rules.map((rule) => rule.class));
   assert.deepEqual(
-    BOUNCE_CLASSES.filter((name) => !used.has(name)),
+    BOUNCE_CLASS_NAMES.filter((name) => !used.has(name)),
     ['unknown'],
   );
 });

@@ -20,6 +20,7 @@ import { NOTICE_WRITES } from './notices.ts';
 import { planView } from './plan-view.ts';
 import { PLATFORM_WRITES } from './platform.ts';
 import { POLICY_WRITES, putPolicy } from './policies.ts';
+import { provenReturn } from './proven-returns.ts';
 import { QUARANTINE_WRITES } from './quarantine-calls.ts';
 import { replaceHeld } from './replace-held.ts';
 import { RETURN_HOOK_WRITES } from './return-hooks.ts';
@@ -99,6 +100,7 @@ export const WRITER_CALLS: Calls = {
   endTestClock,
   resetTestData,
   reportReturn,
+  provenReturn,
   unsubscribe,
   unusedBlobs: (state, { sha256s }) => unusedBlobs(state, sha256s),
   ...ACCOUNT_WRITES,
