@@ -26,6 +26,7 @@ import type { ContactsReads, ContactsWrites } from './port/contacts.ts';
 import type { DeliveryWrites } from './port/delivery.ts';
 import type { ErasureReads, ErasureWrites } from './port/erasure.ts';
 import type { EventsReads } from './port/events.ts';
+import type { FeedbackReads } from './port/feedback.ts';
 import type { HistoryReads } from './port/history.ts';
 import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
 import type { LeasesReads, LeasesWrites } from './port/leases.ts';
@@ -484,6 +485,7 @@ export interface StoreReads
     PlatformReads,
     QuarantineReads,
     QueueReads,
+    FeedbackReads,
     HistoryReads,
     ReturnHooksReads,
     SendersReads,

@@ -11,14 +11,13 @@ import { HOOK_TOLERANCE_MS, hookFault } from '../base/hook-signature.ts';
 import { parseJson } from '../base/json.ts';
 import type { Secrets } from '../base/secrets.ts';
 import { BOUNCE_CLASSES, type BounceClass } from '../core/reasons.ts';
-import { RETURN_KINDS, type ReturnKind } from '../core/returns.ts';
+import { isHardBounce, RETURN_KINDS, type ReturnKind } from '../core/returns.ts';
 import { parseTime } from '../core/time.ts';
 import type { HookedReturn, ReturnHookKey } from '../data/port/return-hooks.ts';
 import type { ReturnAnswer } from '../data/port/returns.ts';
 import type { Store } from '../data/store.ts';
 import type { Problems } from '../http/problems.ts';
 import { idText, oneOf, orNull, recipientStatus } from '../http/schemas.ts';
-import { storedClass } from './bounce-class.ts';
 import type { ReadBounce } from './classify-return.ts';
 import { readReply, stageIn } from './reply-text.ts';
 
@@ -187,8 +186,14 @@ function readItem(
   if (kind !== 'bounce' && (given !== undefined || reply !== undefined)) return 'Only a bounce has a class or a reply.';
   const time = at === undefined ? null : parseTime(at);
   if (at !== undefined && time === null) return '`at` is no time as RFC 3339 has it.';
-  const read = given ?? (reply === undefined ? 'unknown' : storedClass(readBounce(readReply(reply), stageIn(reply))));
+  const read = given ?? (reply === undefined ? 'unknown' : classIn(reply, readBounce));
   return { kind, messageId, email: key === null ? null : { key }, at: time, class: read };
+}
+
+/** A class that suppresses is taken from words alone where these say surely that the address is at fault. */
+function classIn(reply: string, readBounce: ReadBounce): BounceClass {
+  const bounce = readBounce(readReply(reply), stageIn(reply));
+  return isHardBounce(bounce.class) && !bounce.suppress ? 'unknown' : bounce.class;
 }
 
 function told(outcome: Outcome, detail: string | null): Told {

@@ -10,7 +10,6 @@
  */
 import { RECIPIENT_TAG } from '../core/email-tags.ts';
 import type { BounceClass } from '../core/reasons.ts';
-import { storedClass } from './bounce-class.ts';
 import type { ReadBounce } from './classify-return.ts';
 import { readReply, stageIn } from './reply-text.ts';
 
@@ -32,6 +31,9 @@ export type SesRecipient = {
   email: string;
   /** Of a bounce or delay. */
   class: BounceClass;
+  /** Sending to the address again is useless. */
+  hard: boolean;
+  suppress: boolean;
   /** RFC 3463, or null. */
   status: string | null;
   /** What the receiver said, or null. */
@@ -44,6 +46,8 @@ export type SesEvent = {
   type: string;
   /** When it happened, in milliseconds, or null. */
   at: number | null;
+  /** SES' name of the mail, or empty. */
+  sesId: string;
   /** Values of our tag: those of one message. */
   tags: string[];
   /** Message-IDs that the mail had when it was given to SES. */
@@ -105,6 +109,7 @@ export function parseSesEvent(text: string, readBounce: ReadBounce): SesEvent | 
     kind,
     type: [type, ...subtypes(detail)].join('/'),
     at: timeOf(detail['timestamp'] ?? (kind === 'send' ? mail['timestamp'] : undefined)),
+    sesId: textOf(mail['messageId'], 200) ?? '',
     tags: texts(asObject(mail['tags'])?.[RECIPIENT_TAG], 200),
     messageIds: messageIds(mail),
     recipients: recipientsOf(type, kind, detail, mail, readBounce),
@@ -149,35 +154,41 @@ function recipientsOf(
     const status = textOf(fields?.['status'], 20);
     const said = textOf(fields?.['diagnosticCode'], 2_000)?.replace(/^smtp;\s{0,5}/i, '') ?? null;
     const reply = said ?? (kind === 'delivered' ? textOf(detail['smtpResponse'], 2_000) : null);
-    const bounceClass = kind === 'bounce' || kind === 'delay' ? classOf(type, detail, status, said, readBounce) : 'unknown';
-    return [{ email, class: bounceClass, status, reply }];
+    const isFailure = kind === 'bounce' || kind === 'delay';
+    const judged = isFailure ? judge(type, detail, status, said, readBounce) : JUDGED_NOTHING;
+    return [{ email, ...judged, status, reply }];
   });
 }
 
-/** The receiver's words first; what SES makes of them decides only whether they are believed to be for good. */
-function classOf(
+type Judged = Pick<SesRecipient, 'class' | 'hard' | 'suppress'>;
+
+const JUDGED_NOTHING: Judged = { class: 'unknown', hard: false, suppress: false };
+
+/** The receiver's words first; what SES makes of them says whether they are for good. */
+function judge(
   type: string,
   detail: Fields,
   status: string | null,
   said: string | null,
   readBounce: ReadBounce,
-): BounceClass {
-  const subtype = textOf(detail['bounceSubType'] ?? detail['delayType'], 60) ?? '';
+): Judged {
   // SES found a virus in it.
-  if (type === 'Reject') return 'content_block';
+  if (type === 'Reject') return { class: 'content_block', hard: true, suppress: false };
+  const subtype = textOf(detail['bounceSubType'] ?? detail['delayType'], 60) ?? '';
   const known = Object.hasOwn(SUBTYPES, subtype) ? SUBTYPES[subtype]! : null;
   const isPermanent = detail['bounceType'] === 'Permanent';
-  if (known === 'policy_block') return known;
+  if (known === 'policy_block') return { class: known, hard: isPermanent, suppress: false };
   if (said !== null || status !== null) {
     const quoted = readReply(said ?? '');
     const enhanced = quoted.enhanced !== null && !quoted.enhanced.endsWith('.0.0') ? quoted.enhanced : status;
-    const bounce = readBounce({ ...quoted, enhanced }, stageIn(said ?? ''));
-    const read = storedClass({ class: bounce.class, suppress: bounce.suppress && isPermanent });
-    if (read !== 'unknown') return read;
+    const read = readBounce({ ...quoted, enhanced }, stageIn(said ?? ''));
+    if (read.class !== 'unknown') {
+      return { class: read.class, hard: isPermanent && read.hard, suppress: isPermanent && read.suppress };
+    }
   }
-  // No words at all, and SES knows for sure.
-  if (isPermanent && subtype === 'NoEmail') return 'unknown_user';
-  return known ?? 'unknown';
+  // No words that say anything, and SES knows for sure.
+  if (isPermanent && subtype === 'NoEmail') return { class: 'unknown_user', hard: true, suppress: true };
+  return { class: known ?? 'unknown', hard: isPermanent, suppress: false };
 }
 
 /** As given in the mail itself: `mail.messageId` is a name of SES' own. */

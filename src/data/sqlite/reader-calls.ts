@@ -8,6 +8,7 @@ import { captureReads } from './capture-reads.ts';
 import { CONTACT_READS } from './contacts-reads.ts';
 import { ERASURE_READS } from './erasure.ts';
 import { EVENTS_READS } from './events-reads.ts';
+import { FEEDBACK_READS } from './feedback-reads.ts';
 import { HISTORY_READS } from './history-reads.ts';
 import { INCIDENT_READS } from './incidents.ts';
 import { LEASE_READS } from './leases-reads.ts';
@@ -51,6 +52,7 @@ export const READER_CALLS: Calls = {
   ...INCIDENT_READS,
   ...SENDERS_READS,
   ...SHADOW_READS,
+  ...FEEDBACK_READS,
   ...HISTORY_READS,
   ...SIMULATION_READS,
   ...TEMPLATE_READS,
