@@ -11,15 +11,19 @@ import { watchKeyUse } from './admin/key-use.ts';
 import { pageRoutes } from './admin/page/http.ts';
 import { quarantineRoutes, type ReadMessageId } from './admin/quarantine.ts';
 import { reasonRoutes } from './admin/reasons.ts';
+import { returnHookRoutes } from './admin/return-hooks.ts';
 import { adminRoutes } from './admin/routes.ts';
 import { simulationRoutes } from './admin/simulations.ts';
 import { sinkRoutes } from './admin/sink/http.ts';
 import { MailReader } from './admin/sink/mail-reader.ts';
 import { testClockRoutes } from './admin/test-clock.ts';
 import { addressKey } from './base/address.ts';
+import { openAddressGuard } from './base/address-guard.ts';
 import { makeKey, makeOperatorKey } from './base/api-key.ts';
 import { lockData } from './base/data-lock.ts';
+import { openDns } from './base/dns.ts';
 import { armFailpoint } from './base/failpoint.ts';
+import { type GuardedFetch, openGuardedFetch } from './base/guarded-fetch.ts';
 import { encodeTypeId, newId } from './base/ids.ts';
 import { openSecrets, type Secrets } from './base/secrets.ts';
 import { openTokens } from './base/tokens.ts';
@@ -36,9 +40,12 @@ import { intakeRoutes } from './intake/http.ts';
 import { Policies } from './intake/policies.ts';
 import { Intake } from './intake/submit.ts';
 import { Sweeper } from './queue/sweeper.ts';
+import { classify } from './relay/classify.ts';
 import { openGatewayKey } from './relay/gateway-key.ts';
 import { type Probe, probeNextHop } from './relay/probe.ts';
 import { openOutbound, startRelay } from './relay/relay.ts';
+import { replies } from './relay/replies.ts';
+import { feedbackRoutes } from './returns/feedback.ts';
 import { returnRoutes } from './returns/http.ts';
 import { unsubscribeRoutes } from './returns/unsubscribe.ts';
 import { Simulations } from './simulate/simulations.ts';
@@ -56,7 +63,10 @@ export type Gateway = {
 
 export type StartResult = { ok: true; gateway: Gateway } | { ok: false; message: string };
 
-export async function startGateway(settings: Settings): Promise<StartResult> {
+/** What a test puts in the place of the world outside. */
+export type Outside = { fetch?: GuardedFetch };
+
+export async function startGateway(settings: Settings, outside: Outside = {}): Promise<StartResult> {
   const directory = resolve(settings.dataDir);
   const log = pino({ level: settings.logLevel }, pino.destination({ dest: 2, sync: false }));
   const unknownPoint = armFailpoint(settings.failpoint);
@@ -100,6 +110,14 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   reasonRoutes(server, problems);
   const bell = eventRoutes(server, { store, problems, authenticator: gate.authenticator });
   returnRoutes(server, { store, problems, addressKey });
+  returnHookRoutes(server, { store, problems, secrets, publicUrl: () => publicUrl });
+  feedbackRoutes(server, {
+    ...{ store, problems, secrets, addressKey, log },
+    tokens: openTokens(secrets),
+    outbound: settings.outbound,
+    fetch: outside.fetch ?? openGuardedFetch(openDns(settings.dnsServers), openAddressGuard(settings.providerAllow)),
+    readBounce: (said, stage) => classify(said, stage, replies()),
+  });
   unsubscribeRoutes(server, { store, tokens: openTokens(secrets) });
   docsRoutes(server, { problems, publicUrl: () => publicUrl });
   const keys = await firstStart(store);

@@ -176,18 +176,18 @@ async function carryOut(request: Signed, { store, readBounce, addressKey }: Hook
 
 /** What is wrong with it, in words, or what it reports. */
 function readItem(
-  { kind, message_id: messageId = null, email, at, class: given, reply }: Item,
+  { kind, message_id: messageId, email, at, class: given, reply }: Item,
   readBounce: ReadBounce,
   addressKey: HookParts['addressKey'],
 ): HookedReturn | string {
   const key = email === undefined ? null : addressKey(email);
-  if (messageId === null && email === undefined) return 'Name a message or an address.';
+  if (messageId === undefined && email === undefined) return 'Name a message or an address.';
   if (email !== undefined && key === null) return '`email` is no e-mail address.';
   if (kind !== 'bounce' && (given !== undefined || reply !== undefined)) return 'Only a bounce has a class or a reply.';
   const time = at === undefined ? null : parseTime(at);
   if (at !== undefined && time === null) return '`at` is no time as RFC 3339 has it.';
   const read = given ?? (reply === undefined ? 'unknown' : classIn(reply, readBounce));
-  return { kind, messageId, email: key === null ? null : { key }, at: time, class: read };
+  return { kind, messageId: messageId ?? null, email: key === null ? null : { key }, at: time, class: read };
 }
 
 /** A class that suppresses is taken from words alone where these say surely that the address is at fault. */
