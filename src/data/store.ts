@@ -40,7 +40,8 @@ import type { QuarantineReads, QuarantineWrites, RiskStanding } from './port/qua
 import type { QueueReads } from './port/queue.ts';
 import type { ReturnHooksReads, ReturnHooksWrites } from './port/return-hooks.ts';
 import type { ReturnsWrites } from './port/returns.ts';
-import type { SendersReads } from './port/senders.ts';
+import type { Route, RoutingWrites } from './port/routing.ts';
+import type { SendersReads, SendersWrites } from './port/senders.ts';
 import type { ShadowsReads, ShadowsWrites } from './port/shadows.ts';
 import type { SimulationsReads, SimulationsWrites } from './port/simulations.ts';
 
@@ -215,6 +216,8 @@ export type Claimed = {
   size: number;
   /** An earlier attempt ended between the dot and its answer. */
   possibleDuplicate: boolean;
+  /** The way it takes out. */
+  route: Route;
 };
 
 export type AttemptReport = {
@@ -239,6 +242,11 @@ export type Settlement = {
   | { outcome: 'uncertain'; nextAttemptAt: number }
   /** The worker itself failed over it. After three such ends in a row, deaths of the process included, it is set aside. */
   | { outcome: 'crashed'; nextAttemptAt: number }
+  /**
+   * Surely not taken, for a fault of the provider or the mailbox itself: another way is tried at once, and this one is avoided for
+   * this recipient; where there is none it is deferred to `nextAttemptAt`.
+   */
+  | { outcome: 'elsewhere'; nextAttemptAt: number }
   /** Given back untried: the worker stops, or the look before the dot said no for a passing cause. */
   | { outcome: 'released'; at: number }
 );
@@ -429,6 +437,8 @@ export interface StoreWrites
     SuppressionImportWrites,
     PlansWrites,
     ReturnsWrites,
+    RoutingWrites,
+    SendersWrites,
     ShadowsWrites,
     SimulationsWrites,
     SweepsWrites,

@@ -255,15 +255,26 @@ const WARMUP_DEFAULTS = { scope: 'identity', factor_percent: 150, every_days: 1,
 function compileWarmup(document: EffectiveDocument['warmup']): Warmup | null {
   if (document.start === undefined) return null;
   const { scope, factor_percent, every_days, days } = { ...WARMUP_DEFAULTS, ...document };
+  return {
+    scope,
+    places: warmupPlaces({ start: document.start, factorPercent: factor_percent, everyDays: every_days, days }),
+  };
+}
+
+/** How a warm-up grows: from `start` places, each step `factorPercent` / 100 times the one before. */
+export type Ramp = { start: number; factorPercent: number; everyDays: number; days: number };
+
+/** The places of each of its days. */
+export function warmupPlaces({ start, factorPercent, everyDays, days }: Ramp): number[] {
   const places: number[] = [];
-  let today = document.start;
+  let today = start;
   for (let day = 0; day < days; day += 1) {
     // A step grows by one place at least, or small starts would stand still.
-    const next = Math.max(Math.floor((today * factor_percent) / 100), factor_percent > 100 ? today + 1 : today);
-    if (day > 0 && day % every_days === 0) today = Math.min(MOST_PLACES, next);
+    const next = Math.max(Math.floor((today * factorPercent) / 100), factorPercent > 100 ? today + 1 : today);
+    if (day > 0 && day % everyDays === 0) today = Math.min(MOST_PLACES, next);
     places.push(today);
   }
-  return { scope, places };
+  return places;
 }
 
 /** A person's silence is counted for as long as any window reaches. */

@@ -490,7 +490,14 @@ CREATE TABLE recipient (
   possible_duplicate INTEGER NOT NULL DEFAULT 0,
   closed_at INTEGER,
   facts BLOB,
-  verdict TEXT
+  verdict TEXT,
+  -- The way out that it counts on: a mailbox (null: the implied one) and a provider (null: it counts on none).
+  mailbox INTEGER,
+  provider INTEGER,
+  -- When it counts there, where that is not `depart_at`.
+  routed_at INTEGER,
+  -- What it waits for that is no slot of its own, as JSON, or null.
+  waits TEXT
 );
 
 CREATE INDEX recipient_due ON recipient (space, due) WHERE due >= 0;
