@@ -24,5 +24,10 @@ export type FeedbackParts = {
 
 export function feedbackRoutes(server: FastifyInstance, parts: FeedbackParts): void {
   hookRoutes(server, parts);
-  sesRoutes(server, { ...parts, defaultTopic: topicOf(parts.outbound), engaged: async () => 'ignored', taken: async () => 'ignored' });
+  sesRoutes(server, {
+    ...parts,
+    defaultTopic: topicOf(parts.outbound),
+    engaged: async () => 'ignored',
+    taken: async () => 'ignored',
+  });
 }

@@ -128,7 +128,11 @@ export function hookRoutes(server: FastifyInstance, parts: HookParts): void {
   });
 }
 
-async function checkSignature(request: Signed, reply: FastifyReply, parts: HookParts): Promise<FastifyReply | undefined> {
+async function checkSignature(
+  request: Signed,
+  reply: FastifyReply,
+  parts: HookParts,
+): Promise<FastifyReply | undefined> {
   const { store, secrets, problems } = parts;
   const { id } = request.params;
   const hook = await store.returnHookKey({ id });

@@ -130,14 +130,19 @@ async function take(
   const isObject = typeof body === 'object' && body !== null && !Array.isArray(body);
   const read = isObject ? readSnsMessage(body as Record<string, unknown>) : { problem: 'it is no JSON object' };
   if ('problem' in read) {
-    return problems.refuse(request, reply, 'malformed_request', { detail: `The body cannot be taken: ${read.problem}.` });
+    return problems.refuse(request, reply, 'malformed_request', {
+      detail: `The body cannot be taken: ${read.problem}.`,
+    });
   }
   const proof = await prove(read, whose, certificates);
   if (proof.outcome === 'unproven') {
     log.warn({ provider, why: proof.why }, 'a message that claims to be of SNS was refused');
     reply.header('WWW-Authenticate', 'Signature');
     const fix = 'Subscribe this address to the topic that the provider names, and to no other.';
-    return problems.refuse(request, reply, 'authentication_required', { detail: `It is not believed: ${proof.why}.`, fix });
+    return problems.refuse(request, reply, 'authentication_required', {
+      detail: `It is not believed: ${proof.why}.`,
+      fix,
+    });
   }
   if (proof.outcome === 'failed') return later(request, reply, problems, proof.why);
   const done = await carryOut(read, provider, whose, parts);
@@ -184,7 +189,11 @@ async function carryOut(
   return event === null ? 'ignored' : apply(event, whose, parts);
 }
 
-async function confirm(message: SnsMessage, provider: string, { fetch, log }: SesParts): Promise<Outcome | { why: string }> {
+async function confirm(
+  message: SnsMessage,
+  provider: string,
+  { fetch, log }: SesParts,
+): Promise<Outcome | { why: string }> {
   const url = confirmationUrl(message);
   if (url === null) {
     log.warn({ provider, topic: message.topic }, 'a confirmation of SNS leads elsewhere and was not followed');
@@ -209,18 +218,14 @@ async function apply(event: SesEvent, whose: Believed, parts: SesParts): Promise
   return strongest;
 }
 
-async function applyTo(
-  recipient: SesRecipient,
-  event: SesEvent,
-  whose: Believed,
-  parts: SesParts,
-): Promise<Outcome> {
+async function applyTo(recipient: SesRecipient, event: SesEvent, whose: Believed, parts: SesParts): Promise<Outcome> {
   const key = parts.addressKey(recipient.email);
   if (key === null) return 'ignored';
   const named = await namedBy(event, key, whose, parts);
   if (named === null) return 'ignored';
   const { tenantNo } = named;
-  if ('messageId' in named) return proven({ messageId: named.messageId, email: { key } }, recipient, event, tenantNo, parts);
+  if ('messageId' in named)
+    return proven({ messageId: named.messageId, email: { key } }, recipient, event, tenantNo, parts);
   const { target } = named;
   if (event.kind === 'send') return parts.taken(target, tenantNo, event);
   if (event.kind === 'open' || event.kind === 'click') return parts.engaged(target, tenantNo, event);

@@ -36,7 +36,8 @@ export type SnsMessage = {
 export const MOST_AGE_MS = 60 * 60_000;
 export const MOST_AHEAD_MS = 5 * 60_000;
 
-const TOPIC = /^arn:aws(?:-[a-z]{2,10}){0,3}:sns:([a-z]{2,4}(?:-[a-z]{2,12}){1,3}-\d{1,2}):\d{12}:[A-Za-z0-9_.-]{1,256}$/;
+const TOPIC =
+  /^arn:aws(?:-[a-z]{2,10}){0,3}:sns:([a-z]{2,4}(?:-[a-z]{2,12}){1,3}-\d{1,2}):\d{12}:[A-Za-z0-9_.-]{1,256}$/;
 const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z$/;
 const CERTIFICATE_PATH = /^\/[A-Za-z0-9_.-]{1,200}\.pem$/;
 
@@ -116,7 +117,7 @@ export function snsUrl(text: string, region: string): URL | null {
   const start = `https://sns.${region}.amazonaws.com/`;
   if (!text.startsWith(start) || /[^\x21-\x7e]|\\/.test(text) || !URL.canParse(text)) return null;
   const url = new URL(text);
-  return url.origin === start.slice(0, -1) && url.username === '' && url.password === '' ? url : null;
+  return url.href === text ? url : null;
 }
 
 /** Where the signing certificate of a message lies, or null where SNS would not keep it there. */

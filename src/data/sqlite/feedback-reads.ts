@@ -37,9 +37,10 @@ export const FEEDBACK_READS: {
   },
 
   notifyingProvider(db, { id }) {
-    const row = prepared(db, `SELECT space, url FROM provider WHERE id = ? AND kind = 'ses' AND deleted_at IS NULL`).get(
-      id,
-    ) as { space: number; url: string } | undefined;
+    const row = prepared(
+      db,
+      `SELECT space, url FROM provider WHERE id = ? AND kind = 'ses' AND deleted_at IS NULL`,
+    ).get(id) as { space: number; url: string } | undefined;
     if (row === undefined) return null;
     return { tenantNo: tenantNoOf(row.space), mode: modeOf(row.space), url: row.url };
   },
