@@ -36,6 +36,7 @@ import type { Store } from './data/store.ts';
 import { healthRoutes } from './http/health-routes.ts';
 import { linksOf } from './http/problems.ts';
 import { buildServer } from './http/server.ts';
+import { faceRoutes, wordsOf } from './intake/faces/index.ts';
 import { intakeRoutes } from './intake/http.ts';
 import { Policies } from './intake/policies.ts';
 import { Intake } from './intake/submit.ts';
@@ -97,7 +98,9 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   const policies = new Policies(store);
   const { server, problems } = gate;
   const reader = new MailReader();
-  intakeRoutes(server, { intake, policies, problems, store, blobs });
+  const door = { intake, policies, problems, store, blobs };
+  intakeRoutes(server, door);
+  faceRoutes(server, door);
   adminRoutes(server, { store, blobs, problems, authenticator: gate.authenticator });
   contactErasureRoutes(server, { store, problems, authenticator: gate.authenticator, blobs });
   const simulations = new Simulations(store, directory, log);
@@ -107,7 +110,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   sinkRoutes(server, { store, problems, reader, addressKey });
   pageRoutes(server, { store, authenticator: gate.authenticator, reader, publicUrl: () => publicUrl });
   healthRoutes(server, { store, problems, metrics: gate.metrics });
-  reasonRoutes(server, problems);
+  reasonRoutes(server, problems, wordsOf);
   const bell = eventRoutes(server, { store, problems, authenticator: gate.authenticator });
   returnRoutes(server, { store, problems, addressKey });
   returnHookRoutes(server, { store, problems, secrets, publicUrl: () => publicUrl });
