@@ -43,9 +43,11 @@ import { Intake } from './intake/submit.ts';
 import { Sweeper } from './queue/sweeper.ts';
 import { classify } from './relay/classify.ts';
 import { openGatewayKey } from './relay/gateway-key.ts';
-import { type Probe, probeNextHop } from './relay/probe.ts';
-import { openOutbound, startRelay } from './relay/relay.ts';
+import { type Probe, probeTransport } from './relay/probe.ts';
+import { openOutbound, outboundSettings, startRelay } from './relay/relay.ts';
 import { replies } from './relay/replies.ts';
+import { TlsResults } from './relay/tls-results.ts';
+import { kindOfUrl, type TransportParts } from './relay/transports/open-transport.ts';
 import { feedbackRoutes } from './returns/feedback.ts';
 import { returnRoutes } from './returns/http.ts';
 import { unsubscribeRoutes } from './returns/unsubscribe.ts';
@@ -72,7 +74,8 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   const log = pino({ level: settings.logLevel }, pino.destination({ dest: 2, sync: false }));
   const unknownPoint = armFailpoint(settings.failpoint);
   if (unknownPoint !== null) return { ok: false, message: unknownPoint };
-  const next = openOutbound(settings.outbound, settings.domain);
+  const transportParts = transportPartsOf(settings);
+  const next = openOutbound(settings.outbound, transportParts);
   if ('error' in next) return { ok: false, message: next.error };
   let controls: ControlParts | null = null;
   const locked = await lockData(directory, (socket) => serveControl(socket, () => controls));
@@ -118,7 +121,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
     ...{ store, problems, secrets, addressKey, log },
     tokens: openTokens(secrets),
     outbound: settings.outbound,
-    fetch: outside.fetch ?? openGuardedFetch(openDns(settings.dnsServers), openAddressGuard(settings.providerAllow)),
+    fetch: outside.fetch ?? openGuardedFetch(transportParts.dns, transportParts.guard),
     readBounce: (said, stage) => classify(said, stage, replies()),
   });
   unsubscribeRoutes(server, { store, tokens: openTokens(secrets) });
@@ -232,8 +235,21 @@ export async function withData(settings: Settings, request: ControlRequest): Pro
 }
 
 /** Whether the default next hop would take mail from here. */
-export function probeOutbound({ outbound, domain }: Settings): Promise<Probe> {
-  return probeNextHop(outbound, domain);
+export function probeOutbound(settings: Settings): Promise<Probe> {
+  return probeTransport(
+    outboundSettings(settings.outbound, kindOfUrl(settings.outbound) ?? 'smtp'),
+    transportPartsOf(settings),
+  );
+}
+
+/** What every transport is made with. */
+function transportPartsOf({ dnsServers, providerAllow, domain }: Settings): TransportParts {
+  return {
+    dns: openDns(dnsServers),
+    guard: openAddressGuard(providerAllow),
+    domain,
+    tlsResults: new TlsResults(),
+  };
 }
 
 export type MigrateResult = { ok: true; applied: string[]; schema: number } | { ok: false; message: string };
