@@ -411,6 +411,7 @@ CREATE TABLE provider (
   name TEXT NOT NULL,
   kind TEXT NOT NULL,
   url TEXT NOT NULL,
+  endpoint TEXT NOT NULL,
   sealed BLOB,
   ehlo_name TEXT,
   weight INTEGER NOT NULL,
