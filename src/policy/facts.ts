@@ -13,6 +13,7 @@ import { type ContentFacts, packContent, unpackContent } from './facts-content.t
 import { type LeaseFacts, packLease, unpackLease } from './facts-lease.ts';
 import { packQuarantine, type QuarantineFacts, unpackQuarantine } from './facts-quarantine.ts';
 import { packRiskFacts, type RiskFacts, unpackRiskFacts } from './facts-risk.ts';
+import { packSender, type SenderFacts, unpackSender } from './facts-sender.ts';
 import { packTemplate, type TemplateFacts, unpackTemplate } from './facts-template.ts';
 import { packWarmup, unpackWarmup, type WarmupFacts } from './facts-warmup.ts';
 
@@ -118,6 +119,8 @@ export type Facts = {
   content: ContentFacts;
   /** The template that the message was made from, or null. */
   template: TemplateFacts | null;
+  /** What is amiss with the sender, or null. */
+  sender: SenderFacts | null;
 };
 
 const LAYOUT = 1;
@@ -174,6 +177,7 @@ export function packFacts(facts: Facts, writer: PackWriter): Uint8Array {
   packApproval(w, facts.approval);
   packContent(w, facts.content);
   packTemplate(w, facts.template);
+  packSender(w, facts.sender);
   return w.bytes();
 }
 
@@ -247,5 +251,6 @@ export function unpackFacts(bytes: Uint8Array): Facts {
     approval: unpackApproval(r),
     content: unpackContent(r),
     template: unpackTemplate(r),
+    sender: unpackSender(r),
   };
 }

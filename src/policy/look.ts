@@ -7,6 +7,7 @@ import { type ContactFacts, lookContact } from './facts-contact.ts';
 import { lookLease, lookLeaseAtDeparture } from './facts-lease.ts';
 import { probationIn, quarantineFacts } from './facts-quarantine.ts';
 import { lookRisk } from './facts-risk.ts';
+import { lookSender } from './facts-sender.ts';
 import { lookWarmup, warmupAt } from './facts-warmup.ts';
 import {
   type ContactState,
@@ -33,7 +34,7 @@ import {
 } from './windows.ts';
 
 /** Version of the rules as code: with facts and policy it determines a verdict. Raise it when any rule changes. */
-export const ENGINE = 3;
+export const ENGINE = 4;
 
 export type LookInput = {
   view: LedgerView;
@@ -87,6 +88,7 @@ export function look(input: LookInput): Facts {
     approval: lookAtApproval(input.approval, contact),
     content: send.findings ?? null,
     template: send.templateFacts ?? null,
+    sender: lookSender(view.senders, policy, send, departAt),
   };
 }
 
@@ -169,6 +171,7 @@ export function lookAtDeparture(
     approval: lookAtApproval(input.approval, contact),
     content: null,
     template: null,
+    sender: lookSender(view.senders, policy, send, now, true),
   };
 }
 

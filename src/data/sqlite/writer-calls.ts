@@ -10,6 +10,7 @@ import { CATALOG_WRITES } from './catalog.ts';
 import { cancelMessage, lookAgain, removeContent, rescheduleMessage } from './changes.ts';
 import { CONTACT_WRITES } from './contacts.ts';
 import { claim, dueIn, mark, renew } from './dispatch.ts';
+import { DOMAIN_WRITES } from './domains.ts';
 import { ERASURE_WRITES } from './erasure.ts';
 import { headroom } from './headroom.ts';
 import { IDENTITY_WRITES } from './identities.ts';
@@ -86,6 +87,7 @@ export const WRITER_CALLS: Calls = {
   putPolicy,
   ...IDENTITY_WRITES,
   ...CONTACT_WRITES,
+  ...DOMAIN_WRITES,
   revokeKey,
   cancelMessage,
   rescheduleMessage,
