@@ -1,24 +1,10 @@
 /** The words for why mail did not arrive: what a reply or a bounce said, whose fault that is, and whether to try again. */
+import { BOUNCE_CLASSES, type BounceClass } from './reasons/outcomes.ts';
 
-export const BOUNCE_CLASSES = [
-  'unknown_user',
-  'mailbox_full',
-  'mailbox_inactive',
-  'domain_not_found',
-  'policy_block',
-  'reputation_block',
-  'rate_limited',
-  'greylisted',
-  'content_block',
-  'message_too_large',
-  'auth_failure',
-  'tls_failure',
-  'infrastructure',
-  'protocol_error',
-  'unknown',
-] as const;
+export type { BounceClass } from './reasons/outcomes.ts';
 
-export type BounceClass = (typeof BOUNCE_CLASSES)[number];
+/** Every class of the catalogue: the reader of bounces, delivery and reports share this one list. */
+export const BOUNCE_CLASS_NAMES = Object.keys(BOUNCE_CLASSES) as readonly BounceClass[];
 
 /** Who would have to change something: the addressee, who runs their mail, who runs this gateway, or its code. */
 export const BOUNCE_FAULTS = ['recipient', 'receiver', 'operator', 'gateway'] as const;

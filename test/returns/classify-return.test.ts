@@ -50,7 +50,7 @@ for (const [name, fields, bounceClass] of [
   [
     'a disabled account',
     'Status: 5.2.1\r\nDiagnostic-Code: smtp; 550 5.2.1 This account has been disabled',
-    'mailbox_inactive',
+    'mailbox_disabled',
   ],
   ['an expiry', 'Status: 4.4.7\r\nDiagnostic-Code: X-MTA; delivery time expired', 'infrastructure'],
   ['nothing said', 'Status: 5.0.0', 'unknown'],

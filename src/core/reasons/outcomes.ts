@@ -161,6 +161,12 @@ export const BOUNCE_CLASSES = {
     fault: 'operator',
     explanation: 'The receiver got too many messages or connections in a short time.',
   },
+  greylisted: {
+    code: 'greylisted',
+    title: 'Greylisted',
+    fault: 'receiver',
+    explanation: 'The receiver asks everybody it does not know to come again later. Postern does so by itself.',
+  },
   content_block: {
     code: 'content_block',
     title: 'Refused for content',
@@ -179,11 +185,23 @@ export const BOUNCE_CLASSES = {
     fault: 'tenant',
     explanation: 'SPF, DKIM or DMARC did not pass, or the provider refused the log-in.',
   },
+  tls_failure: {
+    code: 'tls_failure',
+    title: 'Encryption failed',
+    fault: 'operator',
+    explanation: 'No encrypted connection could be made where one was required, by this side or by the other.',
+  },
   infrastructure: {
     code: 'infrastructure',
     title: 'Technical failure',
     fault: 'receiver',
     explanation: 'A server or the network on the way failed: no connection, no DNS answer, an internal error.',
+  },
+  protocol_error: {
+    code: 'protocol_error',
+    title: 'Protocol error',
+    fault: 'gateway',
+    explanation: 'The two servers did not understand each other: a command or the form of the message was refused.',
   },
   unknown: {
     code: 'unknown',

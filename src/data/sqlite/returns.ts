@@ -6,8 +6,17 @@
  * that never came.
  */
 import type { BounceClass } from '../../core/reasons.ts';
-import { isBadSign, isHardBounce, RETURN_EVENTS, type ReturnKind, suppressionFor } from '../../core/returns.ts';
+import {
+  isBadSign,
+  isHardBounce,
+  maySuppress,
+  type ProvenKind,
+  RETURN_EVENTS,
+  suppressedFor,
+  suppressionFor,
+} from '../../core/returns.ts';
 import { canMove, RECIPIENT_STATES, type RecipientState } from '../../core/states.ts';
+import type { SuppressionReason } from '../../policy/facts.ts';
 import { observeReturn } from '../../policy/risk/observe.ts';
 import type { DeliveryWrites } from '../port/delivery.ts';
 import type { ReturnAnswer, ReturnInput } from '../port/returns.ts';
@@ -32,7 +41,18 @@ const MOST_LOOKED_AT = 5000;
 /** Who says so: the caller, proof that came back, or a simulator address. */
 type Source = 'report' | 'return' | 'simulator';
 
-export type ReturnedThing = { kind: ReturnKind; class: BounceClass; at: number; source: Source };
+export type ReturnedThing = {
+  kind: ProvenKind;
+  class: BounceClass;
+  at: number;
+  source: Source;
+  /** What the reader of a bounce made of it; absent: what the class says. */
+  hard?: boolean;
+  suppress?: boolean;
+  status?: string | null;
+  /** Shown in the event. */
+  shown?: Record<string, unknown>;
+};
 
 export function reportReturn(state: WriterState, input: ReturnInput): ReturnAnswer {
   state.flushRows();
@@ -103,17 +123,18 @@ export function applyReturn(
     recipientId: publicId('rcp', row.id, message.nonce),
     email: row.email,
   };
-  // A link in the mail itself proves that it has left, whatever its row says yet.
-  const isProven = thing.kind === 'unsubscribe' && thing.source === 'return';
-  if (!isProven && !hasLeft(row)) return { outcome: 'conflict', state: before };
   const to = stateAfter(thing.kind);
+  // What only the mail itself can tell proves that it has left, whatever its row says yet; but its state is the dispatcher's till then.
+  const isProven = to === null && thing.source === 'return';
+  if (!isProven && !hasLeft(row)) return { outcome: 'conflict', state: before };
   if (to !== null && !canMove(before, to)) {
     if (before !== to && !(to === 'delivered' && before === 'bounced')) return { outcome: 'conflict', state: before };
     return { outcome: 'known', ...about, status: before, event: null, suppression: null };
   }
   learnRisk(state, space, keyOf(row), thing);
   const suppression = learn(state, space, keyOf(row), about.messageId, thing);
-  const data = { ...detailOf(thing), ...(to === 'bounced' ? { after_delivered: before === 'delivered' } : {}) };
+  const late = to === 'bounced' ? { after_delivered: before === 'delivered' } : {};
+  const data = { ...detailOf(thing), ...late, ...thing.shown };
   const event =
     to === null
       ? emit(state, space, row.id, thing, data)
@@ -121,14 +142,15 @@ export function applyReturn(
   return { outcome: 'applied', ...about, status: to ?? before, event, suppression };
 }
 
-function stateAfter(kind: ReturnKind): (RecipientState & ('bounced' | 'delivered')) | null {
+function stateAfter(kind: ProvenKind): (RecipientState & ('bounced' | 'delivered')) | null {
   if (kind === 'bounce') return 'bounced';
   return kind === 'delivered' ? 'delivered' : null;
 }
 
 function detailOf(thing: ReturnedThing): Record<string, unknown> {
+  if (thing.kind === 'delayed') return { class: thing.class };
   if (thing.kind !== 'bounce') return {};
-  return { class: thing.class, kind: isHardBounce(thing.class) ? 'hard' : 'soft' };
+  return { class: thing.class, kind: (thing.hard ?? isHardBounce(thing.class)) ? 'hard' : 'soft' };
 }
 
 function marks({ at, source }: ReturnedThing): Record<string, unknown> {
@@ -175,8 +197,8 @@ function learn(
 ): { id: string; reason: string } | null {
   const { kind } = thing;
   if (kind === 'reply') noteReply(state, space, key, thing);
-  if (kind === 'reply' || kind === 'delivered') return null;
-  const reason = suppressionFor(kind, thing.class);
+  if (kind === 'reply' || kind === 'delivered' || kind === 'auto_reply' || kind === 'delayed') return null;
+  const reason = reasonToSuppress(thing);
   const contact = space.contact(key) as Entry;
   const isKnown = reason !== null && contact.suppressions.some((known) => known.reason === reason);
   // What is learnt a second time counts once.
@@ -184,8 +206,16 @@ function learn(
   if (kind === 'unsubscribe') refuseMarketing(state, contact, thing.at);
   if (reason === null) return null;
   const { source } = thing;
-  const about = { kind: 'address', key, reason, expiresAt: null, note: null, source, message: messageId } as const;
+  const ms = kind === 'bounce' ? suppressedFor(thing.class) : null;
+  const expiresAt = ms === null ? null : space.now(state.realNow) + ms;
+  const about = { kind: 'address', key, reason, expiresAt, note: null, source, message: messageId } as const;
   return { id: addSuppression(state, space, about).id, reason };
+}
+
+function reasonToSuppress({ kind, class: bounceClass, suppress, status }: ReturnedThing): SuppressionReason | null {
+  if (kind !== 'bounce') return suppressionFor(kind, bounceClass);
+  if (!maySuppress(bounceClass, status ?? null)) return null;
+  return suppress === undefined ? suppressionFor(kind, bounceClass) : suppress ? 'hard_bounce' : null;
 }
 
 function refuseMarketing(state: WriterState, contact: Entry, at: number): void {
@@ -197,7 +227,7 @@ function refuseMarketing(state: WriterState, contact: Entry, at: number): void {
 /** What it says of the account itself. Deliveries say nothing. */
 function learnRisk(state: WriterState, space: Space, key: string, thing: ReturnedThing): void {
   const { kind, source } = thing;
-  if (kind === 'delivered') return;
+  if (kind === 'delivered' || kind === 'auto_reply' || kind === 'delayed') return;
   const about = { kind, class: kind === 'bounce' ? thing.class : null, key, isReported: source === 'report' };
   observeReturn(space.risk, about, space.now(state.realNow));
   state.risks.changed(space.no);

@@ -103,8 +103,11 @@ export type Return = {
 const BLAMELESS: ReadonlySet<string> = new Set([
   'mailbox_full',
   'rate_limited',
+  'greylisted',
   'infrastructure',
   'auth_failure',
+  'tls_failure',
+  'protocol_error',
   'message_too_large',
 ]);
 
