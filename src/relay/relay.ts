@@ -4,18 +4,21 @@ import type { Secrets } from '../base/secrets.ts';
 import { openTokens } from '../base/tokens.ts';
 import type { Blobs } from '../data/blobs.ts';
 import type { Store } from '../data/store.ts';
+import type { ProviderKind } from '../policy/pool.ts';
 import { startComposer } from './composer.ts';
-import { Dispatcher, type RelayLog } from './dispatcher.ts';
+import { Dispatcher } from './dispatcher.ts';
 import type { DkimKey } from './dkim.ts';
 import { relayFigures } from './figures.ts';
 import { openGatewayKey } from './gateway-key.ts';
 import { Mails } from './mails.ts';
 import { Notifier } from './notifier.ts';
+import type { RelayLog } from './relay-log.ts';
 import { replies } from './replies.ts';
-import { routerTo } from './route.ts';
 import { parseSmtpUrl } from './smtp/smtp-url.ts';
+import { type BookParts, type Credentials, TransportBook } from './transport-book.ts';
 import { smtpTransport } from './transports/smtp.ts';
 import type { Transport } from './transports/transport.ts';
+import { Ways } from './ways.ts';
 
 /** Connections to the default next hop, where its address says nothing else. */
 const CONNECTIONS = 20;
@@ -35,7 +38,7 @@ export type RelayParts = {
 };
 
 /** Null: mail stays in the sink. */
-export type Outbound = Transport | null;
+export type Outbound = { kind: ProviderKind; transport: Transport } | null;
 
 export type Relay = {
   /** Waits for answers to dots that are out for at most `graceMs`; what has not reached its dot goes back untried. */
@@ -47,7 +50,8 @@ export function openOutbound(url: string, domain: string): { outbound: Outbound 
   if (url === 'sink:') return { outbound: null };
   const parsed = parseSmtpUrl(url);
   if ('error' in parsed) return { error: `POSTERN_OUTBOUND cannot be used: ${parsed.error}` };
-  return { outbound: smtpTransport({ maxConnections: CONNECTIONS, ehloName: domain, ...parsed.options }) };
+  const transport = smtpTransport({ maxConnections: CONNECTIONS, ehloName: domain, ...parsed.options });
+  return { outbound: { kind: 'smtp', transport } };
 }
 
 export function startRelay(parts: RelayParts): Relay {
@@ -56,17 +60,20 @@ export function startRelay(parts: RelayParts): Relay {
   const tokens = openTokens(parts.secrets);
   const keysFor = gatewayKeys(parts);
   const mails = new Mails({ blobs, composer, tokens, domain, publicUrl, keysFor });
+  const book = new TransportBook({ store, ...openers(parts) });
+  const ways = new Ways({ store, outbound, book, log });
   const dispatcher: Dispatcher = new Dispatcher({
     store,
     mails,
-    route: routerTo(outbound, store),
+    ways,
     tokens,
     returnDomain: `bounces.${domain}`,
     rules: replies(),
     log,
-    onDot: relayFigures(parts.registry, () => dispatcher.inFlight).onDot,
+    onDot: relayFigures(parts.registry, { inFlight: () => dispatcher.inFlight, ways, book }).onDot,
   });
-  const notifier = new Notifier({ store, composer, domain, keysFor, outbound, rules: replies(), log });
+  const carrier = outbound?.transport ?? null;
+  const notifier = new Notifier({ store, composer, domain, keysFor, outbound: carrier, rules: replies(), log });
   dispatcher.start();
   notifier.start();
   // Made at the first start, so that its record can be published before the first message.
@@ -81,10 +88,27 @@ export function startRelay(parts: RelayParts): Relay {
       dispatcher.stop();
       notifier.stop();
       // A fifth, or a second, is kept for storing what became of the dots.
-      await outbound?.close(Math.max(0, graceMs - Math.min(1000, graceMs / 5)));
+      const answersMs = Math.max(0, graceMs - Math.min(1000, graceMs / 5));
+      await Promise.all([outbound?.transport.close(answersMs), book.close(answersMs)]);
       await dispatcher.settled(Math.max(0, until - performance.now()));
       await notifier.settled();
       await composer.close();
+    },
+  };
+}
+
+/** How tenants' own transports are made. */
+function openers({ secrets, domain }: RelayParts): Pick<BookParts, 'open' | 'openSealed'> {
+  return {
+    open: ({ url, credentials, ehloName }) => {
+      const parsed = parseSmtpUrl(url);
+      if ('error' in parsed) return parsed;
+      const options = { maxConnections: CONNECTIONS, ehloName: ehloName ?? domain, ...parsed.options, ...credentials };
+      return { transport: smtpTransport(options) };
+    },
+    openSealed: (sealed, context) => {
+      const plain = secrets.open(sealed, context);
+      return plain === null ? null : (JSON.parse(Buffer.from(plain).toString('utf8')) as Credentials);
     },
   };
 }
