@@ -1,5 +1,6 @@
 /** The relay as a whole: composer, key, next hop and dispatcher, started and stopped together. */
 import type { Registry } from 'prom-client';
+import { openCredentials } from '../base/credentials.ts';
 import type { Secrets } from '../base/secrets.ts';
 import { openTokens } from '../base/tokens.ts';
 import type { Blobs } from '../data/blobs.ts';
@@ -14,14 +15,10 @@ import { Mails } from './mails.ts';
 import { Notifier } from './notifier.ts';
 import type { RelayLog } from './relay-log.ts';
 import { replies } from './replies.ts';
-import { parseSmtpUrl } from './smtp/smtp-url.ts';
-import { type BookParts, type Credentials, TransportBook } from './transport-book.ts';
-import { smtpTransport } from './transports/smtp.ts';
+import { type BookParts, TransportBook } from './transport-book.ts';
+import { kindOfUrl, openTransport, type TransportParts, type TransportSettings } from './transports/open-transport.ts';
 import type { Transport } from './transports/transport.ts';
 import { Ways } from './ways.ts';
-
-/** Connections to the default next hop, where its address says nothing else. */
-const CONNECTIONS = 20;
 
 export type RelayParts = {
   store: Store;
@@ -32,6 +29,8 @@ export type RelayParts = {
   /** Where links lead to. */
   publicUrl: string;
   outbound: Outbound;
+  /** What transports of tenants are made with. */
+  transports: TransportParts;
   log: RelayLog;
   /** Where figures for Prometheus are registered. */
   registry: Registry;
@@ -46,12 +45,18 @@ export type Relay = {
 };
 
 /** The next hop that POSTERN_OUTBOUND names, or what is wrong with it in a sentence that never repeats a password. */
-export function openOutbound(url: string, domain: string): { outbound: Outbound } | { error: string } {
-  if (url === 'sink:') return { outbound: null };
-  const parsed = parseSmtpUrl(url);
-  if ('error' in parsed) return { error: `POSTERN_OUTBOUND cannot be used: ${parsed.error}` };
-  const transport = smtpTransport({ maxConnections: CONNECTIONS, ehloName: domain, ...parsed.options });
-  return { outbound: { kind: 'smtp', transport } };
+export function openOutbound(url: string, parts: TransportParts): { outbound: Outbound } | { error: string } {
+  const kind = kindOfUrl(url);
+  if (kind === 'sink') return { outbound: null };
+  if (kind === null) return { error: 'POSTERN_OUTBOUND cannot be used: it begins with none of the known schemes.' };
+  const opened = openTransport(outboundSettings(url, kind), parts);
+  if ('error' in opened) return { error: `POSTERN_OUTBOUND cannot be used: ${opened.error}` };
+  return { outbound: { kind, transport: opened.transport } };
+}
+
+/** The gateway's own provider as one of the others. */
+export function outboundSettings(url: string, kind: TransportSettings['kind']): TransportSettings {
+  return { id: 'default', kind, url, credentials: null, ehloName: null, isTenants: false };
 }
 
 export function startRelay(parts: RelayParts): Relay {
@@ -98,18 +103,10 @@ export function startRelay(parts: RelayParts): Relay {
 }
 
 /** How tenants' own transports are made. */
-function openers({ secrets, domain }: RelayParts): Pick<BookParts, 'open' | 'openSealed'> {
+function openers({ secrets, transports }: RelayParts): Pick<BookParts, 'open' | 'openSealed'> {
   return {
-    open: ({ url, credentials, ehloName }) => {
-      const parsed = parseSmtpUrl(url);
-      if ('error' in parsed) return parsed;
-      const options = { maxConnections: CONNECTIONS, ehloName: ehloName ?? domain, ...parsed.options, ...credentials };
-      return { transport: smtpTransport(options) };
-    },
-    openSealed: (sealed, context) => {
-      const plain = secrets.open(sealed, context);
-      return plain === null ? null : (JSON.parse(Buffer.from(plain).toString('utf8')) as Credentials);
-    },
+    open: (settings) => openTransport({ ...settings, isTenants: true }, transports),
+    openSealed: (sealed, context) => openCredentials(secrets, sealed, context),
   };
 }
 

@@ -33,11 +33,14 @@ export function settlementOf(input: SettlementInput): Settlement {
     reply: replyText(result.reply),
     class: bounce?.class ?? null,
   });
-  if (result.outcome === 'taken') return { ...claim, attempt: report(null), outcome: 'delivered' };
+  if (result.outcome === 'taken') {
+    return { ...claim, attempt: report(null), outcome: result.isReported ? 'sent' : 'delivered' };
+  }
   const again = (retry: Bounce['retry']): number =>
     nextAttemptAt({ attempt: made, retry: retry === 'none' ? 'normal' : retry, now, random01 });
   if (result.outcome === 'uncertain') {
-    return { ...claim, attempt: report(null), outcome: 'uncertain', nextAttemptAt: again('normal') };
+    const nextAttemptAt = Math.max(again('normal'), now + (result.waitMs ?? 0));
+    return { ...claim, attempt: report(null), outcome: 'uncertain', nextAttemptAt };
   }
   const { bounce, blame } = judgement!;
   const end = endOf(result, bounce);
@@ -56,12 +59,12 @@ export function settlementOf(input: SettlementInput): Settlement {
 
 /** What a "no" comes to where there is no other way. */
 function endOf(
-  { outcome, reply }: Extract<DeliveryResult, { stage: unknown }>,
+  { outcome, reply, stage }: Extract<DeliveryResult, { stage: unknown }>,
   { retry }: Bounce,
 ): 'deferred' | 'failed' | 'bounced' {
   if (outcome !== 'refused' || retry !== 'none') return 'deferred';
-  // Without a code nobody refused it: the next hop lacks what the message needs.
-  return reply.code === null ? 'failed' : 'bounced';
+  // Without a code nobody refused it: the next hop lacks what the message needs. What a domain's records say, it says itself.
+  return reply.code === null && stage !== 'lookup' ? 'failed' : 'bounced';
 }
 
 /** The reply as one line: "550 5.1.1 No such user". */

@@ -7,13 +7,11 @@
  *
  * Deliberately absent: what makes a transport (its opener's), and whether mail may go that way (ways.ts).
  */
+import type { Credentials } from '../base/credentials.ts';
 import type { Route } from '../data/port/routing.ts';
 import type { MailboxSettings, ProviderSettings } from '../data/port/senders.ts';
 import type { Store } from '../data/store.ts';
 import type { Transport } from './transports/transport.ts';
-
-/** What a peer asks for. */
-export type Credentials = { user: string; pass: string };
 
 /** What a transport is made from, credentials open. */
 export type BookSettings = {
