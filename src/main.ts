@@ -18,7 +18,7 @@ import { sinkRoutes } from './admin/sink/http.ts';
 import { MailReader } from './admin/sink/mail-reader.ts';
 import { testClockRoutes } from './admin/test-clock.ts';
 import { addressKey } from './base/address.ts';
-import { openAddressGuard } from './base/address-guard.ts';
+import { openAddressGuard, openOnly } from './base/address-guard.ts';
 import { makeKey, makeOperatorKey } from './base/api-key.ts';
 import { lockData } from './base/data-lock.ts';
 import { openDns } from './base/dns.ts';
@@ -251,6 +251,7 @@ function transportPartsOf({ dnsServers, providerAllow, domain }: Settings): Tran
   return {
     dns: openDns(dnsServers),
     guard: openAddressGuard(providerAllow),
+    opened: openOnly(providerAllow, 'other ports than those of mail'),
     domain,
     tlsResults: new TlsResults(),
   };
