@@ -19,11 +19,11 @@ import type { Tokens } from '../base/tokens.ts';
 import { nextAttemptAt } from '../core/backoff.ts';
 import { type Claimed, type ClaimInput, type Settlement, type Space, type Store, StoreFault } from '../data/store.ts';
 import type { ReplyRules } from './classify.ts';
-import { judge, type Teaching, teachingOf } from './judgement.ts';
+import { judge, teachingOf } from './judgement.ts';
 import type { Mails } from './mails.ts';
 import type { RelayLog } from './relay-log.ts';
 import { settlementOf } from './settlement.ts';
-import type { Way, WaysOut } from './ways.ts';
+import type { Way, WayEnd, WaysOut } from './ways.ts';
 
 export type DispatcherParts = {
   store: Pick<Store, 'claim' | 'mark' | 'settle' | 'renew' | 'simulateReturn' | 'dueIn' | 'onDue'>;
@@ -41,6 +41,9 @@ export type DispatcherParts = {
 
 type Flight = { claimed: Claimed; startedAt: number; isLost: boolean; markedAt: number | null };
 
+type Attempted = { settlement: Settlement } & Pick<WayEnd, 'teaching' | 'family'>;
+
+const TAUGHT_NOTHING = { teaching: null, family: null };
 const MOST_IN_FLIGHT = 128;
 const MORE_OF_TEST = 16;
 const RENEW_EVERY_MS = 20_000;
@@ -211,8 +214,9 @@ export class Dispatcher {
       return;
     }
     const { way } = entered;
-    const { settlement, teaching } = await this.#attempt(flight, way);
-    const leaving = way.leave(teaching, settlement.attempt?.reply ?? '', this.#now(flight));
+    const { settlement, teaching, family } = await this.#attempt(flight, way);
+    const why = settlement.attempt?.reply ?? '';
+    const leaving = way.leave({ teaching, family, why, now: this.#now(flight) });
     if (leaving instanceof Promise) await leaving;
     if (failpoint.armed !== null && settlement.outcome === 'delivered') await reachFailpoint('after-250');
     const isStored = await this.#settle(settlement);
@@ -222,24 +226,27 @@ export class Dispatcher {
     }
   }
 
-  async #attempt(flight: Flight, way: Way): Promise<{ settlement: Settlement; teaching: Teaching | null }> {
+  async #attempt(flight: Flight, way: Way): Promise<Attempted> {
     try {
       return await this.#deliver(flight, way);
     } catch (fault) {
-      return { settlement: this.#crashed(flight, way, fault), teaching: null };
+      return { settlement: this.#crashed(flight, way, fault), ...TAUGHT_NOTHING };
     }
   }
 
-  async #deliver(flight: Flight, way: Way): Promise<{ settlement: Settlement; teaching: Teaching | null }> {
+  async #deliver(flight: Flight, way: Way): Promise<Attempted> {
     const { claimed } = flight;
     const { recipient, token } = claimed;
     const mail = await this.#parts.mails.take(claimed);
     if (mail === 'stopped') {
-      return { settlement: { recipient, token, attempt: null, outcome: 'released', at: claimed.now }, teaching: null };
+      return {
+        settlement: { recipient, token, attempt: null, outcome: 'released', at: claimed.now },
+        ...TAUGHT_NOTHING,
+      };
     }
     if ('problem' in mail) {
       const attempt = { provider: way.provider, mailbox: way.mailbox, reply: mail.problem, class: null };
-      return { settlement: { recipient, token, attempt, outcome: 'failed' }, teaching: null };
+      return { settlement: { recipient, token, attempt, outcome: 'failed' }, ...TAUGHT_NOTHING };
     }
     try {
       const result = await way.carrier.deliver({
@@ -253,7 +260,8 @@ export class Dispatcher {
       const random01 = Math.random();
       const now = this.#now(flight);
       const settlement = settlementOf({ claimed, now, way, result, judgement, isStopping, random01 });
-      return { settlement, teaching: settlement.outcome === 'released' ? null : teachingOf(result, judgement) };
+      if (settlement.outcome === 'released') return { settlement, ...TAUGHT_NOTHING };
+      return { settlement, teaching: teachingOf(result, judgement), family: result.destination ?? null };
     } finally {
       mail.release();
     }

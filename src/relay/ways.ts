@@ -32,8 +32,19 @@ export type Way = {
   carrier: Carrier;
   /** What a simulator address sends back once its mail has arrived. */
   comesBack: 'complained' | 'replied' | null;
-  /** To be called once the delivery has ended: with what it teaches (null: nothing) and the time on the recipient's clock. */
-  leave: (teaching: Teaching | null, why: string, now: number) => Promise<void> | void;
+  /** To be called once the delivery has ended. */
+  leave: (end: WayEnd) => Promise<void> | void;
+};
+
+export type WayEnd = {
+  /** What it teaches; null: nothing. */
+  teaching: Teaching | null;
+  /** The family of mail hosts that was talked to, where the transport knows one. */
+  family: string | null;
+  /** In words, for people: the reply. */
+  why: string;
+  /** Time on the recipient's clock. */
+  now: number;
 };
 
 export type Entered =
@@ -67,6 +78,8 @@ const PROBING_MS = 15_000;
 /** What is given back comes no sooner, whatever the store makes of it. */
 const SOONEST_MS = 500;
 
+const MOST_FAMILIES = 50_000;
+
 /** How many may be under way at once, at best: of providers the gateway's own bounds itself. */
 const MOST = { provider: 200, ownProvider: 40, mailbox: 20, destination: 200, directDestination: 20 };
 
@@ -75,6 +88,8 @@ export class Ways implements WaysOut {
   readonly #clock: () => number;
   readonly shapes = new Shapes();
   readonly breakers = new Breakers();
+  /** By domain, as far as transports have met them. */
+  readonly #families = new Map<string, string>();
   /** Until when the store knows that a way is closed. */
   readonly #told = new Map<string, number>();
 
@@ -90,7 +105,8 @@ export class Ways implements WaysOut {
     if (provider.kind === 'sink' || (provider.no === 0 && outbound === null)) return { way: this.#sinkWay(claimed) };
     const closed = this.#closedFor(claimed, now);
     if (closed !== null) return closed;
-    const names = shapeNames(claimed, outbound?.kind ?? null);
+    const domain = domainOf(claimed.email);
+    const names = shapeNames(claimed, this.#families.get(domain) ?? domain, outbound?.kind ?? null);
     const place = this.shapes.enter(names, claimed.recipient, this.#clock());
     if (place === 'go') return this.#open(claimed, names, now);
     const waitMs = place.at - this.#clock();
@@ -141,11 +157,12 @@ export class Ways implements WaysOut {
       kind: leaf.kind,
       carrier: leaf.transport,
       comesBack: null,
-      leave: (teaching, why, now) => {
+      leave: (end) => {
         leaf.release();
         const at = this.#clock();
-        this.shapes.leave(names, teaching?.shape ?? 'neither', at - startedAt, at);
-        return this.#learn(claimed, teaching, { isOwn: leaf.isOwn, why, now });
+        if (end.family !== null) this.#noteFamily(domainOf(claimed.email), end.family);
+        this.shapes.leave(names, end.teaching?.shape ?? 'neither', at - startedAt, at);
+        return this.#learn(claimed, end, leaf.isOwn);
       },
     };
   }
@@ -206,11 +223,14 @@ export class Ways implements WaysOut {
     for (const { key } of breakersOf(claimed)) this.breakers.ended(key, claimed.recipient);
   }
 
-  #learn(
-    claimed: Claimed,
-    teaching: Teaching | null,
-    { isOwn, why, now }: { isOwn: boolean; why: string; now: number },
-  ): Promise<void> | void {
+  /** Domains whose mail hosts are the same share one pace. */
+  #noteFamily(domain: string, family: string): void {
+    if (this.#families.get(domain) === family) return;
+    if (this.#families.size >= MOST_FAMILIES) this.#families.clear();
+    this.#families.set(domain, family);
+  }
+
+  #learn(claimed: Claimed, { teaching, why, now }: WayEnd, isOwn: boolean): Promise<void> | void {
     const at = this.#clock();
     const told: Promise<void>[] = [];
     const failed = teaching?.failure == null ? null : whichOf(teaching.failure, claimed, isOwn);
@@ -253,13 +273,13 @@ function domainOf(email: string): string {
   return email.slice(email.lastIndexOf('@') + 1).toLowerCase();
 }
 
-function shapeNames(claimed: Claimed, outbound: ProviderKind | null): ShapeName[] {
-  const { provider, mailbox } = claimed.route;
+function shapeNames({ route }: Claimed, destination: string, outbound: ProviderKind | null): ShapeName[] {
+  const { provider, mailbox } = route;
   const kind = provider.kind === 'default' ? outbound : provider.kind;
   const names: ShapeName[] = [
     {
       kind: 'destination',
-      key: `${provider.no} ${domainOf(claimed.email)}`,
+      key: `${provider.no} ${destination}`,
       most: kind === 'direct' ? MOST.directDestination : MOST.destination,
     },
   ];

@@ -16,7 +16,8 @@ export type Route = {
   mailbox: {
     no: number;
     id: string;
-    address: string /** Grows with every change of its settings. */;
+    address: string;
+    /** Grows with every change of its settings. */
     version?: number;
   } | null;
   why: RouteWhy[];
