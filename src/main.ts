@@ -156,6 +156,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
           domain: settings.domain,
           publicUrl,
           outbound: next.outbound,
+          transports: transportParts,
           log,
           registry: gate.metrics.registry,
         });
