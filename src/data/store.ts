@@ -28,6 +28,7 @@ import type { ErasureReads, ErasureWrites } from './port/erasure.ts';
 import type { EventsReads } from './port/events.ts';
 import type { HistoryReads } from './port/history.ts';
 import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
+import type { InboundReads, InboundWrites } from './port/inbound.ts';
 import type { LeasesReads, LeasesWrites } from './port/leases.ts';
 import type { ManagementReads, ManagementWrites } from './port/management.ts';
 import type { MessagesReads, MessagesWrites } from './port/messages.ts';
@@ -48,6 +49,7 @@ import type { SuppressionImportWrites } from './port/suppression-import.ts';
 import type { SweepsWrites } from './port/sweeps.ts';
 import type { TemplatesReads, TemplatesWrites, TemplateUse } from './port/templates.ts';
 import type { TestClockReads, TestClockWrites } from './port/test-clock.ts';
+import type { ThreadsReads, ThreadsWrites } from './port/threads.ts';
 
 /** `paused`: nothing ails it, the operator has stopped sending. `undecided`: what one decision needs could not be read. */
 export type StoreFaultKind = 'full' | 'unavailable' | 'clock' | 'paused' | 'undecided';
@@ -422,6 +424,7 @@ export interface StoreWrites
     NoticesWrites,
     PlatformWrites,
     QuarantineWrites,
+    InboundWrites,
     ReturnsWrites,
     SuppressionImportWrites,
     PlansWrites,
@@ -430,7 +433,8 @@ export interface StoreWrites
     SimulationsWrites,
     SweepsWrites,
     TemplatesWrites,
-    TestClockWrites {
+    TestClockWrites,
+    ThreadsWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer | StaleCanaries>;
   /** Decides and changes nothing. */
   check(request: AdmitRequest): Promise<CheckAnswer | StaleCanaries>;
@@ -483,11 +487,13 @@ export interface StoreReads
     QuarantineReads,
     QueueReads,
     HistoryReads,
+    InboundReads,
     SendersReads,
     ShadowsReads,
     SimulationsReads,
     TemplatesReads,
-    TestClockReads {
+    TestClockReads,
+    ThreadsReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;
   keysOfTenant(input: { tenantNo: number }): Promise<KeyRow[]>;
