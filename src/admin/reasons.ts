@@ -28,7 +28,10 @@ const reasonSchema = Type.Object(
   { title: 'ReasonEntry', description: 'One reason of the catalogue.' },
 );
 
-export function reasonRoutes(server: FastifyInstance, problems: Problems): void {
+/** What a reason becomes in each compatible interface: a status and a word. */
+export type WordsOf = (code: ReasonCode) => Record<string, { http: number; word: string | number }>;
+
+export function reasonRoutes(server: FastifyInstance, problems: Problems, wordsOf: WordsOf): void {
   server.get(
     '/v1/reasons',
     {
@@ -39,7 +42,7 @@ export function reasonRoutes(server: FastifyInstance, problems: Problems): void 
         response: { 200: Type.Object({ data: Type.Array(reasonSchema), next_cursor: Type.Null() }) },
       },
     },
-    (request) => ({ data: REASON_CODES.map((code) => entryBody(code, request, problems)), next_cursor: null }),
+    (request) => ({ data: REASON_CODES.map((code) => entryBody(code, request, problems, wordsOf)), next_cursor: null }),
   );
   server.get<{ Params: { code: string } }>(
     '/v1/reasons/:code',
@@ -53,13 +56,13 @@ export function reasonRoutes(server: FastifyInstance, problems: Problems): void 
     },
     async (request, reply) => {
       const { code } = request.params;
-      if (isReasonCode(code)) return reply.send(entryBody(code, request, problems));
+      if (isReasonCode(code)) return reply.send(entryBody(code, request, problems, wordsOf));
       return problems.refuse(request, reply, 'not_found', { evidence: { resource: 'reason', id: code.slice(0, 100) } });
     },
   );
 }
 
-function entryBody(code: ReasonCode, request: FastifyRequest, problems: Problems): object {
+function entryBody(code: ReasonCode, request: FastifyRequest, problems: Problems, wordsOf: WordsOf): object {
   const entry: ReasonEntry = REASONS[code];
   const text = textsFor(languageOf(request)).reasons[code];
   return {
@@ -74,6 +77,6 @@ function entryBody(code: ReasonCode, request: FastifyRequest, problems: Problems
     explanation: entry.explanation,
     evidence: entry.evidence,
     doc_url: problems.docsBase + code,
-    faces: {},
+    faces: wordsOf(code),
   };
 }

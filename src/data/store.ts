@@ -26,6 +26,7 @@ import type { ContactsReads, ContactsWrites } from './port/contacts.ts';
 import type { DeliveryWrites } from './port/delivery.ts';
 import type { ErasureReads, ErasureWrites } from './port/erasure.ts';
 import type { EventsReads } from './port/events.ts';
+import type { FeedbackReads } from './port/feedback.ts';
 import type { HistoryReads } from './port/history.ts';
 import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
 import type { InboundReads, InboundWrites } from './port/inbound.ts';
@@ -38,8 +39,10 @@ import type { PlatformReads, PlatformWrites } from './port/platform.ts';
 import type { PoliciesReads, PoliciesWrites } from './port/policies.ts';
 import type { QuarantineReads, QuarantineWrites, RiskStanding } from './port/quarantine.ts';
 import type { QueueReads } from './port/queue.ts';
+import type { ReturnHooksReads, ReturnHooksWrites } from './port/return-hooks.ts';
 import type { ReturnsWrites } from './port/returns.ts';
-import type { SendersReads } from './port/senders.ts';
+import type { Route, RoutingWrites } from './port/routing.ts';
+import type { SendersReads, SendersWrites } from './port/senders.ts';
 import type { ShadowsReads, ShadowsWrites } from './port/shadows.ts';
 import type { SimulationsReads, SimulationsWrites } from './port/simulations.ts';
 
@@ -215,6 +218,8 @@ export type Claimed = {
   size: number;
   /** An earlier attempt ended between the dot and its answer. */
   possibleDuplicate: boolean;
+  /** The way it takes out. */
+  route: Route;
 };
 
 export type AttemptReport = {
@@ -239,6 +244,11 @@ export type Settlement = {
   | { outcome: 'uncertain'; nextAttemptAt: number }
   /** The worker itself failed over it. After three such ends in a row, deaths of the process included, it is set aside. */
   | { outcome: 'crashed'; nextAttemptAt: number }
+  /**
+   * Surely not taken, for a fault of the provider or the mailbox itself: another way is tried at once, and this one is avoided for
+   * this recipient; where there is none it is deferred to `nextAttemptAt`.
+   */
+  | { outcome: 'elsewhere'; nextAttemptAt: number }
   /** Given back untried: the worker stops, or the look before the dot said no for a passing cause. */
   | { outcome: 'released'; at: number }
 );
@@ -425,10 +435,13 @@ export interface StoreWrites
     PlatformWrites,
     QuarantineWrites,
     InboundWrites,
+    ReturnHooksWrites,
     ReturnsWrites,
     SuppressionImportWrites,
     PlansWrites,
     ReturnsWrites,
+    RoutingWrites,
+    SendersWrites,
     ShadowsWrites,
     SimulationsWrites,
     SweepsWrites,
@@ -486,8 +499,10 @@ export interface StoreReads
     PlatformReads,
     QuarantineReads,
     QueueReads,
+    FeedbackReads,
     HistoryReads,
     InboundReads,
+    ReturnHooksReads,
     SendersReads,
     ShadowsReads,
     SimulationsReads,

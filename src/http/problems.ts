@@ -13,6 +13,7 @@ import {
 } from '../core/explain.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import { formatTime } from '../core/time.ts';
+import { Wordings } from './wording.ts';
 
 /** Where the pages about reasons are; asked each time, since a free port is known only once it is open. */
 export type ProblemOptions = { docsBase: () => string; links: Links };
@@ -35,6 +36,7 @@ export function languageOf(request: FastifyRequest): string {
 }
 
 export class Problems {
+  readonly wordings = new Wordings();
   private readonly options: ProblemOptions;
 
   constructor(options: ProblemOptions) {
@@ -70,7 +72,14 @@ export class Problems {
     const body = this.body(request, input);
     const wait = retryAfterSeconds(body, now);
     if (wait !== null) reply.header('Retry-After', wait);
-    return reply.code(body.status).type(PROBLEM_TYPE).send(body);
+    const other = this.wordings.of(request.url);
+    if (other === undefined) return reply.code(body.status).type(PROBLEM_TYPE).send(body);
+    const { status, body: said, type, headers = {} } = other.refuse(body, request);
+    reply.header('X-Postern-Reason', body.code).headers(headers);
+    return reply
+      .code(status)
+      .type(type ?? 'application/json; charset=utf-8')
+      .send(said);
   }
 
   /** A refusal with one reason that is about the request itself. */

@@ -204,7 +204,7 @@ async function checkKey(
   const { scopes, operatorOnly } = request.routeOptions.config;
   if (scopes === undefined) return undefined;
   const result = await authenticator.authenticate({
-    authorization: request.headers.authorization,
+    authorization: problems.wordings.of(request.url)?.authorization?.(request.headers) ?? request.headers.authorization,
     tenant: single(request.headers['x-tenant']),
     mode: single(request.headers['x-mode']),
     address: request.ip,

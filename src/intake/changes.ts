@@ -4,14 +4,14 @@ import Type from 'typebox';
 import { showKey } from '../base/json.ts';
 import type { DecidedReason } from '../core/explain.ts';
 import { formatTime, parseTime } from '../core/time.ts';
-import type { RecipientDecision } from '../data/port/messages.ts';
+import type { MessageName, RecipientDecision } from '../data/port/messages.ts';
 import { JUDGED_FIELDS } from './changed-submission.ts';
 import { decisionBody } from './check.ts';
 import { type IntakeDoor, readByHand, refusedOutcome, submitInput } from './door.ts';
 import { type Fields, isFields } from './field-errors.ts';
 import { answerMessage, ID_PARAMS, nameOf, refuseUnknown } from './lookup.ts';
 import { wholeMessageSchema } from './message-schemas.ts';
-import { answerWith, foremost, problemOutcome } from './outcome.ts';
+import { answerWith, foremost } from './outcome.ts';
 import { submissionSchema } from './submission-schema.ts';
 
 type ById = { Params: { id: string } };
@@ -81,22 +81,20 @@ export function changeRoutes(server: FastifyInstance, door: IntakeDoor): void {
   );
 }
 
-function refuseState(
-  request: FastifyRequest<ById>,
+export function refuseState(
+  request: FastifyRequest,
   reply: FastifyReply,
   door: IntakeDoor,
+  id: string,
   state: string,
   action: string,
 ): FastifyReply {
-  const evidence = { resource: 'message', id: request.params.id, state, action };
+  const evidence = { resource: 'message', id, state, action };
   return door.problems.refuse(request, reply, 'state_conflict', { evidence });
 }
 
 async function cancel(request: FastifyRequest<ById>, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {
-  const answer = await door.store.cancelMessage(nameOf(request));
-  if (answer.outcome === 'not_found') return refuseUnknown(request, reply, door);
-  if (answer.outcome === 'conflict') return refuseState(request, reply, door, answer.state, 'cancel');
-  return answerMessage(request, reply, door);
+  return (await refusedCancel(request, reply, door, nameOf(request))) ?? answerMessage(request, reply, door);
 }
 
 const KNOWN: ReadonlySet<string> = new Set([...JUDGED_FIELDS, 'send_at']);
@@ -138,15 +136,15 @@ async function replace(request: Changing, reply: FastifyReply, door: IntakeDoor)
   const changed = await door.intake.change(submitInput(request, null, null), nameOf(request), request.body);
   switch (changed.outcome) {
     case 'not_found':
-      return refuseUnknown(request, reply, door);
+      return refuseUnknown(request, reply, door, request.params.id);
     case 'conflict':
-      return refuseState(request, reply, door, changed.state, 'change');
+      return refuseState(request, reply, door, request.params.id, changed.state, 'change');
     case 'invalid': {
       const { param, message } = changed;
       return door.problems.invalid(request, reply, [{ code: 'invalid_parameter', param, message }]);
     }
     case 'refused':
-      return refuseDecided(request, reply, door, changed);
+      return refuseDecided(request, reply, door, request.params.id, changed);
     case 'done':
       return answerMessage(request, reply, door);
     default:
@@ -165,27 +163,53 @@ async function reschedule(
     const message = 'It must be a time as RFC 3339 has it, such as "2026-12-01T09:00:00Z".';
     return door.problems.invalid(request, reply, [{ code: 'invalid_parameter', param: 'send_at', message }]);
   }
-  const answer = await door.store.rescheduleMessage({ ...nameOf(request), sendAt });
+  return (
+    (await refusedReschedule(request, reply, door, nameOf(request), sendAt)) ?? answerMessage(request, reply, door)
+  );
+}
+
+/** Gives a message another time; null when it has it, else the refusal. */
+export async function refusedReschedule(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  door: IntakeDoor,
+  name: MessageName,
+  sendAt: number | null,
+): Promise<FastifyReply | null> {
+  const answer = await door.store.rescheduleMessage({ ...name, sendAt });
   switch (answer.outcome) {
     case 'not_found':
-      return refuseUnknown(request, reply, door);
+      return refuseUnknown(request, reply, door, name.id);
     case 'conflict':
-      return refuseState(request, reply, door, answer.state, 'reschedule');
+      return refuseState(request, reply, door, name.id, answer.state, 'reschedule');
     case 'invalid': {
       const { param, message } = answer;
       return door.problems.invalid(request, reply, [{ code: 'invalid_parameter', param, message }]);
     }
     case 'refused':
-      return refuseDecided(request, reply, door, answer);
+      return refuseDecided(request, reply, door, name.id, answer);
     case 'done':
-      return answerMessage(request, reply, door);
+      return null;
   }
 }
 
-function refuseDecided(
-  request: FastifyRequest<ById>,
+/** Cancels what has not left of a message; null when it is done, else the refusal. */
+export async function refusedCancel(
+  request: FastifyRequest,
   reply: FastifyReply,
   door: IntakeDoor,
+  name: MessageName,
+): Promise<FastifyReply | null> {
+  const answer = await door.store.cancelMessage(name);
+  if (answer.outcome === 'not_found') return refuseUnknown(request, reply, door, name.id);
+  return answer.outcome === 'conflict' ? refuseState(request, reply, door, name.id, answer.state, 'cancel') : null;
+}
+
+function refuseDecided(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  door: IntakeDoor,
+  id: string,
   { now, recipients }: { now: number; recipients: RecipientDecision[] },
 ): FastifyReply {
   const texts = door.problems.texts(request);
@@ -196,9 +220,9 @@ function refuseDecided(
       ...decisionBody(email, verdict, texts),
       scheduled_at: verdict.verdict === 'schedule' ? formatTime(verdict.departAt) : null,
     })),
-    messageId: request.params.id,
+    messageId: id,
   };
-  return answerWith(request, reply, problemOutcome(request, door.problems, input, { now }));
+  return door.problems.send(request, reply, input, now);
 }
 
 async function freeContent(
@@ -207,8 +231,9 @@ async function freeContent(
   door: IntakeDoor,
 ): Promise<FastifyReply> {
   const answer = await door.store.removeContent(nameOf(request));
-  if (answer.outcome === 'not_found') return refuseUnknown(request, reply, door);
-  if (answer.outcome === 'conflict') return refuseState(request, reply, door, answer.state, 'free the content');
+  if (answer.outcome === 'not_found') return refuseUnknown(request, reply, door, request.params.id);
+  if (answer.outcome === 'conflict')
+    return refuseState(request, reply, door, request.params.id, answer.state, 'free the content');
   await door.blobs.removeUnused(answer.unused, (sha256s) => door.store.unusedBlobs({ sha256s }));
   return answerMessage(request, reply, door);
 }

@@ -99,13 +99,12 @@ export function nameOf(request: FastifyRequest<{ Params: { id: string } }>): Mes
 }
 
 export function refuseUnknown(
-  request: FastifyRequest<{ Params: { id: string } }>,
+  request: FastifyRequest,
   reply: FastifyReply,
-  door: IntakeDoor,
+  door: Pick<IntakeDoor, 'problems'>,
+  id: string,
 ): FastifyReply {
-  return door.problems.refuse(request, reply, 'not_found', {
-    evidence: { resource: 'message', id: request.params.id.slice(0, 100) },
-  });
+  return door.problems.refuse(request, reply, 'not_found', { evidence: { resource: 'message', id: id.slice(0, 100) } });
 }
 
 /** Answers with a message as it stands. */
@@ -115,7 +114,7 @@ export async function answerMessage(
   door: IntakeDoor,
 ): Promise<FastifyReply> {
   const timeline = await door.store.messageTimeline(nameOf(request));
-  if (timeline === null) return refuseUnknown(request, reply, door);
+  if (timeline === null) return refuseUnknown(request, reply, door, request.params.id);
   const policy = await door.policies.get(timeline.admission.policyVersion);
   return reply.send(wholeMessageBody(timeline, policy, door.problems.texts(request)));
 }
@@ -165,7 +164,7 @@ async function answerVerdict(
 ): Promise<FastifyReply> {
   const name = nameOf(request);
   const stored = await door.store.storedVerdict(name);
-  if (stored === null) return refuseUnknown(request, reply, door);
+  if (stored === null) return refuseUnknown(request, reply, door, request.params.id);
   const again = request.query.now === 'true' ? await door.store.lookAgain(name) : null;
   const policies = await Promise.all(stored.recipients.map((one) => door.policies.get(one.policyVersion)));
   return reply.send(verdictBody(stored, policies, again, door.problems.texts(request)));

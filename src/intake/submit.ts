@@ -158,7 +158,12 @@ export class Intake {
     return answer;
   }
 
-  private async contentOf({ content }: HeldMessage): Promise<Submission | null> {
+  /** The content of a stored message; null where there is none, or none any more. */
+  async content(name: MessageName): Promise<Submission | null> {
+    return this.contentOf({ content: await this.store.messageContent(name) });
+  }
+
+  private async contentOf({ content }: Pick<HeldMessage, 'content'>): Promise<Submission | null> {
     if (content === null) return null;
     const bytes = 'inline' in content ? content.inline : await this.blobs.get(content.blob);
     return bytes === null ? null : (JSON.parse(Buffer.from(bytes).toString()) as Submission);

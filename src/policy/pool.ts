@@ -1,6 +1,6 @@
 /**
- * What mail of a space can leave through: its providers, and the mailboxes behind its identities. Loaded with the space and
- * kept; null where a tenant has neither, so that everything about pools is skipped there.
+ * What mail of one tenant and mode can leave through: its providers and their mailboxes. Plain data, as the tables have it; which
+ * of them a recipient gets is route.ts's to say.
  */
 
 export const PROVIDER_KINDS = ['smtp', 'ses', 'direct', 'sink'] as const;
@@ -9,15 +9,15 @@ export type ProviderKind = (typeof PROVIDER_KINDS)[number];
 export const PROVIDER_STATES = ['active', 'inactive', 'error'] as const;
 export type ProviderState = (typeof PROVIDER_STATES)[number];
 
+/** Recipients that a provider takes at most in each span of time. */
+export type ProviderCaps = { second?: number; minute?: number; hour?: number; day?: number };
+
 /** The number and the name of the gateway's own provider. */
 export const DEFAULT_PROVIDER = 0;
 export const DEFAULT_PROVIDER_NAME = 'default';
 
-/** Recipients in a second, minute, hour and day, all of them UTC. Absent: no bound. */
-export type ProviderCaps = { second?: number; minute?: number; hour?: number; day?: number };
-
 export type Provider = {
-  /** 0: the gateway's own. */
+  /** 0: the gateway's own, "default". */
   no: number;
   id: string;
   name: string;
@@ -25,8 +25,9 @@ export type Provider = {
   kind: ProviderKind | 'default';
   state: ProviderState;
   stateNote: string | null;
+  /** Its share of what providers of one priority carry. */
   weight: number;
-  /** Lower goes first. */
+  /** The lower goes first. */
   priority: number;
   caps: ProviderCaps;
   /** Grows with every change of settings. */
@@ -36,45 +37,39 @@ export type Provider = {
 export const MAILBOX_STATES = ['active', 'paused'] as const;
 export type MailboxState = (typeof MAILBOX_STATES)[number];
 
-/**
- * A ramp: so many recipients a UTC day and destination family at first, multiplied by `factorPercent` / 100 every `everyDays`
- * days; over after `days`.
- */
+/** How a new mailbox's places grow, for each family of destinations by itself. */
 export type MailboxWarmup = {
-  /** When it began, ms. */
-  since: number;
-  start: number;
-  factorPercent: number;
-  everyDays: number;
-  days: number;
+  /** The places of each UTC day from the first send to a family on; after the last one there is no end of them. */
+  places: readonly number[];
 };
 
 export type Mailbox = {
   no: number;
   id: string;
   address: string;
-  /** The number of its provider. */
+  /** Number of its provider. */
   provider: number;
+  /** Number of the identity that sends through it, or null. */
   identity: number | null;
-  /** Recipients a UTC day. */
+  /** Recipients a UTC day; null: no cap. */
   dailyCap: number | null;
   warmup: MailboxWarmup | null;
   state: MailboxState;
   pausedBy: 'tenant' | 'operator' | null;
   /** 0 to 100. */
   health: number;
-  /** Since when it is left out for its health, ms. */
+  /** Since when it is left out, its health below the threshold; null: it is not. */
   excludedSince: number | null;
-  /** When its bad signs will have aged so far that it comes back, if nothing new happens; null where it is not left out. */
+  /** When its bad signs will have aged so far that it comes back if nothing new happens; null where it is not left out. */
   recoversAt: number | null;
   /** Grows with every change of settings. */
   version: number;
 };
 
 export type Pool = {
-  /** By number; the gateway's own is among them. */
+  /** By number, the gateway's own under 0 among them. */
   providers: ReadonlyMap<number, Provider>;
   mailboxes: ReadonlyMap<number, Mailbox>;
-  /** The mailboxes of each identity, by its number, in the order they were made. */
+  /** By number of the identity. */
   byIdentity: ReadonlyMap<number, readonly Mailbox[]>;
 };

@@ -13,6 +13,14 @@
 import type { Bounce, BounceClass, BounceFault, RetryPace } from '../core/bounce.ts';
 import type { RemoteReply, Stage } from './transports/transport.ts';
 
+/**
+ * Whom a failure is to be laid on, as far as another way out is concerned: the host we talk to, what we are to it, or what it
+ * lacks for this one message (another provider may do better); or what lies behind it, the recipient, or the message.
+ */
+export const BLAMES = ['peer', 'account', 'fit', 'beyond', 'recipient', 'message'] as const;
+
+export type Blame = (typeof BLAMES)[number];
+
 /** One line of the table; every condition that is there must hold, and the first rule that holds decides. */
 export type ReplyRule = {
   class: BounceClass;
@@ -33,12 +41,13 @@ export type ReplyRule = {
   suppress: boolean | null;
   fault: BounceFault | null;
   retry: RetryPace | null;
+  blames: Blame | null;
   /** Replies that this rule, and no earlier one, must take; read as `parseReplyLine` reads. */
   examples: string[];
 };
 
 /** What a class means where its rule says nothing else. */
-export type ClassMeaning = { hard: boolean; suppress: boolean; fault: BounceFault; retry: RetryPace };
+export type ClassMeaning = { hard: boolean; suppress: boolean; fault: BounceFault; retry: RetryPace; blames: Blame };
 
 export type ReplyRules = { classes: Record<BounceClass, ClassMeaning>; rules: ReplyRule[] };
 
@@ -85,8 +94,7 @@ function preciseEnhanced({ enhanced, text }: RemoteReply): string | null {
 export function classify(reply: RemoteReply, stage: Stage | null, table: ReplyRules): Bounce {
   const enhanced = preciseEnhanced(reply);
   const isPermanent = isPermanentReply(reply.code, enhanced);
-  const words = wordsOf(reply.text);
-  const rule = table.rules.find((each) => holds(each, reply.code, enhanced, stage, words));
+  const rule = ruleFor(reply, enhanced, stage, table);
   const bounceClass = rule?.class ?? 'unknown';
   const meaning = table.classes[bounceClass];
   const hard = isPermanent && (rule?.hard ?? meaning.hard);
@@ -97,6 +105,32 @@ export function classify(reply: RemoteReply, stage: Stage | null, table: ReplyRu
     fault: rule?.fault ?? meaning.fault,
     retry: isRefusal(reply.code, enhanced, stage) ? 'none' : (rule?.retry ?? meaning.retry),
   };
+}
+
+/**
+ * Whom a "no" of our own session is to be laid on. Before RCPT the peer knows no recipient: what it says then is about itself or
+ * about us. 421 ends the session, whatever else it says (RFC 5321 §3.8).
+ */
+export function blameOf(reply: RemoteReply, stage: Stage, table: ReplyRules): Blame {
+  const rule = ruleFor(reply, preciseEnhanced(reply), stage, table);
+  const bounceClass = rule?.class ?? 'unknown';
+  const blames = rule?.blames ?? table.classes[bounceClass].blames;
+  if (blames === 'account' || blames === 'fit') return blames;
+  // Without a code nobody said it: the link broke.
+  if (SESSION_STAGES.includes(stage) || reply.code === 421 || reply.code === null) return 'peer';
+  if (stage !== 'mail') return blames;
+  if (bounceClass === 'message_too_large') return 'fit';
+  return blames === 'peer' || blames === 'message' ? blames : 'account';
+}
+
+function ruleFor(
+  reply: RemoteReply,
+  enhanced: string | null,
+  stage: Stage | null,
+  { rules }: ReplyRules,
+): ReplyRule | undefined {
+  const words = wordsOf(reply.text);
+  return rules.find((each) => holds(each, reply.code, enhanced, stage, words));
 }
 
 function isPermanentReply(code: number | null, enhanced: string | null): boolean {

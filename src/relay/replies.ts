@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'smol-toml';
 import { BOUNCE_CLASS_NAMES, BOUNCE_FAULTS, type BounceClass, RETRY_PACES } from '../core/bounce.ts';
-import { type ClassMeaning, type ReplyRule, type ReplyRules, wordsOf } from './classify.ts';
+import { BLAMES, type ClassMeaning, type ReplyRule, type ReplyRules, wordsOf } from './classify.ts';
 import { STAGES } from './transports/transport.ts';
 
 const RULE_KEYS = [
@@ -18,6 +18,7 @@ const RULE_KEYS = [
   'suppress',
   'fault',
   'retry',
+  'blames',
   'examples',
 ];
 
@@ -38,7 +39,9 @@ export function parseReplies(toml: string): ReplyRules {
   for (const [name, list] of Object.entries(asTable(phrases, 'phrases'))) {
     named.set(`&${name}`, (strings(list, name) ?? []).map(wordsOf));
   }
-  const meanings = BOUNCE_CLASS_NAMES.map((name) => [name, readMeaning(asTable(tables[name], `class.${name}`))] as const);
+  const meanings = BOUNCE_CLASS_NAMES.map(
+    (name) => [name, readMeaning(asTable(tables[name], `class.${name}`))] as const,
+  );
   if (!Array.isArray(rules)) throw new TypeError('no rules');
   return {
     classes: Object.fromEntries(meanings) as Record<BounceClass, ClassMeaning>,
@@ -56,9 +59,15 @@ function asTable(value: unknown, where: string): Table {
 }
 
 function readMeaning(table: Table): ClassMeaning {
-  const { hard, suppress, fault, retry } = table;
+  const { hard, suppress, fault, retry, blames } = table;
   if (typeof hard !== 'boolean' || typeof suppress !== 'boolean') throw new TypeError('hard and suppress are needed');
-  return { hard, suppress, fault: oneOf(fault, BOUNCE_FAULTS), retry: oneOf(retry, RETRY_PACES) };
+  return {
+    hard,
+    suppress,
+    fault: oneOf(fault, BOUNCE_FAULTS),
+    retry: oneOf(retry, RETRY_PACES),
+    blames: oneOf(blames, BLAMES),
+  };
 }
 
 function readRule(table: Table, named: Map<string, string[]>, where: string): ReplyRule {
@@ -77,6 +86,7 @@ function readRule(table: Table, named: Map<string, string[]>, where: string): Re
     suppress: optionalBoolean(table['suppress'], where),
     fault: table['fault'] === undefined ? null : oneOf(table['fault'], BOUNCE_FAULTS),
     retry: table['retry'] === undefined ? null : oneOf(table['retry'], RETRY_PACES),
+    blames: table['blames'] === undefined ? null : oneOf(table['blames'], BLAMES),
     examples: strings(table['examples'], where) ?? [],
   };
   const conditions = [rule.enhanced, rule.codes, rule.stages, rule.any, rule.all];

@@ -100,7 +100,7 @@ describe('what the gateway says of itself', () => {
     assert.equal(one.http, 429);
     assert.deepEqual(one.smtp, { reply: 452, enhanced: one.smtp.enhanced });
     assert.deepEqual(one.clears.by, ['time']);
-    assert.deepEqual(one.faces, {});
+    assert.deepEqual(one.faces.resend, { http: 429, word: 'daily_quota_exceeded' });
     assert.equal((await page('/v1/reasons/nothing')).status, 404);
   });
 

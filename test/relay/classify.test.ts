@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { BOUNCE_CLASS_NAMES } from '../../src/core/bounce.ts';
-import { classify, parseReplyLine, wordsOf } from '../../src/relay/classify.ts';
+import { blameOf, classify, parseReplyLine, wordsOf } from '../../src/relay/classify.ts';
 import { parseReplies, replies } from '../../src/relay/replies.ts';
 import { STAGES, type Stage } from '../../src/relay/transports/transport.ts';
 
@@ -122,5 +122,34 @@ for (const [name, toml] of [
 ] as const) {
   test(`a table with ${name} is refused`, () => {
     assert.throws(() => parseReplies(toml), TypeError);
+  });
+}
+
+for (const [line, stage, blames] of [
+  ['connect ECONNREFUSED 127.0.0.1:25', 'connect', 'peer'],
+  ['421 4.3.2 Service shutting down', 'banner', 'peer'],
+  ['421 4.7.0 Try again later, closing connection', 'rcpt', 'peer'],
+  ['421 Bye', 'dot', 'peer'],
+  ['the connection was closed', 'body', 'peer'],
+  ['451 4.3.0 Temporary failure', 'dot', 'peer'],
+  ['TLS is required and the next hop does not offer STARTTLS', 'tls', 'peer'],
+  ['535 5.7.8 Authentication credentials invalid', 'auth', 'account'],
+  ['550 5.7.1 <alice@sender.example> Sender denied', 'mail', 'account'],
+  ['550 Denied by policy', 'mail', 'account'],
+  ['550 5.4.5 Daily sending quota exceeded', 'dot', 'account'],
+  ['454 Throttling failure: Maximum sending rate exceeded.', 'dot', 'account'],
+  ['554 5.7.1 <b@rcpt.example>: Relay access denied', 'rcpt', 'account'],
+  ['552 5.3.4 Message size exceeds fixed limit', 'mail', 'fit'],
+  ['5.6.7 an address or a header needs SMTPUTF8, which the next hop does not offer', 'mail', 'fit'],
+  ['450 4.2.1 The user you are trying to contact is receiving mail too quickly', 'rcpt', 'recipient'],
+  ['451 4.7.1 Greylisted, come back later', 'rcpt', 'recipient'],
+  ['452 4.2.2 Mailbox full', 'rcpt', 'recipient'],
+  ['550 5.1.1 User unknown', 'rcpt', 'recipient'],
+  ['554 5.7.1 Client host blocked using zen.spamhaus.org', 'rcpt', 'beyond'],
+  ['450 4.4.1 connect to mx.b.example: Connection timed out', 'rcpt', 'beyond'],
+  ['554 5.7.1 Message rejected as spam', 'dot', 'message'],
+] as const) {
+  test(`"${line}" at ${stage} is laid on the ${blames}`, () => {
+    assert.equal(blameOf(parseReplyLine(line), stage, table), blames);
   });
 }

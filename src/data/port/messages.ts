@@ -105,4 +105,6 @@ export interface MessagesReads {
   }): Promise<Page<StoredMessage>>;
   messageTimeline(input: MessageName): Promise<MessageTimeline | null>;
   storedVerdict(input: MessageName): Promise<StoredVerdict | null>;
+  /** The content of a message, the JSON of its submission; null: there is no such message, or it is no longer kept. */
+  messageContent(input: MessageName): Promise<{ inline: Uint8Array } | { blob: string } | null>;
 }

@@ -1,21 +1,18 @@
 /** Reading approvals: the list, and one with the message to judge. */
 import type { DatabaseSync } from 'node:sqlite';
 import { messageStatus, RECIPIENT_STATES } from '../../core/states.ts';
-import type { ApprovalRow, ApprovalsReads, WholeApproval } from '../port/approvals.ts';
+import type { ApprovalRow, ApprovalsReads } from '../port/approvals.ts';
 import type { ApprovalLine } from './approval-rows.ts';
 import { approvalOf, FLAG_APPROVAL, recipientsOf } from './approval-rows.ts';
-import { unpackBody } from './bodies.ts';
 import { prepared } from './database.ts';
 import { findMessage } from './messages-reads.ts';
 import { below, pageOf } from './paging.ts';
 import { publicId } from './row-id.ts';
 import { spaceOf } from './spaces.ts';
 import { messageRow, readStored, recipientRows } from './stored.ts';
+import { contentOf } from './stored-content.ts';
 
 const KINDS = ['to', 'cc', 'bcc'] as const;
-const BODY_JSON = 1;
-const BODY_ZSTD = 2;
-const BODY_BLOB = 3;
 
 /** Null where its message is no longer kept. */
 export function approvalRow(db: DatabaseSync, line: ApprovalLine): ApprovalRow | null {
@@ -40,18 +37,6 @@ export function approvalRow(db: DatabaseSync, line: ApprovalLine): ApprovalRow |
       .filter(({ id }) => covered.includes(id))
       .map(({ email, kind }) => ({ email, kind: KINDS[kind]! })),
   };
-}
-
-function contentOf(db: DatabaseSync, message: number): WholeApproval['content'] {
-  const row = prepared(db, 'SELECT body_form, body FROM message WHERE id = ?').get(message) as
-    | { body_form: number; body: Uint8Array | string | null }
-    | undefined;
-  if (row === undefined || row.body === null) return null;
-  if (row.body_form === BODY_BLOB) return { blob: String(row.body) };
-  const { body } = row;
-  if (row.body_form === BODY_JSON) return { inline: typeof body === 'string' ? Buffer.from(body) : body };
-  const unpacked = row.body_form === BODY_ZSTD ? unpackBody(body as Uint8Array) : null;
-  return unpacked === null ? null : { inline: unpacked };
 }
 
 export const APPROVAL_READS: {

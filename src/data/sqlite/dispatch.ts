@@ -25,6 +25,7 @@ import {
   SENDING,
   SUSPECT_DEATHS,
 } from './queue-rows.ts';
+import { DEFAULT_ROUTE } from './routes.ts';
 import { publicId, rowTime } from './row-id.ts';
 import { clearSuspect, MOST_DEATHS, setAside, settleUncertain } from './settle.ts';
 import { modeOf, REAL_TIME, type Space } from './spaces.ts';
@@ -223,6 +224,7 @@ function takeOne(
     content: message.content,
     size: message.size,
     possibleDuplicate: row.possible_duplicate === 1,
+    route: DEFAULT_ROUTE,
   };
 }
 

@@ -28,6 +28,7 @@ import {
   sendOfRow,
   sendRecipientOf,
 } from './stored.ts';
+import { contentOf } from './stored-content.ts';
 import { verdictsOf } from './verdicts.ts';
 
 /** Events that one page looks at. */
@@ -152,5 +153,9 @@ export const MESSAGES_READS = {
   message(db: DatabaseSync, input: MessageName): StoredMessage | null {
     const row = findMessage(db, input);
     return row === null ? null : readStored(db, row);
+  },
+  messageContent(db: DatabaseSync, input: MessageName): ReturnType<typeof contentOf> {
+    const row = findMessage(db, input);
+    return row === null ? null : contentOf(db, row.id);
   },
 };

@@ -297,6 +297,10 @@ function addRow(state: WriterState, { space, message, rows, now }: Replacing, on
     closed_at: null,
     facts: packFacts(facts, state.packer),
     verdict: storedVerdict(verdict, null, space.policy.version),
+    mailbox: null,
+    provider: null,
+    routed_at: null,
+    waits: null,
   };
   state.recipients.add(
     id,

@@ -1,15 +1,15 @@
 /** Providers and mailboxes as rows, and the pool that a space is loaded with. */
 import type { DatabaseSync } from 'node:sqlite';
+import { type Ramp, warmupPlaces } from '../../policy/document.ts';
 import {
   DEFAULT_PROVIDER,
   DEFAULT_PROVIDER_NAME,
   type Mailbox,
-  type MailboxWarmup,
   type Pool,
   type Provider,
   type ProviderCaps,
 } from '../../policy/pool.ts';
-import type { ImapSettings } from '../port/senders.ts';
+import type { ImapSettings, ManagedMailbox, ManagedProvider } from '../port/senders.ts';
 import { prepared } from './database.ts';
 import type { Row } from './rows.ts';
 
@@ -28,8 +28,15 @@ export function providerOf(row: Row): Provider {
   };
 }
 
-/** Its weight and priority are those of a new one; `off`: its row where the tenant has turned it off. */
-export function defaultProvider(off: { note: string | null } | null): Provider {
+export type DefaultOff = { note: string | null; off_by: string; since: number };
+
+/** The row that turns the gateway's own provider off in a space, or null. */
+export function defaultOff(db: DatabaseSync, space: number): DefaultOff | null {
+  const row = prepared(db, 'SELECT note, off_by, since FROM default_provider_off WHERE space = ?').get(space);
+  return (row as DefaultOff | undefined) ?? null;
+}
+
+export function defaultProvider(off: DefaultOff | null): Provider {
   return {
     no: DEFAULT_PROVIDER,
     id: DEFAULT_PROVIDER_NAME,
@@ -37,7 +44,7 @@ export function defaultProvider(off: { note: string | null } | null): Provider {
     kind: 'default',
     state: off === null ? 'active' : 'inactive',
     stateNote: off?.note ?? null,
-    weight: 100,
+    weight: 1,
     priority: 0,
     caps: {},
     version: 1,
@@ -53,7 +60,7 @@ export function mailboxOf(row: Row): Mailbox {
     provider: row['provider'] as number,
     identity: row['identity'] as number | null,
     dailyCap: row['daily_cap'] as number | null,
-    warmup: warmup === null ? null : (JSON.parse(warmup) as MailboxWarmup),
+    warmup: warmup === null ? null : { places: warmupPlaces(JSON.parse(warmup) as Ramp) },
     state: row['state'] as Mailbox['state'],
     pausedBy: row['paused_by'] === 'person' ? 'tenant' : (row['paused_by'] as Mailbox['pausedBy']),
     health: row['health'] as number,
@@ -68,14 +75,6 @@ export function imapOf(row: Row): ImapSettings | null {
   const url = row['imap_url'] as string | null;
   if (url === null) return null;
   return { url, appendToSent: row['imap_append'] === 1, sealed: row['imap_sealed'] as Uint8Array | null };
-}
-
-export type DefaultOff = { note: string | null; off_by: string; since: number };
-
-/** The row that turns the gateway's own provider off in a space, or null. */
-export function defaultOff(db: DatabaseSync, space: number): DefaultOff | null {
-  const row = prepared(db, 'SELECT note, off_by, since FROM default_provider_off WHERE space = ?').get(space);
-  return (row as DefaultOff | undefined) ?? null;
 }
 
 /** Null where the tenant has neither providers nor mailboxes of its own and uses the gateway's. */
@@ -97,4 +96,62 @@ export function loadPool(db: DatabaseSync, space: number): Pool | null {
     else siblings.push(mailbox);
   }
   return { providers, mailboxes, byIdentity };
+}
+
+/** A row of `provider` by id or name; `default` has none. */
+export function providerRow(db: DatabaseSync, space: number, id: string): Row | undefined {
+  return prepared(db, 'SELECT * FROM provider WHERE space = ? AND (id = ? OR name = ?) AND deleted_at IS NULL').get(
+    space,
+    id,
+    id,
+  );
+}
+
+/** A row of `mailbox` by id or address key. */
+export function mailboxRow(db: DatabaseSync, space: number, id: string): Row | undefined {
+  return prepared(
+    db,
+    'SELECT * FROM mailbox WHERE space = ? AND (id = ? OR address_key = ?) AND deleted_at IS NULL',
+  ).get(space, id, id);
+}
+
+/** Of an own provider, or of the gateway's where `row` is null. */
+export function managedProvider(db: DatabaseSync, space: number, row: Row | null): ManagedProvider {
+  const provider = row === null ? defaultProvider(defaultOff(db, space)) : providerOf(row);
+  const used = prepared(
+    db,
+    'SELECT count(*) AS n FROM mailbox WHERE provider = ? AND space = ? AND deleted_at IS NULL',
+  ).get(provider.no, space) as { n: number };
+  return {
+    ...provider,
+    url: (row?.['url'] as string | undefined) ?? null,
+    ehloName: (row?.['ehlo_name'] as string | undefined) ?? null,
+    hasCredentials: row !== null && row['sealed'] !== null,
+    testedAt: (row?.['tested_at'] as number | undefined) ?? null,
+    mailboxes: used.n,
+    createdAt: (row?.['created_at'] as number | undefined) ?? null,
+    updatedAt: (row?.['updated_at'] as number | undefined) ?? null,
+  };
+}
+
+export function managedMailbox(db: DatabaseSync, row: Row): ManagedMailbox {
+  const mailbox = mailboxOf(row);
+  const provider = prepared(db, 'SELECT id, name FROM provider WHERE no = ?').get(mailbox.provider);
+  const identity = prepared(db, 'SELECT id, handle FROM identity WHERE no = ?').get(mailbox.identity);
+  const imap = imapOf(row);
+  const ramp = row['warmup'] as string | null;
+  return {
+    ...mailbox,
+    ramp: ramp === null ? null : (JSON.parse(ramp) as Ramp),
+    providerId: (provider?.['id'] as string | undefined) ?? DEFAULT_PROVIDER_NAME,
+    providerName: (provider?.['name'] as string | undefined) ?? DEFAULT_PROVIDER_NAME,
+    identityId: (identity?.['id'] as string | undefined) ?? null,
+    identityHandle: (identity?.['handle'] as string | undefined) ?? null,
+    stateNote: row['state_note'] as string | null,
+    hasCredentials: row['sealed'] !== null,
+    imap:
+      imap === null ? null : { url: imap.url, appendToSent: imap.appendToSent, hasCredentials: imap.sealed !== null },
+    createdAt: row['created_at'] as number,
+    updatedAt: row['updated_at'] as number,
+  };
 }

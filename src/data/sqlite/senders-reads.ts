@@ -1,8 +1,12 @@
 /** Reads of providers and mailboxes. */
 import type { DatabaseSync } from 'node:sqlite';
-import type { ProviderSettings, SendersReads } from '../port/senders.ts';
+import { DEFAULT_PROVIDER_NAME } from '../../policy/pool.ts';
+import type { ManagedProvider, ProviderSettings, SendersReads } from '../port/senders.ts';
 import { prepared } from './database.ts';
-import { imapOf } from './sender-rows.ts';
+import { below, pageOf } from './paging.ts';
+import type { Row } from './rows.ts';
+import { imapOf, mailboxRow, managedMailbox, managedProvider, providerRow } from './sender-rows.ts';
+import { spaceOf } from './spaces.ts';
 
 type Calls = {
   [Name in keyof SendersReads]: (
@@ -10,6 +14,8 @@ type Calls = {
     input: Parameters<SendersReads[Name]>[0],
   ) => Awaited<ReturnType<SendersReads[Name]>>;
 };
+
+const numberOf = (row: Row): string => String(row['no']);
 
 export const SENDERS_READS: Calls = {
   providerSettings(db, { no }) {
@@ -36,5 +42,47 @@ export const SENDERS_READS: Calls = {
       sealed: row['sealed'] as Uint8Array | null,
       version: row['version'] as number,
     };
+  },
+
+  providers(db, { tenantNo, mode, limit, cursor }) {
+    const space = spaceOf(tenantNo, mode);
+    const rows = prepared(
+      db,
+      'SELECT * FROM provider WHERE space = ? AND deleted_at IS NULL AND no < ? ORDER BY no DESC LIMIT ?',
+    ).all(space, below(cursor), limit + 1);
+    const show = (row: Row): ManagedProvider => managedProvider(db, space, row);
+    if (cursor !== null) {
+      const page = pageOf<Row>(rows, limit, numberOf);
+      return { rows: page.rows.map(show), next: page.next };
+    }
+    // The gateway's own has the first place of the first page.
+    const shown = rows.slice(0, limit - 1);
+    const next = rows[limit - 1];
+    return {
+      rows: [managedProvider(db, space, null), ...shown.map(show)],
+      next: next === undefined ? null : String((next['no'] as number) + 1),
+    };
+  },
+
+  provider(db, { tenantNo, mode, id }) {
+    const space = spaceOf(tenantNo, mode);
+    if (id === DEFAULT_PROVIDER_NAME) return managedProvider(db, space, null);
+    const row = providerRow(db, space, id);
+    return row === undefined ? null : managedProvider(db, space, row);
+  },
+
+  mailboxes(db, { tenantNo, mode, identity, provider, limit, cursor }) {
+    const rows = prepared(
+      db,
+      `SELECT * FROM mailbox WHERE space = ? AND deleted_at IS NULL AND no < ? AND (? IS NULL OR identity = ?)
+       AND (? IS NULL OR provider = ?) ORDER BY no DESC LIMIT ?`,
+    ).all(spaceOf(tenantNo, mode), below(cursor), identity, identity, provider, provider, limit + 1);
+    const page = pageOf<Row>(rows, limit, numberOf);
+    return { rows: page.rows.map((row) => managedMailbox(db, row)), next: page.next };
+  },
+
+  mailbox(db, { tenantNo, mode, id }) {
+    const row = mailboxRow(db, spaceOf(tenantNo, mode), id);
+    return row === undefined ? null : managedMailbox(db, row);
   },
 };

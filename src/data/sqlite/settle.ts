@@ -55,6 +55,7 @@ function apply(
       state.emit(space, 'message.sent', now, row.id, attempt);
       closeWith(state, space, row, 'delivered', now, attempt);
       return;
+    case 'elsewhere':
     case 'deferred':
       deferTo(state, space, row, message, settlement.nextAttemptAt, attempt, now);
       return;

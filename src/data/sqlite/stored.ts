@@ -56,12 +56,17 @@ export type RecipientRow = {
   closed_at: number | null;
   facts: Uint8Array | null;
   verdict: string | null;
+  /** The way out that it counts on: see the columns. */
+  mailbox: number | null;
+  provider: number | null;
+  routed_at: number | null;
+  waits: string | null;
 };
 
 export const MESSAGE_COLUMNS =
   'id, nonce, space, created_at, installation, identity, policy, flags, send_at, expires_at, agent, from_email, from_name, subject, meta, request_id, seq, content_hash, size, repeats, body_form';
 export const RECIPIENT_COLUMNS =
-  'id, message, space, kind, email, key, name, state, due, depart_at, attempts, possible_duplicate, closed_at, facts, verdict';
+  'id, message, space, kind, email, key, name, state, due, depart_at, attempts, possible_duplicate, closed_at, facts, verdict, mailbox, provider, routed_at, waits';
 
 export function factsOf(row: RecipientRow): Facts | null {
   return row.facts === null ? null : unpackFacts(row.facts);

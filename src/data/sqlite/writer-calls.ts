@@ -8,6 +8,7 @@ import { CANARY_WRITES } from './canaries.ts';
 import { capture } from './captures.ts';
 import { CATALOG_WRITES } from './catalog.ts';
 import { cancelMessage, lookAgain, removeContent, rescheduleMessage } from './changes.ts';
+import { ROUTING_WRITES } from './closed-routes.ts';
 import { CONTACT_WRITES } from './contacts.ts';
 import { claim, dueIn, mark, renew } from './dispatch.ts';
 import { ERASURE_WRITES } from './erasure.ts';
@@ -17,13 +18,16 @@ import { takeInbound } from './inbound.ts';
 import { INCIDENT_WRITES } from './incidents.ts';
 import { KEY_WRITES } from './keys.ts';
 import { LEASE_WRITES } from './leases.ts';
+import { MAILBOX_WRITES } from './mailboxes.ts';
 import { NOTICE_WRITES } from './notices.ts';
 import { planView } from './plan-view.ts';
 import { PLATFORM_WRITES } from './platform.ts';
 import { POLICY_WRITES, putPolicy } from './policies.ts';
 import { provenReturn } from './proven-returns.ts';
+import { PROVIDER_WRITES } from './providers.ts';
 import { QUARANTINE_WRITES } from './quarantine-calls.ts';
 import { replaceHeld } from './replace-held.ts';
+import { RETURN_HOOK_WRITES } from './return-hooks.ts';
 import { reportReturn, simulateReturn } from './returns.ts';
 import { settle } from './settle.ts';
 import { SHADOW_WRITES } from './shadows.ts';
@@ -115,6 +119,9 @@ export const WRITER_CALLS: Calls = {
   ...PLATFORM_WRITES,
   ...INCIDENT_WRITES,
   ...POLICY_WRITES,
+  ...ROUTING_WRITES,
+  ...PROVIDER_WRITES,
+  ...MAILBOX_WRITES,
   ...SHADOW_WRITES,
   ...SIMULATION_WRITES,
   ...APPROVAL_WRITES,
@@ -122,6 +129,7 @@ export const WRITER_CALLS: Calls = {
   replaceHeld,
   ...TEMPLATE_WRITES,
   ...QUARANTINE_WRITES,
+  ...RETURN_HOOK_WRITES,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
     return null;

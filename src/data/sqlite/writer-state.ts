@@ -2,6 +2,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type EventType, eventNumber } from '../../core/events.ts';
 import { PackWriter } from '../../core/pack.ts';
+import { ClosedRoutes } from '../../policy/closed-routes.ts';
 import type { PlatformPause } from '../port/platform.ts';
 import { type Archives, openArchives } from './archives.ts';
 import { BulkInsert } from './database.ts';
@@ -67,6 +68,8 @@ export class WriterState {
   suspect: number | null = null;
   /** Spaces in which events were written since the last answer. */
   readonly eventSpaces = new Set<number>();
+  /** Ways out that are closed for a time. */
+  readonly closedRoutes = new ClosedRoutes();
   /** Set while the operator has stopped sending for everybody. */
   platformPause: PlatformPause | null;
   /** Whether a notice was queued since the last answer. */

@@ -201,7 +201,14 @@ CREATE TABLE recipient (
   possible_duplicate INTEGER NOT NULL DEFAULT 0,
   closed_at INTEGER,
   facts BLOB,
-  verdict TEXT
+  verdict TEXT,
+  -- The way out that it counts on: a mailbox (null: the implied one) and a provider (null: it counts on none).
+  mailbox INTEGER,
+  provider INTEGER,
+  -- When it counts there, where that is not `depart_at`.
+  routed_at INTEGER,
+  -- What it waits for that is no slot of its own, as JSON, or null.
+  waits TEXT
 );
 CREATE INDEX recipient_due ON recipient (space, due) WHERE due >= 0;
 -- In order of arrival, so that an accept touches its last page alone; the space beside it, so that a start reads nothing else.
@@ -580,7 +587,7 @@ CREATE TABLE canary (
 
 -- Providers and mailboxes.
 
--- What mail leaves through. `url` has no credentials: they are in `sealed`. `version` grows with every change of settings.
+-- What mail leaves through. `url` has no credentials: they are in `sealed`, and for this `endpoint` alone. `version` grows with every change of settings.
 -- Recipients name their provider for as long as they are kept, so a deleted one stays as a row and frees its name.
 CREATE TABLE provider (
   no INTEGER PRIMARY KEY,
@@ -589,6 +596,7 @@ CREATE TABLE provider (
   name TEXT NOT NULL,
   kind TEXT NOT NULL,
   url TEXT NOT NULL,
+  endpoint TEXT NOT NULL,
   sealed BLOB,
   ehlo_name TEXT,
   weight INTEGER NOT NULL,
@@ -662,6 +670,7 @@ CREATE TABLE mailbox_hour (
   PRIMARY KEY (mailbox, hour)
 ) WITHOUT ROWID;
 
+<<<<<<< HEAD
 -- Mail that came in.
 
 -- What came to one of our signed addresses, or was found in a mailbox and proved to be about a message: how it was read, and what it
@@ -719,4 +728,25 @@ CREATE TABLE thread_message (
   root INTEGER NOT NULL,
   message INTEGER NOT NULL,
   PRIMARY KEY (root, message)
+=======
+-- Addresses at which other programs tell, signed, what came back; `sealed` is the secret of the signatures.
+CREATE TABLE return_hook (
+  no INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  sealed BLOB NOT NULL,
+  created_at INTEGER NOT NULL,
+  created_by TEXT NOT NULL,
+  used_at INTEGER
+);
+CREATE INDEX return_hook_space ON return_hook (space, no);
+
+-- Calls that were carried out, for as long as the same one could come again.
+CREATE TABLE return_hook_call (
+  hook INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (hook, name)
+>>>>>>> main
 ) WITHOUT ROWID;

@@ -1,0 +1,40 @@
+/**
+ * Other systems' words: below a path of its own each compatible interface answers every problem as its clients know them,
+ * from a key that is wrong to a body that is no JSON.
+ */
+import type { FastifyRequest } from 'fastify';
+import type { ProblemBody } from '../core/explain.ts';
+
+export type OtherAnswer = {
+  status: number;
+  body: object | string;
+  /** `application/json` unless said. */
+  type?: string;
+  headers?: Readonly<Record<string, string | number>>;
+};
+
+export type Wording = {
+  /** The first two parts of its paths: `/compat/name`. */
+  base: string;
+  /** What stands for the `Authorization` header, where its clients send the key elsewhere. */
+  authorization?: (headers: FastifyRequest['headers']) => string | undefined;
+  /** `problem` in its words. */
+  refuse: (problem: ProblemBody, request: FastifyRequest) => OtherAnswer;
+};
+
+const ROOT = '/compat/';
+
+export class Wordings {
+  private readonly byBase = new Map<string, Wording>();
+
+  add(wording: Wording): void {
+    this.byBase.set(wording.base, wording);
+  }
+
+  /** The one for a path or URL; undefined: Postern's own. */
+  of(url: string): Wording | undefined {
+    if (!url.startsWith(ROOT)) return undefined;
+    const end = url.slice(ROOT.length).search(/[/?]/);
+    return this.byBase.get(end === -1 ? url : url.slice(0, ROOT.length + end));
+  }
+}

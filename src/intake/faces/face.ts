@@ -1,0 +1,19 @@
+/** What a face is: another system's wire format over the one road of submissions. It reads, it writes, it decides nothing. */
+import type { FastifyInstance } from 'fastify';
+import type { ReasonCode } from '../../core/reasons.ts';
+import type { Wording } from '../../http/wording.ts';
+import type { IntakeDoor } from '../door.ts';
+
+/** What a reason is in the words of a system: the status of its answer, and its own code or name. */
+export type FaceWord = { http: number; word: string | number };
+
+export type FaceWords = Readonly<Record<ReasonCode, FaceWord>>;
+
+export type Face = Wording & {
+  /** As `GET /v1/reasons` names it: `servicem8`, `12m`, … */
+  name: string;
+  /** For people. */
+  title: string;
+  words: FaceWords;
+  routes: (server: FastifyInstance, door: IntakeDoor) => void;
+};

@@ -1,0 +1,122 @@
+/** The official `resend` package, unmodified, pointed at a gateway. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { Resend } from 'resend';
+import { startTestGateway, type TestGateway } from '../harness/gateway.ts';
+
+const mail = { from: 'Acme <hello@acme.example>', to: 'bob@example.com', subject: 'Hello', text: 'A plain word.' };
+
+describe('the resend package', () => {
+  let gateway: TestGateway;
+  let resend: Resend;
+
+  before(async () => {
+    gateway = await startTestGateway();
+    resend = new Resend(gateway.testKey, { baseUrl: `${gateway.url}/compat/resend` });
+  });
+  after(() => gateway.stop());
+
+  async function captured(
+    recipient: string,
+  ): Promise<{ subject: string; text: string; headers: Record<string, string> }> {
+    const until = Date.now() + 20_000;
+    for (;;) {
+      const { body } = await gateway.fetchJson('GET', `/v1/sink?recipient=${encodeURIComponent(recipient)}`);
+      if (body.data.length > 0) return body.data[0];
+      assert.ok(Date.now() < until, `nothing arrived for ${recipient}`);
+      await gateway.fetchJson('GET', '/v1/events?wait=1&types=message.delivered&after_seq=0');
+    }
+  }
+
+  test('sends with several recipients, an attachment, tags, headers and a key, once', async () => {
+    const payload = {
+      ...mail,
+      to: ['ann@example.com', 'ben@example.com'],
+      cc: 'cat@example.com',
+      replyTo: 'help@acme.example',
+      html: '<p>A plain word.</p>',
+      attachments: [{ filename: 'note.txt', content: Buffer.from('noted') }],
+      tags: [{ name: 'job', value: '42' }],
+      headers: { 'X-Job': '42' },
+    };
+    const first = await resend.emails.send(payload, { idempotencyKey: 'quote-42' });
+    assert.equal(first.error, null);
+    assert.match(first.data!.id, /^[0-9a-f-]{36}$/);
+    const again = await resend.emails.send(payload, { idempotencyKey: 'quote-42' });
+    assert.equal(again.data!.id, first.data!.id);
+    const other = await resend.emails.send({ ...payload, subject: 'Another' }, { idempotencyKey: 'quote-42' });
+    assert.equal(other.error!.name, 'invalid_idempotent_request');
+
+    assert.equal((await captured('ann@example.com')).subject, 'Hello');
+    const read = await resend.emails.get(first.data!.id);
+    assert.equal(read.error, null);
+    assert.deepEqual(read.data!.to, ['ann@example.com', 'ben@example.com']);
+    assert.deepEqual(read.data!.cc, ['cat@example.com']);
+    assert.deepEqual(read.data!.reply_to, ['help@acme.example']);
+    assert.equal(read.data!.html, '<p>A plain word.</p>');
+    assert.deepEqual(read.data!.tags, [{ name: 'job', value: '42' }]);
+  });
+
+  test('a refusal says why, and what to do, in the package’s own error', async () => {
+    const { data, error } = await resend.emails.send({ ...mail, to: 'blocked+suppressed@simulator.postern.test' });
+    assert.equal(data, null);
+    assert.equal(error!.name, 'validation_error');
+    assert.equal(error!.statusCode, 422);
+    assert.match(error!.message, /suppress/i);
+    const unknown = await resend.emails.get('00000000-0000-0000-0000-000000000000');
+    assert.equal(unknown.error!.name, 'not_found');
+    const broken = await resend.emails.send({ ...mail, to: 'nobody' });
+    assert.match(broken.error!.message, /to/);
+    const stranger = new Resend('re_wrong', { baseUrl: `${gateway.url}/compat/resend` });
+    assert.equal((await stranger.emails.send(mail)).error!.name, 'invalid_api_key');
+  });
+
+  test('a scheduled email is moved and then cancelled', async () => {
+    const sent = await resend.emails.send({ ...mail, scheduledAt: new Date(Date.now() + 3_600_000).toISOString() });
+    const { id } = sent.data!;
+    const later = new Date(Date.now() + 7_200_000).toISOString();
+    assert.equal((await resend.emails.update({ id, scheduledAt: later })).data!.id, id);
+    const read = await resend.emails.get(id);
+    assert.equal(read.data!.last_event, 'scheduled');
+    assert.equal(read.data!.scheduled_at, later);
+    assert.equal((await resend.emails.cancel(id)).data!.id, id);
+    assert.equal((await resend.emails.get(id)).data!.last_event, 'canceled');
+    assert.equal((await resend.emails.cancel(id)).error!.statusCode, 409);
+  });
+
+  test('a strict batch is sent whole or not at all, a permissive one says which were refused', async () => {
+    const bad = { ...mail, to: 'blocked+suppressed@simulator.postern.test' };
+    const strict = await resend.batch.send([{ ...mail, to: 'dan@example.com' }, bad]);
+    assert.equal(strict.error!.name, 'validation_error');
+    const { body } = await gateway.fetchJson('GET', '/v1/messages?recipient=dan%40example.com');
+    assert.equal(body.data.length, 0);
+    const permissive = await resend.batch.send([mail, bad], { batchValidation: 'permissive' });
+    assert.equal(permissive.data!.data.length, 1);
+    assert.deepEqual(
+      permissive.data!.errors.map(({ index }) => index),
+      [1],
+    );
+    const both = await resend.batch.send([
+      { ...mail, to: 'eve@example.com' },
+      { ...mail, to: 'fay@example.com' },
+    ]);
+    assert.equal(both.data!.data.length, 2);
+  });
+
+  test('templates are filled in', async () => {
+    const template = {
+      slug: 'quote-ready',
+      kind: 'transactional',
+      subject: 'Quote for {{ name }}',
+      text: 'Dear {{ name }}.',
+    };
+    assert.equal((await gateway.fetchJson('POST', '/v1/templates', template)).status, 201);
+    const sent = await resend.emails.send({
+      from: mail.from,
+      to: 'gil@example.com',
+      template: { id: 'quote-ready', variables: { name: 'Gil' } },
+    });
+    assert.equal(sent.error, null);
+    assert.equal((await captured('gil@example.com')).subject, 'Quote for Gil');
+  });
+});
