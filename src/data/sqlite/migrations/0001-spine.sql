@@ -670,7 +670,26 @@ CREATE TABLE mailbox_hour (
   PRIMARY KEY (mailbox, hour)
 ) WITHOUT ROWID;
 
-<<<<<<< HEAD
+-- Addresses at which other programs tell, signed, what came back; `sealed` is the secret of the signatures.
+CREATE TABLE return_hook (
+  no INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  sealed BLOB NOT NULL,
+  created_at INTEGER NOT NULL,
+  created_by TEXT NOT NULL,
+  used_at INTEGER
+);
+CREATE INDEX return_hook_space ON return_hook (space, no);
+
+-- Calls that were carried out, for as long as the same one could come again.
+CREATE TABLE return_hook_call (
+  hook INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (hook, name)
+
 -- Mail that came in.
 
 -- What came to one of our signed addresses, or was found in a mailbox and proved to be about a message: how it was read, and what it
@@ -728,25 +747,4 @@ CREATE TABLE thread_message (
   root INTEGER NOT NULL,
   message INTEGER NOT NULL,
   PRIMARY KEY (root, message)
-=======
--- Addresses at which other programs tell, signed, what came back; `sealed` is the secret of the signatures.
-CREATE TABLE return_hook (
-  no INTEGER PRIMARY KEY AUTOINCREMENT,
-  id TEXT NOT NULL UNIQUE,
-  space INTEGER NOT NULL,
-  name TEXT NOT NULL,
-  sealed BLOB NOT NULL,
-  created_at INTEGER NOT NULL,
-  created_by TEXT NOT NULL,
-  used_at INTEGER
-);
-CREATE INDEX return_hook_space ON return_hook (space, no);
-
--- Calls that were carried out, for as long as the same one could come again.
-CREATE TABLE return_hook_call (
-  hook INTEGER NOT NULL,
-  name TEXT NOT NULL,
-  at INTEGER NOT NULL,
-  PRIMARY KEY (hook, name)
->>>>>>> main
 ) WITHOUT ROWID;
