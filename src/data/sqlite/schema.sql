@@ -351,6 +351,8 @@ CREATE TABLE mailbox (
 
 CREATE UNIQUE INDEX mailbox_address ON mailbox (space, address_key) WHERE deleted_at IS NULL;
 
+CREATE INDEX mailbox_identity ON mailbox (identity) WHERE deleted_at IS NULL;
+
 CREATE INDEX mailbox_provider ON mailbox (provider) WHERE deleted_at IS NULL;
 
 CREATE TABLE mailbox_health (
@@ -454,6 +456,7 @@ CREATE TABLE provider (
   name TEXT NOT NULL,
   kind TEXT NOT NULL,
   url TEXT NOT NULL,
+  endpoint TEXT NOT NULL,
   sealed BLOB,
   ehlo_name TEXT,
   weight INTEGER NOT NULL,
