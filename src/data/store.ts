@@ -218,6 +218,8 @@ export type Claimed = {
   size: number;
   /** An earlier attempt ended between the dot and its answer. */
   possibleDuplicate: boolean;
+  /** Answers are to come to a signed address as well. */
+  tracksReplies: boolean;
   /** The way it takes out. */
   route: Route;
 };

@@ -690,6 +690,50 @@ CREATE TABLE return_hook_call (
   name TEXT NOT NULL,
   at INTEGER NOT NULL,
   PRIMARY KEY (hook, name)
+) WITHOUT ROWID;
+
+-- Sender domains. `results`: what the last look at each record showed, as JSON by the record's key.
+CREATE TABLE domain (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  selector TEXT NOT NULL,
+  token TEXT NOT NULL,
+  state TEXT NOT NULL,
+  -- Why it is not verified though its records stand.
+  problem TEXT,
+  generation INTEGER NOT NULL,
+  results TEXT NOT NULL,
+  verified_at INTEGER,
+  failing_since INTEGER,
+  blocks_at INTEGER,
+  checked_at INTEGER,
+  -- On real time, whatever the clock of the space says: the DNS knows no other.
+  next_check_at INTEGER NOT NULL,
+  -- Since when records are awaited, on real time too.
+  awaited_since INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX domain_name ON domain (space, name);
+CREATE INDEX domain_holder ON domain (name);
+CREATE INDEX domain_due ON domain (next_check_at);
+
+-- Their DKIM keys, sealed; one that retires has nothing sealed any more.
+CREATE TABLE domain_key (
+  no INTEGER PRIMARY KEY,
+  domain INTEGER NOT NULL,
+  generation INTEGER NOT NULL,
+  algorithm TEXT NOT NULL,
+  selector TEXT NOT NULL,
+  public_key TEXT NOT NULL,
+  sealed BLOB,
+  state TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  retires_at INTEGER
+);
+CREATE UNIQUE INDEX domain_key_selector ON domain_key (domain, selector);
 
 -- Mail that came in.
 
