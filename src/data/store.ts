@@ -24,6 +24,7 @@ import type { CanariesReads, CanariesWrites, KnownCanaries } from './port/canari
 import type { CaptureReads } from './port/captures.ts';
 import type { ContactsReads, ContactsWrites } from './port/contacts.ts';
 import type { DeliveryWrites } from './port/delivery.ts';
+import type { DomainsReads, DomainsWrites } from './port/domains.ts';
 import type { ErasureReads, ErasureWrites } from './port/erasure.ts';
 import type { EventsReads } from './port/events.ts';
 import type { FeedbackReads } from './port/feedback.ts';
@@ -126,6 +127,8 @@ export type AdmitRequest = {
   findings?: ContentFacts;
   /** The version of the canaries that the content was searched for; absent: for none. */
   canaries?: string | null;
+  /** Handles or ids of the identities that the key is bound to; absent: all. */
+  identities?: readonly string[];
   /** The token of the lease that the caller says it holds. */
   leaseToken?: string | null;
   /** What was done with the template that it names; null where it names none. */
@@ -430,6 +433,7 @@ export interface StoreWrites
     IdentitiesWrites,
     ContactsWrites,
     DeliveryWrites,
+    DomainsWrites,
     LeasesWrites,
     MessagesWrites,
     ErasureWrites,
@@ -493,6 +497,7 @@ export interface StoreReads
     IdentitiesReads,
     ContactsReads,
     CaptureReads,
+    DomainsReads,
     LeasesReads,
     MessagesReads,
     EventsReads,

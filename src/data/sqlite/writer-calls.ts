@@ -11,6 +11,7 @@ import { cancelMessage, lookAgain, removeContent, rescheduleMessage } from './ch
 import { ROUTING_WRITES } from './closed-routes.ts';
 import { CONTACT_WRITES } from './contacts.ts';
 import { claim, dueIn, mark, renew } from './dispatch.ts';
+import { DOMAIN_WRITES } from './domains.ts';
 import { ERASURE_WRITES } from './erasure.ts';
 import { headroom } from './headroom.ts';
 import { IDENTITY_WRITES } from './identities.ts';
@@ -93,6 +94,7 @@ export const WRITER_CALLS: Calls = {
   putPolicy,
   ...IDENTITY_WRITES,
   ...CONTACT_WRITES,
+  ...DOMAIN_WRITES,
   revokeKey,
   cancelMessage,
   rescheduleMessage,
