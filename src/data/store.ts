@@ -26,6 +26,7 @@ import type { ContactsReads, ContactsWrites } from './port/contacts.ts';
 import type { DeliveryWrites } from './port/delivery.ts';
 import type { ErasureReads, ErasureWrites } from './port/erasure.ts';
 import type { EventsReads } from './port/events.ts';
+import type { FeedbackReads } from './port/feedback.ts';
 import type { HistoryReads } from './port/history.ts';
 import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
 import type { LeasesReads, LeasesWrites } from './port/leases.ts';
@@ -37,6 +38,7 @@ import type { PlatformReads, PlatformWrites } from './port/platform.ts';
 import type { PoliciesReads, PoliciesWrites } from './port/policies.ts';
 import type { QuarantineReads, QuarantineWrites, RiskStanding } from './port/quarantine.ts';
 import type { QueueReads } from './port/queue.ts';
+import type { ReturnHooksReads, ReturnHooksWrites } from './port/return-hooks.ts';
 import type { ReturnsWrites } from './port/returns.ts';
 import type { Route, RoutingWrites } from './port/routing.ts';
 import type { SendersReads, SendersWrites } from './port/senders.ts';
@@ -430,6 +432,7 @@ export interface StoreWrites
     NoticesWrites,
     PlatformWrites,
     QuarantineWrites,
+    ReturnHooksWrites,
     ReturnsWrites,
     SuppressionImportWrites,
     PlansWrites,
@@ -492,7 +495,9 @@ export interface StoreReads
     PlatformReads,
     QuarantineReads,
     QueueReads,
+    FeedbackReads,
     HistoryReads,
+    ReturnHooksReads,
     SendersReads,
     ShadowsReads,
     SimulationsReads,

@@ -11,6 +11,7 @@ import { type BudgetFacts, packBudget, unpackBudget } from './facts-budget.ts';
 import { type ContactFacts, packContact, unpackContact } from './facts-contact.ts';
 import { type ContentFacts, packContent, unpackContent } from './facts-content.ts';
 import { type LeaseFacts, packLease, unpackLease } from './facts-lease.ts';
+import { type PoolFacts, packPool, unpackPool } from './facts-pool.ts';
 import { packQuarantine, type QuarantineFacts, unpackQuarantine } from './facts-quarantine.ts';
 import { packRiskFacts, type RiskFacts, unpackRiskFacts } from './facts-risk.ts';
 import { packTemplate, type TemplateFacts, unpackTemplate } from './facts-template.ts';
@@ -118,6 +119,8 @@ export type Facts = {
   content: ContentFacts;
   /** The template that the message was made from, or null. */
   template: TemplateFacts | null;
+  /** The pool of mailboxes and providers, or null. */
+  pool: PoolFacts | null;
 };
 
 const LAYOUT = 1;
@@ -174,6 +177,7 @@ export function packFacts(facts: Facts, writer: PackWriter): Uint8Array {
   packApproval(w, facts.approval);
   packContent(w, facts.content);
   packTemplate(w, facts.template);
+  packPool(w, facts.pool);
   return w.bytes();
 }
 
@@ -247,5 +251,6 @@ export function unpackFacts(bytes: Uint8Array): Facts {
     approval: unpackApproval(r),
     content: unpackContent(r),
     template: unpackTemplate(r),
+    pool: unpackPool(r),
   };
 }

@@ -50,4 +50,14 @@ export type SendRecipient = {
   /** The reason that a simulator address asks for, or null. */
   simulated: string | null;
   traits?: AddressTraits | null;
+  /** The way on which it counts; absent or null: on none. */
+  route?: RecipientRoute | null;
+};
+
+/** By numbers: a mailbox (null: the implied one) on a provider (0: the gateway's own). */
+export type RecipientRoute = {
+  provider: number;
+  mailbox: number | null;
+  /** When it counts there, in milliseconds, where that is not its departure. */
+  at: number | null;
 };

@@ -13,12 +13,8 @@ import { Mails } from './mails.ts';
 import { Notifier } from './notifier.ts';
 import { replies } from './replies.ts';
 import { routerTo } from './route.ts';
-import { parseSmtpUrl } from './smtp/smtp-url.ts';
-import { smtpTransport } from './transports/smtp.ts';
+import { kindOfUrl, openTransport, type TransportParts, type TransportSettings } from './transports/open-transport.ts';
 import type { Transport } from './transports/transport.ts';
-
-/** Connections to the default next hop, where its address says nothing else. */
-const CONNECTIONS = 20;
 
 export type RelayParts = {
   store: Store;
@@ -43,11 +39,18 @@ export type Relay = {
 };
 
 /** The next hop that POSTERN_OUTBOUND names, or what is wrong with it in a sentence that never repeats a password. */
-export function openOutbound(url: string, domain: string): { outbound: Outbound } | { error: string } {
-  if (url === 'sink:') return { outbound: null };
-  const parsed = parseSmtpUrl(url);
-  if ('error' in parsed) return { error: `POSTERN_OUTBOUND cannot be used: ${parsed.error}` };
-  return { outbound: smtpTransport({ maxConnections: CONNECTIONS, ehloName: domain, ...parsed.options }) };
+export function openOutbound(url: string, parts: TransportParts): { outbound: Outbound } | { error: string } {
+  const kind = kindOfUrl(url);
+  if (kind === 'sink') return { outbound: null };
+  if (kind === null) return { error: 'POSTERN_OUTBOUND cannot be used: it begins with none of the known schemes.' };
+  const opened = openTransport(outboundSettings(url, kind), parts);
+  if ('error' in opened) return { error: `POSTERN_OUTBOUND cannot be used: ${opened.error}` };
+  return { outbound: opened.transport };
+}
+
+/** The gateway's own provider as one of the others. */
+export function outboundSettings(url: string, kind: TransportSettings['kind']): TransportSettings {
+  return { id: 'default', kind, url, credentials: null, ehloName: null, isTenants: false };
 }
 
 export function startRelay(parts: RelayParts): Relay {

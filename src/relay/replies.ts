@@ -39,7 +39,9 @@ export function parseReplies(toml: string): ReplyRules {
   for (const [name, list] of Object.entries(asTable(phrases, 'phrases'))) {
     named.set(`&${name}`, (strings(list, name) ?? []).map(wordsOf));
   }
-  const meanings = BOUNCE_CLASS_NAMES.map((name) => [name, readMeaning(asTable(tables[name], `class.${name}`))] as const);
+  const meanings = BOUNCE_CLASS_NAMES.map(
+    (name) => [name, readMeaning(asTable(tables[name], `class.${name}`))] as const,
+  );
   if (!Array.isArray(rules)) throw new TypeError('no rules');
   return {
     classes: Object.fromEntries(meanings) as Record<BounceClass, ClassMeaning>,

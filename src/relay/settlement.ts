@@ -31,18 +31,22 @@ export function settlementOf(input: SettlementInput): Settlement {
     reply: replyText(result.reply),
     class: bounce?.class ?? null,
   });
-  if (result.outcome === 'taken') return { ...claim, attempt: report(null), outcome: 'delivered' };
+  if (result.outcome === 'taken') {
+    return { ...claim, attempt: report(null), outcome: result.isReported ? 'sent' : 'delivered' };
+  }
   const again = (retry: Bounce['retry']): number =>
     nextAttemptAt({ attempt: made, retry: retry === 'none' ? 'normal' : retry, now, random01 });
   if (result.outcome === 'uncertain') {
-    return { ...claim, attempt: report(null), outcome: 'uncertain', nextAttemptAt: again('normal') };
+    const nextAttemptAt = Math.max(again('normal'), now + (result.waitMs ?? 0));
+    return { ...claim, attempt: report(null), outcome: 'uncertain', nextAttemptAt };
   }
   const bounce = classify(result.reply, result.stage, rules);
   if (result.outcome !== 'refused' || bounce.retry !== 'none') {
     return { ...claim, attempt: report(bounce), outcome: 'deferred', nextAttemptAt: again(bounce.retry) };
   }
-  // Without a code nobody refused it: the next hop lacks what the message needs.
-  if (result.reply.code === null) return { ...claim, attempt: report(bounce), outcome: 'failed' };
+  // Without a code nobody refused it: the next hop lacks what the message needs. What a domain's records say, it says itself.
+  if (result.reply.code === null && result.stage !== 'lookup')
+    return { ...claim, attempt: report(bounce), outcome: 'failed' };
   const { hard, suppress } = bounce;
   return { ...claim, attempt: report(bounce), outcome: 'bounced', hard, suppress };
 }

@@ -65,6 +65,7 @@ export function factsOf(changes: Partial<Omit<Facts, 'account'>> & { account?: P
     approval: null,
     content: null,
     template: null,
+    pool: null,
     ...changes,
     account: { ...GOOD_STANDING, ...changes.account },
   };

@@ -1,18 +1,6 @@
 /** The way a recipient takes out, and ways that are closed for a time. */
 import type { ProviderKind } from '../../policy/pool.ts';
-
-/** Why this way: short words for the timeline. */
-export const ROUTE_WHYS = [
-  'affinity',
-  'priority',
-  'health',
-  'remaining',
-  'warmup',
-  'weight',
-  'only',
-  'failover',
-] as const;
-export type RouteWhy = (typeof ROUTE_WHYS)[number];
+import type { RouteWhy } from '../../policy/route.ts';
 
 export type Route = {
   provider: {

@@ -504,6 +504,26 @@ CREATE INDEX recipient_due ON recipient (space, due) WHERE due >= 0;
 
 CREATE INDEX recipient_fresh ON recipient (id, space) WHERE due < 0;
 
+CREATE TABLE return_hook (
+  no INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  sealed BLOB NOT NULL,
+  created_at INTEGER NOT NULL,
+  created_by TEXT NOT NULL,
+  used_at INTEGER
+);
+
+CREATE INDEX return_hook_space ON return_hook (space, no);
+
+CREATE TABLE return_hook_call (
+  hook INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (hook, name)
+) WITHOUT ROWID;
+
 CREATE TABLE risk (
   space INTEGER PRIMARY KEY,
   at INTEGER NOT NULL,

@@ -22,10 +22,11 @@ import { NOTICE_WRITES } from './notices.ts';
 import { planView } from './plan-view.ts';
 import { PLATFORM_WRITES } from './platform.ts';
 import { POLICY_WRITES, putPolicy } from './policies.ts';
-import { PROVIDER_WRITES } from './providers.ts';
 import { provenReturn } from './proven-returns.ts';
+import { PROVIDER_WRITES } from './providers.ts';
 import { QUARANTINE_WRITES } from './quarantine-calls.ts';
 import { replaceHeld } from './replace-held.ts';
+import { RETURN_HOOK_WRITES } from './return-hooks.ts';
 import { reportReturn, simulateReturn } from './returns.ts';
 import { settle } from './settle.ts';
 import { SHADOW_WRITES } from './shadows.ts';
@@ -124,6 +125,7 @@ export const WRITER_CALLS: Calls = {
   replaceHeld,
   ...TEMPLATE_WRITES,
   ...QUARANTINE_WRITES,
+  ...RETURN_HOOK_WRITES,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
     return null;

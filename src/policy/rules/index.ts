@@ -27,8 +27,10 @@ import { insufficientCredits } from './insufficient-credits.ts';
 import { invalidRecipient } from './invalid-recipient.ts';
 import { leaseConflict } from './lease-conflict.ts';
 import { limitApproaching } from './limit-approaching.ts';
+import { mailboxesExhausted } from './mailboxes-exhausted.ts';
 import { monthlyQuotaExceeded } from './monthly-quota-exceeded.ts';
 import { negativeSignalBudgetExceeded } from './negative-signal-budget-exceeded.ts';
+import { noActiveProvider } from './no-active-provider.ts';
 import { possibleTypo } from './possible-typo.ts';
 import { quarantineApproaching } from './quarantine-approaching.ts';
 import { recipientDomainThrottled } from './recipient-domain-throttled.ts';
@@ -62,6 +64,7 @@ export const RULES: readonly (readonly [name: string, rule: Rule])[] = [
   ['storage_limit_exceeded', storageLimitExceeded],
   ['identity_inactive', identityInactive],
   ['identity_suspended', identitySuspended],
+  ['no_active_provider', noActiveProvider],
   ['template_not_found', templateNotFound],
   ['template_not_approved', templateNotApproved],
   ['template_lint_failed', templateLintFailed],
@@ -84,6 +87,7 @@ export const RULES: readonly (readonly [name: string, rule: Rule])[] = [
   ['daily_quota_exceeded', dailyQuotaExceeded],
   ['monthly_quota_exceeded', monthlyQuotaExceeded],
   ['identity_cap_exceeded', identityCapExceeded],
+  ['mailboxes_exhausted', mailboxesExhausted],
   ['recipient_domain_throttled', recipientDomainThrottled],
   ['warmup_limit_exceeded', warmupLimitExceeded],
   ['risk_budget_exceeded', riskBudgetExceeded],

@@ -10,6 +10,7 @@
 import type { Socket } from 'node:net';
 import { type ConnectionOptions, connect as tlsConnect } from 'node:tls';
 import { type Reply, ReplyParser } from './reply-parser.ts';
+import { type TlsSeen, tlsFault, tlsSeen } from './tls-words.ts';
 
 /** Why there is no reply, in words for a person. */
 export type Broken = { code: null; why: string };
@@ -27,6 +28,8 @@ export class Link {
   onTrouble: () => void = () => {};
   /** Called once, when the socket is gone. */
   onClosed: () => void = () => {};
+  /** What the change to TLS came to; null: none was made. */
+  tls: TlsSeen | null = null;
 
   #socket: Socket;
   #owed = 1; // the greeting
@@ -123,9 +126,12 @@ export class Link {
     this.#parser = new ReplyParser();
     if (this.#broken !== null) return this.#broken;
     const socket = tlsConnect({ ...options, socket: plain });
+    const host = options.host ?? 'the next hop';
     this.#socket = socket;
-    this.#detach = this.#attach(socket);
-    return this.#until(socket, 'secureConnect', timeoutMs, 'no TLS handshake in time');
+    this.#detach = this.#attach(socket, (error) => tlsFault(error, host));
+    const broken = await this.#until(socket, 'secureConnect', timeoutMs, 'no TLS handshake in time');
+    if (broken === null) this.tls = tlsSeen(socket, host);
+    return broken;
   }
 
   /** Ends the link without a word; a waiting caller hears `why`. */
@@ -151,12 +157,12 @@ export class Link {
   }
 
   /** Listens to a socket; the function given back stops it. */
-  #attach(socket: Socket): () => void {
+  #attach(socket: Socket, words: (error: Error) => string = describe): () => void {
     const emit = (reply: Reply): void => this.#onReply(reply);
     const onData = (chunk: Buffer): void => {
       if (this.#broken === null) this.#parser.push(chunk, emit);
     };
-    const onError = (error: Error): void => this.#break(describe(error));
+    const onError = (error: Error): void => this.#break(words(error));
     const onEnd = (): void => this.#break('the peer closed the connection');
     const onClose = (): void => {
       this.#break('the connection was closed');

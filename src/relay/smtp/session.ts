@@ -5,13 +5,15 @@
  * certificate is verified. What the peer offered in plain text is forgotten at the change to TLS (RFC 3207 §4.2).
  * All outcomes here are `not_taken`: the next hop has not been asked about any recipient yet.
  *
- * Deliberately absent: CHUNKING (BDAT LAST cannot hold back a final dot), CRAM-MD5 (no secret is safer for it under TLS).
+ * Deliberately absent: CHUNKING (BDAT LAST cannot hold back a final dot).
  */
 import { connect, type Socket } from 'node:net';
 import type { DeliveryResult, RemoteReply, Stage } from '../transports/transport.ts';
+import { authenticate } from './auth.ts';
 import { type Answer, Link } from './link.ts';
 import { cleanText, type Reply, toRemoteReply } from './reply-parser.ts';
 import type { SmtpSettings } from './settings.ts';
+import type { TlsSeen } from './tls-words.ts';
 
 /** What the last EHLO offered. */
 export type Offers = {
@@ -32,6 +34,10 @@ export type Offers = {
 export type Session = {
   link: Link;
   offers: Offers;
+  /** Null: in plain text. */
+  tls: TlsSeen | null;
+  /** Why the session is in plain text although TLS was tried; null: it was not, or it is not in plain text. */
+  tlsFailure: string | null;
   openedAt: number;
   /** Deliveries tried on it. */
   deliveries: number;
@@ -45,8 +51,6 @@ type Failure = { failed: NotTaken; isHandshake: boolean };
 
 export const isPositive = (answer: Answer): answer is Reply & { fault: null } =>
   answer.code !== null && answer.fault === null && answer.code >= 200 && answer.code < 300;
-
-const isContinue = (answer: Answer): boolean => answer.code === 334 && answer.fault === null;
 
 /** `what` is the end of the link, a reason of our own, or a reply, which may be the wrong one at this place. */
 export function notTaken(stage: Stage, what: Answer | string): NotTaken {
@@ -90,33 +94,40 @@ export function readOffers(reply: Reply): Offers {
  * is only opportunistic and the handshake fails, one more connection is made in plain text (RFC 7435 §3), unless there is
  * a password to lose.
  */
-export async function openSession(settings: SmtpSettings, onLink: (link: Link) => void): Promise<Session | NotTaken> {
-  const first = await attempt(settings, settings.tlsMode !== 'never', onLink);
+export async function openSession(
+  settings: SmtpSettings,
+  onLink: (link: Link) => void,
+  signal: AbortSignal = NEVER,
+): Promise<Session | NotTaken> {
+  const first = await attempt(settings, settings.tlsMode !== 'never', onLink, signal);
   if (!('failed' in first)) return first;
   const mayGoPlain = first.isHandshake && settings.tlsMode === 'opportunistic' && settings.credentials === null;
   if (!mayGoPlain) return first.failed;
-  const second = await attempt(settings, false, onLink);
-  return 'failed' in second ? second.failed : second;
+  const second = await attempt(settings, false, onLink, signal);
+  return 'failed' in second ? second.failed : { ...second, tlsFailure: first.failed.reply.text };
 }
 
-async function dial(settings: SmtpSettings): Promise<Socket | string> {
+const NEVER = new AbortController().signal;
+
+async function dial(settings: SmtpSettings, signal: AbortSignal): Promise<Socket | string> {
   const { host, port, connect: dialler, timeouts } = settings;
   if (dialler === null) return connect({ host, port });
-  let timer: NodeJS.Timeout | undefined;
-  let isLate = false;
-  const late = new Promise<string>((resolve) => {
-    timer = setTimeout(() => {
-      isLate = true;
-      resolve('no connection in time');
-    }, timeouts.connectMs);
+  const giveUp = new AbortController();
+  const abort = (): void => giveUp.abort();
+  const timer = setTimeout(abort, timeouts.connectMs);
+  signal.addEventListener('abort', abort);
+  const given = new Promise<string>((resolve) => {
+    giveUp.signal.addEventListener('abort', () => resolve(signal.aborted ? 'given up' : 'no connection in time'));
   });
+  if (signal.aborted) abort();
   const dialled = (async () => {
-    const socket = await dialler(host, port);
-    if (isLate) socket.destroy();
+    const socket = await dialler(host, port, giveUp.signal);
+    if (giveUp.signal.aborted) socket.destroy();
     return socket;
   })().catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
-  const result = await Promise.race([dialled, late]);
+  const result = await Promise.race([given, dialled]);
   clearTimeout(timer);
+  signal.removeEventListener('abort', abort);
   return result;
 }
 
@@ -124,8 +135,9 @@ async function attempt(
   settings: SmtpSettings,
   mayTls: boolean,
   onLink: (link: Link) => void,
+  signal: AbortSignal,
 ): Promise<Session | Failure> {
-  const socket = await dial(settings);
+  const socket = await dial(settings, signal);
   if (typeof socket === 'string') return { failed: notTaken('connect', socket), isHandshake: false };
   const link = new Link(socket);
   onLink(link);
@@ -153,9 +165,12 @@ async function greet(link: Link, settings: SmtpSettings, mayTls: boolean): Promi
     if (upgraded !== null && 'failed' in upgraded) return upgraded;
     offers = upgraded ?? offers;
   }
-  const refused = await authenticate(link, settings, offers);
-  if (refused !== null) return refused;
-  return { link, offers, openedAt: performance.now(), deliveries: 0, isDirty: false };
+  if (settings.credentials !== null) {
+    const answer = await authenticate(link, settings.credentials, offers, timeouts.commandMs);
+    if (typeof answer === 'string' || !isPositive(answer)) return fail('auth', answer);
+  }
+  const { tls } = link;
+  return { link, offers, tls, tlsFailure: null, openedAt: performance.now(), deliveries: 0, isDirty: false };
 }
 
 async function hello(link: Link, settings: SmtpSettings): Promise<Offers | Failure> {
@@ -180,24 +195,4 @@ async function startTls(link: Link, settings: SmtpSettings, offers: Offers): Pro
   const untrusted = await link.secure(settings.tls, timeouts.tlsMs);
   if (untrusted !== null) return { failed: notTaken('tls', untrusted), isHandshake: true };
   return hello(link, settings);
-}
-
-const base64 = (text: string): string => Buffer.from(text, 'utf8').toString('base64');
-
-async function authenticate(link: Link, settings: SmtpSettings, offers: Offers): Promise<Failure | null> {
-  if (settings.credentials === null) return null;
-  const { user, pass } = settings.credentials;
-  const { commandMs } = settings.timeouts;
-  const isPlain = offers.authMechanisms.includes('PLAIN');
-  if (!isPlain && !offers.authMechanisms.includes('LOGIN')) {
-    return fail('auth', 'the next hop offers neither AUTH PLAIN nor AUTH LOGIN');
-  }
-  // PLAIN (RFC 4616) carries everything in the command; a server that asks all the same gets it then.
-  const secrets = isPlain ? [base64(`\0${user}\0${pass}`)] : [base64(user), base64(pass)];
-  let answer = await link.ask(isPlain ? `AUTH PLAIN ${secrets[0]}\r\n` : 'AUTH LOGIN\r\n', commandMs);
-  for (const secret of secrets) {
-    if (!isContinue(answer)) break;
-    answer = await link.ask(`${secret}\r\n`, commandMs);
-  }
-  return isPositive(answer) ? null : fail('auth', answer);
 }

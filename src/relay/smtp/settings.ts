@@ -3,8 +3,17 @@ import type { Socket } from 'node:net';
 import { hostname } from 'node:os';
 import type { ConnectionOptions } from 'node:tls';
 
-/** Opens a connection, or gives one that is connecting. A rejection counts as "no connection", never as a fault. */
-export type Dial = (host: string, port: number) => Socket | Promise<Socket>;
+/**
+ * Opens a connection, or gives one that is connecting; `signal` aborts when nobody waits for it any more. A rejection counts
+ * as "no connection", never as a fault.
+ */
+export type Dial = (host: string, port: number, signal: AbortSignal) => Socket | Promise<Socket>;
+
+/** `mechanism` null: PLAIN where it is offered, else LOGIN. With XOAUTH2 `pass` is the access token. */
+export type SmtpCredentials = { user: string; pass: string; mechanism: AuthMechanism | null };
+
+export const AUTH_MECHANISMS = ['plain', 'login', 'xoauth2'] as const;
+export type AuthMechanism = (typeof AUTH_MECHANISMS)[number];
 
 /** All in milliseconds; RFC 5321 §4.5.3.2 gives the minimum for those marked with their number. */
 export type SmtpTimeouts = {
@@ -42,6 +51,8 @@ export type SmtpOptions = {
   opportunisticTls?: boolean;
   user?: string;
   pass?: string;
+  /** The one way of AUTH that may be used. Default: PLAIN, or LOGIN where that is not offered. */
+  auth?: AuthMechanism;
   /** The name in EHLO. Default: this machine's name where it has a dot, else the literal [127.0.0.1]. */
   ehloName?: string;
   tls?: Pick<ConnectionOptions, 'ca' | 'cert' | 'key' | 'minVersion' | 'servername' | 'rejectUnauthorized'>;
@@ -59,7 +70,7 @@ export type SmtpSettings = {
   port: number;
   tlsMode: 'implicit' | 'required' | 'opportunistic' | 'never';
   tls: ConnectionOptions;
-  credentials: { user: string; pass: string } | null;
+  credentials: SmtpCredentials | null;
   ehloName: string;
   maxConnections: number;
   deliveriesPerConnection: number;
@@ -118,7 +129,11 @@ export function smtpSettings(options: SmtpOptions): SmtpSettings {
     deliveriesPerConnection = 100,
   } = options;
   if (!isEhloName(ehloName)) throw new RangeError('ehloName is neither a host name nor an address literal');
+  // NUL parts the fields of PLAIN (RFC 4616), U+0001 those of XOAUTH2.
   if (`${user ?? ''}${pass}`.includes('\0')) throw new RangeError('user and pass must not hold NUL (RFC 4616)');
+  if (options.auth === 'xoauth2' && `${user ?? ''}${pass}`.includes('\x01')) {
+    throw new RangeError('user and token must not hold U+0001');
+  }
   if (!(maxConnections >= 1)) throw new RangeError('maxConnections must be at least 1');
   const tlsMode = tlsModeOf(options);
   const isAddress = host.includes(':') || /^[\d.]+$/.test(host);
@@ -132,7 +147,7 @@ export function smtpSettings(options: SmtpOptions): SmtpSettings {
       rejectUnauthorized: tlsMode === 'implicit' || tlsMode === 'required',
       ...options.tls,
     },
-    credentials: user === undefined ? null : { user, pass },
+    credentials: user === undefined ? null : { user, pass, mechanism: options.auth ?? null },
     ehloName,
     maxConnections,
     deliveriesPerConnection,

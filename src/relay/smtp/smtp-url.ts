@@ -1,6 +1,6 @@
 /** Reads `smtp://` and `smtps://` addresses of a next hop. */
 import { domainToASCII } from 'node:url';
-import { isEhloName, type SmtpOptions } from './settings.ts';
+import { AUTH_MECHANISMS, isEhloName, type SmtpOptions } from './settings.ts';
 
 const TLS_MODES = ['required', 'opportunistic', 'never'];
 
@@ -9,7 +9,8 @@ export type SmtpUrl = { options: SmtpOptions } | { error: string };
 
 /**
  * `smtp://user:pass@host:port` (port 587 with a user, else 25) or `smtps://…` (TLS from the first octet, port 465).
- * Parameters: `tls=required|opportunistic|never` (smtp only), `verify=no` (take any certificate), `name=` (for EHLO),
+ * Parameters: `tls=required|opportunistic|never` (smtp only), `verify=no` (take any certificate), `auth=plain|login|xoauth2` (with the
+ * last one the password is the access token), `name=` (for EHLO),
  * `connections=` (at most 1,000).
  */
 export function parseSmtpUrl(text: string): SmtpUrl {
@@ -67,6 +68,12 @@ function readParameter(options: SmtpOptions, name: string, value: string): strin
     options.tls = { rejectUnauthorized: value === 'yes' };
     return null;
   }
+  if (name === 'auth') {
+    const mechanism = AUTH_MECHANISMS.find((known) => known === value);
+    if (mechanism === undefined) return 'The parameter auth must be plain, login or xoauth2.';
+    options.auth = mechanism;
+    return options.user === undefined ? 'The parameter auth needs a user.' : null;
+  }
   if (name === 'name') {
     options.ehloName = value;
     return isEhloName(value) ? null : 'The parameter name must be a host name or an address literal.';
@@ -77,5 +84,5 @@ function readParameter(options: SmtpOptions, name: string, value: string): strin
       ? null
       : 'The parameter connections must be a number from 1 to 1000.';
   }
-  return 'The SMTP address has an unknown parameter; known are tls, verify, name and connections.';
+  return 'The SMTP address has an unknown parameter; known are tls, verify, auth, name and connections.';
 }

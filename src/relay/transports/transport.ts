@@ -28,22 +28,42 @@ export type RemoteReply = {
   text: string;
 };
 
-export type DeliveryResult =
-  /** The next hop took it: a positive reply to the final dot. */
-  | { outcome: 'taken'; reply: RemoteReply }
+export type DeliveryResult = Outcome & {
+  /** The family of mail hosts that was talked to, or would have been, where the transport looks for them: "google.com". */
+  destination?: string;
+};
+
+type Outcome =
+  /**
+   * The next hop took it: a positive reply to the final dot. `isReported`: it is a provider that tells of the delivery later,
+   * so that the recipient is `sent` until then.
+   */
+  | { outcome: 'taken'; reply: RemoteReply; isReported?: boolean }
   /** A definite temporary "no" from the next hop (4yz): the recipient may be tried again. */
   | { outcome: 'deferred'; stage: Stage; reply: RemoteReply }
-  /** A definite permanent "no" from the next hop (5yz). */
+  /** A definite permanent "no" from the next hop (5yz), or, at the stage `lookup`, from the domain's own records. */
   | { outcome: 'refused'; stage: Stage; reply: RemoteReply }
   /** It surely did not leave us: no connection, TLS or AUTH failed, or the link broke before the dot. */
   | { outcome: 'not_taken'; stage: Stage; reply: RemoteReply }
   /** The look before the dot said no (claim lost, cancelled, suppressed): nothing was sent. */
   | { outcome: 'stopped' }
-  /** The dot was sent and no whole answer came: nobody knows. */
-  | { outcome: 'uncertain'; reply: RemoteReply };
+  /** The dot was sent and no whole answer came: nobody knows. `waitMs`: an answer may still come by another way until then. */
+  | { outcome: 'uncertain'; reply: RemoteReply; waitMs?: number };
 
-/** Where in a session an outcome was decided, in the order of a session. */
-export const STAGES = ['connect', 'banner', 'ehlo', 'tls', 'auth', 'mail', 'rcpt', 'data', 'body', 'dot'] as const;
+/** Where an outcome was decided, in the order of a delivery. `lookup`: before a session, by what the DNS says of the domain. */
+export const STAGES = [
+  'lookup',
+  'connect',
+  'banner',
+  'ehlo',
+  'tls',
+  'auth',
+  'mail',
+  'rcpt',
+  'data',
+  'body',
+  'dot',
+] as const;
 
 export type Stage = (typeof STAGES)[number];
 

@@ -587,7 +587,7 @@ CREATE TABLE canary (
 
 -- Providers and mailboxes.
 
--- What mail leaves through. `url` has no credentials: they are in `sealed`. `version` grows with every change of settings.
+-- What mail leaves through. `url` has no credentials: they are in `sealed`, and for this `endpoint` alone. `version` grows with every change of settings.
 -- Recipients name their provider for as long as they are kept, so a deleted one stays as a row and frees its name.
 CREATE TABLE provider (
   no INTEGER PRIMARY KEY,
@@ -596,6 +596,7 @@ CREATE TABLE provider (
   name TEXT NOT NULL,
   kind TEXT NOT NULL,
   url TEXT NOT NULL,
+  endpoint TEXT NOT NULL,
   sealed BLOB,
   ehlo_name TEXT,
   weight INTEGER NOT NULL,
@@ -667,4 +668,25 @@ CREATE TABLE mailbox_hour (
   auth_failed INTEGER NOT NULL,
   score INTEGER NOT NULL,
   PRIMARY KEY (mailbox, hour)
+) WITHOUT ROWID;
+
+-- Addresses at which other programs tell, signed, what came back; `sealed` is the secret of the signatures.
+CREATE TABLE return_hook (
+  no INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  sealed BLOB NOT NULL,
+  created_at INTEGER NOT NULL,
+  created_by TEXT NOT NULL,
+  used_at INTEGER
+);
+CREATE INDEX return_hook_space ON return_hook (space, no);
+
+-- Calls that were carried out, for as long as the same one could come again.
+CREATE TABLE return_hook_call (
+  hook INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (hook, name)
 ) WITHOUT ROWID;
