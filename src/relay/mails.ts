@@ -11,6 +11,7 @@
 import { createHash } from 'node:crypto';
 import { decodeTypeId } from '../base/ids.ts';
 import type { Tokens } from '../base/tokens.ts';
+import { readContentText } from '../core/content-text.ts';
 import type { Submission } from '../core/message.ts';
 import { UNSUBSCRIBE_PLACEHOLDER } from '../core/unsubscribe.ts';
 import type { Blobs } from '../data/blobs.ts';
@@ -55,8 +56,6 @@ type Entry = {
 };
 
 const MAX_BYTES = 32 * 1024 * 1024;
-const DOCUMENT_KEYS = ['to', 'cc', 'bcc', 'replyTo', 'attachments', 'headers', 'references'] as const;
-
 export class Mails {
   readonly #parts: MailParts;
   readonly #maxBytes: number;
@@ -247,15 +246,11 @@ export class Mails {
 }
 
 function readSubmission(bytes: Uint8Array): Submission | null {
-  let value: unknown;
   try {
-    value = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
+    return readContentText(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
   } catch {
     return null;
   }
-  const isWhole =
-    typeof value === 'object' && value !== null && DOCUMENT_KEYS.every((key) => Array.isArray(Reflect.get(value, key)));
-  return isWhole ? (value as Submission) : null;
 }
 
 function hasPlaceholder({ text, html }: Submission): boolean {
