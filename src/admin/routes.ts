@@ -21,6 +21,7 @@ import { operatorPolicyRoutes } from './operator-policies.ts';
 import { planRoutes } from './plans.ts';
 import { platformRoutes } from './platform.ts';
 import { policyRoutes } from './policies.ts';
+import { providerTlsRoutes } from './provider-tls.ts';
 import { providerRoutes } from './providers.ts';
 import { quarantineReviewRoutes } from './quarantines.ts';
 import { riskRoutes } from './risk.ts';
@@ -42,6 +43,7 @@ const RESOURCES = [
   riskRoutes,
   identityRoutes,
   providerRoutes,
+  providerTlsRoutes,
   mailboxRoutes,
   suppressionRoutes,
   suppressionCsvRoutes,
