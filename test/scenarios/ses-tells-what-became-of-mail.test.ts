@@ -36,7 +36,7 @@ describe('events of Amazon SES', () => {
       actor: { name: 'test', id: 'test', mayApprove: true, mayOperate: true },
       fields: {
         ...{ name: 'ses', kind: 'ses', url: `ses://eu-west-1?topic=${TOPIC}`, sealed: null, ehloName: null },
-        ...{ weight: 1, priority: 1, caps: {} },
+        ...{ endpoint: 'ses://eu-west-1', weight: 1, priority: 1, caps: {} },
       },
     });
     assert.equal(made.outcome, 'done');
