@@ -14,6 +14,7 @@ import { installationRoutes } from './installations.ts';
 import { keyRoutes } from './keys.ts';
 import { leaseRoutes } from './leases.ts';
 import { limitRoutes } from './limits.ts';
+import { mailboxHealthRoutes } from './mailbox-health.ts';
 import { mailboxRoutes } from './mailboxes.ts';
 import { meRoutes } from './me.ts';
 import { noticeRoutes } from './notices.ts';
@@ -45,6 +46,7 @@ const RESOURCES = [
   providerRoutes,
   providerTlsRoutes,
   mailboxRoutes,
+  mailboxHealthRoutes,
   suppressionRoutes,
   suppressionCsvRoutes,
   contactRoutes,
