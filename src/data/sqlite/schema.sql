@@ -353,6 +353,8 @@ CREATE TABLE mailbox (
 
 CREATE UNIQUE INDEX mailbox_address ON mailbox (space, address_key) WHERE deleted_at IS NULL;
 
+CREATE INDEX mailbox_identity ON mailbox (identity) WHERE deleted_at IS NULL;
+
 CREATE INDEX mailbox_provider ON mailbox (provider) WHERE deleted_at IS NULL;
 
 CREATE TABLE mailbox_health (

@@ -648,6 +648,7 @@ CREATE TABLE mailbox (
   deleted_at INTEGER
 );
 CREATE UNIQUE INDEX mailbox_address ON mailbox (space, address_key) WHERE deleted_at IS NULL;
+CREATE INDEX mailbox_identity ON mailbox (identity) WHERE deleted_at IS NULL;
 CREATE INDEX mailbox_provider ON mailbox (provider) WHERE deleted_at IS NULL;
 
 -- What a mailbox's health is reckoned from: counters that forget, as JSON; one row a mailbox that was used.
