@@ -89,7 +89,8 @@ export class DomainChecks {
       await Promise.all(due.map((no) => this.look(no)));
       if (nextAt !== null) sleepMs = Math.min(sleepMs, Math.max(nextAt - Date.now(), 1000));
     } catch (fault) {
-      if (!this.#isStopped) this.#parts.log.warn({ error: String(fault) }, 'the records of domains cannot be looked at now');
+      if (!this.#isStopped)
+        this.#parts.log.warn({ error: String(fault) }, 'the records of domains cannot be looked at now');
     }
     if (!this.#isStopped) this.#timer = setTimeout(() => void this.#round(), sleepMs).unref();
   }
@@ -147,7 +148,9 @@ export function nextLookAt(domain: DomainToCheck, findings: DomainLook['findings
   const { state, keys, awaitedSince } = domain;
   const all = Object.values(findings);
   if (all.some((finding) => finding.state === 'unanswered') && state !== 'pending') return jittered(now, UNANSWERED_MS);
-  const needed = keys.filter((key) => key.state !== 'retiring' && key.algorithm === 'rsa').map((key) => `dkim:${key.selector}`);
+  const needed = keys
+    .filter((key) => key.state !== 'retiring' && key.algorithm === 'rsa')
+    .map((key) => `dkim:${key.selector}`);
   const isComplete = ['ownership', ...needed].every(
     (key) => findings[key] !== undefined && settledState(findings[key]) === 'found',
   );

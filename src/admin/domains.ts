@@ -10,13 +10,7 @@ import Type, { type Static } from 'typebox';
 import { readDomain } from '../base/domain.ts';
 import { newId } from '../base/ids.ts';
 import { isLocalName, isPublicSuffix } from '../base/public-suffix.ts';
-import {
-  RECORD_PURPOSES,
-  RECORD_STATES,
-  type SenderRecord,
-  senderRecords,
-  UNCHECKED,
-} from '../core/sender-records.ts';
+import { RECORD_PURPOSES, RECORD_STATES, type SenderRecord, senderRecords, UNCHECKED } from '../core/sender-records.ts';
 import { SIMULATOR_DOMAIN } from '../core/simulator.ts';
 import { formatTime } from '../core/time.ts';
 import { DOMAIN_STATES, type DomainTrouble, type ManagedDomain } from '../data/port/domains.ts';
@@ -145,7 +139,8 @@ const SELECTOR_MARGIN = '-1000-ed._domainkey.'.length;
 export function nameTrouble(domain: string, selector: string, gateway: string): string | null {
   if (domain === gateway) return "This is the gateway's own domain: it needs no verification here.";
   if (domain.endsWith(`.${gateway}`)) return `${domain} lies below the gateway's own domain.`;
-  if (isLocalName(domain) || domain === SIMULATOR_DOMAIN) return `${domain} is a name that the DNS of the world does not know.`;
+  if (isLocalName(domain) || domain === SIMULATOR_DOMAIN)
+    return `${domain} is a name that the DNS of the world does not know.`;
   if (isPublicSuffix(domain)) return `Anybody may register names below ${domain}: give the one that is yours.`;
   if (domain.length + selector.length + SELECTOR_MARGIN > LONGEST) {
     return 'The domain is too long: with a DKIM selector before it the name has more than 253 octets.';
@@ -184,7 +179,9 @@ export function domainRoutes(server: FastifyInstance, deps: DomainDeps): void {
       const { domain } = request.query as { domain?: string };
       const { tenantNo, mode } = principalOf(request);
       const name = domain === undefined ? null : keyOf(domain);
-      return pageBody(await store.domains({ ...pagingOf(request), tenantNo, mode, name }), (one) => domainBody(one, deps));
+      return pageBody(await store.domains({ ...pagingOf(request), tenantNo, mode, name }), (one) =>
+        domainBody(one, deps),
+      );
     },
   );
 
@@ -378,7 +375,13 @@ export function domainRoutes(server: FastifyInstance, deps: DomainDeps): void {
         return notFound(request, reply, problems, 'domain', id);
       case 'taken': {
         const evidence = { resource: 'domain', id, state: 'added', action };
-        return conflict(request, reply, problems, evidence, `The domain ${id} is added already: see GET /v1/domains/${id}.`);
+        return conflict(
+          request,
+          reply,
+          problems,
+          evidence,
+          `The domain ${id} is added already: see GET /v1/domains/${id}.`,
+        );
       }
       case 'too_many': {
         const evidence = { resource: 'domain', id, state: 'full', action };

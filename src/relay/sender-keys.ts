@@ -86,7 +86,10 @@ export class SenderKeys {
       opened = pem === null ? null : createPrivateKey(Buffer.from(pem).toString());
       this.#opened.set(no, opened);
       if (opened === null) {
-        this.#parts.log.error({ key: context }, 'a DKIM key was sealed under another master secret: rotate the keys of its domain');
+        this.#parts.log.error(
+          { key: context },
+          'a DKIM key was sealed under another master secret: rotate the keys of its domain',
+        );
       }
     }
     return opened;
