@@ -1,28 +1,18 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type DnsRecords, startTestDns, type TestDns } from '../harness/dns.ts';
+import { type Domains, domainsOf, recordOf as of, type ShownDomain, zoneOf } from '../harness/domains.ts';
 import { startTestGateway, type TestGateway } from '../harness/gateway.ts';
-
-type Shown = {
-  type: string;
-  name: string;
-  host: string;
-  value: string;
-  purpose: string;
-  required: boolean;
-  state: string;
-  found: string | null;
-  problem: string | null;
-};
-type Domain = { id: string; domain: string; state: string; problem: string | null; records: Shown[] };
 
 const GATEWAY = 'mail.gateway.example';
 let dns: TestDns;
 let gate: TestGateway;
+let domains: Domains;
 
 before(async () => {
   dns = await startTestDns({ [`bounces.${GATEWAY}`]: { MX: [`in.${GATEWAY}`], TXT: ['v=spf1 ip4:192.0.2.1 -all'] } });
   gate = await startTestGateway({ POSTERN_DNS_SERVERS: dns.address, POSTERN_DOMAIN: GATEWAY });
+  domains = domainsOf(gate, gate.liveKey);
 });
 after(async () => {
   await gate.stop();
@@ -32,39 +22,15 @@ after(async () => {
 const call = async (method: string, path: string, body?: unknown, key = gate.liveKey) =>
   gate.fetchJson(method, path, body, { key });
 
-async function add(domain: string, more: object = {}, key = gate.liveKey): Promise<Domain> {
-  const made = await call('POST', '/v1/domains', { domain, ...more }, key);
-  assert.equal(made.status, 201, JSON.stringify(made.body));
-  return made.body;
-}
-
-async function verify(id: string, key = gate.liveKey): Promise<Domain> {
-  const looked = await call('POST', `/v1/domains/${id}/verify`, undefined, key);
-  assert.equal(looked.status, 200, JSON.stringify(looked.body));
-  return looked.body;
-}
-
-/** What a name holds once these records are published as they are shown. */
-function zoneOf(records: readonly Shown[]): Record<string, DnsRecords> {
-  const zone: Record<string, DnsRecords> = {};
-  for (const { name, type, value } of records) {
-    zone[name] ??= {};
-    if (type === 'TXT') zone[name].TXT = [...(zone[name].TXT ?? []), value];
-    else zone[name].MX = [value.split(' ')[1]!];
-  }
-  return zone;
-}
-
-const of = ({ records }: Domain, purpose: string): Shown => records.find((record) => record.purpose === purpose)!;
-const states = ({ records }: Domain): Record<string, string> =>
+const states = ({ records }: ShownDomain): Record<string, string> =>
   Object.fromEntries(records.map(({ purpose, state }) => [purpose, state]));
 
 test('a domain whose records are published as they are shown is verified, and nothing is wrong with any of them', async () => {
-  const added = await add('whole.example');
+  const added = await domains.add('whole.example');
   assert.equal(added.state, 'pending');
   assert.deepEqual([...new Set(Object.values(states(added)))], ['unchecked']);
   dns.setAll(zoneOf(added.records));
-  const verified = await verify(added.id);
+  const verified = await domains.verify(added.id);
   assert.equal(verified.state, 'verified', JSON.stringify(verified.records, null, 1));
   for (const { state, problem, found } of verified.records) {
     assert.deepEqual([state, problem], ['found', null]);
@@ -80,7 +46,7 @@ test('a domain whose records are published as they are shown is verified, and no
 
 test('each kind of mistake is told for what it is, and the domain is verified once all are mended', async () => {
   const domain = 'mistakes.example';
-  const added = await add(domain, { selector: 'news' });
+  const added = await domains.add(domain, { selector: 'news' });
   assert.equal(of(added, 'dkim_rsa').name, `news._domainkey.${domain}`);
   const right = zoneOf(added.records);
   const rsa = of(added, 'dkim_rsa');
@@ -215,34 +181,34 @@ test('each kind of mistake is told for what it is, and the domain is verified on
   for (const [what, purpose, wrong, state, told] of mistakes) {
     dns.setAll(right);
     dns.setAll(wrong);
-    const looked = await verify(added.id);
+    const looked = await domains.verify(added.id);
     const record = of(looked, purpose);
     assert.equal(record.state, state, `${what}: ${JSON.stringify(record)}`);
     assert.match(record.problem ?? '', told, what);
     for (const name of Object.keys(wrong)) dns.set(name, right[name] ?? null);
     if (record.required) assert.notEqual(looked.state, 'verified', what);
   }
-  assert.equal((await verify(added.id)).state, 'verified');
+  assert.equal((await domains.verify(added.id)).state, 'verified');
 });
 
 test('a DNS that does not answer is never taken for missing records', async () => {
-  const added = await add('silent.example');
+  const added = await domains.add('silent.example');
   dns.setAll(zoneOf(added.records));
   const name = of(added, 'dkim_rsa').name;
   dns.fail(name, 'servfail');
-  const unanswered = await verify(added.id);
+  const unanswered = await domains.verify(added.id);
   assert.deepEqual([unanswered.state, of(unanswered, 'dkim_rsa').state], ['pending', 'unanswered']);
   assert.match(of(unanswered, 'dkim_rsa').problem ?? '', /SERVFAIL/);
   dns.fail(name, null);
-  assert.equal((await verify(added.id)).state, 'verified');
+  assert.equal((await domains.verify(added.id)).state, 'verified');
   dns.fail(name, 'servfail');
-  assert.equal((await verify(added.id)).state, 'verified');
+  assert.equal((await domains.verify(added.id)).state, 'verified');
   dns.fail(name, null);
   dns.set(name, null);
-  const failing = await verify(added.id);
+  const failing = await domains.verify(added.id);
   assert.equal(failing.state, 'failing');
   dns.setAll(zoneOf(added.records));
-  assert.equal((await verify(added.id)).state, 'verified');
+  assert.equal((await domains.verify(added.id)).state, 'verified');
 });
 
 test('a send from a domain that is not verified is refused with the record that is missing, where one is asked for', async () => {
@@ -257,11 +223,11 @@ test('a send from a domain that is not verified is refused with the record that 
   assert.deepEqual([unknown.status, unknown.body.code], [403, 'domain_not_verified']);
   assert.equal(unknown.body.reasons[0].evidence.state, 'absent');
 
-  const added = await add('strict.example');
+  const added = await domains.add('strict.example');
   const ownership = of(added, 'ownership');
   const zone = zoneOf(added.records);
   dns.setAll({ ...zone, [ownership.name]: null });
-  await verify(added.id);
+  await domains.verify(added.id);
   const refused = await call('POST', '/v1/messages', message);
   assert.deepEqual([refused.status, refused.body.code], [403, 'domain_not_verified']);
   const { evidence, scope } = refused.body.reasons[0];
@@ -270,7 +236,7 @@ test('a send from a domain that is not verified is refused with the record that 
   assert.match(refused.body.detail, /_postern\.strict\.example TXT/);
 
   dns.setAll(zone);
-  await verify(added.id);
+  await domains.verify(added.id);
   assert.equal((await call('POST', '/v1/messages', message)).status, 202);
   const below = { ...message, from: 'a@news.strict.example' };
   assert.equal((await call('POST', '/v1/messages', below)).status, 202, 'names below a verified domain');
