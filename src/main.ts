@@ -6,6 +6,9 @@ import { join, resolve } from 'node:path';
 import pino from 'pino';
 import { contactErasureRoutes } from './admin/contact-erasure.ts';
 import { docsRoutes } from './admin/docs/routes.ts';
+import { DomainChecks } from './admin/domain-checks.ts';
+import { DomainKeyMaker } from './admin/domain-keys.ts';
+import { domainRoutes } from './admin/domains.ts';
 import { eventRoutes } from './admin/events.ts';
 import { watchKeyUse } from './admin/key-use.ts';
 import { pageRoutes } from './admin/page/http.ts';
@@ -25,6 +28,7 @@ import { openDns } from './base/dns.ts';
 import { armFailpoint } from './base/failpoint.ts';
 import { type GuardedFetch, openGuardedFetch } from './base/guarded-fetch.ts';
 import { encodeTypeId, newId } from './base/ids.ts';
+import { leavesMachine } from './base/leaves-machine.ts';
 import { openSecrets, type Secrets } from './base/secrets.ts';
 import { openTokens } from './base/tokens.ts';
 import type { Settings } from './config/settings.ts';
@@ -42,6 +46,7 @@ import { Policies } from './intake/policies.ts';
 import { Intake } from './intake/submit.ts';
 import { Sweeper } from './queue/sweeper.ts';
 import { classify } from './relay/classify.ts';
+import { generateDkimKey } from './relay/dkim.ts';
 import { openGatewayKey } from './relay/gateway-key.ts';
 import { type Probe, probeTransport } from './relay/probe.ts';
 import { providerTools } from './relay/provider-tools.ts';
@@ -88,6 +93,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   const opened = await openSqliteStore({
     directory,
     domain: settings.domain,
+    mailLeaves: leavesMachine(settings.outbound),
     operatorEmail: settings.operatorEmail,
     failpoint: settings.failpoint,
   });
@@ -110,6 +116,12 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   const managed = { store, blobs, problems, authenticator: gate.authenticator, providers };
   adminRoutes(server, managed);
   contactErasureRoutes(server, managed);
+  const domainChecks = new DomainChecks({
+    ...{ store, log, dns: transportParts.dns, gateway: settings.domain },
+    onChange: (tenantNo) => relay?.forgetDomains(tenantNo),
+  });
+  const domainKeys = new DomainKeyMaker(secrets, generateDkimKey);
+  domainRoutes(server, { store, problems, checks: domainChecks, keys: domainKeys, gateway: settings.domain });
   const simulations = new Simulations(store, directory, log);
   simulationRoutes(server, { store, problems, simulations });
   quarantineRoutes(server, { store, problems, readMessageId: messageIds(secrets) });
@@ -173,6 +185,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
           registry: gate.metrics.registry,
           takesMail: inbound.inbound.address !== null,
         });
+  if (settings.role !== 'api') domainChecks.start();
   controls = {
     store,
     intake,
@@ -192,6 +205,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
         // What is accepted while the relay stops is durable and goes out after the next start.
         await Promise.all([within(gate.server.close(), settings.graceMs / 2), relay?.stop(settings.graceMs * 0.9)]);
         await inbound.inbound.stop();
+        domainChecks.stop();
         await reader.close();
         await simulations.stop();
         await sweeper.stop();
@@ -229,7 +243,8 @@ export async function withData(settings: Settings, request: ControlRequest): Pro
   const directory = resolve(settings.dataDir);
   const locked = await lockData(directory, (socket) => serveControl(socket, () => null));
   if (!locked.ok) return locked.message;
-  const opened = await openSqliteStore({ directory, domain: settings.domain });
+  const mailLeaves = leavesMachine(settings.outbound);
+  const opened = await openSqliteStore({ directory, domain: settings.domain, mailLeaves });
   if (!opened.ok) {
     await locked.lock.release();
     return opened.message;
