@@ -11,12 +11,17 @@ type Calls = {
 
 export const ROUTING_WRITES: Calls = {
   closeRoute(state, { provider, mailbox, destination, until, cause }) {
-    state.closedRoutes.close({ provider, mailbox, destination }, { until, cause });
+    state.routing.closed.close({ provider, mailbox, destination }, { until, cause });
     return null;
   },
 
   openRoute(state, name) {
-    state.closedRoutes.open(name);
+    if (!state.routing.closed.open(name)) return null;
+    // Who waits for it may be of any tenant where it is the gateway's own.
+    for (const space of state.spaces.all()) {
+      const isOurs = name.provider === null || name.provider === 0 || space.pool?.providers.has(name.provider) === true;
+      if (isOurs) space.isPoolNew = true;
+    }
     return null;
   },
 };
