@@ -11,6 +11,7 @@ import { watchKeyUse } from './admin/key-use.ts';
 import { pageRoutes } from './admin/page/http.ts';
 import { quarantineRoutes, type ReadMessageId } from './admin/quarantine.ts';
 import { reasonRoutes } from './admin/reasons.ts';
+import { returnHookRoutes } from './admin/return-hooks.ts';
 import { adminRoutes } from './admin/routes.ts';
 import { simulationRoutes } from './admin/simulations.ts';
 import { sinkRoutes } from './admin/sink/http.ts';
@@ -22,6 +23,7 @@ import { makeKey, makeOperatorKey } from './base/api-key.ts';
 import { lockData } from './base/data-lock.ts';
 import { openDns } from './base/dns.ts';
 import { armFailpoint } from './base/failpoint.ts';
+import { type GuardedFetch, openGuardedFetch } from './base/guarded-fetch.ts';
 import { encodeTypeId, newId } from './base/ids.ts';
 import { openSecrets, type Secrets } from './base/secrets.ts';
 import { openTokens } from './base/tokens.ts';
@@ -39,11 +41,15 @@ import { intakeRoutes } from './intake/http.ts';
 import { Policies } from './intake/policies.ts';
 import { Intake } from './intake/submit.ts';
 import { Sweeper } from './queue/sweeper.ts';
+import { classify } from './relay/classify.ts';
 import { openGatewayKey } from './relay/gateway-key.ts';
 import { type Probe, probeTransport } from './relay/probe.ts';
+import { providerTools } from './relay/provider-tools.ts';
 import { openOutbound, outboundSettings, startRelay } from './relay/relay.ts';
+import { replies } from './relay/replies.ts';
 import { TlsResults } from './relay/tls-results.ts';
 import { kindOfUrl, type TransportParts } from './relay/transports/open-transport.ts';
+import { feedbackRoutes } from './returns/feedback.ts';
 import { returnRoutes } from './returns/http.ts';
 import { unsubscribeRoutes } from './returns/unsubscribe.ts';
 import { Simulations } from './simulate/simulations.ts';
@@ -61,7 +67,10 @@ export type Gateway = {
 
 export type StartResult = { ok: true; gateway: Gateway } | { ok: false; message: string };
 
-export async function startGateway(settings: Settings): Promise<StartResult> {
+/** What a test puts in the place of the world outside. */
+export type Outside = { fetch?: GuardedFetch };
+
+export async function startGateway(settings: Settings, outside: Outside = {}): Promise<StartResult> {
   const directory = resolve(settings.dataDir);
   const log = pino({ level: settings.logLevel }, pino.destination({ dest: 2, sync: false }));
   const unknownPoint = armFailpoint(settings.failpoint);
@@ -96,8 +105,10 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   const door = { intake, policies, problems, store, blobs };
   intakeRoutes(server, door);
   faceRoutes(server, door);
-  adminRoutes(server, { store, blobs, problems, authenticator: gate.authenticator });
-  contactErasureRoutes(server, { store, problems, authenticator: gate.authenticator, blobs });
+  const providers = providerTools({ store, secrets, transportParts, outbound: settings.outbound });
+  const managed = { store, blobs, problems, authenticator: gate.authenticator, providers };
+  adminRoutes(server, managed);
+  contactErasureRoutes(server, managed);
   const simulations = new Simulations(store, directory, log);
   simulationRoutes(server, { store, problems, simulations });
   quarantineRoutes(server, { store, problems, readMessageId: messageIds(secrets) });
@@ -108,6 +119,14 @@ export async function startGateway(settings: Settings): Promise<StartResult> {
   reasonRoutes(server, problems, wordsOf);
   const bell = eventRoutes(server, { store, problems, authenticator: gate.authenticator });
   returnRoutes(server, { store, problems, addressKey });
+  returnHookRoutes(server, { store, problems, secrets, publicUrl: () => publicUrl });
+  feedbackRoutes(server, {
+    ...{ store, problems, secrets, addressKey, log },
+    tokens: openTokens(secrets),
+    outbound: settings.outbound,
+    fetch: outside.fetch ?? openGuardedFetch(transportParts.dns, transportParts.guard),
+    readBounce: (said, stage) => classify(said, stage, replies()),
+  });
   unsubscribeRoutes(server, { store, tokens: openTokens(secrets) });
   docsRoutes(server, { problems, publicUrl: () => publicUrl });
   const keys = await firstStart(store);

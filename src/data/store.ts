@@ -24,8 +24,10 @@ import type { CanariesReads, CanariesWrites, KnownCanaries } from './port/canari
 import type { CaptureReads } from './port/captures.ts';
 import type { ContactsReads, ContactsWrites } from './port/contacts.ts';
 import type { DeliveryWrites } from './port/delivery.ts';
+import type { DomainsReads, DomainsWrites } from './port/domains.ts';
 import type { ErasureReads, ErasureWrites } from './port/erasure.ts';
 import type { EventsReads } from './port/events.ts';
+import type { FeedbackReads } from './port/feedback.ts';
 import type { HistoryReads } from './port/history.ts';
 import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
 import type { LeasesReads, LeasesWrites } from './port/leases.ts';
@@ -37,6 +39,7 @@ import type { PlatformReads, PlatformWrites } from './port/platform.ts';
 import type { PoliciesReads, PoliciesWrites } from './port/policies.ts';
 import type { QuarantineReads, QuarantineWrites, RiskStanding } from './port/quarantine.ts';
 import type { QueueReads } from './port/queue.ts';
+import type { ReturnHooksReads, ReturnHooksWrites } from './port/return-hooks.ts';
 import type { ReturnsWrites } from './port/returns.ts';
 import type { Route, RoutingWrites } from './port/routing.ts';
 import type { SendersReads, SendersWrites } from './port/senders.ts';
@@ -122,6 +125,8 @@ export type AdmitRequest = {
   findings?: ContentFacts;
   /** The version of the canaries that the content was searched for; absent: for none. */
   canaries?: string | null;
+  /** Handles or ids of the identities that the key is bound to; absent: all. */
+  identities?: readonly string[];
   /** The token of the lease that the caller says it holds. */
   leaseToken?: string | null;
   /** What was done with the template that it names; null where it names none. */
@@ -424,12 +429,14 @@ export interface StoreWrites
     IdentitiesWrites,
     ContactsWrites,
     DeliveryWrites,
+    DomainsWrites,
     LeasesWrites,
     MessagesWrites,
     ErasureWrites,
     NoticesWrites,
     PlatformWrites,
     QuarantineWrites,
+    ReturnHooksWrites,
     ReturnsWrites,
     SuppressionImportWrites,
     PlansWrites,
@@ -484,6 +491,7 @@ export interface StoreReads
     IdentitiesReads,
     ContactsReads,
     CaptureReads,
+    DomainsReads,
     LeasesReads,
     MessagesReads,
     EventsReads,
@@ -492,7 +500,9 @@ export interface StoreReads
     PlatformReads,
     QuarantineReads,
     QueueReads,
+    FeedbackReads,
     HistoryReads,
+    ReturnHooksReads,
     SendersReads,
     ShadowsReads,
     SimulationsReads,

@@ -99,12 +99,3 @@ function decoded(text: string): string | null {
     return null;
   }
 }
-
-/** The address as it would be written with these credentials: for whatever reads both from one. */
-export function withCredentials(url: string, credentials: Credentials | null): string {
-  if (credentials === null) return url;
-  const whole = new URL(url);
-  whole.username = encodeURIComponent(credentials.user);
-  whole.password = encodeURIComponent(credentials.pass);
-  return whole.href;
-}

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readSettings } from '../../src/config/settings.ts';
-import { type Gateway, startGateway } from '../../src/main.ts';
+import { type Gateway, type Outside, startGateway } from '../../src/main.ts';
 
 export type Answer = {
   status: number;
@@ -30,7 +30,10 @@ export type TestGateway = {
 };
 
 /** Starts one; `environment` adds to the settings. The test key is used where a call names none. */
-export async function startTestGateway(environment: Record<string, string> = {}): Promise<TestGateway> {
+export async function startTestGateway(
+  environment: Record<string, string> = {},
+  outside: Outside = {},
+): Promise<TestGateway> {
   const given = environment['POSTERN_DATA_DIR'];
   const directory = given ?? mkdtempSync(join(tmpdir(), 'postern-test-'));
   const read = readSettings({
@@ -43,7 +46,7 @@ export async function startTestGateway(environment: Record<string, string> = {})
     ...environment,
   });
   if (!read.ok) throw new Error(read.message);
-  const started = await startGateway(read.settings);
+  const started = await startGateway(read.settings, outside);
   if (!started.ok) throw new Error(started.message);
   const { gateway } = started;
   const keys = /Live key {2}(\S+)\n {2}Test key {2}(\S+)/.exec(gateway.welcome ?? '');

@@ -6,8 +6,10 @@ import { APPROVAL_READS } from './approvals-reads.ts';
 import { CANARY_READS } from './canaries.ts';
 import { captureReads } from './capture-reads.ts';
 import { CONTACT_READS } from './contacts-reads.ts';
+import { DOMAIN_READS } from './domains-reads.ts';
 import { ERASURE_READS } from './erasure.ts';
 import { EVENTS_READS } from './events-reads.ts';
+import { FEEDBACK_READS } from './feedback-reads.ts';
 import { HISTORY_READS } from './history-reads.ts';
 import { INCIDENT_READS } from './incidents.ts';
 import { LEASE_READS } from './leases-reads.ts';
@@ -16,6 +18,7 @@ import { MESSAGES_READS } from './messages-reads.ts';
 import { NOTICE_READS } from './notices-reads.ts';
 import { QUARANTINE_READS } from './quarantine-reads.ts';
 import { QUEUE_READS } from './queue-reads.ts';
+import { RETURN_HOOK_READS } from './return-hooks.ts';
 import { keyOf, tenantOf } from './rows.ts';
 import { SENDERS_READS } from './senders-reads.ts';
 import { SHADOW_READS } from './shadow-reads.ts';
@@ -40,15 +43,18 @@ export const READER_CALLS: Calls = {
   ...EVENTS_READS,
   testClock,
   ...QUARANTINE_READS,
+  ...RETURN_HOOK_READS,
   ...QUEUE_READS,
   ...MANAGEMENT_READS,
   ...CONTACT_READS,
+  ...DOMAIN_READS,
   ...LEASE_READS,
   ...NOTICE_READS,
   ...ERASURE_READS,
   ...INCIDENT_READS,
   ...SENDERS_READS,
   ...SHADOW_READS,
+  ...FEEDBACK_READS,
   ...HISTORY_READS,
   ...SIMULATION_READS,
   ...TEMPLATE_READS,

@@ -2,7 +2,7 @@
 import type { Send } from '../../policy/send.ts';
 import { FLAG_MARKETING } from './message-flags.ts';
 import type { Space } from './spaces.ts';
-import { leaseTokenOf, type MessageRow, scopesOf, templateOf } from './stored.ts';
+import { leaseTokenOf, type MessageRow, scopesOf, senderOf, templateOf } from './stored.ts';
 import type { WriterState } from './writer-state.ts';
 
 /** The message as the look at departure sees it; sets the space's identity to the message's. */
@@ -21,5 +21,6 @@ export function sendAtDeparture(state: WriterState, space: Space, message: Messa
     contentSize: 0,
     leaseToken: leaseTokenOf(message),
     template: templateOf(message),
+    from: senderOf({ email: message.from_email, name: message.from_name }),
   };
 }

@@ -37,6 +37,7 @@ import type { TemplateRef } from '../port/templates.ts';
 import type { IdentityRow, TenantRow } from '../store.ts';
 import { canariesOf } from './canary-rows.ts';
 import { CLOCK_STEP_MS } from './clock.ts';
+import { loadDomains, mailLeaves, type WayOut } from './domain-rows.ts';
 import { type ErasedContacts, readErased } from './erased-contacts.ts';
 import { LogTail, logEnds, newestAt } from './event-log.ts';
 import { type Leases, loadLeases } from './lease-rows.ts';
@@ -46,6 +47,7 @@ import type { RiskStates } from './risk-states.ts';
 import { GATEWAY_POOL, identitiesWithRoom, pinName, type Routing, stoodIn } from './routing.ts';
 import { identityOf, tenantOf } from './rows.ts';
 import { loadPool } from './sender-rows.ts';
+import { SpaceSenders } from './space-senders.ts';
 import { type Freeing, freedAt, freeing } from './storage-frees.ts';
 
 export const spaceOf = (tenantNo: number, mode: Mode): number => tenantNo * 2 + (mode === 'test' ? 1 : 0);
@@ -99,6 +101,8 @@ export class Space implements LedgerView {
   readonly pool: Pool | null;
   /** Whether the pool was read since what waits for it was last looked at. */
   isPoolNew: boolean;
+  /** Who may send as whom. */
+  readonly senders: SpaceSenders;
   /** Agents, and the leases that are open. */
   readonly leases: Leases;
   /** When the next approval that waits is over, as far as known. */
@@ -137,6 +141,7 @@ export class Space implements LedgerView {
       canaries: KnownCanaries | null;
       pool: Pool | null;
       routing: Routing;
+      senders: SpaceSenders;
       leases: Leases;
     },
   ) {
@@ -157,6 +162,7 @@ export class Space implements LedgerView {
     this.pool = parts.pool;
     this.isPoolNew = parts.pool !== null;
     this.routing = parts.routing;
+    this.senders = parts.senders;
     this.leases = parts.leases;
   }
 
@@ -347,9 +353,11 @@ export class Spaces {
   private readonly cache: LedgerCache;
   private readonly risks: RiskStates;
   private readonly routing: Routing;
+  private readonly gateway: WayOut;
 
-  constructor(db: DatabaseSync, cache: LedgerCache, risks: RiskStates, routing: Routing) {
+  constructor(db: DatabaseSync, cache: LedgerCache, risks: RiskStates, routing: Routing, gateway: WayOut) {
     this.routing = routing;
+    this.gateway = gateway;
     this.db = db;
     this.cache = cache;
     this.risks = risks;
@@ -413,6 +421,15 @@ export class Spaces {
     const due = this.db.prepare('SELECT min(due) AS due FROM recipient WHERE space = ? AND due >= 0').get(no) as {
       due: number | null;
     };
+    const pool = loadPool(this.db, no);
+    const senders = new SpaceSenders({
+      tenantId: tenant.id,
+      gatewayDomain: this.gateway.domain,
+      mailLeaves: mailLeaves(this.db, no, this.gateway),
+      identities,
+      domains: loadDomains(this.db, no),
+      pool,
+    });
     const policy = this.policyInForce(no, plan.limits);
     const shadow = this.shadowOf(no, policy);
     const space = new Space(no, this.cache, this.risks, this.holding, {
@@ -420,8 +437,9 @@ export class Spaces {
       policy: countingFor(policy, shadow?.policy ?? null),
       shadow,
       canaries: canariesOf(this.db, no, policy),
-      pool: loadPool(this.db, no),
+      pool,
       routing: this.routing,
+      senders,
       storageLimit: plan.storageBytes,
       freeing: () => freeing(this.db, no, plan.retentionMs),
       identities,

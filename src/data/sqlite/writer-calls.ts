@@ -11,6 +11,7 @@ import { cancelMessage, lookAgain, removeContent, rescheduleMessage } from './ch
 import { ROUTING_WRITES } from './closed-routes.ts';
 import { CONTACT_WRITES } from './contacts.ts';
 import { claim, dueIn, mark, renew } from './dispatch.ts';
+import { DOMAIN_WRITES } from './domains.ts';
 import { ERASURE_WRITES } from './erasure.ts';
 import { headroom } from './headroom.ts';
 import { IDENTITY_WRITES } from './identities.ts';
@@ -26,6 +27,7 @@ import { provenReturn } from './proven-returns.ts';
 import { PROVIDER_WRITES } from './providers.ts';
 import { QUARANTINE_WRITES } from './quarantine-calls.ts';
 import { replaceHeld } from './replace-held.ts';
+import { RETURN_HOOK_WRITES } from './return-hooks.ts';
 import { reportReturn, simulateReturn } from './returns.ts';
 import { settle } from './settle.ts';
 import { SHADOW_WRITES } from './shadows.ts';
@@ -90,6 +92,7 @@ export const WRITER_CALLS: Calls = {
   putPolicy,
   ...IDENTITY_WRITES,
   ...CONTACT_WRITES,
+  ...DOMAIN_WRITES,
   revokeKey,
   cancelMessage,
   rescheduleMessage,
@@ -124,6 +127,7 @@ export const WRITER_CALLS: Calls = {
   replaceHeld,
   ...TEMPLATE_WRITES,
   ...QUARANTINE_WRITES,
+  ...RETURN_HOOK_WRITES,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
     return null;

@@ -648,6 +648,7 @@ CREATE TABLE mailbox (
   deleted_at INTEGER
 );
 CREATE UNIQUE INDEX mailbox_address ON mailbox (space, address_key) WHERE deleted_at IS NULL;
+CREATE INDEX mailbox_identity ON mailbox (identity) WHERE deleted_at IS NULL;
 CREATE INDEX mailbox_provider ON mailbox (provider) WHERE deleted_at IS NULL;
 
 -- What a mailbox's health is reckoned from: counters that forget, as JSON; one row a mailbox that was used.
@@ -669,3 +670,67 @@ CREATE TABLE mailbox_hour (
   score INTEGER NOT NULL,
   PRIMARY KEY (mailbox, hour)
 ) WITHOUT ROWID;
+
+-- Addresses at which other programs tell, signed, what came back; `sealed` is the secret of the signatures.
+CREATE TABLE return_hook (
+  no INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  sealed BLOB NOT NULL,
+  created_at INTEGER NOT NULL,
+  created_by TEXT NOT NULL,
+  used_at INTEGER
+);
+CREATE INDEX return_hook_space ON return_hook (space, no);
+
+-- Calls that were carried out, for as long as the same one could come again.
+CREATE TABLE return_hook_call (
+  hook INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (hook, name)
+) WITHOUT ROWID;
+
+-- Sender domains. `results`: what the last look at each record showed, as JSON by the record's key.
+CREATE TABLE domain (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  selector TEXT NOT NULL,
+  token TEXT NOT NULL,
+  state TEXT NOT NULL,
+  -- Why it is not verified though its records stand.
+  problem TEXT,
+  generation INTEGER NOT NULL,
+  results TEXT NOT NULL,
+  verified_at INTEGER,
+  failing_since INTEGER,
+  blocks_at INTEGER,
+  checked_at INTEGER,
+  -- On real time, whatever the clock of the space says: the DNS knows no other.
+  next_check_at INTEGER NOT NULL,
+  -- Since when records are awaited, on real time too.
+  awaited_since INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX domain_name ON domain (space, name);
+CREATE INDEX domain_holder ON domain (name);
+CREATE INDEX domain_due ON domain (next_check_at);
+
+-- Their DKIM keys, sealed; one that retires has nothing sealed any more.
+CREATE TABLE domain_key (
+  no INTEGER PRIMARY KEY,
+  domain INTEGER NOT NULL,
+  generation INTEGER NOT NULL,
+  algorithm TEXT NOT NULL,
+  selector TEXT NOT NULL,
+  public_key TEXT NOT NULL,
+  sealed BLOB,
+  state TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  retires_at INTEGER
+);
+CREATE UNIQUE INDEX domain_key_selector ON domain_key (domain, selector);
