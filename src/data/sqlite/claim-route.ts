@@ -12,7 +12,7 @@ import { shownCandidate } from '../../policy/rules/pool-finding.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
 import { limitsOfWay, outOf, type PoolSight, stateOfWay, type Way, type WayLook } from '../../policy/ways.ts';
 import { earliestPlace, emissionMicros, nextTat, rateFreeAt } from '../../policy/windows.ts';
-import type { Route } from '../port/routing.ts';
+import type { Route, Wait } from '../port/routing.ts';
 import { prepared } from './database.ts';
 import { moveTo, type QueueRow, SENDING } from './queue-rows.ts';
 import { chosenIn, DEFAULT_ROUTE, leaveRoute, pinTo, routeOf, spendOn, storeRoute } from './routes.ts';
@@ -20,18 +20,6 @@ import { sendAtDeparture } from './send-at-departure.ts';
 import type { Space } from './spaces.ts';
 import { factsOf, type MessageRow, sendRecipientOf } from './stored.ts';
 import type { WriterState } from './writer-state.ts';
-
-/** What a recipient waits for beside its slot. */
-export type WaitCause = 'route' | 'pace' | 'mailbox' | 'warmup' | 'health' | 'provider';
-
-export type Wait = {
-  cause: WaitCause;
-  /** Milliseconds: when it is looked at again at the latest. */
-  until: number;
-  limit_name?: string;
-  note?: string;
-  candidates?: Record<string, string | number | null>[];
-};
 
 /** Where nobody knows when it changes; a change of the pool is looked at at once. */
 const LOOK_AGAIN_MS = 15 * 60_000;

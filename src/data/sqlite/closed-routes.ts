@@ -1,5 +1,6 @@
 /** Closing and opening of ways out, in the writer's memory. */
 import type { RoutingWrites } from '../port/routing.ts';
+import { poolHeadroom } from './pool-headroom.ts';
 import type { WriterState } from './writer-state.ts';
 
 type Calls = {
@@ -10,6 +11,8 @@ type Calls = {
 };
 
 export const ROUTING_WRITES: Calls = {
+  poolHeadroom,
+
   closeRoute(state, { provider, mailbox, destination, until, cause }) {
     state.routing.closed.close({ provider, mailbox, destination }, { until, cause });
     return null;
