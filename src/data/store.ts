@@ -30,6 +30,7 @@ import type { EventsReads } from './port/events.ts';
 import type { FeedbackReads } from './port/feedback.ts';
 import type { HistoryReads } from './port/history.ts';
 import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
+import type { InboundReads, InboundWrites } from './port/inbound.ts';
 import type { LeasesReads, LeasesWrites } from './port/leases.ts';
 import type { ManagementReads, ManagementWrites } from './port/management.ts';
 import type { MessagesReads, MessagesWrites } from './port/messages.ts';
@@ -41,7 +42,7 @@ import type { QuarantineReads, QuarantineWrites, RiskStanding } from './port/qua
 import type { QueueReads } from './port/queue.ts';
 import type { ReturnHooksReads, ReturnHooksWrites } from './port/return-hooks.ts';
 import type { ReturnsWrites } from './port/returns.ts';
-import type { Route, RoutingWrites, Wait } from './port/routing.ts';
+import type { Route, RoutingWrites } from './port/routing.ts';
 import type { SendersReads, SendersWrites } from './port/senders.ts';
 import type { ShadowsReads, ShadowsWrites } from './port/shadows.ts';
 import type { SimulationsReads, SimulationsWrites } from './port/simulations.ts';
@@ -52,6 +53,9 @@ import type { SuppressionImportWrites } from './port/suppression-import.ts';
 import type { SweepsWrites } from './port/sweeps.ts';
 import type { TemplatesReads, TemplatesWrites, TemplateUse } from './port/templates.ts';
 import type { TestClockReads, TestClockWrites } from './port/test-clock.ts';
+
+import type { ThreadsReads, ThreadsWrites } from './port/threads.ts';
+import type { Waits } from './port/waits.ts';
 
 /** `paused`: nothing ails it, the operator has stopped sending. `undecided`: what one decision needs could not be read. */
 export type StoreFaultKind = 'full' | 'unavailable' | 'clock' | 'paused' | 'undecided';
@@ -219,8 +223,18 @@ export type Claimed = {
   size: number;
   /** An earlier attempt ended between the dot and its answer. */
   possibleDuplicate: boolean;
+  /** Answers are to come to a signed address as well. */
+  tracksReplies: boolean;
   /** The way it takes out. */
   route: Route;
+};
+
+export type ClaimInput = {
+  most: number;
+  /** False: of test spaces alone. */
+  live: boolean;
+  /** How many each space holds already: none is given more than remain free for the others. Absent: no such bound. */
+  held?: (Space & { count: number })[];
 };
 
 export type AttemptReport = {
@@ -247,11 +261,11 @@ export type Settlement = {
   | { outcome: 'crashed'; nextAttemptAt: number }
   /**
    * Surely not taken, for a fault of the provider or the mailbox itself: another way is tried at once, and this one is avoided for
-   * this recipient; where there is none it is deferred to `nextAttemptAt`.
+   * this recipient; where there is none it is deferred to `nextAttemptAt`, or ends as `otherwise` says.
    */
-  | { outcome: 'elsewhere'; nextAttemptAt: number }
+  | { outcome: 'elsewhere'; nextAttemptAt: number; otherwise: 'deferred' | 'bounced' | 'failed' }
   /** Given back untried: the worker stops, or the look before the dot said no for a passing cause. */
-  | { outcome: 'released'; at: number }
+  | { outcome: 'released'; at: number; waits?: Waits | null }
 );
 
 export type EventRow = {
@@ -274,7 +288,7 @@ export type StoredRecipient = {
   possibleDuplicate: boolean;
   closedAt: number | null;
   /** What it waits for beside its slot and its next attempt, or null. */
-  waits: Wait | null;
+  waits: Waits | null;
   /** The decision at acceptance. */
   verdict: Verdict;
   later: LaterVerdict | null;
@@ -438,6 +452,7 @@ export interface StoreWrites
     NoticesWrites,
     PlatformWrites,
     QuarantineWrites,
+    InboundWrites,
     ReturnHooksWrites,
     ReturnsWrites,
     SuppressionImportWrites,
@@ -449,7 +464,8 @@ export interface StoreWrites
     SimulationsWrites,
     SweepsWrites,
     TemplatesWrites,
-    TestClockWrites {
+    TestClockWrites,
+    ThreadsWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer | StaleCanaries>;
   /** Decides and changes nothing. */
   check(request: AdmitRequest): Promise<CheckAnswer | StaleCanaries>;
@@ -459,8 +475,8 @@ export interface StoreWrites
     identity: string | null;
     recipient: { key: string; domain: string } | null;
   }): Promise<{ limits: LimitState[]; now: number; locale: string | null; risk: RiskStanding }>;
-  /** Up to `most` due recipients, in turn from every space that has some. `live` false: of test spaces alone. */
-  claim(input: { most: number; live: boolean }): Promise<Claimed[]>;
+  /** Up to `most` due recipients, in turn from every space that has some. */
+  claim(input: ClaimInput): Promise<Claimed[]>;
   /** Before the final dot: false when it must not be sent. */
   mark(input: { recipient: number; token: number }): Promise<boolean>;
   /** False when the claim was lost. */
@@ -504,12 +520,14 @@ export interface StoreReads
     QueueReads,
     FeedbackReads,
     HistoryReads,
+    InboundReads,
     ReturnHooksReads,
     SendersReads,
     ShadowsReads,
     SimulationsReads,
     TemplatesReads,
-    TestClockReads {
+    TestClockReads,
+    ThreadsReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;
   keysOfTenant(input: { tenantNo: number }): Promise<KeyRow[]>;

@@ -205,7 +205,7 @@ test('where no way is left a recipient waits and says for what; it goes as soon 
   const waiting = await store.message({ ...principal, id: messageId });
   const { state, waits, nextAttemptAt } = waiting!.recipients[0]!;
   assert.equal(state, 'accepted');
-  assert.equal(waits?.cause, 'health');
+  assert.equal(waits?.for, 'health');
   assert.ok(nextAttemptAt! > opened.clock.now && nextAttemptAt! <= waiting!.expiresAt);
   assert.deepEqual(waits?.candidates, [{ name: 'a@s.example', state: 'paused', health: 100 }]);
   await resume(store, principal, a.id);
@@ -274,7 +274,7 @@ test('what one way surely did not take is tried on another at once; where none i
   const attempt = { provider: 'one', mailbox: null, reply: '421 closing', class: 'infrastructure' };
   const later = opened.clock.now + 60_000;
   const elsewhere = async ({ recipient, token }: Claimed) =>
-    store.settle({ recipient, token, attempt, outcome: 'elsewhere', nextAttemptAt: later });
+    store.settle({ recipient, token, attempt, outcome: 'elsewhere', nextAttemptAt: later, otherwise: 'deferred' });
   assert.ok(await elsewhere(first!));
   const [second] = await claimAll(principal);
   assert.notEqual(second!.route.mailbox!.no, first!.route.mailbox!.no);

@@ -15,22 +15,14 @@ export type Route = {
     version: number;
   };
   /** Null: the implied one. */
-  mailbox: { no: number; id: string; address: string } | null;
+  mailbox: {
+    no: number;
+    id: string;
+    address: string;
+    /** Grows with every change of its settings. */
+    version?: number;
+  } | null;
   why: RouteWhy[];
-};
-
-export type WaitCause = 'route' | 'pace' | 'mailbox' | 'warmup' | 'health' | 'provider' | 'working_hours' | 'drip';
-
-/** What a recipient that is accepted waits for beside its slot and its next attempt. */
-export type Wait = {
-  cause: WaitCause;
-  /** Milliseconds: when it is looked at again at the latest. */
-  until: number;
-  limit_name?: string;
-  /** In words, where the cause has some. */
-  note?: string;
-  /** The ways out, and what each waits for. */
-  candidates?: Record<string, string | number | null>[];
 };
 
 /** A way that takes nothing for a time: a provider, a mailbox, or either of them for one destination (a recipient's domain). */

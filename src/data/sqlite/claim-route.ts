@@ -12,7 +12,8 @@ import { shownCandidate } from '../../policy/rules/pool-finding.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
 import { limitsOfWay, outOf, type PoolSight, stateOfWay, type Way, type WayLook } from '../../policy/ways.ts';
 import { earliestPlace, emissionMicros, nextTat, rateFreeAt } from '../../policy/windows.ts';
-import type { Route, Wait } from '../port/routing.ts';
+import type { Route } from '../port/routing.ts';
+import type { Waits } from '../port/waits.ts';
 import { prepared } from './database.ts';
 import { moveTo, type QueueRow, SENDING } from './queue-rows.ts';
 import { chosenIn, DEFAULT_ROUTE, leaveRoute, pinTo, routeOf, spendOn, storeRoute } from './routes.ts';
@@ -68,7 +69,7 @@ function gatewaysOwn(due: Due): TakenWay | null {
   const way =
     closed.isEmpty || due.space.frozenAt !== null ? null : closed.find(0, null, due.recipient.domain, due.now);
   if (way !== null) {
-    waitFor(due, { cause: 'route', until: way.until, note: way.cause });
+    waitFor(due, { for: 'route', until: way.until, note: way.cause });
     return null;
   }
   return { route: DEFAULT_ROUTE, leave: () => undefined };
@@ -160,13 +161,18 @@ function waitForAny(due: Due, asked: Asked, looks: readonly WayLook[], candidate
     const { closed } = first.look;
     const cause =
       closed !== null ? 'route' : candidates.some(({ obstacle }) => obstacle === 'warmup') ? 'warmup' : 'mailbox';
-    waitFor(due, { cause, until: first.at, candidates: shown, ...(closed === null ? {} : { note: closed.cause }) });
+    waitFor(due, {
+      for: cause,
+      until: first.at,
+      candidates: shown,
+      ...(closed === null ? {} : { note: closed.cause }),
+    });
     return;
   }
   const isOff = candidates.every(({ obstacle }) => obstacle === 'inactive' || obstacle === 'error');
   const back = looks.map(({ way }) => way.mailbox?.recoversAt ?? null).filter((at) => at !== null && at > due.now);
   const until = Math.min(due.now + LOOK_AGAIN_MS, ...(back as number[]));
-  waitFor(due, { cause: isOff ? 'provider' : 'health', until, candidates: shown });
+  waitFor(due, { for: isOff ? 'provider' : 'health', until, candidates: shown });
 }
 
 /** The earliest millisecond at which a way that can be used has room and is open. */
@@ -195,10 +201,10 @@ function waitForOwn(due: Due, sight: PoolSight): void {
   const way = ownWay(due, sight);
   const closed = way === undefined ? null : space.closedWay(way, recipient.domain, now);
   const out = way === undefined ? null : outOf(way);
-  if (closed !== null && out === null) waitFor(due, { cause: 'route', until: closed.until, note: closed.cause });
+  if (closed !== null && out === null) waitFor(due, { for: 'route', until: closed.until, note: closed.cause });
   else {
     const cause = out === 'inactive' || out === 'error' || way === undefined ? 'provider' : 'health';
-    waitFor(due, { cause, until: now + LOOK_AGAIN_MS });
+    waitFor(due, { for: cause, until: now + LOOK_AGAIN_MS });
   }
 }
 
@@ -230,7 +236,7 @@ export function hasOtherWay(
 function inTurn(due: Due, way: Way, why: readonly RouteWhy[]): TakenWay | null {
   const { state, space, send, row, now } = due;
   const { rates } = limitsOfWay(way, space.policy);
-  const isWaiter = row.waits?.includes('"pace"') === true;
+  const isWaiter = row.waits?.includes('_pace"') === true;
   for (const limit of rates) {
     const counter = stateOfWay(space, limit.scope, way, send);
     if (counter === null || limit.window.kind !== 'rate') continue;
@@ -242,12 +248,14 @@ function inTurn(due: Due, way: Way, why: readonly RouteWhy[]): TakenWay | null {
     if (freeAt <= now && !isQueued) continue;
     const turn = isWaiter ? freeAt : Math.max(freeAt, tail + Math.ceil(interval / 1000));
     state.routing.queues.set(key, Math.max(tail, turn));
-    waitFor(due, { cause: 'pace', until: turn, limit_name: limit.name });
+    waitFor(due, {
+      for: limit.scope === 'provider' ? 'provider_pace' : 'mailbox_pace',
+      until: turn,
+      limit_name: limit.name,
+    });
     return null;
   }
   const leave = (): void => {
-    if (row.waits !== null)
-      storeRoute(state, row, { provider: way.provider.no, mailbox: row.mailbox, at: row.routed_at });
     for (const limit of rates) {
       const counter = stateOfWay(space, limit.scope, way, send);
       if (counter === null || limit.window.kind !== 'rate') continue;
@@ -260,7 +268,7 @@ function inTurn(due: Due, way: Way, why: readonly RouteWhy[]): TakenWay | null {
 }
 
 /** Puts a recipient off, and says why; never beyond the message's end, at which it is closed. */
-function waitFor({ state, space, row, message }: Due, wait: Wait): void {
+function waitFor({ state, space, row, message }: Due, wait: Waits): void {
   const until = Math.min(wait.until, message.expires_at);
   row.waits = JSON.stringify({ ...wait, until });
   // One whose worker died is not being sent any more.
@@ -280,7 +288,7 @@ export function wakeWaiting(state: WriterState, space: Space, now: number): void
   space.isPoolNew = false;
   prepared(
     state.db,
-    `UPDATE recipient SET due = ?1 WHERE space = ?2 AND due > ?1 AND due >= 0 AND waits IS NOT NULL AND waits NOT LIKE '%"pace"%'`,
+    `UPDATE recipient SET due = ?1 WHERE space = ?2 AND due > ?1 AND due >= 0 AND waits IS NOT NULL AND instr(waits, '_pace"') = 0`,
   ).run(now, space.no);
   space.nextDue = Math.min(space.nextDue, now);
 }

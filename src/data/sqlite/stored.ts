@@ -5,7 +5,7 @@ import { RECIPIENT_STATES } from '../../core/states.ts';
 import { type Facts, unpackFacts } from '../../policy/facts.ts';
 import { type Adapting, adaptingIn } from '../../policy/probation.ts';
 import type { AddressTraits, Send, SendRecipient } from '../../policy/send.ts';
-import type { Wait } from '../port/routing.ts';
+import type { Waits } from '../port/waits.ts';
 import type { Admission, RecipientKind, StoredMessage, StoredRecipient } from '../store.ts';
 import { type Archived, archivesOf } from './archives.ts';
 import { prepared } from './database.ts';
@@ -235,7 +235,7 @@ function storedRecipient(row: RecipientRow, nonce: number): StoredRecipient {
     attempts: row.attempts,
     possibleDuplicate: row.possible_duplicate === 1,
     closedAt: row.closed_at,
-    waits: row.waits === null ? null : (JSON.parse(row.waits) as Wait),
+    waits: row.waits === null ? null : (JSON.parse(row.waits) as Waits),
     ...verdictPartsOf(row),
   };
 }
