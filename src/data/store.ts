@@ -42,7 +42,7 @@ import type { QuarantineReads, QuarantineWrites, RiskStanding } from './port/qua
 import type { QueueReads } from './port/queue.ts';
 import type { ReturnHooksReads, ReturnHooksWrites } from './port/return-hooks.ts';
 import type { ReturnsWrites } from './port/returns.ts';
-import type { Route, RoutingWrites } from './port/routing.ts';
+import type { Route, RoutingWrites, StoredRoute } from './port/routing.ts';
 import type { SendersReads, SendersWrites } from './port/senders.ts';
 import type { ShadowsReads, ShadowsWrites } from './port/shadows.ts';
 import type { SimulationsReads, SimulationsWrites } from './port/simulations.ts';
@@ -287,6 +287,10 @@ export type StoredRecipient = {
   attempts: number;
   possibleDuplicate: boolean;
   closedAt: number | null;
+  /** The way out that it counts on; null where the tenant has none of its own, or nothing is counted. */
+  route: StoredRoute | null;
+  /** What it waits for beside its slot and its next attempt, or null. */
+  waits: Waits | null;
   /** The decision at acceptance. */
   verdict: Verdict;
   later: LaterVerdict | null;
