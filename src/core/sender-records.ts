@@ -38,7 +38,14 @@ export type RecordFinding = {
   found: string | null;
   /** One sentence that says what is wrong, or null. */
   problem: string | null;
+  /** Where nobody could say: what the last answer said. */
+  before?: RecordState;
 };
+
+/** What the last answer said of a record: nothing follows from a look that nobody answered. */
+export function settledState({ state, before }: RecordFinding): RecordState {
+  return state === 'unanswered' ? (before ?? 'unchecked') : state;
+}
 
 export const UNCHECKED: RecordFinding = { state: 'unchecked', found: null, problem: null };
 

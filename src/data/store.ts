@@ -24,11 +24,13 @@ import type { CanariesReads, CanariesWrites, KnownCanaries } from './port/canari
 import type { CaptureReads } from './port/captures.ts';
 import type { ContactsReads, ContactsWrites } from './port/contacts.ts';
 import type { DeliveryWrites } from './port/delivery.ts';
+import type { DomainsReads, DomainsWrites } from './port/domains.ts';
 import type { ErasureReads, ErasureWrites } from './port/erasure.ts';
 import type { EventsReads } from './port/events.ts';
 import type { FeedbackReads } from './port/feedback.ts';
 import type { HistoryReads } from './port/history.ts';
 import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
+import type { InboundReads, InboundWrites } from './port/inbound.ts';
 import type { LeasesReads, LeasesWrites } from './port/leases.ts';
 import type { ManagementReads, ManagementWrites } from './port/management.ts';
 import type { MessagesReads, MessagesWrites } from './port/messages.ts';
@@ -51,6 +53,8 @@ import type { SuppressionImportWrites } from './port/suppression-import.ts';
 import type { SweepsWrites } from './port/sweeps.ts';
 import type { TemplatesReads, TemplatesWrites, TemplateUse } from './port/templates.ts';
 import type { TestClockReads, TestClockWrites } from './port/test-clock.ts';
+
+import type { ThreadsReads, ThreadsWrites } from './port/threads.ts';
 import type { Waits } from './port/waits.ts';
 
 /** `paused`: nothing ails it, the operator has stopped sending. `undecided`: what one decision needs could not be read. */
@@ -125,6 +129,8 @@ export type AdmitRequest = {
   findings?: ContentFacts;
   /** The version of the canaries that the content was searched for; absent: for none. */
   canaries?: string | null;
+  /** Handles or ids of the identities that the key is bound to; absent: all. */
+  identities?: readonly string[];
   /** The token of the lease that the caller says it holds. */
   leaseToken?: string | null;
   /** What was done with the template that it names; null where it names none. */
@@ -217,6 +223,8 @@ export type Claimed = {
   size: number;
   /** An earlier attempt ended between the dot and its answer. */
   possibleDuplicate: boolean;
+  /** Answers are to come to a signed address as well. */
+  tracksReplies: boolean;
   /** The way it takes out. */
   route: Route;
 };
@@ -435,12 +443,14 @@ export interface StoreWrites
     IdentitiesWrites,
     ContactsWrites,
     DeliveryWrites,
+    DomainsWrites,
     LeasesWrites,
     MessagesWrites,
     ErasureWrites,
     NoticesWrites,
     PlatformWrites,
     QuarantineWrites,
+    InboundWrites,
     ReturnHooksWrites,
     ReturnsWrites,
     SuppressionImportWrites,
@@ -452,7 +462,8 @@ export interface StoreWrites
     SimulationsWrites,
     SweepsWrites,
     TemplatesWrites,
-    TestClockWrites {
+    TestClockWrites,
+    ThreadsWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer | StaleCanaries>;
   /** Decides and changes nothing. */
   check(request: AdmitRequest): Promise<CheckAnswer | StaleCanaries>;
@@ -496,6 +507,7 @@ export interface StoreReads
     IdentitiesReads,
     ContactsReads,
     CaptureReads,
+    DomainsReads,
     LeasesReads,
     MessagesReads,
     EventsReads,
@@ -506,12 +518,14 @@ export interface StoreReads
     QueueReads,
     FeedbackReads,
     HistoryReads,
+    InboundReads,
     ReturnHooksReads,
     SendersReads,
     ShadowsReads,
     SimulationsReads,
     TemplatesReads,
-    TestClockReads {
+    TestClockReads,
+    ThreadsReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;
   keysOfTenant(input: { tenantNo: number }): Promise<KeyRow[]>;

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { addressTraits } from '../base/address-traits.ts';
 import { readDomain } from '../base/domain.ts';
+import { contentText, readContentText } from '../core/content-text.ts';
 import type { Submission } from '../core/message.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import { REASONS } from '../core/reasons.ts';
@@ -36,7 +37,7 @@ export type SubmitInput = {
   agent: string | null;
   /** Whether it is the key's: then a body cannot name another. */
   isAgentBound?: boolean;
-  /** Identities the key may send as; empty: all. */
+  /** Identities the key may send as, by handle or id; empty: all. */
   identities: readonly string[];
   body: unknown;
   idempotencyKey: string | null;
@@ -50,7 +51,6 @@ export type Submitted =
       errors: FieldError[];
     }
   | { outcome: 'simulated'; code: ReasonCode }
-  | { outcome: 'forbidden_identity'; identity: string }
   | { outcome: 'forbidden_agent'; agent: string }
   | { outcome: 'in_progress' };
 
@@ -166,7 +166,7 @@ export class Intake {
   private async contentOf({ content }: Pick<HeldMessage, 'content'>): Promise<Submission | null> {
     if (content === null) return null;
     const bytes = 'inline' in content ? content.inline : await this.blobs.get(content.blob);
-    return bytes === null ? null : (JSON.parse(Buffer.from(bytes).toString()) as Submission);
+    return bytes === null ? null : readContentText(Buffer.from(bytes).toString());
   }
 
   /** What a plan of such sends starts from. `strangers`: each goes to somebody else, of whom nothing is known. */
@@ -188,12 +188,6 @@ export class Intake {
     if (submission.agent === null) submission.agent = input.agent;
     else if (input.isAgentBound === true && submission.agent !== input.agent) {
       return { ok: false, result: { outcome: 'forbidden_agent', agent: submission.agent } };
-    }
-    if (input.identities.length > 0 && !mayUse(input.identities, submission)) {
-      return {
-        ok: false,
-        result: { outcome: 'forbidden_identity', identity: submission.identity ?? 'the default sender' },
-      };
     }
     const simulated = input.principal.mode === 'test' ? simulatedRequest(submission) : null;
     if (simulated !== null) return { ok: false, result: { outcome: 'simulated', code: simulated } };
@@ -254,11 +248,11 @@ export class Intake {
     input: SubmitInput,
     { sent, submission, template }: Reading & { ok: true },
   ): { request: AdmitRequest; large: { sha256: string; bytes: Uint8Array } | null } {
-    const body = JSON.stringify(submission);
+    const body = contentText(submission);
     const bodyBytes = Buffer.byteLength(body);
     const large = bodyBytes > INLINE_BYTES ? largeBody(body) : null;
     const keyed = input.idempotencyKey !== null || submission.dedupeKey !== null;
-    const print = keyed ? fingerprint(sent) : '';
+    const print = keyed ? fingerprint(sent, sent === submission ? body : undefined) : '';
     const request: AdmitRequest = {
       principal: input.principal,
       requestId: input.requestId,
@@ -284,6 +278,7 @@ export class Intake {
       contentHash: null,
       leaseToken: submission.leaseToken,
       template,
+      ...(input.identities.length === 0 ? {} : { identities: input.identities }),
       content: featuresOf(submission),
       findings: scanContent({
         subject: submission.subject,
@@ -313,10 +308,6 @@ function within(promise: Promise<void>, waitMs: number): Promise<boolean> {
       resolve(true);
     });
   });
-}
-
-function mayUse(identities: readonly string[], submission: Submission): boolean {
-  return submission.identity !== null && identities.includes(submission.identity);
 }
 
 /** Simulated reasons of access and platform are about the whole request, whoever else it goes to. */

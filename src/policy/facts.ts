@@ -14,6 +14,7 @@ import { type LeaseFacts, packLease, unpackLease } from './facts-lease.ts';
 import { type PoolFacts, packPool, unpackPool } from './facts-pool.ts';
 import { packQuarantine, type QuarantineFacts, unpackQuarantine } from './facts-quarantine.ts';
 import { packRiskFacts, type RiskFacts, unpackRiskFacts } from './facts-risk.ts';
+import { packSender, type SenderFacts, unpackSender } from './facts-sender.ts';
 import { packTemplate, type TemplateFacts, unpackTemplate } from './facts-template.ts';
 import { packWarmup, unpackWarmup, type WarmupFacts } from './facts-warmup.ts';
 
@@ -121,6 +122,8 @@ export type Facts = {
   template: TemplateFacts | null;
   /** The pool of mailboxes and providers, or null. */
   pool: PoolFacts | null;
+  /** What is amiss with the sender, or null. */
+  sender: SenderFacts | null;
 };
 
 const LAYOUT = 1;
@@ -178,6 +181,7 @@ export function packFacts(facts: Facts, writer: PackWriter): Uint8Array {
   packContent(w, facts.content);
   packTemplate(w, facts.template);
   packPool(w, facts.pool);
+  packSender(w, facts.sender);
   return w.bytes();
 }
 
@@ -252,5 +256,6 @@ export function unpackFacts(bytes: Uint8Array): Facts {
     content: unpackContent(r),
     template: unpackTemplate(r),
     pool: unpackPool(r),
+    sender: unpackSender(r),
   };
 }

@@ -6,6 +6,7 @@
 import type { CounterScope, LimitScope, LimitUnit, Policy } from './document.ts';
 import type { AccountFacts, IdentityState, SuppressionFact } from './facts.ts';
 import type { QuarantineStanding } from './facts-quarantine.ts';
+import type { SenderView } from './facts-sender.ts';
 import { familyOf } from './families.ts';
 import type { RiskState } from './risk/state.ts';
 import type { RecipientRoute, Send, SendRecipient } from './send.ts';
@@ -78,6 +79,8 @@ export interface LedgerView extends PoolNews {
   signals(signal: Signal): ScopeState | null;
   /** The last lease on a contact that nobody has ended; its time may have come. */
   lease(contact: string): LeaseState | null;
+  /** Who may send as whom; null or absent: nothing is known, and nobody is refused. */
+  readonly senders?: SenderView | null;
 }
 
 /** The part of a ledger that counts. */

@@ -8,6 +8,7 @@ import { lookLease, lookLeaseAtDeparture } from './facts-lease.ts';
 import type { PoolFacts } from './facts-pool.ts';
 import { probationIn, quarantineFacts } from './facts-quarantine.ts';
 import { lookRisk } from './facts-risk.ts';
+import { lookSender } from './facts-sender.ts';
 import { lookWarmup, warmupAt } from './facts-warmup.ts';
 import {
   type ContactState,
@@ -92,6 +93,7 @@ export function look(input: LookInput): Facts {
     content: send.findings ?? null,
     template: send.templateFacts ?? null,
     pool,
+    sender: lookSender(view.senders, policy, send, departAt),
   };
 }
 
@@ -215,6 +217,7 @@ export function lookAtDeparture(
     content: null,
     template: null,
     pool: null,
+    sender: lookSender(view.senders, policy, send, now, true),
   };
 }
 

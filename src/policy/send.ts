@@ -17,6 +17,10 @@ export type Send = {
     identity: string | null;
     agent: string | null;
   };
+  /** Its From address, the domain in lower-case A-labels; absent where nobody asks who sends. */
+  from?: { email: string; domain: string; name: string | null };
+  /** Handles or ids of the identities that the key is bound to; absent: all. */
+  identities?: readonly string[];
   /** Octets of content that are stored when the message is accepted. */
   contentSize: number;
   /** The token of the lease under which the message is sent, where one was given. */

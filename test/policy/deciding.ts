@@ -66,6 +66,7 @@ export function factsOf(changes: Partial<Omit<Facts, 'account'>> & { account?: P
     content: null,
     template: null,
     pool: null,
+    sender: null,
     ...changes,
     account: { ...GOOD_STANDING, ...changes.account },
   };

@@ -18,6 +18,7 @@ import { CONSENT_FACTS } from '../../src/policy/facts-contact.ts';
 import { LEASE_PROBLEMS } from '../../src/policy/facts-lease.ts';
 import { chosenAtOnce, MOST_CANDIDATES, type PoolFacts, type RoutingFacts } from '../../src/policy/facts-pool.ts';
 import { QUARANTINED, type QuarantineFacts } from '../../src/policy/facts-quarantine.ts';
+import { SENDER_CAUSES, type SenderFacts, UNVERIFIED_STATES } from '../../src/policy/facts-sender.ts';
 import {
   RENDER_PROBLEMS,
   TEMPLATE_PARTS,
@@ -33,6 +34,14 @@ const time = fc.integer({ min: 0, max: 4e12 });
 const amount = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER - 1 });
 const perhaps = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(arbitrary, { nil: null });
 const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 });
+
+const texts = fc.array(text, { maxLength: 3 });
+const sender: fc.Arbitrary<SenderFacts> = fc
+  .record({
+    refused: perhaps(fc.record({ cause: fc.constantFrom(...SENDER_CAUSES), address: text, allowed: texts })),
+    domain: perhaps(fc.record({ id: text, name: text, state: fc.constantFrom(...UNVERIFIED_STATES), missing: texts })),
+  })
+  .filter(({ refused, domain }) => refused !== null || domain !== null);
 
 const points = fc.integer({ min: 0, max: 1e9 });
 const anyRisk: fc.Arbitrary<RiskFacts> = fc.record({
@@ -171,6 +180,7 @@ export const anyFacts: fc.Arbitrary<Facts> = fc
     simulated: perhaps(text),
     template: perhaps(template),
     pool: perhaps(pool),
+    sender: perhaps(sender),
     limits: fc.array(
       fc.record({
         used: amount,

@@ -21,7 +21,6 @@ export type ProviderSettings = {
 };
 
 /** What is sealed: what a peer asks for. */
-export type { Credentials } from '../../base/credentials.ts';
 
 export type ImapSettings = {
   /** `imaps://host:port` or `imap://host:port`, without credentials. */

@@ -11,9 +11,11 @@ import { cancelMessage, lookAgain, removeContent, rescheduleMessage } from './ch
 import { ROUTING_WRITES } from './closed-routes.ts';
 import { CONTACT_WRITES } from './contacts.ts';
 import { claim, dueIn, mark, renew } from './dispatch.ts';
+import { DOMAIN_WRITES } from './domains.ts';
 import { ERASURE_WRITES } from './erasure.ts';
 import { headroom } from './headroom.ts';
 import { IDENTITY_WRITES } from './identities.ts';
+import { takeInbound } from './inbound.ts';
 import { INCIDENT_WRITES } from './incidents.ts';
 import { KEY_WRITES } from './keys.ts';
 import { LEASE_WRITES } from './leases.ts';
@@ -36,6 +38,7 @@ import { sweep } from './sweeps.ts';
 import { TEMPLATE_WRITES } from './templates.ts';
 import { createKey, createTenant, revokeKey } from './tenants.ts';
 import { endTestClock, moveTestClock, resetTestData } from './test-clock.ts';
+import { archiveThread } from './threads.ts';
 import { unsubscribe } from './unsubscribes.ts';
 import type { WriterState } from './writer-state.ts';
 
@@ -91,6 +94,7 @@ export const WRITER_CALLS: Calls = {
   putPolicy,
   ...IDENTITY_WRITES,
   ...CONTACT_WRITES,
+  ...DOMAIN_WRITES,
   revokeKey,
   cancelMessage,
   rescheduleMessage,
@@ -104,6 +108,8 @@ export const WRITER_CALLS: Calls = {
   resetTestData,
   reportReturn,
   provenReturn,
+  takeInbound,
+  archiveThread,
   unsubscribe,
   unusedBlobs: (state, { sha256s }) => unusedBlobs(state, sha256s),
   ...ACCOUNT_WRITES,

@@ -18,6 +18,7 @@ import { disengaged } from './disengaged.ts';
 import { disengaging } from './disengaging.ts';
 import { disposableAddress } from './disposable-address.ts';
 import { doNotContact } from './do-not-contact.ts';
+import { domainNotVerified } from './domain-not-verified.ts';
 import { duplicate } from './duplicate.ts';
 import { hourlyQuotaExceeded } from './hourly-quota-exceeded.ts';
 import { identityCapExceeded } from './identity-cap-exceeded.ts';
@@ -39,6 +40,7 @@ import { riskBudgetExceeded } from './risk-budget-exceeded.ts';
 import { roleAccount } from './role-account.ts';
 import type { Rule } from './rule.ts';
 import { sendRateExceeded } from './send-rate-exceeded.ts';
+import { senderNotAuthorized } from './sender-not-authorized.ts';
 import { storageLimitExceeded } from './storage-limit-exceeded.ts';
 import { subscriptionExpired } from './subscription-expired.ts';
 import { suppressed } from './suppressed.ts';
@@ -62,6 +64,8 @@ export const RULES: readonly (readonly [name: string, rule: Rule])[] = [
   ['subscription_expired', subscriptionExpired],
   ['insufficient_credits', insufficientCredits],
   ['storage_limit_exceeded', storageLimitExceeded],
+  ['sender_not_authorized', senderNotAuthorized],
+  ['domain_not_verified', domainNotVerified],
   ['identity_inactive', identityInactive],
   ['identity_suspended', identitySuspended],
   ['no_active_provider', noActiveProvider],
