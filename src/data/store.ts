@@ -287,6 +287,8 @@ export type StoredRecipient = {
   attempts: number;
   possibleDuplicate: boolean;
   closedAt: number | null;
+  /** What it waits for beside its slot and its next attempt, or null. */
+  waits: Waits | null;
   /** The decision at acceptance. */
   verdict: Verdict;
   later: LaterVerdict | null;

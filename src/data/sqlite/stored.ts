@@ -5,6 +5,7 @@ import { RECIPIENT_STATES } from '../../core/states.ts';
 import { type Facts, unpackFacts } from '../../policy/facts.ts';
 import { type Adapting, adaptingIn } from '../../policy/probation.ts';
 import type { AddressTraits, Send, SendRecipient } from '../../policy/send.ts';
+import type { Waits } from '../port/waits.ts';
 import type { Admission, RecipientKind, StoredMessage, StoredRecipient } from '../store.ts';
 import { type Archived, archivesOf } from './archives.ts';
 import { prepared } from './database.ts';
@@ -234,6 +235,7 @@ function storedRecipient(row: RecipientRow, nonce: number): StoredRecipient {
     attempts: row.attempts,
     possibleDuplicate: row.possible_duplicate === 1,
     closedAt: row.closed_at,
+    waits: row.waits === null ? null : (JSON.parse(row.waits) as Waits),
     ...verdictPartsOf(row),
   };
 }
@@ -296,5 +298,6 @@ export function sendRecipientOf(row: RecipientRow, facts: Facts | null): SendRec
     undeliverable: facts?.undeliverable ?? null,
     simulated: facts?.simulated ?? null,
     traits: traitsOf(facts?.contact ?? null),
+    route: row.provider === null ? null : { provider: row.provider, mailbox: row.mailbox, at: row.routed_at },
   };
 }

@@ -74,6 +74,9 @@ export const RECORDING_CALLS: ReadonlySet<string> = new Set([
   'planView',
   'headroom',
   'dueIn',
+  'poolHeadroom',
+  'closeRoute',
+  'openRoute',
   'sweep',
 ]);
 
