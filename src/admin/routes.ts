@@ -30,6 +30,7 @@ import { suppressionRoutes } from './suppressions.ts';
 import { templateRoutes } from './templates.ts';
 import { tenantKeyRoutes } from './tenant-keys.ts';
 import { tenantRoutes } from './tenants.ts';
+import { uncertainRoutes } from './uncertain.ts';
 import { usageRoutes } from './usage.ts';
 
 const RESOURCES = [
@@ -49,6 +50,7 @@ const RESOURCES = [
   leaseRoutes,
   agentRoutes,
   approvalRoutes,
+  uncertainRoutes,
   canaryRoutes,
   templateRoutes,
   usageRoutes,
