@@ -40,6 +40,11 @@ export interface UncertainWrites {
   decideUncertain(
     input: MessageName & { recipientId: string; decision: UncertainDecision; note: string | null; actor: Actor },
   ): Promise<UncertainAnswer>;
+  /**
+   * The provider told by another way, and with proof, that it took the message of an attempt without an answer: `sent` from now on.
+   * `later`: the attempt is not settled yet, ask again. `ignored`: the recipient is in another state, or not of this tenant.
+   */
+  resolveUncertain(input: { tenantNo: number; recipientId: string }): Promise<'resolved' | 'later' | 'ignored'>;
 }
 
 export interface UncertainReads {

@@ -9,6 +9,8 @@ import { closeWith } from './closing.ts';
 import { prepared } from './database.ts';
 import { findMessage } from './messages-reads.ts';
 import { below, pageOf } from './paging.ts';
+import { findRecipient } from './proven-returns.ts';
+import { moveTo, queueRow, queueStatements, SENDING } from './queue-rows.ts';
 import { publicId } from './row-id.ts';
 import { spaceOf } from './spaces.ts';
 import { messageRow, type RecipientRow, recipientRows } from './stored.ts';
@@ -58,6 +60,19 @@ export const UNCERTAIN_WRITES: {
       after: { decision },
     });
     return { outcome: 'decided' };
+  },
+
+  resolveUncertain(state, { tenantNo, recipientId }) {
+    state.flushRows();
+    const found = findRecipient(state, tenantNo, recipientId);
+    const row = found === null ? null : queueRow(state.db, found.row.id);
+    if (row === null) return 'ignored';
+    if (row.state === SENDING) return row.dot === 1 ? 'later' : 'ignored';
+    if (row.state !== UNCERTAIN) return 'ignored';
+    const space = state.spaces.get(row.space);
+    queueStatements(state.db).close.run(moveTo(row, 'sent'), null, null, row.id);
+    state.emit(space, 'message.sent', space.now(state.realNow), row.id, { late: true });
+    return 'resolved';
   },
 };
 
