@@ -51,7 +51,9 @@ import { TlsResults } from './relay/tls-results.ts';
 import { kindOfUrl, type TransportParts } from './relay/transports/open-transport.ts';
 import { feedbackRoutes } from './returns/feedback.ts';
 import { returnRoutes } from './returns/http.ts';
+import { inboundRoutes } from './returns/inbound-http.ts';
 import { startInbound } from './returns/start-inbound.ts';
+import { threadRoutes } from './returns/threads-http.ts';
 import { unsubscribeRoutes } from './returns/unsubscribe.ts';
 import { Simulations } from './simulate/simulations.ts';
 
@@ -120,6 +122,8 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   reasonRoutes(server, problems, wordsOf);
   const bell = eventRoutes(server, { store, problems, authenticator: gate.authenticator });
   returnRoutes(server, { store, problems, addressKey });
+  inboundRoutes(server, { store, problems, blobs });
+  threadRoutes(server, { store, problems, blobs, addressKey });
   returnHookRoutes(server, { store, problems, secrets, publicUrl: () => publicUrl });
   feedbackRoutes(server, {
     ...{ store, problems, secrets, addressKey, log },
