@@ -24,7 +24,7 @@ import { lockData } from './base/data-lock.ts';
 import { openDns } from './base/dns.ts';
 import { armFailpoint } from './base/failpoint.ts';
 import { type GuardedFetch, openGuardedFetch } from './base/guarded-fetch.ts';
-import { encodeTypeId, newId } from './base/ids.ts';
+import { decodeTypeId, encodeTypeId, newId } from './base/ids.ts';
 import { openSecrets, type Secrets } from './base/secrets.ts';
 import { openTokens } from './base/tokens.ts';
 import type { Settings } from './config/settings.ts';
@@ -40,6 +40,7 @@ import { faceRoutes, wordsOf } from './intake/faces/index.ts';
 import { intakeRoutes } from './intake/http.ts';
 import { Policies } from './intake/policies.ts';
 import { Intake } from './intake/submit.ts';
+import type { MessageIds } from './intake/threads.ts';
 import { Sweeper } from './queue/sweeper.ts';
 import { classify } from './relay/classify.ts';
 import { openGatewayKey } from './relay/gateway-key.ts';
@@ -101,7 +102,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   const blobs = fileBlobs(join(directory, 'blobs'));
   let publicUrl = settings.publicUrl ?? '';
   const gate = await buildServer({ store, settings, operatorKey, publicUrl: () => publicUrl, log });
-  const intake = new Intake(store, blobs);
+  const intake = new Intake(store, blobs, messageIds(secrets, settings.domain));
   const policies = new Policies(store);
   const { server, problems } = gate;
   const reader = new MailReader();
@@ -114,7 +115,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   contactErasureRoutes(server, managed);
   const simulations = new Simulations(store, directory, log);
   simulationRoutes(server, { store, problems, simulations });
-  quarantineRoutes(server, { store, problems, readMessageId: messageIds(secrets) });
+  quarantineRoutes(server, { store, problems, readMessageId: messageIds(secrets, settings.domain).read });
   testClockRoutes(server, { store, problems });
   sinkRoutes(server, { store, problems, reader, addressKey });
   pageRoutes(server, { store, authenticator: gate.authenticator, reader, publicUrl: () => publicUrl });
@@ -206,12 +207,15 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   };
 }
 
-/** Reads the Message-IDs that this gateway has made. */
-function messageIds(secrets: Secrets): ReadMessageId {
+/** Makes Message-IDs as the relay does, and knows those that this gateway has made. */
+function messageIds(secrets: Secrets, domain: string): MessageIds & { read: ReadMessageId } {
   const tokens = openTokens(secrets);
-  return (text, tenantNo) => {
-    const named = tokens.parseMessageId(text.trim());
-    return named === null || named.tenant !== tenantNo ? null : encodeTypeId('msg', named.messageId);
+  return {
+    read(text, tenantNo) {
+      const named = tokens.parseMessageId(text.trim());
+      return named === null || named.tenant !== tenantNo ? null : encodeTypeId('msg', named.messageId);
+    },
+    make: (id, tenantNo) => tokens.makeMessageId({ id: decodeTypeId('msg', id)!, tenant: tenantNo }, domain),
   };
 }
 
