@@ -29,6 +29,7 @@ import { armFailpoint } from './base/failpoint.ts';
 import { type GuardedFetch, openGuardedFetch } from './base/guarded-fetch.ts';
 import { encodeTypeId, newId } from './base/ids.ts';
 import { leavesMachine } from './base/leaves-machine.ts';
+import { decodeTypeId, encodeTypeId, newId } from './base/ids.ts';
 import { openSecrets, type Secrets } from './base/secrets.ts';
 import { openTokens } from './base/tokens.ts';
 import type { Settings } from './config/settings.ts';
@@ -44,6 +45,7 @@ import { faceRoutes, wordsOf } from './intake/faces/index.ts';
 import { intakeRoutes } from './intake/http.ts';
 import { Policies } from './intake/policies.ts';
 import { Intake } from './intake/submit.ts';
+import type { MessageIds } from './intake/threads.ts';
 import { Sweeper } from './queue/sweeper.ts';
 import { classify } from './relay/classify.ts';
 import { generateDkimKey } from './relay/dkim.ts';
@@ -56,7 +58,9 @@ import { TlsResults } from './relay/tls-results.ts';
 import { kindOfUrl, type TransportParts } from './relay/transports/open-transport.ts';
 import { feedbackRoutes } from './returns/feedback.ts';
 import { returnRoutes } from './returns/http.ts';
+import { inboundRoutes } from './returns/inbound-http.ts';
 import { startInbound } from './returns/start-inbound.ts';
+import { threadRoutes } from './returns/threads-http.ts';
 import { unsubscribeRoutes } from './returns/unsubscribe.ts';
 import { Simulations } from './simulate/simulations.ts';
 
@@ -105,7 +109,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   const blobs = fileBlobs(join(directory, 'blobs'));
   let publicUrl = settings.publicUrl ?? '';
   const gate = await buildServer({ store, settings, operatorKey, publicUrl: () => publicUrl, log });
-  const intake = new Intake(store, blobs);
+  const intake = new Intake(store, blobs, messageIds(secrets, settings.domain));
   const policies = new Policies(store);
   const { server, problems } = gate;
   const reader = new MailReader();
@@ -124,7 +128,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   domainRoutes(server, { store, problems, checks: domainChecks, keys: domainKeys, gateway: settings.domain });
   const simulations = new Simulations(store, directory, log);
   simulationRoutes(server, { store, problems, simulations });
-  quarantineRoutes(server, { store, problems, readMessageId: messageIds(secrets) });
+  quarantineRoutes(server, { store, problems, readMessageId: messageIds(secrets, settings.domain).read });
   testClockRoutes(server, { store, problems });
   sinkRoutes(server, { store, problems, reader, addressKey });
   pageRoutes(server, { store, authenticator: gate.authenticator, reader, publicUrl: () => publicUrl });
@@ -132,6 +136,8 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   reasonRoutes(server, problems, wordsOf);
   const bell = eventRoutes(server, { store, problems, authenticator: gate.authenticator });
   returnRoutes(server, { store, problems, addressKey });
+  inboundRoutes(server, { store, problems, blobs });
+  threadRoutes(server, { store, problems, blobs, addressKey });
   returnHookRoutes(server, { store, problems, secrets, publicUrl: () => publicUrl });
   feedbackRoutes(server, {
     ...{ store, problems, secrets, addressKey, log },
@@ -217,12 +223,15 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   };
 }
 
-/** Reads the Message-IDs that this gateway has made. */
-function messageIds(secrets: Secrets): ReadMessageId {
+/** Makes Message-IDs as the relay does, and knows those that this gateway has made. */
+function messageIds(secrets: Secrets, domain: string): MessageIds & { read: ReadMessageId } {
   const tokens = openTokens(secrets);
-  return (text, tenantNo) => {
-    const named = tokens.parseMessageId(text.trim());
-    return named === null || named.tenant !== tenantNo ? null : encodeTypeId('msg', named.messageId);
+  return {
+    read(text, tenantNo) {
+      const named = tokens.parseMessageId(text.trim());
+      return named === null || named.tenant !== tenantNo ? null : encodeTypeId('msg', named.messageId);
+    },
+    make: (id, tenantNo) => tokens.makeMessageId({ id: decodeTypeId('msg', id)!, tenant: tenantNo }, domain),
   };
 }
 

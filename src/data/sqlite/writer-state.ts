@@ -86,7 +86,6 @@ export class WriterState {
     this.risks = new RiskStates(db);
     this.ledger = new LedgerCache(db, options.ledger, this.risks);
     this.healths = new MailboxHealths(db);
-    this.spaces = new Spaces(db, this.ledger, this.risks, options);
     this.spaces = new Spaces(db, this.ledger, this.risks, this.routing, options);
     this.keys = new UsedKeys(db, options.keys);
     this.fresh = new FreshRows(options.mostFresh);
