@@ -117,7 +117,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   const bell = eventRoutes(server, { store, problems, authenticator: gate.authenticator });
   returnRoutes(server, { store, problems, addressKey });
   returnHookRoutes(server, { store, problems, secrets, publicUrl: () => publicUrl });
-  feedbackRoutes(server, {
+  const feedback = feedbackRoutes(server, {
     ...{ store, problems, secrets, addressKey, log },
     tokens: openTokens(secrets),
     outbound: settings.outbound,
@@ -174,6 +174,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
       async stop() {
         // What is accepted while the relay stops is durable and goes out after the next start.
         await Promise.all([within(gate.server.close(), settings.graceMs / 2), relay?.stop(settings.graceMs * 0.9)]);
+        await feedback.stop();
         await reader.close();
         await simulations.stop();
         await sweeper.stop();

@@ -24,6 +24,7 @@ import type { CanariesReads, CanariesWrites, KnownCanaries } from './port/canari
 import type { CaptureReads } from './port/captures.ts';
 import type { ContactsReads, ContactsWrites } from './port/contacts.ts';
 import type { DeliveryWrites } from './port/delivery.ts';
+import type { EngagementReads, EngagementWrites } from './port/engagement.ts';
 import type { ErasureReads, ErasureWrites } from './port/erasure.ts';
 import type { EventsReads } from './port/events.ts';
 import type { FeedbackReads } from './port/feedback.ts';
@@ -216,6 +217,8 @@ export type Claimed = {
   size: number;
   /** An earlier attempt ended between the dot and its answer. */
   possibleDuplicate: boolean;
+  /** What the policy has counted: a picture and links in its HTML lead to the gateway then. Absent: nothing. */
+  tracking?: { open?: boolean; click?: boolean };
   /** The way it takes out. */
   route: Route;
 };
@@ -428,6 +431,7 @@ export interface StoreWrites
     DeliveryWrites,
     LeasesWrites,
     MessagesWrites,
+    EngagementWrites,
     ErasureWrites,
     NoticesWrites,
     PlatformWrites,
@@ -495,6 +499,7 @@ export interface StoreReads
     PlatformReads,
     QuarantineReads,
     QueueReads,
+    EngagementReads,
     FeedbackReads,
     HistoryReads,
     ReturnHooksReads,

@@ -224,6 +224,7 @@ function takeOne(
     content: message.content,
     size: message.size,
     possibleDuplicate: row.possible_duplicate === 1,
+    tracking: space.policy.document.tracking,
     route: DEFAULT_ROUTE,
   };
 }

@@ -6,6 +6,7 @@ import { APPROVAL_READS } from './approvals-reads.ts';
 import { CANARY_READS } from './canaries.ts';
 import { captureReads } from './capture-reads.ts';
 import { CONTACT_READS } from './contacts-reads.ts';
+import { ENGAGEMENT_READS } from './engagement.ts';
 import { ERASURE_READS } from './erasure.ts';
 import { EVENTS_READS } from './events-reads.ts';
 import { FEEDBACK_READS } from './feedback-reads.ts';
@@ -52,6 +53,7 @@ export const READER_CALLS: Calls = {
   ...INCIDENT_READS,
   ...SENDERS_READS,
   ...SHADOW_READS,
+  ...ENGAGEMENT_READS,
   ...FEEDBACK_READS,
   ...HISTORY_READS,
   ...SIMULATION_READS,

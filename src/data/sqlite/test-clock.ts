@@ -87,6 +87,7 @@ const EMPTYING = [
   'DELETE FROM used_key WHERE space = :space AND space % 2 = 1',
   'DELETE FROM attachment WHERE space = :space',
   'DELETE FROM capture WHERE space = :space',
+  'DELETE FROM engagement WHERE space = :space',
   'DELETE FROM appeal WHERE quarantine IN (SELECT no FROM quarantine WHERE space = :space)',
   'DELETE FROM quarantine_hold WHERE quarantine IN (SELECT no FROM quarantine WHERE space = :space)',
   'DELETE FROM quarantine WHERE space = :space',

@@ -11,6 +11,7 @@ import { cancelMessage, lookAgain, removeContent, rescheduleMessage } from './ch
 import { ROUTING_WRITES } from './closed-routes.ts';
 import { CONTACT_WRITES } from './contacts.ts';
 import { claim, dueIn, mark, renew } from './dispatch.ts';
+import { noteEngagement } from './engagement.ts';
 import { ERASURE_WRITES } from './erasure.ts';
 import { headroom } from './headroom.ts';
 import { IDENTITY_WRITES } from './identities.ts';
@@ -126,6 +127,7 @@ export const WRITER_CALLS: Calls = {
   ...TEMPLATE_WRITES,
   ...QUARANTINE_WRITES,
   ...RETURN_HOOK_WRITES,
+  noteEngagement,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
     return null;
