@@ -18,7 +18,7 @@ import { sinkRoutes } from './admin/sink/http.ts';
 import { MailReader } from './admin/sink/mail-reader.ts';
 import { testClockRoutes } from './admin/test-clock.ts';
 import { addressKey } from './base/address.ts';
-import { openAddressGuard } from './base/address-guard.ts';
+import { openAddressGuard, openOnly } from './base/address-guard.ts';
 import { makeKey, makeOperatorKey } from './base/api-key.ts';
 import { lockData } from './base/data-lock.ts';
 import { openDns } from './base/dns.ts';
@@ -44,6 +44,7 @@ import { Sweeper } from './queue/sweeper.ts';
 import { classify } from './relay/classify.ts';
 import { openGatewayKey } from './relay/gateway-key.ts';
 import { type Probe, probeTransport } from './relay/probe.ts';
+import { providerTools } from './relay/provider-tools.ts';
 import { openOutbound, outboundSettings, startRelay } from './relay/relay.ts';
 import { replies } from './relay/replies.ts';
 import { TlsResults } from './relay/tls-results.ts';
@@ -104,8 +105,10 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   const door = { intake, policies, problems, store, blobs };
   intakeRoutes(server, door);
   faceRoutes(server, door);
-  adminRoutes(server, { store, blobs, problems, authenticator: gate.authenticator });
-  contactErasureRoutes(server, { store, problems, authenticator: gate.authenticator, blobs });
+  const providers = providerTools({ store, secrets, transportParts, outbound: settings.outbound });
+  const managed = { store, blobs, problems, authenticator: gate.authenticator, providers };
+  adminRoutes(server, managed);
+  contactErasureRoutes(server, managed);
   const simulations = new Simulations(store, directory, log);
   simulationRoutes(server, { store, problems, simulations });
   quarantineRoutes(server, { store, problems, readMessageId: messageIds(secrets) });
@@ -153,6 +156,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
           domain: settings.domain,
           publicUrl,
           outbound: next.outbound,
+          transports: transportParts,
           log,
           registry: gate.metrics.registry,
         });
@@ -248,6 +252,7 @@ function transportPartsOf({ dnsServers, providerAllow, domain }: Settings): Tran
   return {
     dns: openDns(dnsServers),
     guard: openAddressGuard(providerAllow),
+    opened: openOnly(providerAllow, 'other ports than those of mail'),
     domain,
     tlsResults: new TlsResults(),
   };

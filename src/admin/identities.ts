@@ -1,11 +1,12 @@
 /**
  * Identities: the people and personas a tenant sends as, each with its own address and cap.
  *
- * Whether a change may be made is decided where it is stored, in one transaction with it. Deliberately absent: mailboxes, and
- * whether the domain of the address is verified, which a send asks.
+ * Whether a change may be made is decided where it is stored, in one transaction with it. Deliberately absent: whether the
+ * domain of the address is verified, which a send asks.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type Static } from 'typebox';
+import { addressKey } from '../base/address.ts';
 import { newId } from '../base/ids.ts';
 import { formatTime } from '../core/time.ts';
 import type { IdentityFields, IdentityTrouble, ManagedIdentity } from '../data/port/identities.ts';
@@ -48,6 +49,13 @@ const OPTIONAL = {
   state: Type.Optional(
     Type.Enum([...IDENTITY_STATES], { description: '`suspended` is set and lifted by the operator alone.' }),
   ),
+  mailboxes: Type.Optional(
+    Type.Array(Type.String({ minLength: 1, maxLength: 254 }), {
+      maxItems: 100,
+      description:
+        'All the mailboxes it sends through, by id or address. None: it has one implied mailbox on the default provider.',
+    }),
+  ),
   note: Type.Optional(orNull(NOTE)),
 };
 const CREATE = Type.Object({ handle: HANDLE, from: SENDER, ...OPTIONAL }, CLOSED);
@@ -63,6 +71,7 @@ const IDENTITY = Type.Object({
   approvals: Type.String(),
   state: Type.String(),
   state_note: orNull(Type.String()),
+  mailboxes: Type.Array(Type.String(), { description: 'Ids of its mailboxes.' }),
   created_at: Type.String(),
   updated_at: Type.String(),
 });
@@ -78,6 +87,7 @@ function identityBody(identity: ManagedIdentity): Static<typeof IDENTITY> {
     approvals: identity.approvals,
     state: identity.state,
     state_note: identity.stateNote,
+    mailboxes: identity.mailboxes,
     created_at: formatTime(identity.createdAt),
     updated_at: formatTime(identity.updatedAt),
   };
@@ -100,6 +110,13 @@ function refuse(at: Refusal, trouble: IdentityTrouble, id: string, action: strin
       );
     case 'unknown_tier':
       return invalid(request, reply, problems, 'tier', `The plan has the tiers ${trouble.tiers.join(', ')}.`);
+    case 'mailbox': {
+      const why =
+        trouble.owner === null
+          ? 'There is no mailbox of this id or address in this mode; GET /v1/mailboxes lists them.'
+          : `It belongs to the identity ${trouble.owner}: take it from there first.`;
+      return invalid(request, reply, problems, `mailboxes[${trouble.index}]`, why);
+    }
     case 'human_decision_required':
       return refuseLoosening(request, reply, problems, trouble, action);
   }
@@ -110,10 +127,12 @@ function readFields(
   body: Static<typeof CHANGE>,
 ): Partial<IdentityFields> | { code: string; param: string; message: string } {
   const { handle, tier, daily_cap: dailyCap, approvals, state, from } = body;
-  if (from === undefined) return { handle, tier, dailyCap, approvals, state };
+  const mailboxes = body.mailboxes?.map((name) => (name.includes('@') ? (addressKey(name) ?? name) : name));
+  const plain = { handle, tier, dailyCap, approvals, state, mailboxes };
+  if (from === undefined) return plain;
   const sender = readSender(from, 'from');
   if (isIssue(sender)) return { code: sender.code, param: sender.param ?? 'from', message: sender.message };
-  return { handle, tier, dailyCap, approvals, state, fromEmail: sender.email, fromName: sender.name };
+  return { ...plain, fromEmail: sender.email, fromName: sender.name };
 }
 
 const CHANGING = { config: { scopes: ['manage', 'approve'] } } as const;
@@ -173,6 +192,7 @@ export function identityRoutes(server: FastifyInstance, { store, problems }: Adm
         dailyCap: given.dailyCap ?? null,
         approvals: given.approvals ?? 'none',
         state: given.state ?? 'active',
+        mailboxes: given.mailboxes ?? [],
       };
       const note = body.note ?? null;
       const made = await store.createIdentity({

@@ -14,12 +14,14 @@ import { installationRoutes } from './installations.ts';
 import { keyRoutes } from './keys.ts';
 import { leaseRoutes } from './leases.ts';
 import { limitRoutes } from './limits.ts';
+import { mailboxRoutes } from './mailboxes.ts';
 import { meRoutes } from './me.ts';
 import { noticeRoutes } from './notices.ts';
 import { operatorPolicyRoutes } from './operator-policies.ts';
 import { planRoutes } from './plans.ts';
 import { platformRoutes } from './platform.ts';
 import { policyRoutes } from './policies.ts';
+import { providerRoutes } from './providers.ts';
 import { quarantineReviewRoutes } from './quarantines.ts';
 import { riskRoutes } from './risk.ts';
 import { shadowPolicyRoutes } from './shadow-policy.ts';
@@ -39,6 +41,8 @@ const RESOURCES = [
   limitRoutes,
   riskRoutes,
   identityRoutes,
+  providerRoutes,
+  mailboxRoutes,
   suppressionRoutes,
   suppressionCsvRoutes,
   contactRoutes,

@@ -93,10 +93,6 @@ export function refusedOutcome(
       return problemOutcome(request, problems, refusal(submitted.reason, { errors: submitted.errors }));
     case 'in_progress':
       return problemOutcome(request, problems, refusal('idempotency_in_progress', { retryAfterSeconds: 1 }));
-    case 'forbidden_identity': {
-      const detail = `This key may not send as ${submitted.identity}.`;
-      return problemOutcome(request, problems, refusal('insufficient_permissions', { detail, param: 'identity' }));
-    }
     case 'forbidden_agent': {
       const detail = `This key belongs to another agent than ${submitted.agent}.`;
       return problemOutcome(request, problems, refusal('insufficient_permissions', { detail, param: 'agent' }));

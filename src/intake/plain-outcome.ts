@@ -60,8 +60,6 @@ function undecided(submitted: Undecided, texts: Texts, requestId: string): Plain
       const list = submitted.errors.map((error) => `${error.param}: ${error.message}`).join(' ');
       return { ok: false, cause: 'invalid', message: list };
     }
-    case 'forbidden_identity':
-      return { ok: false, cause: 'invalid', message: `identity: ${submitted.identity} may not be used.` };
     case 'forbidden_agent':
       return { ok: false, cause: 'invalid', message: `agent: ${submitted.agent} is not the agent of this key.` };
     case 'in_progress':

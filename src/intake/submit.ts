@@ -36,7 +36,7 @@ export type SubmitInput = {
   agent: string | null;
   /** Whether it is the key's: then a body cannot name another. */
   isAgentBound?: boolean;
-  /** Identities the key may send as; empty: all. */
+  /** Identities the key may send as, by handle or id; empty: all. */
   identities: readonly string[];
   body: unknown;
   idempotencyKey: string | null;
@@ -50,7 +50,6 @@ export type Submitted =
       errors: FieldError[];
     }
   | { outcome: 'simulated'; code: ReasonCode }
-  | { outcome: 'forbidden_identity'; identity: string }
   | { outcome: 'forbidden_agent'; agent: string }
   | { outcome: 'in_progress' };
 
@@ -189,12 +188,6 @@ export class Intake {
     else if (input.isAgentBound === true && submission.agent !== input.agent) {
       return { ok: false, result: { outcome: 'forbidden_agent', agent: submission.agent } };
     }
-    if (input.identities.length > 0 && !mayUse(input.identities, submission)) {
-      return {
-        ok: false,
-        result: { outcome: 'forbidden_identity', identity: submission.identity ?? 'the default sender' },
-      };
-    }
     const simulated = input.principal.mode === 'test' ? simulatedRequest(submission) : null;
     if (simulated !== null) return { ok: false, result: { outcome: 'simulated', code: simulated } };
     return { ok: true, sent: submission, ...(await this.filledIn(input, submission)), files: reading.files };
@@ -284,6 +277,7 @@ export class Intake {
       contentHash: null,
       leaseToken: submission.leaseToken,
       template,
+      ...(input.identities.length === 0 ? {} : { identities: input.identities }),
       content: featuresOf(submission),
       findings: scanContent({
         subject: submission.subject,
@@ -313,10 +307,6 @@ function within(promise: Promise<void>, waitMs: number): Promise<boolean> {
       resolve(true);
     });
   });
-}
-
-function mayUse(identities: readonly string[], submission: Submission): boolean {
-  return submission.identity !== null && identities.includes(submission.identity);
 }
 
 /** Simulated reasons of access and platform are about the whole request, whoever else it goes to. */

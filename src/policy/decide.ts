@@ -33,7 +33,7 @@ export function decide(send: Send, recipient: SendRecipient, facts: Facts, base:
     }
   }
   const { departAt } = facts;
-  const waits = blocks !== null && facts.place !== null && send.onLimit === 'defer' && blocks.every(clearsAsLimit);
+  const waits = blocks !== null && facts.place !== null && blocks.every((reason) => isWaitedFor(reason, send));
   // Warnings speak of a send that goes through; a refused one has reasons.
   if (blocks !== null && !waits) return { verdict: 'block', departAt, reasons: blocks, warnings: NO_WARNINGS };
   if (holds !== null) return { verdict: 'hold', departAt, reasons: holds, warnings: warnings ?? NO_WARNINGS };
@@ -49,12 +49,19 @@ const LIMIT_REASONS: ReadonlySet<ReasonCode> = new Set([
   'monthly_quota_exceeded',
   'identity_cap_exceeded',
   'warmup_limit_exceeded',
+  'mailboxes_exhausted',
   'recipient_domain_throttled',
   'recipient_frequency_exceeded',
 ]);
 
-function clearsAsLimit(reason: DecidedReason): boolean {
-  return reason.clearsAt !== null && LIMIT_REASONS.has(reason.code);
+/** Marketing mail waits for a mailbox's warm-up by itself; what else is full is waited for by those who asked for it. */
+function isWaitedFor({ clearsAt, code, scope }: DecidedReason, { kind, onLimit }: Send): boolean {
+  if (clearsAt === null || !LIMIT_REASONS.has(code)) return false;
+  return onLimit === 'defer' || (kind === 'marketing' && isRamp(code, scope));
+}
+
+function isRamp(code: ReasonCode, scope: DecidedReason['scope']): boolean {
+  return code === 'warmup_limit_exceeded' && scope?.kind === 'mailbox';
 }
 
 function scheduled(departAt: number, cause: Evidence, warnings: readonly DecidedWarning[]): Verdict {
@@ -70,11 +77,15 @@ function scheduled(departAt: number, cause: Evidence, warnings: readonly Decided
 /** Why a recipient waits for a place: `limit_name` is the limit that frees one last, `waits_for` are all that are full. */
 function quotaSlot(full: readonly DecidedReason[]): Evidence {
   const last = full.reduce((a, b) => (b.clearsAt! > a.clearsAt! ? b : a));
-  return {
-    cause: 'quota',
-    limit_name: last.evidence['limit_name']!,
-    waits_for: full.map((reason) => String(reason.evidence['limit_name'])),
-  };
+  const waits_for = full.map(nameOf);
+  if (last.code === 'mailboxes_exhausted') return { cause: 'mailbox', waits_for };
+  if (isRamp(last.code, last.scope)) return { cause: 'warmup', mailbox: last.evidence['mailbox']!, waits_for };
+  return { cause: 'quota', limit_name: last.evidence['limit_name']!, waits_for };
+}
+
+function nameOf({ code, scope, evidence }: DecidedReason): string {
+  if (code === 'mailboxes_exhausted') return 'mailboxes';
+  return isRamp(code, scope) ? 'mailbox_warmup' : String(evidence['limit_name']);
 }
 
 function simulatedVerdict(code: ReasonCode, send: Send, recipient: SendRecipient, facts: Facts): Verdict {

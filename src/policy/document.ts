@@ -142,6 +142,10 @@ export type Policy = {
   /** Limits of a recipient or its domain. */
   recipientLimits: readonly Limit[];
   cooldownSeconds: number;
+  /** Limits of mailboxes and providers: they keep mail from some ways out, and from none where another has room. */
+  routedLimits: readonly Limit[];
+  /** How long what mailboxes and providers carried is kept. */
+  routedSeconds: number;
   /** What a cooldown stands between. */
   cooldownScope: 'recipient' | 'recipient_template';
   budgets: Budgets;
@@ -201,7 +205,8 @@ const ROUTED_SCOPES: readonly LimitScope[] = ['mailbox', 'provider'];
 
 /** Makes a document in force ready for deciding. */
 export function compilePolicy(version: number, document: EffectiveDocument): Policy {
-  const limits = document.limits.map(compileLimit).filter((limit) => !ROUTED_SCOPES.includes(limit.scope));
+  const all = document.limits.map(compileLimit);
+  const limits = all.filter((limit) => !ROUTED_SCOPES.includes(limit.scope));
   const budgets = compileBudgets(document);
   const { after_sends: afterSends, days } = document.disengaged;
   const disengaged = typeof afterSends === 'number' ? { afterSends, days: days ?? 0 } : null;
@@ -219,12 +224,21 @@ export function compilePolicy(version: number, document: EffectiveDocument): Pol
     document,
     messageLimits: limits.filter((limit) => !RECIPIENT_SCOPES.includes(limit.scope)),
     recipientLimits: limits.filter((limit) => RECIPIENT_SCOPES.includes(limit.scope)),
+    routedSeconds: Math.max(2 * DAY_SECONDS, ...all.map(({ scope, window }) => routedSpan(scope, window))),
+    // A message leaves by as many ways as it has recipients, so here each of them counts whatever the unit.
+    routedLimits: all
+      .filter((limit) => ROUTED_SCOPES.includes(limit.scope))
+      .map((limit) => ({ ...limit, unit: 'recipient' as const })),
     approvalMs: parseDuration(document.approvals.expires_after ?? '')?.ms ?? DAY_MS,
     ...parts,
     countsSilence: disengaged !== null || limits.some((limit) => limit.resetOnReply),
     tracks: tracksOf(limits, parts),
     rates: limits.filter((limit) => limit.window.kind === 'rate'),
   };
+}
+
+function routedSpan(scope: LimitScope, window: Window): number {
+  return ROUTED_SCOPES.includes(scope) ? windowSpan(window) : 0;
 }
 
 function countedWindow(name: string | undefined): CountedWindow {
@@ -263,6 +277,9 @@ function compileWarmup(document: EffectiveDocument['warmup']): Warmup | null {
 
 /** How a warm-up grows: from `start` places, each step `factorPercent` / 100 times the one before. */
 export type Ramp = { start: number; factorPercent: number; everyDays: number; days: number };
+
+/** The usual ramp of a mailbox. */
+export const RAMP_DEFAULTS: Ramp = { start: 20, factorPercent: 150, everyDays: 1, days: 14 };
 
 /** The places of each of its days. */
 export function warmupPlaces({ start, factorPercent, everyDays, days }: Ramp): number[] {

@@ -11,8 +11,10 @@ import { type BudgetFacts, packBudget, unpackBudget } from './facts-budget.ts';
 import { type ContactFacts, packContact, unpackContact } from './facts-contact.ts';
 import { type ContentFacts, packContent, unpackContent } from './facts-content.ts';
 import { type LeaseFacts, packLease, unpackLease } from './facts-lease.ts';
+import { type PoolFacts, packPool, unpackPool } from './facts-pool.ts';
 import { packQuarantine, type QuarantineFacts, unpackQuarantine } from './facts-quarantine.ts';
 import { packRiskFacts, type RiskFacts, unpackRiskFacts } from './facts-risk.ts';
+import { packSender, type SenderFacts, unpackSender } from './facts-sender.ts';
 import { packTemplate, type TemplateFacts, unpackTemplate } from './facts-template.ts';
 import { packWarmup, unpackWarmup, type WarmupFacts } from './facts-warmup.ts';
 
@@ -118,6 +120,10 @@ export type Facts = {
   content: ContentFacts;
   /** The template that the message was made from, or null. */
   template: TemplateFacts | null;
+  /** The pool of mailboxes and providers, or null. */
+  pool: PoolFacts | null;
+  /** What is amiss with the sender, or null. */
+  sender: SenderFacts | null;
 };
 
 const LAYOUT = 1;
@@ -174,6 +180,8 @@ export function packFacts(facts: Facts, writer: PackWriter): Uint8Array {
   packApproval(w, facts.approval);
   packContent(w, facts.content);
   packTemplate(w, facts.template);
+  packPool(w, facts.pool);
+  packSender(w, facts.sender);
   return w.bytes();
 }
 
@@ -247,5 +255,7 @@ export function unpackFacts(bytes: Uint8Array): Facts {
     approval: unpackApproval(r),
     content: unpackContent(r),
     template: unpackTemplate(r),
+    pool: unpackPool(r),
+    sender: unpackSender(r),
   };
 }

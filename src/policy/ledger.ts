@@ -6,9 +6,12 @@
 import type { CounterScope, LimitScope, LimitUnit, Policy } from './document.ts';
 import type { AccountFacts, IdentityState, SuppressionFact } from './facts.ts';
 import type { QuarantineStanding } from './facts-quarantine.ts';
+import type { SenderView } from './facts-sender.ts';
+import { familyOf } from './families.ts';
 import type { RiskState } from './risk/state.ts';
-import type { Send, SendRecipient } from './send.ts';
+import type { RecipientRoute, Send, SendRecipient } from './send.ts';
 import { addUnits, emptySeries, prune, type Series } from './series.ts';
+import type { PoolNews } from './ways.ts';
 import { emissionMicros, nextTat } from './windows.ts';
 
 /** Counters of one scope: what departed, by unit, and the state of its `rate` limits. Null: nothing counted yet. */
@@ -59,7 +62,7 @@ export type LeaseState = {
 export const SIGNALS = ['any', 'bounce', 'complaint'] as const;
 export type Signal = (typeof SIGNALS)[number];
 
-export interface LedgerView {
+export interface LedgerView extends PoolNews {
   account: AccountFacts;
   identityState: IdentityState | null;
   identityHandle: string | null;
@@ -78,6 +81,8 @@ export interface LedgerView {
   signals(signal: Signal): ScopeState | null;
   /** The last lease on a contact that nobody has ended; its time may have come. */
   lease(contact: string): LeaseState | null;
+  /** Who may send as whom; null or absent: nothing is known, and nobody is refused. */
+  readonly senders?: SenderView | null;
 }
 
 /** The part of a ledger that counts. */
@@ -112,6 +117,18 @@ export function stateOf(view: Counters, scope: CounterScope, send: Send, recipie
   if (scope === 'recipient_template') return view.scope(scope, `${send.template ?? ''} ${recipient.key}`);
   const id = scopeId(scope, send);
   return id === null ? null : view.scope(scope, id);
+}
+
+/** The state that a way counts in: of its provider, or of its mailbox; an implied mailbox is each sender's own. */
+export function routeState(
+  view: Counters,
+  scope: LimitScope,
+  { provider, mailbox }: RecipientRoute,
+  send: Send,
+): ScopeState | null {
+  if (scope === 'provider') return view.scope(scope, String(provider));
+  if (scope !== 'mailbox') return null;
+  return view.scope(scope, mailbox === null ? `implied ${send.scopes.identity ?? ''}` : String(mailbox));
 }
 
 export function scopeId(scope: LimitScope, send: Send): string | null {
@@ -184,7 +201,37 @@ export function countDeparture(
     }
     changes.push({ kind: 'units', state, unit, second, units: 1, horizonSeconds });
   }
+  if (recipient.route != null) changes.push(...countRoute(view, policy, send, recipient, departAt, 1));
   return changes;
+}
+
+/**
+ * The changes by which a recipient counts on its way, or no longer does: with the provider, with the mailbox, and with the mailbox
+ * towards its family of destinations. Whatever limits there are, so that one set later meets the same history.
+ */
+export function countRoute(
+  view: Counters,
+  policy: Pick<Policy, 'routedSeconds'>,
+  send: Send,
+  recipient: SendRecipient,
+  departAt: number,
+  units: 1 | -1,
+): Change[] {
+  const { route } = recipient;
+  if (route == null) return [];
+  const second = Math.floor((route.at ?? departAt) / 1000);
+  const states = [routeState(view, 'provider', route, send), routeState(view, 'mailbox', route, send)];
+  if (route.mailbox !== null)
+    states.push(view.scope('mailbox', familyScope(route.mailbox, familyOf(recipient.domain))));
+  const horizonSeconds = policy.routedSeconds;
+  return states.flatMap((state): Change[] =>
+    state === null ? [] : [{ kind: 'units', state, unit: 'recipient', second, units, horizonSeconds }],
+  );
+}
+
+/** What a mailbox sends to one family counts by itself. */
+export function familyScope(mailbox: number, family: string): string {
+  return `${mailbox} ${family}`;
 }
 
 /** What a departure at `now` takes from the `rate` limits. */
@@ -225,6 +272,7 @@ export function giveBack(
     if (state === null || (unit === 'message' && !message)) continue;
     changes.push({ kind: 'units', state, unit, second, units: -1, horizonSeconds });
   }
+  if (recipient.route != null) changes.push(...countRoute(view, policy, send, recipient, departAt, -1));
   return changes;
 }
 

@@ -5,8 +5,10 @@ import { type ApprovalAsked, lookAtApproval } from './facts-approval.ts';
 import { lookBudget } from './facts-budget.ts';
 import { type ContactFacts, lookContact } from './facts-contact.ts';
 import { lookLease, lookLeaseAtDeparture } from './facts-lease.ts';
+import type { PoolFacts } from './facts-pool.ts';
 import { probationIn, quarantineFacts } from './facts-quarantine.ts';
 import { lookRisk } from './facts-risk.ts';
+import { lookSender } from './facts-sender.ts';
 import { lookWarmup, warmupAt } from './facts-warmup.ts';
 import {
   type ContactState,
@@ -17,9 +19,11 @@ import {
   seriesIn,
   stateOf,
 } from './ledger.ts';
+import { lookRoute, type WaySearch } from './look-route.ts';
 import { adapted } from './probation.ts';
 import type { Send, SendRecipient } from './send.ts';
 import { countAt, isLast, latestUpTo } from './series.ts';
+import type { RoutingView } from './ways.ts';
 import {
   type CountedWindow,
   earliestPlace,
@@ -33,7 +37,7 @@ import {
 } from './windows.ts';
 
 /** Version of the rules as code: with facts and policy it determines a verdict. Raise it when any rule changes. */
-export const ENGINE = 3;
+export const ENGINE = 4;
 
 export type LookInput = {
   view: LedgerView;
@@ -61,6 +65,7 @@ export function look(input: LookInput): Facts {
   const warmup = lookWarmup(view, input.policy, send, recipient, departAt);
   const policy = adapted(input.policy, { identityCap, warmup, probation: probationIn(quarantine) });
   const counters = lookAtCounters(input, policy);
+  const { pool, place } = lookAtPool({ ...input, identityCap }, policy, counters);
   return {
     engine: ENGINE,
     now,
@@ -77,7 +82,7 @@ export function look(input: LookInput): Facts {
     undeliverable: recipient.undeliverable,
     simulated: recipient.simulated,
     limits: counters.limits,
-    place: counters.place,
+    place: pool === null ? counters.place : place,
     contact: lookContact(view, policy, recipient, contact, departAt),
     lease: lookLease(view, send, recipient, now, departAt),
     budget: lookBudget(view, policy, send, departAt),
@@ -87,11 +92,53 @@ export function look(input: LookInput): Facts {
     approval: lookAtApproval(input.approval, contact),
     content: send.findings ?? null,
     template: send.templateFacts ?? null,
+    pool,
+    sender: lookSender(view.senders, policy, send, departAt),
   };
 }
 
 export function departureAskedFor(send: Send, now: number): number {
   return send.sendAt !== null && send.sendAt > now ? send.sendAt : now;
+}
+
+/** What follows from the pool: the section of the facts, and the place where the recipient waits for one. */
+type PoolLook = { pool: PoolFacts | null; place: number | null };
+
+const NO_POOL: PoolLook = { pool: null, place: null };
+
+/** The pool as one send meets it, under a policy with its identity's cap; `counters` is what the other limits said. */
+export function lookAtPool(
+  input: CountersInput & { view: RoutingView; identityCap: number | null },
+  policy: Policy,
+  counters: Pick<Facts, 'limits' | 'place'>,
+): PoolLook {
+  const { view, send, recipient, now } = input;
+  const sight = view.sight ?? null;
+  const departAt = departureAskedFor(send, now);
+  const isFull = counters.limits.some(({ freeAt }) => freeAt !== 0);
+  const isCapped = isFull && hasNoCapLeft(policy, counters.limits);
+  if (sight === null && !isCapped) return NO_POOL;
+  const routed =
+    sight === null
+      ? null
+      : lookRoute(
+          {
+            ...{ view, policy, send, recipient, now, departAt, isFull },
+            identityCap: input.identityCap,
+            search: (search) => jointPlace(input, policy, departAt, search),
+          },
+          sight,
+        );
+  const isShort = isCapped || (routed !== null && routed.routing.cause !== 'none');
+  const alternatives = isShort ? (view.alternatives?.(Math.floor(departAt / 1000)) ?? []) : [];
+  if (routed === null && alternatives.length === 0) return NO_POOL;
+  const place = sight === null ? counters.place : (routed?.place ?? null);
+  return { pool: { routing: routed?.routing ?? null, alternatives, readyAt: null, pace: null }, place };
+}
+
+/** Whether a limit of the identity itself is full. */
+function hasNoCapLeft(policy: Policy, limits: readonly LimitFact[]): boolean {
+  return policy.messageLimits.some(({ scope }, i) => scope === 'identity' && limits[i]?.freeAt !== 0);
 }
 
 export type CountersInput = Pick<LookInput, 'send' | 'recipient' | 'now' | 'counted'> & { view: Counters };
@@ -169,6 +216,8 @@ export function lookAtDeparture(
     approval: lookAtApproval(input.approval, contact),
     content: null,
     template: null,
+    pool: null,
+    sender: lookSender(view.senders, policy, send, now, true),
   };
 }
 
@@ -303,7 +352,7 @@ const MOST_MOVES = 1000;
  * `rate` limits are not reserved ahead: only the time at which they would first be free counts. Places in one second take
  * its milliseconds in turn, so that no two share a departure time.
  */
-function jointPlace(input: CountersInput, policy: Policy, departAt: number): number | null {
+function jointPlace(input: CountersInput, policy: Policy, departAt: number, way?: WaySearch): number | null {
   const { view, send, recipient } = input;
   const contact = view.contact(recipient.key);
   const limits: [Limit, ScopeState][] = [];
@@ -311,12 +360,18 @@ function jointPlace(input: CountersInput, policy: Policy, departAt: number): num
     const state = stateOf(view, limit.scope, send, recipient);
     if (state !== null) limits.push([limit, state]);
   }
+  if (way !== undefined) limits.push(...way.limits);
   let second = Math.floor(departAt / 1000);
   let settled = 0;
   for (let moves = 0; moves < MOST_MOVES; moves += 1) {
     const before = second;
     for (const [limit, state] of limits) {
       const place = placeIn(limit, state, input, contact, second, departAt);
+      if (place === null) return null;
+      second = place;
+    }
+    if (way !== undefined) {
+      const place = way.ramp(second);
       if (place === null) return null;
       second = place;
     }

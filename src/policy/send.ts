@@ -17,6 +17,10 @@ export type Send = {
     identity: string | null;
     agent: string | null;
   };
+  /** Its From address, the domain in lower-case A-labels; absent where nobody asks who sends. */
+  from?: { email: string; domain: string; name: string | null };
+  /** Handles or ids of the identities that the key is bound to; absent: all. */
+  identities?: readonly string[];
   /** Octets of content that are stored when the message is accepted. */
   contentSize: number;
   /** The token of the lease under which the message is sent, where one was given. */
@@ -50,4 +54,14 @@ export type SendRecipient = {
   /** The reason that a simulator address asks for, or null. */
   simulated: string | null;
   traits?: AddressTraits | null;
+  /** The way on which it counts; absent or null: on none. */
+  route?: RecipientRoute | null;
+};
+
+/** By numbers: a mailbox (null: the implied one) on a provider (0: the gateway's own). */
+export type RecipientRoute = {
+  provider: number;
+  mailbox: number | null;
+  /** When it counts there, in milliseconds, where that is not its departure. */
+  at: number | null;
 };

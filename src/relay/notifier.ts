@@ -10,9 +10,9 @@ import type { DueNotice, NoticeEnd } from '../data/port/notices.ts';
 import type { Store } from '../data/store.ts';
 import { classify, type ReplyRules } from './classify.ts';
 import type { Composer } from './composer.ts';
-import type { RelayLog } from './dispatcher.ts';
 import type { DkimKey } from './dkim.ts';
 import { NOTICE_SENDER, noticeMail } from './notice-mail.ts';
+import type { RelayLog } from './relay-log.ts';
 import { replyText } from './settlement.ts';
 import type { Carrier, DeliveryResult } from './transports/transport.ts';
 

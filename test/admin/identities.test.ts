@@ -59,7 +59,7 @@ test('what is wrong with an identity is told, and a handle is taken once', async
     daily_cap: -1,
     state: 'asleep',
     colour: 'red',
-    mailboxes: [],
+    mailboxes: 'all',
   });
   assert.equal(refused.status, 422);
   assert.deepEqual(params(refused).sort(), ['colour', 'daily_cap', 'from', 'handle', 'mailboxes', 'state']);

@@ -65,6 +65,8 @@ export function factsOf(changes: Partial<Omit<Facts, 'account'>> & { account?: P
     approval: null,
     content: null,
     template: null,
+    pool: null,
+    sender: null,
     ...changes,
     account: { ...GOOD_STANDING, ...changes.account },
   };

@@ -16,7 +16,9 @@ import {
 import { APPROVAL_MODES, APPROVAL_SOURCES } from '../../src/policy/facts-approval.ts';
 import { CONSENT_FACTS } from '../../src/policy/facts-contact.ts';
 import { LEASE_PROBLEMS } from '../../src/policy/facts-lease.ts';
+import { chosenAtOnce, MOST_CANDIDATES, type PoolFacts, type RoutingFacts } from '../../src/policy/facts-pool.ts';
 import { QUARANTINED, type QuarantineFacts } from '../../src/policy/facts-quarantine.ts';
+import { SENDER_CAUSES, type SenderFacts, UNVERIFIED_STATES } from '../../src/policy/facts-sender.ts';
 import {
   RENDER_PROBLEMS,
   TEMPLATE_PARTS,
@@ -25,12 +27,21 @@ import {
 } from '../../src/policy/facts-template.ts';
 import { RISK_LEVELS, type RiskFacts, TRENDS } from '../../src/policy/risk/score.ts';
 import { SIGNALS } from '../../src/policy/risk/signals.ts';
+import { ROUTE_WHYS } from '../../src/policy/route.ts';
 import { FREE, factsOf, NOW } from './deciding.ts';
 
 const time = fc.integer({ min: 0, max: 4e12 });
 const amount = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER - 1 });
 const perhaps = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(arbitrary, { nil: null });
 const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 });
+
+const texts = fc.array(text, { maxLength: 3 });
+const sender: fc.Arbitrary<SenderFacts> = fc
+  .record({
+    refused: perhaps(fc.record({ cause: fc.constantFrom(...SENDER_CAUSES), address: text, allowed: texts })),
+    domain: perhaps(fc.record({ id: text, name: text, state: fc.constantFrom(...UNVERIFIED_STATES), missing: texts })),
+  })
+  .filter(({ refused, domain }) => refused !== null || domain !== null);
 
 const points = fc.integer({ min: 0, max: 1e9 });
 const anyRisk: fc.Arbitrary<RiskFacts> = fc.record({
@@ -96,6 +107,43 @@ const template: fc.Arbitrary<TemplateFacts> = fc.record({
   ),
 });
 
+const whys = fc.subarray([...ROUTE_WHYS]);
+const chosen = fc.record({ provider: amount, mailbox: perhaps(amount), why: whys, replaces: perhaps(amount) });
+const routing: fc.Arbitrary<RoutingFacts> = fc.oneof(
+  fc.record({ chosen, ways: amount, isOwn: fc.boolean() }).map(({ chosen, ...rest }) => chosenAtOnce(chosen, rest)),
+  fc.record({
+    chosen: perhaps(chosen),
+    cause: fc.constantFrom('provider' as const, 'health' as const, 'cap' as const, 'warmup' as const),
+    freeAt: perhaps(time),
+    ways: amount,
+    isOwn: fc.boolean(),
+    capped: amount,
+    warming: amount,
+    unhealthy: amount,
+    paused: amount,
+    inactive: amount,
+    isOperators: fc.boolean(),
+    candidates: fc.array(
+      fc.record({
+        name: text,
+        obstacle: fc.constantFrom('paused' as const, 'unhealthy' as const, 'cap' as const, 'warmup' as const, null),
+        until: perhaps(time),
+        health: perhaps(fc.integer({ min: 0, max: 100 })),
+        since: perhaps(time),
+      }),
+      { maxLength: MOST_CANDIDATES },
+    ),
+    ramp: perhaps(fc.record({ id: text, address: text, day: amount, places: amount, used: amount })),
+    lacking: perhaps(amount),
+  }),
+);
+const pool: fc.Arbitrary<PoolFacts> = fc.record({
+  routing: perhaps(routing),
+  alternatives: fc.array(text, { maxLength: 5 }),
+  readyAt: perhaps(time),
+  pace: perhaps(fc.record({ cause: fc.constantFrom('working_hours' as const, 'drip' as const), at: time })),
+});
+
 export const anyFacts: fc.Arbitrary<Facts> = fc
   .record({
     engine: fc.integer({ min: 1, max: 300 }),
@@ -131,6 +179,8 @@ export const anyFacts: fc.Arbitrary<Facts> = fc
     undeliverable: perhaps(text),
     simulated: perhaps(text),
     template: perhaps(template),
+    pool: perhaps(pool),
+    sender: perhaps(sender),
     limits: fc.array(
       fc.record({
         used: amount,

@@ -35,7 +35,14 @@ describe('events of Amazon SES', () => {
       ...{ tenantNo: tenant.no, mode: 'test', id: newId('prv'), note: null },
       actor: { name: 'test', id: 'test', mayApprove: true, mayOperate: true },
       fields: {
-        ...{ name: 'ses', kind: 'ses', url: `ses://eu-west-1?topic=${TOPIC}`, sealed: null, ehloName: null },
+        ...{
+          name: 'ses',
+          kind: 'ses',
+          url: `ses://eu-west-1?topic=${TOPIC}`,
+          sealed: null,
+          ehloName: null,
+          endpoint: 'ses://eu-west-1',
+        },
         ...{ weight: 1, priority: 1, caps: {} },
       },
     });

@@ -142,7 +142,11 @@ export const LIMIT = {
       'This sending persona has used up its own cap; the rest of the account may still send. The cap comes from its tier, from `daily_cap` or from a limit of the policy. Raising it loosens a control, so a person with `approve` must do it.',
     customerMessage:
       'The limit of this sender[ ({limit} {unit})] is used up. [It can send again at {time}|Please try again later or use another sender].',
-    evidence: { ...LIMIT_EVIDENCE, identity: 'the handle of the identity' },
+    evidence: {
+      ...LIMIT_EVIDENCE,
+      identity: 'the handle of the identity',
+      alternatives: 'other identities that have room',
+    },
     example: ({ now }) => ({
       scope: { kind: 'identity', id: exampleId('idn') },
       clearsAt: nextUtcDay(now),
@@ -169,7 +173,7 @@ export const LIMIT = {
     clearsAt: 'The earliest reset of a cap; null when the health of the mailboxes is the cause.',
     fault: 'tenant',
     detail:
-      '[None of the {mailboxes:mailbox} can take this message|No mailbox can take this message][ ({at_cap} at their cap, {unhealthy} paused or unhealthy)][; the next place frees at {clears_at}].',
+      '[None of the {mailboxes:mailbox} can take this message|No mailbox can take this message][ ({at_cap} at their cap, {unhealthy} paused, unhealthy or without a provider)][; the next place frees at {clears_at}][; identities with room: {alternatives}].',
     fix: 'Wait until `clears.at`, or give the identity more mailboxes.',
     explanation:
       'The mailboxes this identity could send through have all reached their caps, or are paused or unhealthy. When caps are the cause, time clears it and `clears.at` is the first reset. When health is the cause, waiting does not help: a person must look at the mailboxes. `GET /v1/mailboxes` shows cap, stage and health of each.',
@@ -185,13 +189,29 @@ export const LIMIT = {
       identity: 'the handle of the identity',
       mailboxes: 'how many it could use',
       at_cap: 'how many have reached a cap',
-      unhealthy: 'how many are unhealthy or paused',
+      unhealthy: 'how many are unhealthy, paused, or on a provider that is not active',
       resets_at: 'the earliest reset of a cap',
+      candidates:
+        'up to eight of them: `name`, `state` (`at_cap`, `warming_up`, `unhealthy`, `paused`, `provider_inactive`, `provider_error`), `free_at`, `health` from 0 to 100, and `since` when it is below the threshold',
+      lacking: "how many recipients a day the identity's own cap allows beyond those of its usable mailboxes",
+      alternatives: 'other identities that have room',
     },
     example: ({ now }) => ({
       scope: { kind: 'identity', id: exampleId('idn') },
       clearsAt: nextUtcDay(now),
-      evidence: { identity: 'alice', mailboxes: 3, at_cap: 2, unhealthy: 1, resets_at: nextUtcDay(now) },
+      evidence: {
+        identity: 'alice',
+        mailboxes: 3,
+        at_cap: 2,
+        unhealthy: 1,
+        resets_at: nextUtcDay(now),
+        candidates: [
+          { name: 'alice@acme.example', state: 'at_cap', free_at: nextUtcDay(now), health: 96 },
+          { name: 'alice@acme-mail.example', state: 'at_cap', free_at: nextUtcDay(now), health: 91 },
+          { name: 'alice@try-acme.example', state: 'unhealthy', health: 12, since: now - 86_400_000 },
+        ],
+        alternatives: ['bob'],
+      },
     }),
   },
   recipient_domain_throttled: {
@@ -246,6 +266,8 @@ export const LIMIT = {
       ...LIMIT_EVIDENCE,
       mailbox: 'the address of the mailbox, where it is one that is warmed up',
       identity: 'the identity, where it is one that is warmed up',
+      family: 'the family of destinations that a mailbox is warmed up towards: `google`, `microsoft`, …, `other`',
+      alternatives: 'other identities that have room',
       day: 'the day of the warm-up',
       limit: "today's places",
       used: 'places taken today',

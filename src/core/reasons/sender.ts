@@ -19,20 +19,35 @@ export const SENDER = {
     clearsAt: 'No time; an admin must allow the sender.',
     fault: 'tenant',
     detail:
-      '[The address {from}|This sender address] may not be used[ by the identity {identity}| with this key][; allowed: {allowed}].',
+      '[The address {from}|This sender address] may not be used[ by the identity {identity}][: {cause}][; allowed: {allowed}].',
     fix: 'Send from an address that this key and identity may use, or have an admin allow this one.',
     explanation:
-      "The From address does not belong to the identity, or the key may not use this identity. A key can be bound to a list of identities, and an identity has its own addresses. This keeps one app from writing in another's name.",
+      "The From address does not belong to the identity, or the key may not use this identity. A key can be bound to a list of identities, and an identity has its own addresses: its From address and those of its mailboxes. An address of a suspended identity is refused whoever names it, and so is the default sender of another account. Where a verified domain is asked for, the name beside the address may show no address of a domain that is not. This keeps one sender from writing in another's name.",
+    words: {
+      cause: {
+        identity_address: 'it is not an address of that identity',
+        key: 'the key is bound to other identities',
+        suspended_address: 'it belongs to an identity that is suspended',
+        another_account: 'it is the default sender of another account',
+        display_name: 'it stands in the name of the sender, and its domain is not verified here',
+      },
+    },
     customerMessage: `The message was not sent, because this sender address is not allowed. ${ASK_ADMIN}`,
     evidence: {
       from: 'the From address',
       identity: 'the identity that was to send',
+      cause: 'why: `identity_address`, `key`, `suspended_address`, `another_account` or `display_name`',
       allowed: 'what may be used in its place',
     },
     example: () => ({
       scope: { kind: 'identity', id: exampleId('idn') },
       clearsAt: null,
-      evidence: { from: 'sales@acme.example', identity: 'alice', allowed: ['alice@acme.example'] },
+      evidence: {
+        from: 'sales@acme.example',
+        identity: 'alice',
+        cause: 'identity_address',
+        allowed: ['alice@acme.example'],
+      },
     }),
   },
   domain_not_verified: {
@@ -47,19 +62,30 @@ export const SENDER = {
     fault: 'tenant',
     detail:
       'The domain[ {domain}] of the From address is not verified here[ (state: {state})][; missing or wrong: {missing}].',
-    fix: 'Publish the DNS records shown by `GET /v1/domains`, then call `POST /v1/domains/{id}/verify`.',
+    fix: 'Add the domain with `POST /v1/domains` unless it is there, publish the records it shows, then call `POST /v1/domains/{id}/verify`.',
     explanation:
-      'Mail that leaves the machine needs a sender domain whose DNS records prove that you own it. Without them receivers treat the message as forged. Register the domain, publish the records exactly as shown, and verify. A new record is often visible within minutes, but a resolver may keep the old answer as long as its TTL says.',
+      'Mail that leaves the machine needs a sender domain whose DNS records prove that you own it. Without them receivers treat the message as forged. Register the domain, publish the records exactly as shown, and verify. A new record is often visible within minutes, but a resolver may keep the old answer as long as its TTL says. A domain that was verified and whose records are gone goes on for three days before it is refused.',
+    words: {
+      state: {
+        absent: 'never added',
+        pending: 'not verified yet',
+        failing: 'its records are no longer found',
+      },
+    },
     customerMessage: `The message was not sent, because the sender domain is not set up completely. ${ASK_ADMIN}`,
     evidence: {
       domain: 'the domain of the From address',
-      state: 'its state here, for example `pending`',
+      state: '`absent`, `pending` or `failing`',
       missing: 'the records that are missing or wrong',
     },
     example: () => ({
       scope: { kind: 'domain', id: exampleId('dom') },
       clearsAt: null,
-      evidence: { domain: 'acme.example', state: 'pending', missing: ['postern._domainkey.acme.example TXT'] },
+      evidence: {
+        domain: 'acme.example',
+        state: 'pending',
+        missing: ['_postern.acme.example TXT', 'pst7k2m9q._domainkey.acme.example TXT'],
+      },
     }),
   },
   identity_inactive: {

@@ -9,6 +9,8 @@ export type ManagedIdentity = IdentityRow & {
   stateNote: string | null;
   /** The smaller of its own cap and its tier's in the plan; null: none. */
   effectiveCap: number | null;
+  /** Ids of its mailboxes, in the order they were made; none: the implied one on the gateway's own provider. */
+  mailboxes: string[];
 };
 
 export type IdentityFields = {
@@ -20,6 +22,8 @@ export type IdentityFields = {
   /** Which of its messages wait for a person; none unless said. */
   approvals?: ApprovalMode;
   state: IdentityState;
+  /** Ids or address keys of all its mailboxes; absent: as they are. */
+  mailboxes?: string[];
 };
 
 export type IdentityTrouble =
@@ -28,6 +32,8 @@ export type IdentityTrouble =
   | { outcome: 'taken' }
   /** The plan has other tiers. */
   | { outcome: 'unknown_tier'; tiers: string[] }
+  /** One of the mailboxes that are named does not exist, or belongs to the identity of this handle. */
+  | { outcome: 'mailbox'; index: number; owner: string | null }
   | Refused;
 
 export type IdentityAnswer = { outcome: 'done'; identity: ManagedIdentity } | IdentityTrouble;

@@ -1,18 +1,6 @@
 /** The way a recipient takes out, and ways that are closed for a time. */
 import type { ProviderKind } from '../../policy/pool.ts';
-
-/** Why this way: short words for the timeline. */
-export const ROUTE_WHYS = [
-  'affinity',
-  'priority',
-  'health',
-  'remaining',
-  'warmup',
-  'weight',
-  'only',
-  'failover',
-] as const;
-export type RouteWhy = (typeof ROUTE_WHYS)[number];
+import type { RouteWhy } from '../../policy/route.ts';
 
 export type Route = {
   provider: {
@@ -25,7 +13,13 @@ export type Route = {
     version: number;
   };
   /** Null: the implied one. */
-  mailbox: { no: number; id: string; address: string } | null;
+  mailbox: {
+    no: number;
+    id: string;
+    address: string;
+    /** Grows with every change of its settings. */
+    version?: number;
+  } | null;
   why: RouteWhy[];
 };
 

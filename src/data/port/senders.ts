@@ -21,7 +21,6 @@ export type ProviderSettings = {
 };
 
 /** What is sealed: what a peer asks for. */
-export type Credentials = { user: string; pass: string };
 
 export type ImapSettings = {
   /** `imaps://host:port` or `imap://host:port`, without credentials. */
@@ -31,6 +30,9 @@ export type ImapSettings = {
   /** JSON of `Credentials`, sealed in the context `mailbox/<id>/imap`. */
   sealed: Uint8Array | null;
 };
+
+/** `keep`: they stay as they are. */
+export type ImapChange = Omit<ImapSettings, 'sealed'> & { sealed: Uint8Array | null | 'keep' };
 
 /** What is a mailbox's own; where `sealed` is null it uses its provider's credentials. */
 export type MailboxSettings = {
@@ -47,15 +49,14 @@ export type ProviderFields = {
   name: string;
   kind: ProviderKind;
   url: string;
+  /** Credentials given for one endpoint are never sent to another. */
+  endpoint: string;
   sealed: Uint8Array | null;
   ehloName: string | null;
   weight: number;
   priority: number;
   caps: ProviderCaps;
 };
-
-/** `leadsElsewhere`: credentials that were given for the host before must not reach the new one. */
-export type ProviderChange = Partial<ProviderFields> & { leadsElsewhere?: boolean };
 
 /** A provider as people see it. */
 export type ManagedProvider = Provider & {
@@ -83,6 +84,8 @@ export type MailboxFields = {
   sealed: Uint8Array | null;
   imap: ImapSettings | null;
 };
+
+export type MailboxChange = Partial<Omit<MailboxFields, 'imap'>> & { imap?: ImapChange | null };
 
 export type ManagedMailbox = Mailbox & {
   /** What its warm-up is made from. */
@@ -116,14 +119,16 @@ export type SenderTrouble =
   | Refused;
 
 export type ProviderAnswer = { outcome: 'done'; provider: ManagedProvider } | SenderTrouble;
+/** `no_keys`: SES without keys of its own would be asked with the gateway's. */
+export type ProviderChanged = ProviderAnswer | { outcome: 'no_keys' };
 export type MailboxAnswer = { outcome: 'done'; mailbox: ManagedMailbox } | SenderTrouble;
 
 type Change = Space & { id: string; note: string | null; actor: Actor };
 
 export interface SendersWrites {
   createProvider(input: Change & { fields: ProviderFields }): Promise<ProviderAnswer>;
-  /** Raising or removing a cap needs a person. */
-  changeProvider(input: Change & { change: ProviderChange }): Promise<ProviderAnswer>;
+  /** Raising or removing a cap needs a person. Another endpoint gets no credentials that were given for the one before. */
+  changeProvider(input: Change & { change: Partial<ProviderFields> }): Promise<ProviderChanged>;
   /** Also for `default`. What a person turned off a person turns on. */
   turnProvider(input: Change & { on: boolean }): Promise<ProviderAnswer>;
   deleteProvider(input: Change): Promise<ProviderAnswer>;
@@ -131,7 +136,7 @@ export interface SendersWrites {
   noteProviderTest(input: { no: number; version: number; failure: string | null }): Promise<boolean>;
   createMailbox(input: Change & { fields: MailboxFields }): Promise<MailboxAnswer>;
   /** A higher cap and a quicker warm-up need a person. */
-  changeMailbox(input: Change & { change: Partial<MailboxFields> }): Promise<MailboxAnswer>;
+  changeMailbox(input: Change & { change: MailboxChange }): Promise<MailboxAnswer>;
   pauseMailbox(input: Change): Promise<MailboxAnswer>;
   /** What a person paused a person resumes; what the operator paused, the operator. */
   resumeMailbox(input: Change): Promise<MailboxAnswer>;

@@ -90,6 +90,7 @@ export function flattenRequest(request: AdmitRequest): Flat {
   flat.push(request.template == null ? null : JSON.stringify(request.template));
   flattenFeatures(request.content, flat);
   flat.push(request.findings == null ? null : JSON.stringify(request.findings), request.canaries ?? null);
+  flat.push(request.identities === undefined ? null : JSON.stringify(request.identities));
   return flat;
 }
 
@@ -192,7 +193,13 @@ export function readRequest(flat: Flat): AdmitRequest {
     ...readFeatures(c),
     findings: readFindings(c),
     canaries: c.textOrNull(),
+    ...readIdentities(c),
   };
+}
+
+function readIdentities(c: Cursor): Pick<AdmitRequest, 'identities'> {
+  const text = c.textOrNull();
+  return text === null ? {} : { identities: JSON.parse(text) as string[] };
 }
 
 function flattenFeatures(content: ContentFeatures | undefined, flat: Flat): void {

@@ -46,7 +46,7 @@ import { riskIn, riskStanding, shownSignal } from './risk-shown.ts';
 import { newNonce, publicId } from './row-id.ts';
 import { countShadow, noteCompared } from './shadows.ts';
 import { CREDITS, modeOf, type Space, type SpaceShadow, STORAGE, spaceOf } from './spaces.ts';
-import { readAdmission } from './stored.ts';
+import { readAdmission, senderOf } from './stored.ts';
 import { templateFacts } from './templates.ts';
 import { KEY_DEDUPE, KEY_IDEMPOTENCY, type UsedKey } from './used-keys.ts';
 import { storedVerdict } from './verdicts.ts';
@@ -271,28 +271,33 @@ export function resolveSender(
   space: Space,
   request: AdmitRequest,
 ): Sender | { param: string; message: string } {
-  let identity: IdentityRow | null = null;
-  if (request.identity !== null) {
-    identity = space.identities.get(request.identity) ?? null;
-    if (identity === null) {
-      return {
-        param: 'identity',
-        message: `No identity has the handle "${request.identity}": create it first, or leave the field out.`,
-      };
-    }
-  } else if (request.from === null) identity = onlyActive(space);
-  else identity = byAddress(space, request.from.email);
-  const from =
-    request.from ??
-    (identity === null
-      ? { email: state.defaultSender(space.tenant.id, request.principal.installationNo), name: null }
-      : { email: identity.fromEmail, name: identity.fromName });
-  return { identity, from };
+  const named = identityNamed(request);
+  if (named !== null) {
+    const identity = space.identities.get(named);
+    if (identity !== undefined) return { identity, from: request.from ?? senderOfIdentity(identity) };
+    return {
+      param: 'identity',
+      message: `No identity has the handle "${named}": create it first, or leave the field out.`,
+    };
+  }
+  if (request.from !== null) return { identity: space.senders.identityAt(request.from.email), from: request.from };
+  const { installationNo } = request.principal;
+  const ofInstallation = state.defaultFrom(installationNo);
+  if (ofInstallation !== null) {
+    return { identity: space.senders.identityAt(ofInstallation), from: { email: ofInstallation, name: null } };
+  }
+  const identity = onlyActive(space);
+  if (identity !== null) return { identity, from: senderOfIdentity(identity) };
+  return { identity, from: { email: state.defaultSender(space.tenant.id, installationNo), name: null } };
 }
 
-function byAddress(space: Space, email: string): IdentityRow | null {
-  for (const identity of space.identities.values()) if (identity.fromEmail === email) return identity;
-  return null;
+/** The one that was asked for; a key that is bound to a single one asks for it where it names no sender at all. */
+function identityNamed({ identity, identities, from }: AdmitRequest): string | null {
+  return identity ?? (from === null && identities?.length === 1 ? identities[0]! : null);
+}
+
+function senderOfIdentity({ fromEmail, fromName }: IdentityRow): Sender['from'] {
+  return { email: fromEmail, name: fromName };
 }
 
 function onlyActive(space: Space): IdentityRow | null {
@@ -323,6 +328,8 @@ export function sendOf(state: WriterState, space: Space, request: AdmitRequest, 
     leaseToken: request.leaseToken ?? null,
     template: request.template?.found?.slug ?? null,
     templateFacts: templateFacts(state, space, request.template ?? null),
+    from: senderOf(from),
+    ...(request.identities === undefined ? {} : { identities: request.identities }),
     ...(request.content === undefined ? {} : { content: withSender(request.content, from) }),
   };
 }

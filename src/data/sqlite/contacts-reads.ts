@@ -89,13 +89,13 @@ export const CONTACT_READS: Calls = {
       .prepare('SELECT * FROM identity WHERE space = ? AND deleted_at IS NULL AND no < ? ORDER BY no DESC LIMIT ?')
       .all(spaceOf(tenantNo, mode), below(cursor), limit + 1);
     const page = pageOf(rows, limit, (row: Row) => String(row['no']));
-    return { rows: page.rows.map((row) => managedIdentity(row, tiers)), next: page.next };
+    return { rows: page.rows.map((row) => managedIdentity(db, row, tiers)), next: page.next };
   },
 
   identity(db, { tenantNo, mode, id }) {
     const row = db
       .prepare('SELECT * FROM identity WHERE space = ? AND (id = ? OR handle = ?) AND deleted_at IS NULL')
       .get(spaceOf(tenantNo, mode), id, id);
-    return row === undefined ? null : managedIdentity(row, tiersOf(db, tenantNo));
+    return row === undefined ? null : managedIdentity(db, row, tiersOf(db, tenantNo));
   },
 };

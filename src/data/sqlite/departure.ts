@@ -17,7 +17,15 @@ import { returnPlaces } from './places.ts';
 import { holdForQuarantine, isHeldBack } from './quarantine-holds.ts';
 import { type QueueRow, queueStatements, SENDING } from './queue-rows.ts';
 import type { Space } from './spaces.ts';
-import { leaseTokenOf, type MessageRow, recipientRows, scopesOf, sendRecipientOf, templateOf } from './stored.ts';
+import {
+  leaseTokenOf,
+  type MessageRow,
+  recipientRows,
+  scopesOf,
+  senderOf,
+  sendRecipientOf,
+  templateOf,
+} from './stored.ts';
 import { withLater } from './verdicts.ts';
 import type { WriterState } from './writer-state.ts';
 
@@ -75,6 +83,7 @@ export function sendAtDeparture(state: WriterState, space: Space, message: Messa
     contentSize: 0,
     leaseToken: leaseTokenOf(message),
     template: templateOf(message),
+    from: senderOf({ email: message.from_email, name: message.from_name }),
   };
 }
 

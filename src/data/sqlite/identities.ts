@@ -4,6 +4,7 @@
  * Invariants: a key without `approve` never raises a cap or a tier; nobody but the operator sets or lifts a suspension, nor
  * gets around one by deleting the identity or by giving its address to another.
  */
+import type { DatabaseSync } from 'node:sqlite';
 import { APPROVAL_MODES, type ApprovalMode } from '../../policy/facts-approval.ts';
 import type {
   IdentitiesWrites,
@@ -14,8 +15,10 @@ import type {
 } from '../port/identities.ts';
 import type { Actor } from '../port/management.ts';
 import { audit, by } from './audit.ts';
+import { prepared } from './database.ts';
 import { refuseLoosening } from './policies.ts';
 import { identityOf, type Row } from './rows.ts';
+import { mailboxesOf, mailboxRow } from './sender-rows.ts';
 import { smallerCap, spaceOf } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
 
@@ -32,10 +35,15 @@ export function tierCap(tier: string | null, tiers: Tiers): number | null {
   return tier !== null && Object.hasOwn(tiers, tier) ? tiers[tier]! : null;
 }
 
-export function managedIdentity(row: Row, tiers: Tiers): ManagedIdentity {
+export function managedIdentity(db: DatabaseSync, row: Row, tiers: Tiers): ManagedIdentity {
   const identity = identityOf(row);
   const effectiveCap = smallerCap(identity.dailyCap, tierCap(identity.tier, tiers));
-  return { ...identity, stateNote: row['state_note'] as string | null, effectiveCap };
+  return {
+    ...identity,
+    stateNote: row['state_note'] as string | null,
+    effectiveCap,
+    mailboxes: mailboxesOf(db, identity.no),
+  };
 }
 
 function find(state: WriterState, no: number, id: string): Row | undefined {
@@ -105,8 +113,43 @@ const columns = (fields: IdentityFields): (string | number | null)[] => [
 ];
 
 function fieldsOf(identity: ManagedIdentity): IdentityFields {
-  const { handle, fromEmail, fromName, tier, dailyCap, approvals, state } = identity;
-  return { handle, fromEmail, fromName, tier, dailyCap, approvals, state };
+  const { handle, fromEmail, fromName, tier, dailyCap, approvals, state, mailboxes } = identity;
+  return { handle, fromEmail, fromName, tier, dailyCap, approvals, state, mailboxes };
+}
+
+/** The numbers of the mailboxes that are named, or what is wrong with one: none is taken from another identity unasked. */
+function namedMailboxes(
+  state: WriterState,
+  no: number,
+  identityNo: number | null,
+  names: readonly string[] = [],
+): number[] | IdentityTrouble {
+  const found: number[] = [];
+  for (const [index, name] of names.entries()) {
+    const row = mailboxRow(state.db, no, name);
+    if (row === undefined) return { outcome: 'mailbox', index, owner: null };
+    if (row['identity'] !== null && row['identity'] !== identityNo) {
+      const owner = prepared(state.db, 'SELECT handle FROM identity WHERE no = ?').get(row['identity'] as number);
+      return { outcome: 'mailbox', index, owner: owner!['handle'] as string };
+    }
+    found.push(row['no'] as number);
+  }
+  return found;
+}
+
+/** These are its mailboxes, and no others. */
+function putMailboxes(state: WriterState, identityNo: number, mailboxes: readonly number[]): void {
+  const list = JSON.stringify(mailboxes);
+  prepared(
+    state.db,
+    `UPDATE mailbox SET identity = NULL, updated_at = ?
+     WHERE identity = ? AND deleted_at IS NULL AND no NOT IN (SELECT value FROM json_each(?))`,
+  ).run(state.realNow, identityNo, list);
+  prepared(
+    state.db,
+    `UPDATE mailbox SET identity = ?, updated_at = ?
+     WHERE no IN (SELECT value FROM json_each(?)) AND identity IS NOT ?`,
+  ).run(identityNo, state.realNow, list, identityNo);
 }
 
 /** After a change: what decisions read is read anew, and everybody is told. */
@@ -142,6 +185,8 @@ export const IDENTITY_WRITES: Calls = {
     if (fields.state === 'suspended' && !actor.mayOperate) return operators('state');
     const found = trouble(state, no, fields, { id: null, tiers, actor });
     if (found !== null) return found;
+    const named = namedMailboxes(state, no, null, fields.mailboxes);
+    if (!Array.isArray(named)) return named;
     state.db
       .prepare(
         `INSERT INTO identity (id, space, handle, from_email, from_name, tier, daily_cap, approvals, state, state_note,
@@ -149,8 +194,9 @@ export const IDENTITY_WRITES: Calls = {
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       )
       .run(id, no, ...columns(fields), note, state.realNow, state.realNow);
+    putMailboxes(state, find(state, no, id)!['no'] as number, named);
     finish(state, no, 'identity.created', { id, note, actor, after: fields });
-    return { outcome: 'done', identity: managedIdentity(find(state, no, id)!, tiers) };
+    return { outcome: 'done', identity: managedIdentity(state.db, find(state, no, id)!, tiers) };
   },
 
   changeIdentity(state, { tenantNo, mode, id, change, note, actor }): IdentityAnswer {
@@ -158,7 +204,7 @@ export const IDENTITY_WRITES: Calls = {
     const { tiers } = state.spaces.get(no);
     const row = find(state, no, id);
     if (row === undefined) return { outcome: 'missing' };
-    const identity = managedIdentity(row, tiers);
+    const identity = managedIdentity(state.db, row, tiers);
     const before = fieldsOf(identity);
     const given = Object.entries(change).filter(([, value]) => value !== undefined);
     const after: IdentityFields = { ...before, ...Object.fromEntries(given) };
@@ -168,29 +214,33 @@ export const IDENTITY_WRITES: Calls = {
     if (found !== null) return found;
     const refused = refuseLoosening(loosenedFields(before, after, tiers), note, actor);
     if (refused !== null) return refused;
+    const named = change.mailboxes === undefined ? null : namedMailboxes(state, no, identity.no, change.mailboxes);
+    if (named !== null && !Array.isArray(named)) return named;
     state.db
       .prepare(
         `UPDATE identity SET handle = ?, from_email = ?, from_name = ?, tier = ?, daily_cap = ?, approvals = ?, state = ?,
          state_note = ?, updated_at = ? WHERE no = ?`,
       )
       .run(...columns(after), before.state === after.state ? identity.stateNote : note, state.realNow, identity.no);
+    if (named !== null) putMailboxes(state, identity.no, named);
     const isSuspended = before.state !== after.state && after.state === 'suspended';
     const type = isSuspended ? 'identity.suspended' : 'identity.updated';
     finish(state, no, type, { id: identity.id, note, actor, before, after });
-    return { outcome: 'done', identity: managedIdentity(find(state, no, identity.id)!, tiers) };
+    return { outcome: 'done', identity: managedIdentity(state.db, find(state, no, identity.id)!, tiers) };
   },
 
   deleteIdentity(state, { tenantNo, mode, id, actor }): IdentityAnswer {
     const no = spaceOf(tenantNo, mode);
     const row = find(state, no, id);
     if (row === undefined) return { outcome: 'missing' };
-    const identity = managedIdentity(row, state.spaces.get(no).tiers);
+    const identity = managedIdentity(state.db, row, state.spaces.get(no).tiers);
     if (identity.state === 'suspended' && !actor.mayOperate) return operators('state');
     // Made anew under its handle it would ask for no approval.
     if (identity.approvals !== 'none' && !actor.mayApprove) {
       return { outcome: 'human_decision_required', needs: 'approve', loosens: ['approvals'] };
     }
     state.db.prepare('UPDATE identity SET deleted_at = ? WHERE no = ?').run(state.realNow, identity.no);
+    putMailboxes(state, identity.no, []);
     finish(state, no, 'identity.deleted', { id: identity.id, note: null, actor, before: fieldsOf(identity) });
     return { outcome: 'done', identity };
   },

@@ -9,6 +9,7 @@ import type { Ramp } from '../../policy/document.ts';
 import { DEFAULT_PROVIDER, DEFAULT_PROVIDER_NAME } from '../../policy/pool.ts';
 import type { Actor, Refused } from '../port/management.ts';
 import type {
+  ImapChange,
   ImapSettings,
   MailboxAnswer,
   MailboxFields,
@@ -120,6 +121,12 @@ function refuseLooser(before: Bounds, after: Bounds, note: string | null, actor:
 
 const rampText = (ramp: Ramp | null): string | null => (ramp === null ? null : JSON.stringify(ramp));
 
+/** Where nothing is said of its credentials, they are those it had. */
+function keptImap(before: ImapSettings | null, after: ImapChange | null): ImapSettings | null {
+  if (after === null) return null;
+  return { ...after, sealed: after.sealed === 'keep' ? (before?.sealed ?? null) : after.sealed };
+}
+
 const imapColumns = (imap: ImapSettings | null): (string | number | Uint8Array | null)[] => [
   imap?.url ?? null,
   imap?.appendToSent ? 1 : 0,
@@ -202,7 +209,8 @@ export const MAILBOX_WRITES: Calls = {
       ...{ provider: before.providerId, identity: before.identityId, warmup: before.ramp },
       ...{ sealed: row['sealed'] as Uint8Array | null, imap: imapOf(row) },
     };
-    const after: MailboxFields = { ...previous, ...defined(change) };
+    const { imap = previous.imap, ...others } = change;
+    const after: MailboxFields = { ...previous, ...defined(others), imap: keptImap(previous.imap, imap) };
     if (isTaken(state, no, after.key, before.no)) return { outcome: 'taken' };
     const found = refs(state, no, after);
     if ('outcome' in found) return found;

@@ -146,6 +146,7 @@ const columns = (fields: ProviderFields): (string | number | Uint8Array | null)[
   fields.name,
   fields.kind,
   fields.url,
+  fields.endpoint,
   fields.sealed,
   fields.ehloName,
   fields.weight,
@@ -155,7 +156,8 @@ const columns = (fields: ProviderFields): (string | number | Uint8Array | null)[
 
 function fieldsOf(row: Row, provider: ManagedProvider): ProviderFields {
   const { name, kind, ehloName, weight, priority, caps } = provider;
-  const fields = { name, kind: kind as ProviderFields['kind'], url: row['url'] as string, ehloName };
+  const where = { url: row['url'] as string, endpoint: row['endpoint'] as string };
+  const fields = { name, kind: kind as ProviderFields['kind'], ...where, ehloName };
   return { ...fields, weight, priority, caps, sealed: row['sealed'] as Uint8Array | null };
 }
 
@@ -169,9 +171,10 @@ export const PROVIDER_WRITES: Calls = {
     if (n >= MOST_PROVIDERS) return { outcome: 'full', most: MOST_PROVIDERS };
     prepared(
       state.db,
-      `INSERT INTO provider (id, space, name, kind, url, sealed, ehlo_name, weight, priority, caps, state, version,
+      `INSERT INTO provider (id, space, name, kind, url, endpoint, sealed, ehlo_name, weight, priority, caps, state,
+        version,
         created_at, updated_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'active', 1, ?, ?)`,
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'active', 1, ?, ?)`,
     ).run(id, no, ...columns(fields), state.realNow, state.realNow);
     const made = done(state, no, id);
     finish(state, no, { type: 'provider.created', note, actor, after: made.provider });
@@ -184,22 +187,21 @@ export const PROVIDER_WRITES: Calls = {
     const row = providerRow(state.db, no, id);
     if (row === undefined) return { outcome: 'missing' };
     const before = managedProvider(state.db, no, row);
-    const { leadsElsewhere = false, ...given } = change;
     const previous = fieldsOf(row, before);
-    const after: ProviderFields = { ...previous, ...defined(given) };
+    const after: ProviderFields = { ...previous, ...defined(change) };
     if (isTaken(state.db, no, after.name, before.no)) return { outcome: 'taken' };
     const refused = refuseLoosening(raisedCaps(previous.caps, after.caps), note, actor);
     if (refused !== null) return refused;
-    if (leadsElsewhere) {
-      if (given.sealed === undefined) after.sealed = null;
-      prepared(
-        state.db,
-        'UPDATE mailbox SET sealed = NULL, version = version + 1 WHERE provider = ? AND sealed IS NOT NULL',
-      ).run(before.no);
+    const isElsewhere = after.endpoint !== previous.endpoint;
+    if (isElsewhere && change.sealed === undefined) after.sealed = null;
+    if (after.kind === 'ses' && after.sealed === null) return { outcome: 'no_keys' };
+    if (isElsewhere) {
+      const own = 'UPDATE mailbox SET sealed = NULL, version = version + 1 WHERE provider = ? AND sealed IS NOT NULL';
+      prepared(state.db, own).run(before.no);
     }
     prepared(
       state.db,
-      `UPDATE provider SET name = ?, kind = ?, url = ?, sealed = ?, ehlo_name = ?, weight = ?, priority = ?, caps = ?,
+      `UPDATE provider SET name = ?, kind = ?, url = ?, endpoint = ?, sealed = ?, ehlo_name = ?, weight = ?, priority = ?, caps = ?,
         version = version + 1, updated_at = ? WHERE no = ?`,
     ).run(...columns(after), state.realNow, before.no);
     const made = done(state, no, before.id);

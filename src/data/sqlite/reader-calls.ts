@@ -6,6 +6,7 @@ import { APPROVAL_READS } from './approvals-reads.ts';
 import { CANARY_READS } from './canaries.ts';
 import { captureReads } from './capture-reads.ts';
 import { CONTACT_READS } from './contacts-reads.ts';
+import { DOMAIN_READS } from './domains-reads.ts';
 import { ENGAGEMENT_READS } from './engagement.ts';
 import { ERASURE_READS } from './erasure.ts';
 import { EVENTS_READS } from './events-reads.ts';
@@ -47,6 +48,7 @@ export const READER_CALLS: Calls = {
   ...QUEUE_READS,
   ...MANAGEMENT_READS,
   ...CONTACT_READS,
+  ...DOMAIN_READS,
   ...LEASE_READS,
   ...NOTICE_READS,
   ...ERASURE_READS,

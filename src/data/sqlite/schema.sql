@@ -158,6 +158,51 @@ CREATE TABLE default_provider_off (
   since INTEGER NOT NULL
 );
 
+CREATE TABLE domain (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  selector TEXT NOT NULL,
+  token TEXT NOT NULL,
+  state TEXT NOT NULL,
+  -- Why it is not verified though its records stand.
+  problem TEXT,
+  generation INTEGER NOT NULL,
+  results TEXT NOT NULL,
+  verified_at INTEGER,
+  failing_since INTEGER,
+  blocks_at INTEGER,
+  checked_at INTEGER,
+  -- On real time, whatever the clock of the space says: the DNS knows no other.
+  next_check_at INTEGER NOT NULL,
+  -- Since when records are awaited, on real time too.
+  awaited_since INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+);
+
+CREATE INDEX domain_due ON domain (next_check_at);
+
+CREATE INDEX domain_holder ON domain (name);
+
+CREATE UNIQUE INDEX domain_name ON domain (space, name);
+
+CREATE TABLE domain_key (
+  no INTEGER PRIMARY KEY,
+  domain INTEGER NOT NULL,
+  generation INTEGER NOT NULL,
+  algorithm TEXT NOT NULL,
+  selector TEXT NOT NULL,
+  public_key TEXT NOT NULL,
+  sealed BLOB,
+  state TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  retires_at INTEGER
+);
+
+CREATE UNIQUE INDEX domain_key_selector ON domain_key (domain, selector);
+
 CREATE TABLE effective_policy (
   no INTEGER PRIMARY KEY,
   sha256 TEXT NOT NULL UNIQUE,
@@ -322,6 +367,8 @@ CREATE TABLE mailbox (
 
 CREATE UNIQUE INDEX mailbox_address ON mailbox (space, address_key) WHERE deleted_at IS NULL;
 
+CREATE INDEX mailbox_identity ON mailbox (identity) WHERE deleted_at IS NULL;
+
 CREATE INDEX mailbox_provider ON mailbox (provider) WHERE deleted_at IS NULL;
 
 CREATE TABLE mailbox_health (
@@ -425,6 +472,7 @@ CREATE TABLE provider (
   name TEXT NOT NULL,
   kind TEXT NOT NULL,
   url TEXT NOT NULL,
+  endpoint TEXT NOT NULL,
   sealed BLOB,
   ehlo_name TEXT,
   weight INTEGER NOT NULL,

@@ -98,6 +98,14 @@ export function loadPool(db: DatabaseSync, space: number): Pool | null {
   return { providers, mailboxes, byIdentity };
 }
 
+/** Ids of an identity's mailboxes, in the order they were made. */
+export function mailboxesOf(db: DatabaseSync, identityNo: number): string[] {
+  const rows = prepared(db, 'SELECT id FROM mailbox WHERE identity = ? AND deleted_at IS NULL ORDER BY no').all(
+    identityNo,
+  );
+  return rows.map(({ id }) => id as string);
+}
+
 /** A row of `provider` by id or name; `default` has none. */
 export function providerRow(db: DatabaseSync, space: number, id: string): Row | undefined {
   return prepared(db, 'SELECT * FROM provider WHERE space = ? AND (id = ? OR name = ?) AND deleted_at IS NULL').get(

@@ -2,6 +2,7 @@
 import { isBadSign } from '../../core/returns.ts';
 import { type RecipientState, stateNumber } from '../../core/states.ts';
 import { observeReturn } from '../../policy/risk/observe.ts';
+import type { Waits } from '../port/waits.ts';
 import type { Settlement } from '../store.ts';
 import { closeWith } from './closing.ts';
 import { moveTo, type QueueRow, queuedMessage, queueRow, queueStatements, SENDING } from './queue-rows.ts';
@@ -45,7 +46,7 @@ function apply(
   const attempt = settlement.attempt === null ? {} : { ...settlement.attempt, attempt: row.attempts };
   switch (settlement.outcome) {
     case 'released':
-      release(state, space, row, message, settlement.at);
+      release(state, space, row, message, settlement.at, settlement.waits ?? null);
       return;
     case 'sent':
       queueStatements(state.db).close.run(moveTo(row, 'sent'), null, null, row.id);
@@ -56,6 +57,13 @@ function apply(
       closeWith(state, space, row, 'delivered', now, attempt);
       return;
     case 'elsewhere':
+      if (settlement.otherwise === 'deferred') {
+        deferTo(state, space, row, message, settlement.nextAttemptAt, attempt, now);
+      } else {
+        const kind = settlement.otherwise === 'bounced' ? { kind: 'soft' } : {};
+        closeWith(state, space, row, settlement.otherwise, now, { ...attempt, ...kind });
+      }
+      return;
     case 'deferred':
       deferTo(state, space, row, message, settlement.nextAttemptAt, attempt, now);
       return;
@@ -87,9 +95,17 @@ function dueAgain(space: Space, message: MessageRow, at: number): number {
   return due;
 }
 
-function release(state: WriterState, space: Space, row: QueueRow, message: MessageRow, at: number): void {
+function release(
+  state: WriterState,
+  space: Space,
+  row: QueueRow,
+  message: MessageRow,
+  at: number,
+  waits: Waits | null,
+): void {
   const due = dueAgain(space, message, at);
-  queueStatements(state.db).release.run(moveTo(row, stateBefore(row, message)), due, row.id);
+  const told = waits === null ? null : JSON.stringify({ ...waits, until: due });
+  queueStatements(state.db).release.run(moveTo(row, stateBefore(row, message)), due, told, row.id);
 }
 
 /** What a claimed recipient was before. */

@@ -27,6 +27,7 @@ import type { TemplateRef } from '../port/templates.ts';
 import type { IdentityRow, TenantRow } from '../store.ts';
 import { canariesOf } from './canary-rows.ts';
 import { CLOCK_STEP_MS } from './clock.ts';
+import { loadDomains, mailLeaves, type WayOut } from './domain-rows.ts';
 import { type ErasedContacts, readErased } from './erased-contacts.ts';
 import { LogTail, logEnds, newestAt } from './event-log.ts';
 import { type Leases, loadLeases } from './lease-rows.ts';
@@ -35,6 +36,7 @@ import { openQuarantine, standingOf } from './quarantine-standing.ts';
 import type { RiskStates } from './risk-states.ts';
 import { identityOf, tenantOf } from './rows.ts';
 import { loadPool } from './sender-rows.ts';
+import { SpaceSenders } from './space-senders.ts';
 import { type Freeing, freedAt, freeing } from './storage-frees.ts';
 
 export const spaceOf = (tenantNo: number, mode: Mode): number => tenantNo * 2 + (mode === 'test' ? 1 : 0);
@@ -86,6 +88,8 @@ export class Space implements LedgerView {
   readonly canaries: KnownCanaries | null;
   /** Providers and mailboxes; null where the tenant has none of its own. */
   readonly pool: Pool | null;
+  /** Who may send as whom. */
+  readonly senders: SpaceSenders;
   /** Agents, and the leases that are open. */
   readonly leases: Leases;
   /** When the next approval that waits is over, as far as known. */
@@ -121,6 +125,7 @@ export class Space implements LedgerView {
       frozenAt: number | null;
       canaries: KnownCanaries | null;
       pool: Pool | null;
+      senders: SpaceSenders;
       leases: Leases;
     },
   ) {
@@ -139,6 +144,7 @@ export class Space implements LedgerView {
     this.frozenAt = parts.frozenAt;
     this.canaries = parts.canaries;
     this.pool = parts.pool;
+    this.senders = parts.senders;
     this.leases = parts.leases;
   }
 
@@ -290,8 +296,10 @@ export class Spaces {
   private readonly db: DatabaseSync;
   private readonly cache: LedgerCache;
   private readonly risks: RiskStates;
+  private readonly gateway: WayOut;
 
-  constructor(db: DatabaseSync, cache: LedgerCache, risks: RiskStates) {
+  constructor(db: DatabaseSync, cache: LedgerCache, risks: RiskStates, gateway: WayOut) {
+    this.gateway = gateway;
     this.db = db;
     this.cache = cache;
     this.risks = risks;
@@ -355,6 +363,15 @@ export class Spaces {
     const due = this.db.prepare('SELECT min(due) AS due FROM recipient WHERE space = ? AND due >= 0').get(no) as {
       due: number | null;
     };
+    const pool = loadPool(this.db, no);
+    const senders = new SpaceSenders({
+      tenantId: tenant.id,
+      gatewayDomain: this.gateway.domain,
+      mailLeaves: mailLeaves(this.db, no, this.gateway),
+      identities,
+      domains: loadDomains(this.db, no),
+      pool,
+    });
     const policy = this.policyInForce(no, plan.limits);
     const shadow = this.shadowOf(no, policy);
     const space = new Space(no, this.cache, this.risks, this.holding, {
@@ -362,7 +379,8 @@ export class Spaces {
       policy: countingFor(policy, shadow?.policy ?? null),
       shadow,
       canaries: canariesOf(this.db, no, policy),
-      pool: loadPool(this.db, no),
+      pool,
+      senders,
       storageLimit: plan.storageBytes,
       freeing: () => freeing(this.db, no, plan.retentionMs),
       identities,

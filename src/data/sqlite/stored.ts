@@ -1,5 +1,6 @@
 /** Reading messages back: by the writer (a repeated key) and by the reader (everything else). */
 import type { DatabaseSync } from 'node:sqlite';
+import { readDomain } from '../../base/domain.ts';
 import { RECIPIENT_STATES } from '../../core/states.ts';
 import { type Facts, unpackFacts } from '../../policy/facts.ts';
 import { type Adapting, adaptingIn } from '../../policy/probation.ts';
@@ -258,6 +259,7 @@ export function sendOfRow(db: DatabaseSync, message: MessageRow): Send {
     contentSize: message.size,
     leaseToken: leaseTokenOf(message),
     template: templateOf(message),
+    from: senderOf({ email: message.from_email, name: message.from_name }),
   };
 }
 
@@ -265,6 +267,13 @@ function traitsOf(contact: Facts['contact']): AddressTraits | null {
   if (contact === null) return null;
   const { role, isDisposable, suggestion } = contact;
   return role === null && !isDisposable && suggestion === null ? null : { role, isDisposable, suggestion };
+}
+
+/** The sender as decisions see it. */
+export function senderOf({ email, name }: { email: string; name: string | null }): NonNullable<Send['from']> {
+  const domain = email.slice(email.lastIndexOf('@') + 1);
+  const read = readDomain(domain);
+  return { email, domain: read.ok ? read.domain : domain.toLowerCase(), name };
 }
 
 /** The token of the lease under which a message was sent, or null. */

@@ -11,6 +11,7 @@ import { cancelMessage, lookAgain, removeContent, rescheduleMessage } from './ch
 import { ROUTING_WRITES } from './closed-routes.ts';
 import { CONTACT_WRITES } from './contacts.ts';
 import { claim, dueIn, mark, renew } from './dispatch.ts';
+import { DOMAIN_WRITES } from './domains.ts';
 import { noteEngagement } from './engagement.ts';
 import { ERASURE_WRITES } from './erasure.ts';
 import { headroom } from './headroom.ts';
@@ -92,6 +93,7 @@ export const WRITER_CALLS: Calls = {
   putPolicy,
   ...IDENTITY_WRITES,
   ...CONTACT_WRITES,
+  ...DOMAIN_WRITES,
   revokeKey,
   cancelMessage,
   rescheduleMessage,

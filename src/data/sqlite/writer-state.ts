@@ -21,6 +21,8 @@ export type WriterOptions = {
   directory: string;
   /** The gateway's own domain: default senders live there. */
   domain: string;
+  /** Whether mail that the gateway itself carries can leave the machine; absent: it cannot. */
+  mailLeaves?: boolean;
   /** A clock set from outside, in place of the system's (see `StoreClock`). */
   clock?: SharedArrayBuffer;
   /** Who is told of what happens to any tenant; null or absent: nobody. */
@@ -81,7 +83,7 @@ export class WriterState {
     this.archives = openArchives(db, options.directory, true);
     this.risks = new RiskStates(db);
     this.ledger = new LedgerCache(db, options.ledger, this.risks);
-    this.spaces = new Spaces(db, this.ledger, this.risks);
+    this.spaces = new Spaces(db, this.ledger, this.risks, options);
     this.keys = new UsedKeys(db, options.keys);
     this.fresh = new FreshRows(options.mostFresh);
     this.platformPause = readPlatformPause(db);
@@ -208,6 +210,11 @@ export class WriterState {
 
   /** The From address of a send that names neither sender nor identity. */
   defaultSender(tenantId: string, installationNo: number): string {
+    return this.defaultFrom(installationNo) ?? `${tenantId}@${this.options.domain}`;
+  }
+
+  /** The From address that an installation was given, or null. */
+  defaultFrom(installationNo: number): string | null {
     let known = this.senders.get(installationNo);
     if (known === undefined) {
       const row = this.db.prepare('SELECT default_from FROM installation WHERE no = ?').get(installationNo) as
@@ -216,7 +223,7 @@ export class WriterState {
       known = row?.default_from ?? null;
       this.senders.set(installationNo, known);
     }
-    return known ?? `${tenantId}@${this.options.domain}`;
+    return known;
   }
 
   forgetSenders(): void {

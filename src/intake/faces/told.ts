@@ -118,7 +118,7 @@ export async function toldOfOne(
   }
 }
 
-/** Answers in a face's words, with the headers that every face has: headroom, the canonical reason, when to come back. */
+/** Answers in a face's words, with the headers that every face has: headroom, the canonical reason, when to come back, whether it is an earlier answer. */
 export function answerTold(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -128,6 +128,7 @@ export function answerTold(
   if (told.kind === 'decided') {
     request.headroomSet = true;
     setHeadroom(reply, told.limits, told.createdAt, told.risk);
+    if (told.isReplayed) reply.header('Idempotent-Replayed', 'true');
   } else reply.headers(told.headers);
   const reason = told.kind === 'decided' ? told.reason?.code : told.problem.code;
   if (reason !== undefined) reply.header('X-Postern-Reason', reason);

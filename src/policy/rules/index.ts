@@ -18,6 +18,7 @@ import { disengaged } from './disengaged.ts';
 import { disengaging } from './disengaging.ts';
 import { disposableAddress } from './disposable-address.ts';
 import { doNotContact } from './do-not-contact.ts';
+import { domainNotVerified } from './domain-not-verified.ts';
 import { duplicate } from './duplicate.ts';
 import { hourlyQuotaExceeded } from './hourly-quota-exceeded.ts';
 import { identityCapExceeded } from './identity-cap-exceeded.ts';
@@ -27,8 +28,10 @@ import { insufficientCredits } from './insufficient-credits.ts';
 import { invalidRecipient } from './invalid-recipient.ts';
 import { leaseConflict } from './lease-conflict.ts';
 import { limitApproaching } from './limit-approaching.ts';
+import { mailboxesExhausted } from './mailboxes-exhausted.ts';
 import { monthlyQuotaExceeded } from './monthly-quota-exceeded.ts';
 import { negativeSignalBudgetExceeded } from './negative-signal-budget-exceeded.ts';
+import { noActiveProvider } from './no-active-provider.ts';
 import { possibleTypo } from './possible-typo.ts';
 import { quarantineApproaching } from './quarantine-approaching.ts';
 import { recipientDomainThrottled } from './recipient-domain-throttled.ts';
@@ -37,6 +40,7 @@ import { riskBudgetExceeded } from './risk-budget-exceeded.ts';
 import { roleAccount } from './role-account.ts';
 import type { Rule } from './rule.ts';
 import { sendRateExceeded } from './send-rate-exceeded.ts';
+import { senderNotAuthorized } from './sender-not-authorized.ts';
 import { storageLimitExceeded } from './storage-limit-exceeded.ts';
 import { subscriptionExpired } from './subscription-expired.ts';
 import { suppressed } from './suppressed.ts';
@@ -60,8 +64,11 @@ export const RULES: readonly (readonly [name: string, rule: Rule])[] = [
   ['subscription_expired', subscriptionExpired],
   ['insufficient_credits', insufficientCredits],
   ['storage_limit_exceeded', storageLimitExceeded],
+  ['sender_not_authorized', senderNotAuthorized],
+  ['domain_not_verified', domainNotVerified],
   ['identity_inactive', identityInactive],
   ['identity_suspended', identitySuspended],
+  ['no_active_provider', noActiveProvider],
   ['template_not_found', templateNotFound],
   ['template_not_approved', templateNotApproved],
   ['template_lint_failed', templateLintFailed],
@@ -84,6 +91,7 @@ export const RULES: readonly (readonly [name: string, rule: Rule])[] = [
   ['daily_quota_exceeded', dailyQuotaExceeded],
   ['monthly_quota_exceeded', monthlyQuotaExceeded],
   ['identity_cap_exceeded', identityCapExceeded],
+  ['mailboxes_exhausted', mailboxesExhausted],
   ['recipient_domain_throttled', recipientDomainThrottled],
   ['warmup_limit_exceeded', warmupLimitExceeded],
   ['risk_budget_exceeded', riskBudgetExceeded],

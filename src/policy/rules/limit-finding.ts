@@ -57,7 +57,11 @@ function limitEvidence(
     requested: fact.units,
     frees_at: clearsAt,
   };
-  if (limit.scope === 'identity') evidence['identity'] = facts.identityHandle;
+  if (limit.scope === 'identity') {
+    evidence['identity'] = facts.identityHandle;
+    const alternatives = facts.pool?.alternatives ?? [];
+    if (alternatives.length > 0 && limit.reason === 'identity_cap_exceeded') evidence['alternatives'] = alternatives;
+  }
   if (limit.warmup !== null) evidence['day'] = facts.warmup?.day ?? null;
   if (limit.scope === 'recipient_domain') evidence['domain'] = recipient.domain;
   if (limit.window.kind === 'rate') {

@@ -587,7 +587,7 @@ CREATE TABLE canary (
 
 -- Providers and mailboxes.
 
--- What mail leaves through. `url` has no credentials: they are in `sealed`. `version` grows with every change of settings.
+-- What mail leaves through. `url` has no credentials: they are in `sealed`, and for this `endpoint` alone. `version` grows with every change of settings.
 -- Recipients name their provider for as long as they are kept, so a deleted one stays as a row and frees its name.
 CREATE TABLE provider (
   no INTEGER PRIMARY KEY,
@@ -596,6 +596,7 @@ CREATE TABLE provider (
   name TEXT NOT NULL,
   kind TEXT NOT NULL,
   url TEXT NOT NULL,
+  endpoint TEXT NOT NULL,
   sealed BLOB,
   ehlo_name TEXT,
   weight INTEGER NOT NULL,
@@ -647,6 +648,7 @@ CREATE TABLE mailbox (
   deleted_at INTEGER
 );
 CREATE UNIQUE INDEX mailbox_address ON mailbox (space, address_key) WHERE deleted_at IS NULL;
+CREATE INDEX mailbox_identity ON mailbox (identity) WHERE deleted_at IS NULL;
 CREATE INDEX mailbox_provider ON mailbox (provider) WHERE deleted_at IS NULL;
 
 -- What a mailbox's health is reckoned from: counters that forget, as JSON; one row a mailbox that was used.
@@ -703,3 +705,45 @@ CREATE TABLE engagement (
   last INTEGER NOT NULL
 );
 CREATE INDEX engagement_space ON engagement (space);
+-- Sender domains. `results`: what the last look at each record showed, as JSON by the record's key.
+CREATE TABLE domain (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  selector TEXT NOT NULL,
+  token TEXT NOT NULL,
+  state TEXT NOT NULL,
+  -- Why it is not verified though its records stand.
+  problem TEXT,
+  generation INTEGER NOT NULL,
+  results TEXT NOT NULL,
+  verified_at INTEGER,
+  failing_since INTEGER,
+  blocks_at INTEGER,
+  checked_at INTEGER,
+  -- On real time, whatever the clock of the space says: the DNS knows no other.
+  next_check_at INTEGER NOT NULL,
+  -- Since when records are awaited, on real time too.
+  awaited_since INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX domain_name ON domain (space, name);
+CREATE INDEX domain_holder ON domain (name);
+CREATE INDEX domain_due ON domain (next_check_at);
+
+-- Their DKIM keys, sealed; one that retires has nothing sealed any more.
+CREATE TABLE domain_key (
+  no INTEGER PRIMARY KEY,
+  domain INTEGER NOT NULL,
+  generation INTEGER NOT NULL,
+  algorithm TEXT NOT NULL,
+  selector TEXT NOT NULL,
+  public_key TEXT NOT NULL,
+  sealed BLOB,
+  state TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  retires_at INTEGER
+);
+CREATE UNIQUE INDEX domain_key_selector ON domain_key (domain, selector);

@@ -75,9 +75,7 @@ function refuseKey(request: FastifyRequest, reply: FastifyReply, door: IntakeDoo
 function answerOf(told: Told, request: FastifyRequest): OtherAnswer {
   const problem = told.problem;
   if (problem !== null) return refuse(problem, request);
-  const { messageId, isReplayed } = told as Told & { kind: 'decided' };
-  const headers = isReplayed ? { 'Idempotent-Replayed': 'true' } : undefined;
-  return { status: 200, body: { id: uuidOf('msg', messageId) }, headers };
+  return { status: 200, body: { id: uuidOf('msg', (told as Told & { kind: 'decided' }).messageId) } };
 }
 
 /**
