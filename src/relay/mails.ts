@@ -34,6 +34,8 @@ export type MailParts = {
   tokens: Tokens;
   /** Where Message-IDs are at home. */
   domain: string;
+  /** Where signed addresses are at home that mail is taken for; null: none is taken. */
+  mailDomain?: string | null;
   /** Where links lead to: `https://host`, without a slash at the end. */
   publicUrl: string;
   /** The keys to sign with for a From domain. */
@@ -127,7 +129,10 @@ export class Mails {
       const { bytes } = await this.#parts.composer.compose({
         message: outgoing(submission, claimed, attachments, {
           messageId: this.#messageId(claimed),
-          unsubscribeUrl: hasLink ? this.#unsubscribeUrl(claimed) : null,
+          ...(hasLink
+            ? { unsubscribeUrl: this.#unsubscribeUrl(claimed), unsubscribeAddress: this.#unsubscribeAddress(claimed) }
+            : { unsubscribeUrl: null, unsubscribeAddress: null }),
+          replyAddress: this.#replyAddress(claimed),
           tracked,
         }),
         possibleDuplicate: claimed.possibleDuplicate,
@@ -165,6 +170,18 @@ export class Mails {
       picture: tracking?.open === true ? `${publicUrl}/t/o/${tokens.makeOpen(recipient)}.gif` : null,
       link: tracking?.click === true ? (url) => `${publicUrl}/t/c/${tokens.makeClick(recipient, url)}` : null,
     };
+  }
+
+  #unsubscribeAddress({ recipientId, tenantNo }: Claimed): string | null {
+    const { mailDomain = null, tokens } = this.#parts;
+    if (mailDomain === null) return null;
+    return tokens.makeUnsubscribeAddress({ id: decodeTypeId('rcp', recipientId)!, tenant: tenantNo }, mailDomain);
+  }
+
+  #replyAddress({ messageId, tenantNo, tracksReplies }: Claimed): string | null {
+    const { mailDomain = null, tokens } = this.#parts;
+    if (mailDomain === null || !tracksReplies) return null;
+    return tokens.makeReplyAddress({ id: decodeTypeId('msg', messageId)!, tenant: tenantNo }, mailDomain);
   }
 
   async #submission({ content }: Claimed): Promise<Submission | { problem: string }> {
@@ -263,13 +280,19 @@ function isTracked({ tracking }: Claimed): boolean {
   return tracking?.open === true || tracking?.click === true;
 }
 
-type Links = { messageId: string; unsubscribeUrl: string | null; tracked: Tracked | null };
+type Links = {
+  messageId: string;
+  unsubscribeUrl: string | null;
+  unsubscribeAddress: string | null;
+  replyAddress: string | null;
+  tracked: Tracked | null;
+};
 
 function outgoing(
   submission: Submission,
   claimed: Claimed,
   attachments: OutgoingAttachment[],
-  { messageId, unsubscribeUrl, tracked }: Links,
+  { messageId, unsubscribeUrl, unsubscribeAddress, replyAddress, tracked }: Links,
 ): OutgoingMessage {
   const { to, cc, replyTo, subject, headers, inReplyTo, references } = submission;
   const linked = (content: string | null): string | null =>
@@ -278,7 +301,7 @@ function outgoing(
     from: claimed.from,
     to,
     cc,
-    replyTo,
+    replyTo: withReplyAddress(replyTo, claimed, replyAddress),
     subject,
     text: linked(submission.text),
     html: linked(tracked === null || submission.html === null ? submission.html : trackHtml(submission.html, tracked)),
@@ -288,6 +311,23 @@ function outgoing(
     date: claimed.createdAt,
     inReplyTo,
     references,
-    ...(unsubscribeUrl === null ? {} : { listUnsubscribe: [unsubscribeUrl], listUnsubscribePost: true }),
+    ...(unsubscribeUrl === null
+      ? {}
+      : { listUnsubscribe: waysOut(unsubscribeUrl, unsubscribeAddress), listUnsubscribePost: true }),
   };
+}
+
+/** The link first: one click is for the https URI (RFC 8058 §3.1), the address for programs that know no other way. */
+function waysOut(url: string, address: string | null): string[] {
+  return address === null ? [url] : [url, `mailto:${address}?subject=unsubscribe`];
+}
+
+/** The sender is answered as before, and this gateway hears of it: both stand in Reply-To (RFC 5322 §3.6.2). */
+function withReplyAddress(
+  replyTo: Submission['replyTo'],
+  { from }: Claimed,
+  address: string | null,
+): OutgoingMessage['replyTo'] {
+  if (address === null) return replyTo;
+  return [...(replyTo.length === 0 ? [from] : replyTo), { email: address, name: null }];
 }

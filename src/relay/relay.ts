@@ -34,6 +34,8 @@ export type RelayParts = {
   log: RelayLog;
   /** Where figures for Prometheus are registered. */
   registry: Registry;
+  /** Whether mail to signed addresses is taken in here: then they are offered for unsubscribing and for replies. */
+  takesMail: boolean;
 };
 
 /** Null: mail stays in the sink. */
@@ -64,7 +66,8 @@ export function startRelay(parts: RelayParts): Relay {
   const composer = startComposer();
   const tokens = openTokens(parts.secrets);
   const keysFor = gatewayKeys(parts);
-  const mails = new Mails({ blobs, composer, tokens, domain, publicUrl, keysFor });
+  const mailDomain = parts.takesMail ? `bounces.${domain}` : null;
+  const mails = new Mails({ blobs, composer, tokens, domain, mailDomain, publicUrl, keysFor });
   const book = new TransportBook({ store, ...openers(parts) });
   const ways = new Ways({ store, outbound, book, log });
   const dispatcher: Dispatcher = new Dispatcher({

@@ -38,6 +38,7 @@ export function claimedOne(change: Partial<Claimed> & { submission?: Record<stri
     content: { inline },
     size: inline.length,
     possibleDuplicate: false,
+    tracksReplies: false,
     route: {
       provider: { no: 0, id: 'default', name: 'default', kind: 'default', version: 0 },
       mailbox: null,

@@ -237,6 +237,7 @@ function takeOne(
     size: message.size,
     possibleDuplicate: row.possible_duplicate === 1,
     tracking: space.policy.document.tracking,
+    tracksReplies: space.policy.document.tracking.reply === true,
     route: DEFAULT_ROUTE,
   };
 }
