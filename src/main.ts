@@ -27,9 +27,8 @@ import { lockData } from './base/data-lock.ts';
 import { openDns } from './base/dns.ts';
 import { armFailpoint } from './base/failpoint.ts';
 import { type GuardedFetch, openGuardedFetch } from './base/guarded-fetch.ts';
-import { encodeTypeId, newId } from './base/ids.ts';
-import { leavesMachine } from './base/leaves-machine.ts';
 import { decodeTypeId, encodeTypeId, newId } from './base/ids.ts';
+import { leavesMachine } from './base/leaves-machine.ts';
 import { openSecrets, type Secrets } from './base/secrets.ts';
 import { openTokens } from './base/tokens.ts';
 import type { Settings } from './config/settings.ts';
@@ -139,7 +138,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   inboundRoutes(server, { store, problems, blobs });
   threadRoutes(server, { store, problems, blobs, addressKey });
   returnHookRoutes(server, { store, problems, secrets, publicUrl: () => publicUrl });
-  feedbackRoutes(server, {
+  const feedback = feedbackRoutes(server, {
     ...{ store, problems, secrets, addressKey, log },
     tokens: openTokens(secrets),
     outbound: settings.outbound,
@@ -210,6 +209,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
       async stop() {
         // What is accepted while the relay stops is durable and goes out after the next start.
         await Promise.all([within(gate.server.close(), settings.graceMs / 2), relay?.stop(settings.graceMs * 0.9)]);
+        await feedback.stop();
         await inbound.inbound.stop();
         domainChecks.stop();
         await reader.close();
