@@ -12,6 +12,7 @@ import { ROUTING_WRITES } from './closed-routes.ts';
 import { CONTACT_WRITES } from './contacts.ts';
 import { claim, dueIn, mark, renew } from './dispatch.ts';
 import { DOMAIN_WRITES } from './domains.ts';
+import { noteEngagement } from './engagement.ts';
 import { ERASURE_WRITES } from './erasure.ts';
 import { headroom } from './headroom.ts';
 import { IDENTITY_WRITES } from './identities.ts';
@@ -39,6 +40,7 @@ import { TEMPLATE_WRITES } from './templates.ts';
 import { createKey, createTenant, revokeKey } from './tenants.ts';
 import { endTestClock, moveTestClock, resetTestData } from './test-clock.ts';
 import { archiveThread } from './threads.ts';
+import { UNCERTAIN_WRITES } from './uncertain.ts';
 import { unsubscribe } from './unsubscribes.ts';
 import type { WriterState } from './writer-state.ts';
 
@@ -74,6 +76,9 @@ export const RECORDING_CALLS: ReadonlySet<string> = new Set([
   'planView',
   'headroom',
   'dueIn',
+  'poolHeadroom',
+  'closeRoute',
+  'openRoute',
   'sweep',
 ]);
 
@@ -93,6 +98,7 @@ export const WRITER_CALLS: Calls = {
   createKey,
   putPolicy,
   ...IDENTITY_WRITES,
+  ...UNCERTAIN_WRITES,
   ...CONTACT_WRITES,
   ...DOMAIN_WRITES,
   revokeKey,
@@ -132,6 +138,7 @@ export const WRITER_CALLS: Calls = {
   ...TEMPLATE_WRITES,
   ...QUARANTINE_WRITES,
   ...RETURN_HOOK_WRITES,
+  noteEngagement,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
     return null;
