@@ -13,7 +13,7 @@ import {
 import type { ImapSettings, ManagedMailbox, ManagedProvider } from '../port/senders.ts';
 import { prepared } from './database.ts';
 import type { Row } from './rows.ts';
-import { nowIn } from './test-clock-reads.ts';
+import { nowIn } from './space-clock.ts';
 
 export function providerOf(row: Row): Provider {
   return {

@@ -8,8 +8,8 @@ import { HOURS_KEPT } from './mailbox-health.ts';
 import { below, pageOf } from './paging.ts';
 import type { Row } from './rows.ts';
 import { healthAt, imapOf, mailboxRow, managedMailbox, managedProvider, providerRow } from './sender-rows.ts';
+import { nowIn } from './space-clock.ts';
 import { spaceOf } from './spaces.ts';
-import { nowIn } from './test-clock-reads.ts';
 
 const HOUR_MS = 3_600_000;
 
