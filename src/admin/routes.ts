@@ -22,6 +22,7 @@ import { operatorPolicyRoutes } from './operator-policies.ts';
 import { planRoutes } from './plans.ts';
 import { platformRoutes } from './platform.ts';
 import { policyRoutes } from './policies.ts';
+import { providerTlsRoutes } from './provider-tls.ts';
 import { providerRoutes } from './providers.ts';
 import { quarantineReviewRoutes } from './quarantines.ts';
 import { riskRoutes } from './risk.ts';
@@ -31,6 +32,7 @@ import { suppressionRoutes } from './suppressions.ts';
 import { templateRoutes } from './templates.ts';
 import { tenantKeyRoutes } from './tenant-keys.ts';
 import { tenantRoutes } from './tenants.ts';
+import { uncertainRoutes } from './uncertain.ts';
 import { usageRoutes } from './usage.ts';
 
 const RESOURCES = [
@@ -43,6 +45,7 @@ const RESOURCES = [
   riskRoutes,
   identityRoutes,
   providerRoutes,
+  providerTlsRoutes,
   mailboxRoutes,
   mailboxHealthRoutes,
   suppressionRoutes,
@@ -51,6 +54,7 @@ const RESOURCES = [
   leaseRoutes,
   agentRoutes,
   approvalRoutes,
+  uncertainRoutes,
   canaryRoutes,
   templateRoutes,
   usageRoutes,

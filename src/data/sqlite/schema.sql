@@ -597,6 +597,8 @@ CREATE INDEX recipient_due ON recipient (space, due) WHERE due >= 0;
 
 CREATE INDEX recipient_fresh ON recipient (id, space) WHERE due < 0;
 
+CREATE INDEX recipient_uncertain ON recipient (space, id) WHERE state = 12;
+
 CREATE TABLE return_hook (
   no INTEGER PRIMARY KEY AUTOINCREMENT,
   id TEXT NOT NULL UNIQUE,

@@ -4,6 +4,7 @@ import { type RecipientState, stateNumber } from '../../core/states.ts';
 import { observeReturn } from '../../policy/risk/observe.ts';
 import type { Waits } from '../port/waits.ts';
 import type { Settlement } from '../store.ts';
+import { hasOtherWay } from './claim-route.ts';
 import { closeWith } from './closing.ts';
 import { noteOutcome } from './mailbox-health.ts';
 import { moveTo, type QueueRow, queuedMessage, queueRow, queueStatements, SENDING } from './queue-rows.ts';
@@ -26,6 +27,7 @@ export function settle(state: WriterState, settlement: Settlement): boolean {
   const space = state.spaces.get(row.space);
   const now = space.now(state.realNow);
   apply(state, space, row, message, settlement, now);
+  if (settlement.outcome !== 'elsewhere') state.routing.forgetAvoided(row.id);
   if (state.suspect === row.id) clearSuspect(state);
   return true;
 }
@@ -60,6 +62,7 @@ function apply(
       closeWith(state, space, row, 'delivered', now, attempt);
       return;
     case 'elsewhere':
+      if (tryElsewhere(state, space, row, message, attempt, now)) return;
       if (settlement.otherwise === 'deferred') {
         deferTo(state, space, row, message, settlement.nextAttemptAt, attempt, now);
       } else {
@@ -132,6 +135,23 @@ function deferTo(
   queueStatements(state.db).close.run(moveTo(row, 'deferred'), due, null, row.id);
   state.emit(space, 'message.deferred', now, row.id, { ...attempt, next_attempt_at: due });
   state.tally(space, 'deferred', now, 1);
+}
+
+/** Surely not taken, for the way's own fault: another one is tried at once. False where there is no other. */
+function tryElsewhere(
+  state: WriterState,
+  space: Space,
+  row: QueueRow,
+  message: MessageRow,
+  attempt: Record<string, unknown>,
+  now: number,
+): boolean {
+  if (!hasOtherWay(state, space, row, message, now)) {
+    state.routing.forgetAvoided(row.id);
+    return false;
+  }
+  deferTo(state, space, row, message, now, { ...attempt, elsewhere: true }, now);
+  return true;
 }
 
 function crash(

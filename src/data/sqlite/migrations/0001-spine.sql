@@ -213,6 +213,8 @@ CREATE TABLE recipient (
 CREATE INDEX recipient_due ON recipient (space, due) WHERE due >= 0;
 -- In order of arrival, so that an accept touches its last page alone; the space beside it, so that a start reads nothing else.
 CREATE INDEX recipient_fresh ON recipient (id, space) WHERE due < 0;
+-- The few of which nobody knows whether they have the message (12: uncertain).
+CREATE INDEX recipient_uncertain ON recipient (space, id) WHERE state = 12;
 
 CREATE TABLE event (
   id INTEGER PRIMARY KEY,
