@@ -46,6 +46,8 @@ export const IMPORT_RULE: Readonly<Record<string, Part>> = {
     node: true,
     npm: true,
   },
+  // Runs in a thread of its own, started by `returns`, which may not know delivery's table.
+  'inbound-thread.ts': { from: ['core', 'base', 'relay', 'returns'], node: true, npm: false },
   'control.ts': { from: ['core', 'base', 'policy', 'intake', ...PORT], node: true, npm: true },
   commands: {
     from: ['core', 'base', 'config', 'simulate', 'relay', 'returns', 'main.ts', 'control.ts', ...PORT],

@@ -56,6 +56,7 @@ import { TlsResults } from './relay/tls-results.ts';
 import { kindOfUrl, type TransportParts } from './relay/transports/open-transport.ts';
 import { feedbackRoutes } from './returns/feedback.ts';
 import { returnRoutes } from './returns/http.ts';
+import { startInbound } from './returns/start-inbound.ts';
 import { unsubscribeRoutes } from './returns/unsubscribe.ts';
 import { Simulations } from './simulate/simulations.ts';
 
@@ -154,6 +155,17 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
     };
   }
   publicUrl = settings.publicUrl ?? address;
+  const inbound = await startInbound({
+    ...{ ...settings, port: settings.inboundPort, directory, store, blobs, log },
+    tokens: openTokens(secrets),
+    script: new URL(import.meta.url.replace(/main(\.[jt]s)$/, 'inbound-thread$1')),
+  });
+  if (!inbound.ok) {
+    await gate.server.close();
+    await store.close();
+    await locked.lock.release();
+    return inbound;
+  }
   const sweeper = new Sweeper(store, blobs, log);
   sweeper.start();
   await simulations.start();
@@ -171,6 +183,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
           transports: transportParts,
           log,
           registry: gate.metrics.registry,
+          takesMail: inbound.inbound.address !== null,
         });
   if (settings.role !== 'api') domainChecks.start();
   controls = {
@@ -184,13 +197,14 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   return {
     ok: true,
     gateway: {
-      listening: { http: address, smtp: null, inbound: null },
+      listening: { http: address, smtp: null, inbound: inbound.inbound.address },
       welcome: keys === null ? null : welcomeText(address, keys),
       store,
       eventWaiters: () => bell.count,
       async stop() {
         // What is accepted while the relay stops is durable and goes out after the next start.
         await Promise.all([within(gate.server.close(), settings.graceMs / 2), relay?.stop(settings.graceMs * 0.9)]);
+        await inbound.inbound.stop();
         domainChecks.stop();
         await reader.close();
         await simulations.stop();

@@ -16,6 +16,14 @@ export type Tokens = {
   makeReturnPath(recipient: Named, domain: string): string;
   /** Whom a bounce to this address is about; null unless we made the address. The domain is not looked at. */
   parseReturnPath(address: string): { recipientId: Uint8Array; tenant: number } | null;
+  /** `r+<token>@<domain>`: where a reply to a message counts as one. */
+  makeReplyAddress(message: Named, domain: string): string;
+  /** Which message a mail to this address answers; null unless we made the address. */
+  parseReplyAddress(address: string): { messageId: Uint8Array; tenant: number } | null;
+  /** `u+<token>@<domain>`: whatever is written to it unsubscribes its recipient (RFC 2369 §3.2). */
+  makeUnsubscribeAddress(recipient: Named, domain: string): string;
+  /** Who unsubscribes by a mail to this address; null unless we made it. */
+  parseUnsubscribeAddress(address: string): { recipientId: Uint8Array; tenant: number } | null;
   /** The token by which a recipient unsubscribes (RFC 8058): the last part of a link. */
   makeUnsubscribe(recipient: Named): string;
   /** Who unsubscribes; null unless we made the token. */
@@ -34,11 +42,22 @@ export function openTokens(secrets: Secrets): Tokens {
   const returnPathKeys = keysFor(secrets, 'return-path');
   const messageIdKeys = keysFor(secrets, 'message-id');
   const unsubscribeKeys = keysFor(secrets, 'unsubscribe');
+  const replyKeys = keysFor(secrets, 'reply-address');
+  const unsubscribeAddressKeys = keysFor(secrets, 'unsubscribe-address');
   return {
-    makeReturnPath: (recipient, domain) => `b+${makeToken(returnPathKeys, recipient)}@${checkDomain(domain)}`,
+    makeReturnPath: (recipient, domain) => makeAddress('b', returnPathKeys, recipient, domain),
     parseReturnPath(address) {
-      if (!/^b\+/i.test(address) || address.charCodeAt(2 + TOKEN_LENGTH) !== 0x40) return null;
-      const named = parseToken(returnPathKeys, address.slice(2, 2 + TOKEN_LENGTH));
+      const named = parseAddress('b', returnPathKeys, address);
+      return named && { recipientId: named.id, tenant: named.tenant };
+    },
+    makeReplyAddress: (message, domain) => makeAddress('r', replyKeys, message, domain),
+    parseReplyAddress(address) {
+      const named = parseAddress('r', replyKeys, address);
+      return named && { messageId: named.id, tenant: named.tenant };
+    },
+    makeUnsubscribeAddress: (recipient, domain) => makeAddress('u', unsubscribeAddressKeys, recipient, domain),
+    parseUnsubscribeAddress(address) {
+      const named = parseAddress('u', unsubscribeAddressKeys, address);
       return named && { recipientId: named.id, tenant: named.tenant };
     },
     makeUnsubscribe: (recipient) => makeToken(unsubscribeKeys, recipient),
@@ -59,6 +78,17 @@ export function openTokens(secrets: Secrets): Tokens {
 /** As key objects: an HMAC takes 5 µs with one and 24 µs with the bare octets. */
 function keysFor(secrets: Secrets, purpose: string): KeyObject[] {
   return secrets.keysFor(purpose).map((key) => createSecretKey(key));
+}
+
+/** A letter says what an address is for, beside the key of its purpose. */
+function makeAddress(letter: string, keys: readonly KeyObject[], named: Named, domain: string): string {
+  return `${letter}+${makeToken(keys, named)}@${checkDomain(domain)}`;
+}
+
+function parseAddress(letter: string, keys: readonly KeyObject[], address: string): Named | null {
+  if (address.charAt(0).toLowerCase() !== letter || address.charAt(1) !== '+') return null;
+  if (address.charCodeAt(2 + TOKEN_LENGTH) !== 0x40) return null;
+  return parseToken(keys, address.slice(2, 2 + TOKEN_LENGTH));
 }
 
 function checkDomain(domain: string): string {

@@ -137,8 +137,7 @@ export const VARIABLES: readonly Variable[] = [
     field: 'inboundPort',
     default: '2526',
     read: portOrOff,
-    meaning:
-      'Port of SMTP for bounces, complaints and replies. 0 takes a free one, off opens none. Not built into this version: always off.',
+    meaning: 'Port of SMTP for bounces, complaints and replies. 0 takes a free one, off opens none.',
   },
   {
     name: 'POSTERN_DATA_DIR',

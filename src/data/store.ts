@@ -30,6 +30,7 @@ import type { EventsReads } from './port/events.ts';
 import type { FeedbackReads } from './port/feedback.ts';
 import type { HistoryReads } from './port/history.ts';
 import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
+import type { InboundReads, InboundWrites } from './port/inbound.ts';
 import type { LeasesReads, LeasesWrites } from './port/leases.ts';
 import type { ManagementReads, ManagementWrites } from './port/management.ts';
 import type { MessagesReads, MessagesWrites } from './port/messages.ts';
@@ -52,6 +53,8 @@ import type { SuppressionImportWrites } from './port/suppression-import.ts';
 import type { SweepsWrites } from './port/sweeps.ts';
 import type { TemplatesReads, TemplatesWrites, TemplateUse } from './port/templates.ts';
 import type { TestClockReads, TestClockWrites } from './port/test-clock.ts';
+
+import type { ThreadsReads, ThreadsWrites } from './port/threads.ts';
 import type { Waits } from './port/waits.ts';
 
 /** `paused`: nothing ails it, the operator has stopped sending. `undecided`: what one decision needs could not be read. */
@@ -220,6 +223,8 @@ export type Claimed = {
   size: number;
   /** An earlier attempt ended between the dot and its answer. */
   possibleDuplicate: boolean;
+  /** Answers are to come to a signed address as well. */
+  tracksReplies: boolean;
   /** The way it takes out. */
   route: Route;
 };
@@ -445,6 +450,7 @@ export interface StoreWrites
     NoticesWrites,
     PlatformWrites,
     QuarantineWrites,
+    InboundWrites,
     ReturnHooksWrites,
     ReturnsWrites,
     SuppressionImportWrites,
@@ -456,7 +462,8 @@ export interface StoreWrites
     SimulationsWrites,
     SweepsWrites,
     TemplatesWrites,
-    TestClockWrites {
+    TestClockWrites,
+    ThreadsWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer | StaleCanaries>;
   /** Decides and changes nothing. */
   check(request: AdmitRequest): Promise<CheckAnswer | StaleCanaries>;
@@ -511,12 +518,14 @@ export interface StoreReads
     QueueReads,
     FeedbackReads,
     HistoryReads,
+    InboundReads,
     ReturnHooksReads,
     SendersReads,
     ShadowsReads,
     SimulationsReads,
     TemplatesReads,
-    TestClockReads {
+    TestClockReads,
+    ThreadsReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;
   keysOfTenant(input: { tenantNo: number }): Promise<KeyRow[]>;

@@ -63,7 +63,7 @@ export type PolicyDocument = {
   senders?: { require_verified_domain?: 'never' | 'auto' | 'always' };
   uncertain?: { transactional?: 'resend' | 'hold'; marketing?: 'resend' | 'hold' };
   disengaged?: { after_sends?: number | null; days?: number };
-  tracking?: { open?: boolean; click?: boolean };
+  tracking?: { open?: boolean; click?: boolean; reply?: boolean };
   notify?: string[];
   content?: { canaries?: string[]; review?: 'never' | 'suspicious' | 'always' };
   warmup?: {
@@ -92,7 +92,7 @@ export const POLICY_DEFAULTS = {
   senders: { require_verified_domain: 'auto' },
   uncertain: { transactional: 'resend', marketing: 'hold' },
   disengaged: { after_sends: null, days: 180 },
-  tracking: { open: false, click: false },
+  tracking: { open: false, click: false, reply: false },
   notify: [],
   content: { canaries: [], review: 'never' },
   warmup: {},

@@ -202,7 +202,14 @@ export const POLICY_FIELDS: Fields = {
     },
     'People who no longer react.',
   ),
-  tracking: object({ open: flag('Count openings.'), click: flag('Count clicks.') }, 'Tracking.'),
+  tracking: object(
+    {
+      open: flag('Count openings.'),
+      click: flag('Count clicks.'),
+      reply: flag('Add a signed address to Reply-To, so that answers are seen here.'),
+    },
+    'Tracking.',
+  ),
   notify: {
     kind: 'texts',
     most: 20,

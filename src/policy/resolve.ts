@@ -44,6 +44,8 @@ export const STRICTER: Readonly<Record<string, Stricter>> = {
   'disengaged.days': 'lower',
   'tracking.open': [true, false],
   'tracking.click': [true, false],
+  // Nobody is tracked by it, and a tenant may ask for it by itself.
+  'tracking.reply': [false, true],
   'content.canaries': 'higher',
   'content.review': ['never', 'suspicious', 'always'],
   'warmup.scope': 'none',

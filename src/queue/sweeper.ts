@@ -22,6 +22,7 @@ const EVERY_MS: Record<Kind, number> = {
   uploads: 60 * SECOND,
   messages: 600 * SECOND,
   captures: 600 * SECOND,
+  inbound: 600 * SECOND,
   records: 3600 * SECOND,
   archives: 3600 * SECOND,
   leases: SECOND,

@@ -11,6 +11,7 @@
 import { createHash } from 'node:crypto';
 import { decodeTypeId } from '../base/ids.ts';
 import type { Tokens } from '../base/tokens.ts';
+import { readContentText } from '../core/content-text.ts';
 import type { Submission } from '../core/message.ts';
 import { UNSUBSCRIBE_PLACEHOLDER } from '../core/unsubscribe.ts';
 import type { Blobs } from '../data/blobs.ts';
@@ -32,6 +33,8 @@ export type MailParts = {
   tokens: Tokens;
   /** Where Message-IDs are at home. */
   domain: string;
+  /** Where signed addresses are at home that mail is taken for; null: none is taken. */
+  mailDomain?: string | null;
   /** Where links lead to: `https://host`, without a slash at the end. */
   publicUrl: string;
   /** The keys to sign with. */
@@ -53,8 +56,6 @@ type Entry = {
 };
 
 const MAX_BYTES = 32 * 1024 * 1024;
-const DOCUMENT_KEYS = ['to', 'cc', 'bcc', 'replyTo', 'attachments', 'headers', 'references'] as const;
-
 export class Mails {
   readonly #parts: MailParts;
   readonly #maxBytes: number;
@@ -122,7 +123,10 @@ export class Mails {
       const { bytes } = await this.#parts.composer.compose({
         message: outgoing(submission, claimed, attachments, {
           messageId: this.#messageId(claimed),
-          unsubscribeUrl: isPersonal ? this.#unsubscribeUrl(claimed) : null,
+          ...(isPersonal
+            ? { unsubscribeUrl: this.#unsubscribeUrl(claimed), unsubscribeAddress: this.#unsubscribeAddress(claimed) }
+            : { unsubscribeUrl: null, unsubscribeAddress: null }),
+          replyAddress: this.#replyAddress(claimed),
         }),
         possibleDuplicate: claimed.possibleDuplicate,
         dkim: await this.#parts.keysFor(claimed),
@@ -150,6 +154,18 @@ export class Mails {
   #unsubscribeUrl({ recipientId, tenantNo }: Claimed): string {
     const token = this.#parts.tokens.makeUnsubscribe({ id: decodeTypeId('rcp', recipientId)!, tenant: tenantNo });
     return `${this.#parts.publicUrl}/u/${token}`;
+  }
+
+  #unsubscribeAddress({ recipientId, tenantNo }: Claimed): string | null {
+    const { mailDomain = null, tokens } = this.#parts;
+    if (mailDomain === null) return null;
+    return tokens.makeUnsubscribeAddress({ id: decodeTypeId('rcp', recipientId)!, tenant: tenantNo }, mailDomain);
+  }
+
+  #replyAddress({ messageId, tenantNo, tracksReplies }: Claimed): string | null {
+    const { mailDomain = null, tokens } = this.#parts;
+    if (mailDomain === null || !tracksReplies) return null;
+    return tokens.makeReplyAddress({ id: decodeTypeId('msg', messageId)!, tenant: tenantNo }, mailDomain);
   }
 
   async #submission({ content }: Claimed): Promise<Submission | { problem: string }> {
@@ -229,28 +245,29 @@ export class Mails {
 }
 
 function readSubmission(bytes: Uint8Array): Submission | null {
-  let value: unknown;
   try {
-    value = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
+    return readContentText(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
   } catch {
     return null;
   }
-  const isWhole =
-    typeof value === 'object' && value !== null && DOCUMENT_KEYS.every((key) => Array.isArray(Reflect.get(value, key)));
-  return isWhole ? (value as Submission) : null;
 }
 
 function hasPlaceholder({ text, html }: Submission): boolean {
   return text?.includes(UNSUBSCRIBE_PLACEHOLDER) === true || html?.includes(UNSUBSCRIBE_PLACEHOLDER) === true;
 }
 
-type Links = { messageId: string; unsubscribeUrl: string | null };
+type Links = {
+  messageId: string;
+  unsubscribeUrl: string | null;
+  unsubscribeAddress: string | null;
+  replyAddress: string | null;
+};
 
 function outgoing(
   submission: Submission,
   claimed: Claimed,
   attachments: OutgoingAttachment[],
-  { messageId, unsubscribeUrl }: Links,
+  { messageId, unsubscribeUrl, unsubscribeAddress, replyAddress }: Links,
 ): OutgoingMessage {
   const { to, cc, replyTo, subject, headers, inReplyTo, references } = submission;
   const linked = (content: string | null): string | null =>
@@ -259,7 +276,7 @@ function outgoing(
     from: claimed.from,
     to,
     cc,
-    replyTo,
+    replyTo: withReplyAddress(replyTo, claimed, replyAddress),
     subject,
     text: linked(submission.text),
     html: linked(submission.html),
@@ -269,6 +286,23 @@ function outgoing(
     date: claimed.createdAt,
     inReplyTo,
     references,
-    ...(unsubscribeUrl === null ? {} : { listUnsubscribe: [unsubscribeUrl], listUnsubscribePost: true }),
+    ...(unsubscribeUrl === null
+      ? {}
+      : { listUnsubscribe: waysOut(unsubscribeUrl, unsubscribeAddress), listUnsubscribePost: true }),
   };
+}
+
+/** The link first: one click is for the https URI (RFC 8058 §3.1), the address for programs that know no other way. */
+function waysOut(url: string, address: string | null): string[] {
+  return address === null ? [url] : [url, `mailto:${address}?subject=unsubscribe`];
+}
+
+/** The sender is answered as before, and this gateway hears of it: both stand in Reply-To (RFC 5322 §3.6.2). */
+function withReplyAddress(
+  replyTo: Submission['replyTo'],
+  { from }: Claimed,
+  address: string | null,
+): OutgoingMessage['replyTo'] {
+  if (address === null) return replyTo;
+  return [...(replyTo.length === 0 ? [from] : replyTo), { email: address, name: null }];
 }

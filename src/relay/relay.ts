@@ -35,6 +35,8 @@ export type RelayParts = {
   log: RelayLog;
   /** Where figures for Prometheus are registered. */
   registry: Registry;
+  /** Whether mail to signed addresses is taken in here: then they are offered for unsubscribing and for replies. */
+  takesMail: boolean;
 };
 
 /** Null: mail stays in the sink. */
@@ -69,7 +71,8 @@ export function startRelay(parts: RelayParts): Relay {
   const ownKeys = gatewayKeys(parts);
   const senderKeys = new SenderKeys({ store, secrets: parts.secrets, domain, gatewayKeys: ownKeys, log });
   const keysFor = (claimed: Claimed) => senderKeys.keysFor(claimed);
-  const mails = new Mails({ blobs, composer, tokens, domain, publicUrl, keysFor });
+  const mailDomain = parts.takesMail ? `bounces.${domain}` : null;
+  const mails = new Mails({ blobs, composer, tokens, domain, mailDomain, publicUrl, keysFor });
   const book = new TransportBook({ store, ...openers(parts) });
   const ways = new Ways({ store, outbound, book, log });
   const dispatcher: Dispatcher = new Dispatcher({

@@ -8,6 +8,7 @@
  * in has matched by other means. What replies mean is given by the caller, since the table is that of delivery.
  */
 import type { Bounce, BounceClass } from '../core/bounce.ts';
+import type { InboundKind } from '../core/inbound.ts';
 import { addressOfField, isSameAddress } from './addresses.ts';
 import { complainantOf, type Feedback, isFeedbackReport, parseArf } from './arf.ts';
 import { hasAutoReplySubject, isAutoReply } from './auto-reply.ts';
@@ -35,21 +36,6 @@ import {
   transcriptReply,
 } from './reply-text.ts';
 import { parseSesNotice } from './ses-notice.ts';
-
-export const INBOUND_KINDS = [
-  'bounce',
-  'delay',
-  'delivered',
-  'relayed',
-  'complaint',
-  'not_spam',
-  'auth_report',
-  'auto_reply',
-  'unsubscribe',
-  'reply',
-  'other',
-] as const;
-export type InboundKind = (typeof INBOUND_KINDS)[number];
 
 export type InboundRecipient = {
   /** The address as the report has it, in most cases with a domain. */
@@ -81,8 +67,12 @@ type Said = Omit<InboundRecipient, 'email'> & { email: string | null };
 export type ReadBounce = (reply: QuotedReply, stage: QuotedStage | null) => Bounce;
 export type Knowledge = { readBounce: ReadBounce; forms: Forms };
 
-export function classifyReturn(octets: Uint8Array, { readBounce, forms }: Knowledge): Inbound {
-  const root = parseMime(octets);
+export function classifyReturn(octets: Uint8Array, knowledge: Knowledge): Inbound {
+  return classifyMail(parseMime(octets), knowledge);
+}
+
+/** The same of a mail that is parsed already. */
+export function classifyMail(root: MimePart, { readBounce, forms }: Knowledge): Inbound {
   const knowledge = { readBounce: remembering(readBounce), forms };
   return asReport(root, knowledge) ?? nestedReport(root, knowledge) ?? asLetter(root);
 }

@@ -18,6 +18,8 @@ export const SWEEPS = [
   'messages',
   /** Mail that stayed in the sink for a week. */
   'captures',
+  /** Mail that came in, and conversations whose last message is gone, after their tenant's retention. */
+  'inbound',
   /** Hourly tallies and the audit log, after 400 days; leases 90 days after their end. */
   'records',
   /** Archives past the retention of their messages. */

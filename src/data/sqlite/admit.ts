@@ -48,6 +48,7 @@ import { countShadow, noteCompared } from './shadows.ts';
 import { CREDITS, modeOf, type Space, type SpaceShadow, STORAGE, spaceOf } from './spaces.ts';
 import { readAdmission, senderOf } from './stored.ts';
 import { templateFacts } from './templates.ts';
+import { joinThread } from './thread-rows.ts';
 import { KEY_DEDUPE, KEY_IDEMPOTENCY, type UsedKey } from './used-keys.ts';
 import { storedVerdict } from './verdicts.ts';
 import { HOUR_MS, type WriterState } from './writer-state.ts';
@@ -126,6 +127,7 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer | 
   const deadline = isHeld ? asked?.deadline : undefined;
   storeMessage(state, space, request, send, sender, row, nonce, now, decided, accepted > 0, deadline ?? null);
   storeRecipients(state, space, request, decided, row, now);
+  if (request.meta !== null && accepted > 0) joinThread(state, space.no, row, request.meta);
   if (isHeld && asked !== null) hold(state, space, request, sender, decided, asked, { row, nonce, now });
   if (accepted === 0) {
     state.refusals.set(refusalKey(request), { row, nonce, at: now });

@@ -10,12 +10,13 @@ const MOST_FORGOTTEN = 100;
 /** A message that names an upload may be on its way when the upload expires. */
 const GRACE_MS = 60_000;
 
-/** Those of the blobs that neither a stored message nor an upload holds. */
+/** Those of the blobs that no stored message, no upload and no mail that came in holds. */
 export function unusedBlobs(state: WriterState, candidates: readonly string[]): string[] {
   state.flushRows();
   const used = prepared(
     state.db,
-    'SELECT 1 FROM blob_use WHERE sha256 = ?1 UNION ALL SELECT 1 FROM attachment WHERE sha256 = ?1 LIMIT 1',
+    `SELECT 1 FROM blob_use WHERE sha256 = ?1 UNION ALL SELECT 1 FROM attachment WHERE sha256 = ?1
+     UNION ALL SELECT 1 FROM inbound WHERE blob = ?1 LIMIT 1`,
   );
   return [...new Set(candidates)].filter((sha256) => used.get(sha256) === undefined);
 }

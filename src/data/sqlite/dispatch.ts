@@ -236,6 +236,7 @@ function takeOne(
     content: message.content,
     size: message.size,
     possibleDuplicate: row.possible_duplicate === 1,
+    tracksReplies: space.policy.document.tracking.reply === true,
     route: DEFAULT_ROUTE,
   };
 }

@@ -19,6 +19,7 @@ import { ErasedContacts, erasureSecret } from './erased-contacts.ts';
 import { eventsBefore, type WalkedEvent } from './event-log.ts';
 import { eventOf } from './event-rows.ts';
 import { closeIdleApproval } from './holds.ts';
+import { dropInbound, type InboundPlace } from './inbound.ts';
 import { forgetLeases } from './leases.ts';
 import { removeMessage } from './message-removal.ts';
 import { findMessage } from './messages-reads.ts';
@@ -60,6 +61,7 @@ export const ERASURE_WRITES: Writes = {
     state.ledger.forgetEntry(space.no, key);
     forgetLeases(state, space, key);
     forgetCaptures(state, space, { key, domain });
+    forgetLetters(state, space, key);
     prepared(state.db, 'UPDATE lease SET contact = ? WHERE space = ? AND contact = ? AND ended_at IS NOT NULL').run(
       hashed,
       space.no,
@@ -208,6 +210,24 @@ function forgetCaptures(state: WriterState, space: Space, { key }: ContactAddres
   ).iterate(space.no, key, key) as IterableIterator<unknown> as IterableIterator<CaptureText>;
   const gone = [...rows].filter((row) => row.rcpt_key === key || namesAddress(row.text, key));
   dropCaptures(state, gone);
+}
+
+/** Mail that came from or about the person, and mail of others that names them. Blobs that only it held go with a sweep. */
+function forgetLetters(state: WriterState, space: Space, key: string): void {
+  const rows = prepared(
+    state.db,
+    `SELECT no, space, size, blob, recipient_key = ?2 OR from_key = ?2 AS own,
+       coalesce(text, '') || ' ' || subject || ' ' || details || ' ' || coalesce(CAST(raw AS TEXT), '') AS words
+     FROM inbound WHERE space = ?1 AND (recipient_key = ?2 OR from_key = ?2 OR instr(lower(coalesce(text, '')), ?2) > 0
+       OR instr(lower(details), ?2) > 0 OR instr(lower(coalesce(CAST(raw AS TEXT), '')), ?2) > 0)`,
+  ).iterate(space.no, key) as IterableIterator<unknown> as IterableIterator<
+    InboundPlace & { own: number | null; words: string }
+  >;
+  const gone = [...rows].filter(({ own, words }) => own === 1 || namesAddress(words, key));
+  dropInbound(
+    state,
+    gone.map(({ words: _words, own: _own, ...place }) => place),
+  );
 }
 
 function forgetAudit(state: WriterState, tenantNo: number, key: string, hashed: string): void {

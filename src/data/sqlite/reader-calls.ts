@@ -11,6 +11,7 @@ import { ERASURE_READS } from './erasure.ts';
 import { EVENTS_READS } from './events-reads.ts';
 import { FEEDBACK_READS } from './feedback-reads.ts';
 import { HISTORY_READS } from './history-reads.ts';
+import { INBOUND_READS } from './inbound-reads.ts';
 import { INCIDENT_READS } from './incidents.ts';
 import { LEASE_READS } from './leases-reads.ts';
 import { MANAGEMENT_READS } from './management-reads.ts';
@@ -27,6 +28,7 @@ import { spaceOf } from './spaces.ts';
 import { TEMPLATE_READS } from './templates-reads.ts';
 import { KEY_SELECT } from './tenants.ts';
 import { testClock } from './test-clock-reads.ts';
+import { THREAD_READS } from './threads-reads.ts';
 
 type Calls = {
   [Name in keyof StoreReads]: (
@@ -58,6 +60,8 @@ export const READER_CALLS: Calls = {
   ...HISTORY_READS,
   ...SIMULATION_READS,
   ...TEMPLATE_READS,
+  ...INBOUND_READS,
+  ...THREAD_READS,
   keyByPrefix(db, { prefix }) {
     const row = db.prepare(`${KEY_SELECT} WHERE k.prefix = ?`).get(prefix);
     return row === undefined ? null : keyOf(row);

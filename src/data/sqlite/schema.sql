@@ -253,6 +253,49 @@ CREATE TABLE identity (
 
 CREATE UNIQUE INDEX identity_handle ON identity (space, handle) WHERE deleted_at IS NULL;
 
+CREATE TABLE inbound (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  received_at INTEGER NOT NULL,
+  channel TEXT NOT NULL,
+  proof TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  form TEXT,
+  outcome TEXT NOT NULL,
+  why TEXT,
+  message INTEGER NOT NULL,
+  message_id TEXT NOT NULL,
+  recipient INTEGER,
+  recipient_id TEXT,
+  recipient_key TEXT,
+  root INTEGER,
+  mail_from TEXT,
+  rcpt_to TEXT,
+  from_email TEXT,
+  from_key TEXT,
+  from_name TEXT,
+  subject TEXT NOT NULL,
+  own_id TEXT,
+  text TEXT,
+  details TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  raw BLOB,
+  blob TEXT
+);
+
+CREATE INDEX inbound_blob ON inbound (blob) WHERE blob IS NOT NULL;
+
+CREATE UNIQUE INDEX inbound_digest ON inbound (space, digest);
+
+CREATE INDEX inbound_own_id ON inbound (space, own_id) WHERE own_id IS NOT NULL;
+
+CREATE INDEX inbound_root ON inbound (root, no) WHERE root IS NOT NULL;
+
+CREATE INDEX inbound_space ON inbound (space, no);
+
 CREATE TABLE incident (
   no INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
@@ -707,6 +750,21 @@ CREATE TABLE test_clock (
   space INTEGER PRIMARY KEY,
   now INTEGER NOT NULL
 );
+
+CREATE TABLE thread (
+  root INTEGER PRIMARY KEY,
+  id TEXT NOT NULL,
+  space INTEGER NOT NULL,
+  archived_at INTEGER
+);
+
+CREATE INDEX thread_space ON thread (space);
+
+CREATE TABLE thread_message (
+  root INTEGER NOT NULL,
+  message INTEGER NOT NULL,
+  PRIMARY KEY (root, message)
+) WITHOUT ROWID;
 
 CREATE TABLE used_key (
   id INTEGER PRIMARY KEY,

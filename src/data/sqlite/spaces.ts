@@ -236,6 +236,7 @@ export class Space implements LedgerView {
   }
 
   get areRepliesVisible(): boolean {
+    if (this.policy.document.tracking.reply === true) return true;
     return this.tenantEntry().gauges?.has(REPLIES) ?? false;
   }
 

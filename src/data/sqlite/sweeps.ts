@@ -14,6 +14,7 @@ import { BODY_JSON, BODY_NONE, BODY_ZSTD, packBody } from './bodies.ts';
 import { dropCaptures } from './captures.ts';
 import { endedRecipients, SETTLED } from './closed-messages.ts';
 import { prepared } from './database.ts';
+import { forgetInbound } from './inbound-retention.ts';
 import { expireAllLeases } from './leases.ts';
 import { removeMessage } from './message-removal.ts';
 import { forgetNotices } from './notices.ts';
@@ -65,6 +66,7 @@ const SLICES: Record<Sweep, (state: WriterState) => Swept> = {
   uploads,
   messages: forgetMessages,
   captures: forgetCaptures,
+  inbound: forgetInbound,
   records: forgetRecords,
   archives: removeArchives,
   leases: (state) => ({ count: expireAllLeases(state), more: false, unused: [] }),

@@ -15,6 +15,7 @@ import { DOMAIN_WRITES } from './domains.ts';
 import { ERASURE_WRITES } from './erasure.ts';
 import { headroom } from './headroom.ts';
 import { IDENTITY_WRITES } from './identities.ts';
+import { takeInbound } from './inbound.ts';
 import { INCIDENT_WRITES } from './incidents.ts';
 import { KEY_WRITES } from './keys.ts';
 import { LEASE_WRITES } from './leases.ts';
@@ -37,6 +38,7 @@ import { sweep } from './sweeps.ts';
 import { TEMPLATE_WRITES } from './templates.ts';
 import { createKey, createTenant, revokeKey } from './tenants.ts';
 import { endTestClock, moveTestClock, resetTestData } from './test-clock.ts';
+import { archiveThread } from './threads.ts';
 import { unsubscribe } from './unsubscribes.ts';
 import type { WriterState } from './writer-state.ts';
 
@@ -106,6 +108,8 @@ export const WRITER_CALLS: Calls = {
   resetTestData,
   reportReturn,
   provenReturn,
+  takeInbound,
+  archiveThread,
   unsubscribe,
   unusedBlobs: (state, { sha256s }) => unusedBlobs(state, sha256s),
   ...ACCOUNT_WRITES,

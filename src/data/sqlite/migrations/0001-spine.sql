@@ -734,3 +734,62 @@ CREATE TABLE domain_key (
   retires_at INTEGER
 );
 CREATE UNIQUE INDEX domain_key_selector ON domain_key (domain, selector);
+
+-- Mail that came in.
+
+-- What came to one of our signed addresses, or was found in a mailbox and proved to be about a message: how it was read, and what it
+-- changed. `at` is on the clock of the space, `received_at` always real. `message` and `recipient` are rows that may be gone; `root`
+-- is that of its conversation. `raw`: its octets, or null where they lie in the blob store under `blob`.
+CREATE TABLE inbound (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  received_at INTEGER NOT NULL,
+  channel TEXT NOT NULL,
+  proof TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  form TEXT,
+  outcome TEXT NOT NULL,
+  why TEXT,
+  message INTEGER NOT NULL,
+  message_id TEXT NOT NULL,
+  recipient INTEGER,
+  recipient_id TEXT,
+  recipient_key TEXT,
+  root INTEGER,
+  mail_from TEXT,
+  rcpt_to TEXT,
+  from_email TEXT,
+  from_key TEXT,
+  from_name TEXT,
+  subject TEXT NOT NULL,
+  own_id TEXT,
+  text TEXT,
+  details TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  raw BLOB,
+  blob TEXT
+);
+CREATE INDEX inbound_space ON inbound (space, no);
+CREATE UNIQUE INDEX inbound_digest ON inbound (space, digest);
+CREATE INDEX inbound_own_id ON inbound (space, own_id) WHERE own_id IS NOT NULL;
+CREATE INDEX inbound_root ON inbound (root, no) WHERE root IS NOT NULL;
+CREATE INDEX inbound_blob ON inbound (blob) WHERE blob IS NOT NULL;
+
+-- A conversation is named by its first message, and has a row only once something joins it or is noted about it.
+CREATE TABLE thread (
+  root INTEGER PRIMARY KEY,
+  id TEXT NOT NULL,
+  space INTEGER NOT NULL,
+  archived_at INTEGER
+);
+CREATE INDEX thread_space ON thread (space);
+
+-- The later messages of a conversation.
+CREATE TABLE thread_message (
+  root INTEGER NOT NULL,
+  message INTEGER NOT NULL,
+  PRIMARY KEY (root, message)
+) WITHOUT ROWID;

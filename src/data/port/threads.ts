@@ -1,0 +1,71 @@
+/** The part of the port about conversations: a message, those that joined it, and what was answered. */
+import type { Mode } from '../../core/message.ts';
+import type { Page, StoredMessage } from '../store.ts';
+import type { InboundRow } from './inbound.ts';
+
+type SpaceName = { tenantNo: number; mode: Mode };
+
+/** What a send says of the conversation that it belongs to. */
+export type ThreadClaim = SpaceName & {
+  threadId: string | null;
+  /** Ids of messages, from msg-ids of ours that it answers. */
+  messageIds: string[];
+  /** Msg-ids that are not ours. */
+  foreignIds: string[];
+};
+
+export type ThreadFound = {
+  threadId: string;
+  /** Its first message, and its last one that was not refused. */
+  first: string;
+  last: string;
+  /** The msg-id of the last letter that came in, where that is newer than the last message. */
+  answered: string | null;
+};
+
+export type ThreadRow = {
+  id: string;
+  subject: string;
+  identity: string | null;
+  /** Addresses written to, in order, at most 100. */
+  contacts: string[];
+  createdAt: number;
+  lastAt: number;
+  messages: number;
+  replies: number;
+  archivedAt: number | null;
+  /** Who wrote last. */
+  last: 'message' | 'reply' | 'auto_reply';
+};
+
+export type ThreadEntry =
+  | { type: 'message'; at: number; message: StoredMessage; content: ThreadContent | null }
+  | { type: 'reply' | 'auto_reply'; at: number; reply: InboundRow };
+
+/** The canonical content of a message, in JSON: in its row, or in the blob store. */
+export type ThreadContent = { inline: Uint8Array } | { blob: string };
+
+export type ThreadTimeline = { thread: ThreadRow; entries: ThreadEntry[] };
+
+export type ThreadFilter = {
+  /** Key of an address. */
+  contact: string | null;
+  /** Handle or id. */
+  identity: string | null;
+  archived: boolean | null;
+  /** Milliseconds: something happened in it from then on. */
+  since: number | null;
+};
+
+export interface ThreadsWrites {
+  /** Puts a conversation aside, or takes it back. Null: there is none. */
+  archiveThread(input: SpaceName & { id: string; archived: boolean }): Promise<{ archivedAt: number | null } | null>;
+}
+
+export interface ThreadsReads {
+  /** The conversation that a send belongs to; `unknown`: it names one that does not exist. Null: none of those known. */
+  threadFor(claim: ThreadClaim): Promise<ThreadFound | 'unknown' | null>;
+  /** The one in which something happened last comes first. A page looks at a bounded number of events, as that of messages does. */
+  threads(input: SpaceName & { filter: ThreadFilter; limit: number; cursor: string | null }): Promise<Page<ThreadRow>>;
+  thread(input: SpaceName & { id: string }): Promise<ThreadTimeline | null>;
+}

@@ -1,0 +1,61 @@
+/**
+ * Conversations: named by their first message, so that a first send writes nothing for them. The id of a conversation is that of its
+ * first message with another prefix; what joins later has the id among its labels, and a row beside.
+ */
+import type { DatabaseSync } from 'node:sqlite';
+import { prepared } from './database.ts';
+import { parsePublicId, publicId } from './row-id.ts';
+import type { MessageRow } from './stored.ts';
+import type { WriterState } from './writer-state.ts';
+
+const JOINED = '"thread_id":"thr_';
+const MESSAGE_PREFIX = 'msg_';
+const THREAD_PREFIX = 'thr_';
+
+/** The conversation that a message belongs to. */
+export function threadIdOf({ id, nonce, meta }: Pick<MessageRow, 'id' | 'nonce' | 'meta'>): string {
+  return joinedIn(meta) ?? THREAD_PREFIX + publicId('msg', id, nonce).slice(MESSAGE_PREFIX.length);
+}
+
+/** The conversation that a message has joined, by its labels; null: it began its own. */
+function joinedIn(meta: string | null): string | null {
+  if (meta?.includes(JOINED) !== true) return null;
+  const named = (JSON.parse(meta) as { thread_id?: unknown }).thread_id;
+  return typeof named === 'string' && rootOf(named) !== null ? named : null;
+}
+
+/** Row and nonce of the message that a conversation is named by; null: no id of one. */
+export function rootOf(threadId: string): { row: number; nonce: number } | null {
+  if (!threadId.startsWith(THREAD_PREFIX)) return null;
+  return parsePublicId('msg', MESSAGE_PREFIX + threadId.slice(THREAD_PREFIX.length));
+}
+
+/** A message takes its place in the conversation that its labels name. */
+export function joinThread(state: WriterState, space: number, message: number, meta: string | null): void {
+  const joined = joinedIn(meta);
+  const root = joined === null ? null : rootOf(joined);
+  if (joined === null || root === null || root.row === message) return;
+  noteThread(state, space, joined);
+  prepared(state.db, 'INSERT OR IGNORE INTO thread_message (root, message) VALUES (?, ?)').run(root.row, message);
+}
+
+/** A row for a conversation, so that it stays when its first message is gone. Answers with the number that names it. */
+export function noteThread(state: WriterState, space: number, threadId: string): number {
+  const { row } = rootOf(threadId)!;
+  prepared(state.db, 'INSERT OR IGNORE INTO thread (root, id, space) VALUES (?, ?, ?)').run(row, threadId, space);
+  return row;
+}
+
+export type ThreadRecord = { root: number; archivedAt: number | null };
+
+/** What is noted of a conversation of a space, or null. */
+export function threadRecord(db: DatabaseSync, space: number, threadId: string): ThreadRecord | null {
+  const root = rootOf(threadId);
+  if (root === null) return null;
+  const row = prepared(db, 'SELECT root, archived_at FROM thread WHERE root = ? AND id = ? AND space = ?').get(
+    root.row,
+    threadId,
+    space,
+  );
+  return row === undefined ? null : { root: root.row, archivedAt: row['archived_at'] as number | null };
+}

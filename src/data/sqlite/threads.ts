@@ -1,0 +1,23 @@
+/** Writes of conversations. What joins one is written with the message; see thread-rows.ts. */
+import type { ThreadsWrites } from '../port/threads.ts';
+import { prepared } from './database.ts';
+import { spaceOf } from './spaces.ts';
+import { noteThread } from './thread-rows.ts';
+import { THREAD_READS } from './threads-reads.ts';
+import type { WriterState } from './writer-state.ts';
+
+type Input = Parameters<ThreadsWrites['archiveThread']>[0];
+
+export function archiveThread(state: WriterState, input: Input): { archivedAt: number | null } | null {
+  state.flushRows();
+  if (THREAD_READS.thread(state.db, input) === null) return null;
+  const space = state.spaces.get(spaceOf(input.tenantNo, input.mode));
+  const root = noteThread(state, space.no, input.id);
+  const now = space.now(state.realNow);
+  prepared(
+    state.db,
+    'UPDATE thread SET archived_at = CASE WHEN ? THEN coalesce(archived_at, ?) ELSE NULL END WHERE root = ?',
+  ).run(input.archived ? 1 : 0, now, root);
+  const row = prepared(state.db, 'SELECT archived_at FROM thread WHERE root = ?').get(root)!;
+  return { archivedAt: row['archived_at'] as number | null };
+}
