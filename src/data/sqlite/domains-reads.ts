@@ -42,10 +42,13 @@ export const DOMAIN_READS: Calls = {
 
   domainsDue(db, { now, most }) {
     const rows = db
-      .prepare('SELECT no, next_check_at AS at FROM domain ORDER BY next_check_at LIMIT ?')
-      .all(most + 1) as { no: number; at: number }[];
+      .prepare('SELECT no, space, next_check_at AS at FROM domain ORDER BY next_check_at LIMIT ?')
+      .all(most + 1) as { no: number; space: number; at: number }[];
     const due = rows.slice(0, most).filter(({ at }) => at <= now);
-    return { due: due.map(({ no }) => no), nextAt: rows[due.length]?.at ?? null };
+    return {
+      due: due.map(({ no, space }) => ({ no, tenantNo: tenantNoOf(space) })),
+      nextAt: rows[due.length]?.at ?? null,
+    };
   },
 
   signingDomain(db, { tenantNo, mode, domain: asked }) {
