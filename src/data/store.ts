@@ -55,6 +55,7 @@ import type { TemplatesReads, TemplatesWrites, TemplateUse } from './port/templa
 import type { TestClockReads, TestClockWrites } from './port/test-clock.ts';
 
 import type { ThreadsReads, ThreadsWrites } from './port/threads.ts';
+import type { UncertainReads, UncertainWrites } from './port/uncertain.ts';
 import type { Waits } from './port/waits.ts';
 
 /** `paused`: nothing ails it, the operator has stopped sending. `undecided`: what one decision needs could not be read. */
@@ -465,6 +466,7 @@ export interface StoreWrites
     ShadowsWrites,
     SimulationsWrites,
     SweepsWrites,
+    UncertainWrites,
     TemplatesWrites,
     TestClockWrites,
     ThreadsWrites {
@@ -527,6 +529,7 @@ export interface StoreReads
     SendersReads,
     ShadowsReads,
     SimulationsReads,
+    UncertainReads,
     TemplatesReads,
     TestClockReads,
     ThreadsReads {

@@ -67,6 +67,12 @@ function senderText({ email, name }: StoredMessage['from']): string {
   return `${written} <${email}>`;
 }
 
+/** The conversation that a message begins is named by it; one that was refused begins none. */
+function threadBegunBy({ id, recipients }: StoredMessage): string | null {
+  const isRefused = recipients.every(({ state, attempts }) => state === 'blocked' && attempts === 0);
+  return isRefused ? null : `thr_${id.slice('msg_'.length)}`;
+}
+
 /** As lists have it. */
 export function messageBody(message: StoredMessage, texts: Texts): Record<string, unknown> {
   const meta = message.meta as Meta;
@@ -81,7 +87,7 @@ export function messageBody(message: StoredMessage, texts: Texts): Record<string
     agent: message.agent,
     tags: meta.tags ?? [],
     metadata: Object.fromEntries(meta.metadata ?? []),
-    thread_id: meta.thread_id ?? null,
+    thread_id: meta.thread_id ?? threadBegunBy(message),
     purpose: meta.purpose ?? null,
     dedupe_key: meta.dedupe_key ?? null,
     template: meta.template ?? null,

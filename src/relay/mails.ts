@@ -37,8 +37,8 @@ export type MailParts = {
   mailDomain?: string | null;
   /** Where links lead to: `https://host`, without a slash at the end. */
   publicUrl: string;
-  /** The keys to sign with for a From domain. */
-  keysFor: (fromDomain: string) => Promise<readonly DkimKey[]>;
+  /** The keys to sign with. */
+  keysFor: (claimed: Claimed) => Promise<readonly DkimKey[]>;
   maxBytes?: number;
 };
 
@@ -120,7 +120,6 @@ export class Mails {
       entry.isShared = recipients > 1 && !isPersonal;
       const attachments = await this.#attachments(submission);
       if ('problem' in attachments) return this.#without(entry, attachments);
-      const { from } = claimed;
       const { bytes } = await this.#parts.composer.compose({
         message: outgoing(submission, claimed, attachments, {
           messageId: this.#messageId(claimed),
@@ -130,7 +129,7 @@ export class Mails {
           replyAddress: this.#replyAddress(claimed),
         }),
         possibleDuplicate: claimed.possibleDuplicate,
-        dkim: await this.#parts.keysFor(from.email.slice(from.email.lastIndexOf('@') + 1).toLowerCase()),
+        dkim: await this.#parts.keysFor(claimed),
       });
       return { bytes, isPersonal };
     } catch (fault) {

@@ -28,6 +28,10 @@ export function feedbackRoutes(server: FastifyInstance, parts: FeedbackParts): v
     ...parts,
     defaultTopic: topicOf(parts.outbound),
     engaged: async () => 'ignored',
-    taken: async () => 'ignored',
+    // The answer to a request that broke off: what was uncertain is known.
+    taken: async ({ recipientId }, tenantNo) => {
+      const answer = await parts.store.resolveUncertain({ tenantNo, recipientId });
+      return answer === 'resolved' ? 'applied' : answer;
+    },
   });
 }

@@ -20,7 +20,7 @@ export type Route = {
     id: string;
     address: string;
     /** Grows with every change of its settings. */
-    version?: number;
+    version: number;
   } | null;
   why: RouteWhy[];
 };

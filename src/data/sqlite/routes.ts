@@ -24,7 +24,8 @@ export function routeOf({ provider, mailbox }: Way, why: readonly RouteWhy[]): R
   const { no, id, name, kind, version } = provider;
   return {
     provider: { no, id, name, kind, version },
-    mailbox: mailbox === null ? null : { no: mailbox.no, id: mailbox.id, address: mailbox.address },
+    mailbox:
+      mailbox === null ? null : { no: mailbox.no, id: mailbox.id, address: mailbox.address, version: mailbox.version },
     why: [...why],
   };
 }

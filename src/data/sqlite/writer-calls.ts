@@ -39,6 +39,7 @@ import { TEMPLATE_WRITES } from './templates.ts';
 import { createKey, createTenant, revokeKey } from './tenants.ts';
 import { endTestClock, moveTestClock, resetTestData } from './test-clock.ts';
 import { archiveThread } from './threads.ts';
+import { UNCERTAIN_WRITES } from './uncertain.ts';
 import { unsubscribe } from './unsubscribes.ts';
 import type { WriterState } from './writer-state.ts';
 
@@ -96,6 +97,7 @@ export const WRITER_CALLS: Calls = {
   createKey,
   putPolicy,
   ...IDENTITY_WRITES,
+  ...UNCERTAIN_WRITES,
   ...CONTACT_WRITES,
   ...DOMAIN_WRITES,
   revokeKey,
