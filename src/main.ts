@@ -27,7 +27,6 @@ import { lockData } from './base/data-lock.ts';
 import { openDns } from './base/dns.ts';
 import { armFailpoint } from './base/failpoint.ts';
 import { type GuardedFetch, openGuardedFetch } from './base/guarded-fetch.ts';
-import { encodeTypeId, newId } from './base/ids.ts';
 import { leavesMachine } from './base/leaves-machine.ts';
 import { decodeTypeId, encodeTypeId, newId } from './base/ids.ts';
 import { openSecrets, type Secrets } from './base/secrets.ts';
