@@ -155,7 +155,7 @@ export class TransportBook {
       if (credentials === null)
         return { error: 'its credentials cannot be opened: they were sealed with another secret' };
     }
-    return this.#parts.open({ id: own?.id ?? id, kind, url, credentials, ehloName });
+    return this.#parts.open({ id, kind, url, credentials, ehloName });
   }
 
   #lend(entry: Entry, own: MailboxSettings | null): LeafAnswer {

@@ -25,6 +25,13 @@ export type Route = {
   why: RouteWhy[];
 };
 
+/** As a stored recipient shows it. */
+export type StoredRoute = {
+  provider: { id: string; name: string };
+  mailbox: { id: string; address: string } | null;
+  why: readonly RouteWhy[];
+};
+
 /** A way that takes nothing for a time: a provider, a mailbox, or either of them for one destination (a recipient's domain). */
 export type ClosedRoute = {
   provider: number | null;

@@ -6,6 +6,7 @@ import type { Waits } from '../port/waits.ts';
 import type { Settlement } from '../store.ts';
 import { hasOtherWay } from './claim-route.ts';
 import { closeWith } from './closing.ts';
+import { noteOutcome } from './mailbox-health.ts';
 import { moveTo, type QueueRow, queuedMessage, queueRow, queueStatements, SENDING } from './queue-rows.ts';
 import { publicId } from './row-id.ts';
 import { noteSignal } from './signals.ts';
@@ -51,10 +52,12 @@ function apply(
       release(state, space, row, message, settlement.at, settlement.waits ?? null);
       return;
     case 'sent':
+      noteOutcome(state, space, row.mailbox, 'delivered', null, now);
       queueStatements(state.db).close.run(moveTo(row, 'sent'), null, null, row.id);
       state.emit(space, 'message.sent', now, row.id, attempt);
       return;
     case 'delivered':
+      noteOutcome(state, space, row.mailbox, 'delivered', null, now);
       state.emit(space, 'message.sent', now, row.id, attempt);
       closeWith(state, space, row, 'delivered', now, attempt);
       return;
@@ -68,9 +71,11 @@ function apply(
       }
       return;
     case 'deferred':
+      noteOutcome(state, space, row.mailbox, 'deferred', settlement.attempt?.class ?? null, now);
       deferTo(state, space, row, message, settlement.nextAttemptAt, attempt, now);
       return;
     case 'bounced':
+      noteOutcome(state, space, row.mailbox, 'bounced', settlement.attempt?.class ?? null, now);
       closeWith(state, space, row, 'bounced', now, { ...attempt, kind: settlement.hard ? 'hard' : 'soft' });
       if (isBadSign(settlement.attempt?.class ?? null)) noteSignal(state, space, 'bounce', now);
       learnBounce(state, space, row, settlement.attempt?.class ?? null, now);

@@ -15,7 +15,7 @@ const DEFAULT_CONNECTIONS = 20;
 
 /**
  * `ses://key:secret@region`. Parameters: `endpoint=` (a URL), `configuration_set=` (whose events tell of deliveries),
- * `connections=` (at most 1,000). What is wrong comes as a sentence that never repeats a secret.
+ * `topic=` (the SNS topic that they come from), `connections=` (at most 1,000). What is wrong comes as a sentence that never repeats a secret.
  */
 export function parseSesUrl(text: string): { options: SesOptions } | { error: string } {
   if (!URL.canParse(text)) return { error: 'The SES address is not a URL; write ses://key:secret@region.' };
@@ -73,10 +73,15 @@ function readParameter(options: SesOptions, name: string, value: string): string
       return /^[A-Za-z0-9_-]{1,64}$/.test(value)
         ? null
         : 'The parameter configuration_set must be up to 64 of A-Z a-z 0-9 _ -.';
+    case 'topic':
+      // Where events of this provider come from: whoever takes them looks at it.
+      return /^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_.-]{1,256}$/.test(value)
+        ? null
+        : 'The parameter topic must be the ARN of an SNS topic.';
     case 'connections':
       options.maxConnections = /^[1-9]\d{0,2}$|^1000$/.test(value) ? Number(value) : 0;
       return options.maxConnections > 0 ? null : 'The parameter connections must be a number from 1 to 1000.';
     default:
-      return 'The SES address has an unknown parameter; known are endpoint, configuration_set and connections.';
+      return 'The SES address has an unknown parameter; known are endpoint, configuration_set, topic and connections.';
   }
 }

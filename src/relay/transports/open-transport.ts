@@ -170,7 +170,7 @@ export function sesOf(
   if (options.keys === null) return { error: 'The SES address needs a key: ses://key:secret@region.' };
   const { endpoint } = options;
   const isUsual = endpoint === null || (endpoint.protocol === 'https:' && endpoint.port === '');
-  const dial = guardedDial(parts.dns, isUsual ? parts.guard : parts.opened);
+  const dial = guardedDial(parts.dns, isUsual ? parts.guard : bothOf(parts.guard, parts.opened));
   const maxConnections = Math.min(options.maxConnections, CONNECTIONS);
   return { options: { ...options, maxConnections }, parts: { ...given, dial } };
 }
@@ -180,7 +180,12 @@ function tenantsDial(
   { dns, guard, opened }: Pick<TransportParts, 'dns' | 'guard' | 'opened'>,
   ports: ReadonlySet<number> = MAIL_PORTS,
 ): Dial {
-  return guardedDial(dns, ports.has(port) ? guard : opened);
+  return guardedDial(dns, ports.has(port) ? guard : bothOf(guard, opened));
+}
+
+function bothOf(first: AddressGuard, second: AddressGuard): AddressGuard {
+  const refusal = (address: string): string | null => first.refusal(address) ?? second.refusal(address);
+  return { refusal, allows: (address) => refusal(address) === null };
 }
 
 /** The client for HTTP is loaded by the first policy that is fetched. */
