@@ -25,8 +25,9 @@ import { Dispatcher } from '../src/relay/dispatcher.ts';
 import { generateDkimKey } from '../src/relay/dkim.ts';
 import { Mails } from '../src/relay/mails.ts';
 import { replies } from '../src/relay/replies.ts';
-import { routerTo } from '../src/relay/route.ts';
+import { TransportBook } from '../src/relay/transport-book.ts';
 import { smtpTransport } from '../src/relay/transports/smtp.ts';
+import { Ways } from '../src/relay/ways.ts';
 import { startSinkProcess } from './rig/sink.ts';
 import { bodyText } from './rig/tenants.ts';
 
@@ -113,6 +114,7 @@ async function ours(count: number, isSigned: boolean): Promise<number> {
     opportunisticTls: false,
     maxConnections: connections,
   });
+  const book = new TransportBook({ store, open: () => ({ error: 'none here' }), openSealed: () => null });
   const tokens = openTokens(openSecrets([{ version: 1, secret: 'bench' }]));
   const keysFor = async () => (isSigned ? [dkimKey] : []);
   let done = 0;
@@ -123,9 +125,9 @@ async function ours(count: number, isSigned: boolean): Promise<number> {
   const dispatcher = new Dispatcher({
     store,
     mails: new Mails({ blobs, composer, tokens, domain: 'bench.example', publicUrl: 'https://bench.example', keysFor }),
-    route: routerTo(transport, store),
+    ways: new Ways({ store, outbound: { kind: 'smtp', transport }, book, log }),
     tokens,
-    returnDomain: 'bounces.bench.example',
+    returnDomainFor: async () => 'bounces.bench.example',
     rules: replies(),
     log,
     onDot: () => {
@@ -138,7 +140,7 @@ async function ours(count: number, isSigned: boolean): Promise<number> {
   await finished;
   const rate = (count * 1000) / (performance.now() - startedAt);
   dispatcher.stop();
-  await transport.close(1000);
+  await Promise.all([transport.close(1000), book.close(0)]);
   await dispatcher.settled(1000);
   await composer.close();
   return rate;

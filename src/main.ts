@@ -6,6 +6,9 @@ import { join, resolve } from 'node:path';
 import pino from 'pino';
 import { contactErasureRoutes } from './admin/contact-erasure.ts';
 import { docsRoutes } from './admin/docs/routes.ts';
+import { DomainChecks } from './admin/domain-checks.ts';
+import { DomainKeyMaker } from './admin/domain-keys.ts';
+import { domainRoutes } from './admin/domains.ts';
 import { eventRoutes } from './admin/events.ts';
 import { watchKeyUse } from './admin/key-use.ts';
 import { pageRoutes } from './admin/page/http.ts';
@@ -18,13 +21,14 @@ import { sinkRoutes } from './admin/sink/http.ts';
 import { MailReader } from './admin/sink/mail-reader.ts';
 import { testClockRoutes } from './admin/test-clock.ts';
 import { addressKey } from './base/address.ts';
-import { openAddressGuard } from './base/address-guard.ts';
+import { openAddressGuard, openOnly } from './base/address-guard.ts';
 import { makeKey, makeOperatorKey } from './base/api-key.ts';
 import { lockData } from './base/data-lock.ts';
 import { openDns } from './base/dns.ts';
 import { armFailpoint } from './base/failpoint.ts';
 import { type GuardedFetch, openGuardedFetch } from './base/guarded-fetch.ts';
 import { decodeTypeId, encodeTypeId, newId } from './base/ids.ts';
+import { leavesMachine } from './base/leaves-machine.ts';
 import { openSecrets, type Secrets } from './base/secrets.ts';
 import { openTokens } from './base/tokens.ts';
 import type { Settings } from './config/settings.ts';
@@ -43,6 +47,7 @@ import { Intake } from './intake/submit.ts';
 import type { MessageIds } from './intake/threads.ts';
 import { Sweeper } from './queue/sweeper.ts';
 import { classify } from './relay/classify.ts';
+import { generateDkimKey } from './relay/dkim.ts';
 import { openGatewayKey } from './relay/gateway-key.ts';
 import { type Probe, probeTransport } from './relay/probe.ts';
 import { providerTools } from './relay/provider-tools.ts';
@@ -91,6 +96,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   const opened = await openSqliteStore({
     directory,
     domain: settings.domain,
+    mailLeaves: leavesMachine(settings.outbound),
     operatorEmail: settings.operatorEmail,
     failpoint: settings.failpoint,
   });
@@ -113,6 +119,12 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   const managed = { store, blobs, problems, authenticator: gate.authenticator, providers };
   adminRoutes(server, managed);
   contactErasureRoutes(server, managed);
+  const domainChecks = new DomainChecks({
+    ...{ store, log, dns: transportParts.dns, gateway: settings.domain },
+    onChange: (tenantNo) => relay?.forgetDomains(tenantNo),
+  });
+  const domainKeys = new DomainKeyMaker(secrets, generateDkimKey);
+  domainRoutes(server, { store, problems, checks: domainChecks, keys: domainKeys, gateway: settings.domain });
   const simulations = new Simulations(store, directory, log);
   simulationRoutes(server, { store, problems, simulations });
   quarantineRoutes(server, { store, problems, readMessageId: messageIds(secrets, settings.domain).read });
@@ -173,10 +185,12 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
           domain: settings.domain,
           publicUrl,
           outbound: next.outbound,
+          transports: transportParts,
           log,
           registry: gate.metrics.registry,
           takesMail: inbound.inbound.address !== null,
         });
+  if (settings.role !== 'api') domainChecks.start();
   controls = {
     store,
     intake,
@@ -196,6 +210,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
         // What is accepted while the relay stops is durable and goes out after the next start.
         await Promise.all([within(gate.server.close(), settings.graceMs / 2), relay?.stop(settings.graceMs * 0.9)]);
         await inbound.inbound.stop();
+        domainChecks.stop();
         await reader.close();
         await simulations.stop();
         await sweeper.stop();
@@ -236,7 +251,8 @@ export async function withData(settings: Settings, request: ControlRequest): Pro
   const directory = resolve(settings.dataDir);
   const locked = await lockData(directory, (socket) => serveControl(socket, () => null));
   if (!locked.ok) return locked.message;
-  const opened = await openSqliteStore({ directory, domain: settings.domain });
+  const mailLeaves = leavesMachine(settings.outbound);
+  const opened = await openSqliteStore({ directory, domain: settings.domain, mailLeaves });
   if (!opened.ok) {
     await locked.lock.release();
     return opened.message;
@@ -272,6 +288,7 @@ function transportPartsOf({ dnsServers, providerAllow, domain }: Settings): Tran
   return {
     dns: openDns(dnsServers),
     guard: openAddressGuard(providerAllow),
+    opened: openOnly(providerAllow, 'other ports than those of mail'),
     domain,
     tlsResults: new TlsResults(),
   };

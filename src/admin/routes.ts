@@ -14,6 +14,7 @@ import { installationRoutes } from './installations.ts';
 import { keyRoutes } from './keys.ts';
 import { leaseRoutes } from './leases.ts';
 import { limitRoutes } from './limits.ts';
+import { mailboxHealthRoutes } from './mailbox-health.ts';
 import { mailboxRoutes } from './mailboxes.ts';
 import { meRoutes } from './me.ts';
 import { noticeRoutes } from './notices.ts';
@@ -21,6 +22,7 @@ import { operatorPolicyRoutes } from './operator-policies.ts';
 import { planRoutes } from './plans.ts';
 import { platformRoutes } from './platform.ts';
 import { policyRoutes } from './policies.ts';
+import { providerTlsRoutes } from './provider-tls.ts';
 import { providerRoutes } from './providers.ts';
 import { quarantineReviewRoutes } from './quarantines.ts';
 import { riskRoutes } from './risk.ts';
@@ -42,7 +44,9 @@ const RESOURCES = [
   riskRoutes,
   identityRoutes,
   providerRoutes,
+  providerTlsRoutes,
   mailboxRoutes,
+  mailboxHealthRoutes,
   suppressionRoutes,
   suppressionCsvRoutes,
   contactRoutes,

@@ -70,20 +70,38 @@ const CARRIERS: readonly { range: Range; at: number }[] = [
 
 /** `allow`: CIDRs, or single addresses, that pass whatever else is said of them. Throws on what is neither. */
 export function openAddressGuard(allow: readonly string[]): AddressGuard {
-  const opened = allow.map((text) => {
-    const read = range(text);
-    if (read === null) throw new RangeError(`"${text}" is not an address range`);
-    return read;
-  });
+  const opened = rangesOf(allow);
   const refusal = (address: string): string | null => {
     const octets = octetsOf(address);
     if (octets === null) return 'it is not an address';
     const judged = carried(octets);
-    if (opened.some((one) => holds(one, octets) || holds(one, judged))) return null;
+    if (isWithin(opened, octets, judged)) return null;
     const why = whyNot(judged);
     return why === null ? null : `the address ${address} is ${why}`;
   };
   return { refusal, allows: (address) => refusal(address) === null };
+}
+
+/** Lets nothing through but these ranges. `but` says for what alone they are opened. */
+export function openOnly(allow: readonly string[], but: string): AddressGuard {
+  const opened = rangesOf(allow);
+  const allows = (address: string): boolean => {
+    const octets = octetsOf(address);
+    return octets !== null && isWithin(opened, octets, carried(octets));
+  };
+  return { allows, refusal: (address) => (allows(address) ? null : `the address ${address} is not opened for ${but}`) };
+}
+
+function rangesOf(allow: readonly string[]): Range[] {
+  return allow.map((text) => {
+    const read = range(text);
+    if (read === null) throw new RangeError(`"${text}" is not an address range`);
+    return read;
+  });
+}
+
+function isWithin(ranges: readonly Range[], octets: readonly number[], judged: readonly number[]): boolean {
+  return ranges.some((one) => holds(one, octets) || holds(one, judged));
 }
 
 export type GuardedAddresses =

@@ -100,12 +100,12 @@ function file(value: string): { value: string } | { problem: string } {
 }
 
 function outbound(value: string): { value: string } | { problem: string } {
-  if (value === 'sink:') return { value };
-  if (/^smtps?:\/\//.test(value) && URL.canParse(value)) return { value };
-  if (/^(ses:|direct:)/.test(value))
-    return { problem: 'sink:, smtp://… or smtps://… (ses: and direct: are not built into this version)' };
-  return { problem: 'sink:, smtp://user:pass@host:port or smtps://user:pass@host:port' };
+  const isKnown =
+    value === 'sink:' || /^direct:/.test(value) || (/^(?:smtps?|ses):\/\//.test(value) && URL.canParse(value));
+  return isKnown ? { value } : { problem: OUTBOUND };
 }
+
+const OUTBOUND = 'sink:, smtp://user:pass@host:port, smtps://user:pass@host:port, ses://region or direct:';
 
 const CIDRS = 'address ranges like 10.0.0.0/8, separated by commas';
 
@@ -188,7 +188,8 @@ export const VARIABLES: readonly Variable[] = [
     field: 'outbound',
     default: 'sink:',
     read: outbound,
-    meaning: 'The default provider: sink:, smtp://user:pass@host:port, smtps://user:pass@host:port.',
+    meaning:
+      'The default provider: sink:, smtp://user:pass@host:port, smtps://user:pass@host:port, ses://region, direct: (see docs/transports.md).',
   },
   {
     name: 'POSTERN_DNS_SERVERS',

@@ -53,7 +53,9 @@ import type { SuppressionImportWrites } from './port/suppression-import.ts';
 import type { SweepsWrites } from './port/sweeps.ts';
 import type { TemplatesReads, TemplatesWrites, TemplateUse } from './port/templates.ts';
 import type { TestClockReads, TestClockWrites } from './port/test-clock.ts';
+
 import type { ThreadsReads, ThreadsWrites } from './port/threads.ts';
+import type { Waits } from './port/waits.ts';
 
 /** `paused`: nothing ails it, the operator has stopped sending. `undecided`: what one decision needs could not be read. */
 export type StoreFaultKind = 'full' | 'unavailable' | 'clock' | 'paused' | 'undecided';
@@ -227,6 +229,14 @@ export type Claimed = {
   route: Route;
 };
 
+export type ClaimInput = {
+  most: number;
+  /** False: of test spaces alone. */
+  live: boolean;
+  /** How many each space holds already: none is given more than remain free for the others. Absent: no such bound. */
+  held?: (Space & { count: number })[];
+};
+
 export type AttemptReport = {
   provider: string;
   mailbox: string | null;
@@ -251,11 +261,11 @@ export type Settlement = {
   | { outcome: 'crashed'; nextAttemptAt: number }
   /**
    * Surely not taken, for a fault of the provider or the mailbox itself: another way is tried at once, and this one is avoided for
-   * this recipient; where there is none it is deferred to `nextAttemptAt`.
+   * this recipient; where there is none it is deferred to `nextAttemptAt`, or ends as `otherwise` says.
    */
-  | { outcome: 'elsewhere'; nextAttemptAt: number }
+  | { outcome: 'elsewhere'; nextAttemptAt: number; otherwise: 'deferred' | 'bounced' | 'failed' }
   /** Given back untried: the worker stops, or the look before the dot said no for a passing cause. */
-  | { outcome: 'released'; at: number }
+  | { outcome: 'released'; at: number; waits?: Waits | null }
 );
 
 export type EventRow = {
@@ -463,8 +473,8 @@ export interface StoreWrites
     identity: string | null;
     recipient: { key: string; domain: string } | null;
   }): Promise<{ limits: LimitState[]; now: number; locale: string | null; risk: RiskStanding }>;
-  /** Up to `most` due recipients, in turn from every space that has some. `live` false: of test spaces alone. */
-  claim(input: { most: number; live: boolean }): Promise<Claimed[]>;
+  /** Up to `most` due recipients, in turn from every space that has some. */
+  claim(input: ClaimInput): Promise<Claimed[]>;
   /** Before the final dot: false when it must not be sent. */
   mark(input: { recipient: number; token: number }): Promise<boolean>;
   /** False when the claim was lost. */

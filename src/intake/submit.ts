@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { addressTraits } from '../base/address-traits.ts';
 import { readDomain } from '../base/domain.ts';
+import { contentText, readContentText } from '../core/content-text.ts';
 import type { Submission } from '../core/message.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import { REASONS } from '../core/reasons.ts';
@@ -168,7 +169,7 @@ export class Intake {
   private async contentOf({ content }: Pick<HeldMessage, 'content'>): Promise<Submission | null> {
     if (content === null) return null;
     const bytes = 'inline' in content ? content.inline : await this.blobs.get(content.blob);
-    return bytes === null ? null : (JSON.parse(Buffer.from(bytes).toString()) as Submission);
+    return bytes === null ? null : readContentText(Buffer.from(bytes).toString());
   }
 
   /** What a plan of such sends starts from. `strangers`: each goes to somebody else, of whom nothing is known. */
@@ -253,11 +254,11 @@ export class Intake {
     input: SubmitInput,
     { sent, submission, template }: Reading & { ok: true },
   ): { request: AdmitRequest; large: { sha256: string; bytes: Uint8Array } | null } {
-    const body = JSON.stringify(submission);
+    const body = contentText(submission);
     const bodyBytes = Buffer.byteLength(body);
     const large = bodyBytes > INLINE_BYTES ? largeBody(body) : null;
     const keyed = input.idempotencyKey !== null || submission.dedupeKey !== null;
-    const print = keyed ? fingerprint(sent) : '';
+    const print = keyed ? fingerprint(sent, sent === submission ? body : undefined) : '';
     const request: AdmitRequest = {
       principal: input.principal,
       requestId: input.requestId,

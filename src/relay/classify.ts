@@ -118,7 +118,9 @@ export function blameOf(reply: RemoteReply, stage: Stage, table: ReplyRules): Bl
   if (blames === 'account' || blames === 'fit') return blames;
   // Without a code nobody said it: the link broke.
   if (SESSION_STAGES.includes(stage) || reply.code === 421 || reply.code === null) return 'peer';
-  if (stage !== 'mail') return blames;
+  // 450 is about the mailbox (RFC 5321 §4.2.3), whatever words go with it; so are the subjects 1 and 2 of RFC 3463 §3.1.
+  const isOfMailbox = reply.code === 450 || /^4\.[12]\./.test(preciseEnhanced(reply) ?? '');
+  if (stage !== 'mail') return blames === 'peer' && isOfMailbox ? 'recipient' : blames;
   if (bounceClass === 'message_too_large') return 'fit';
   return blames === 'peer' || blames === 'message' ? blames : 'account';
 }

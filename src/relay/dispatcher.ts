@@ -3,38 +3,35 @@
  *
  * What holds:
  * - It waits for the store's word that something is due, and asks for nothing while idle.
- * - At most `mostInFlight` recipients are claimed at a time, and a few more of test mode, which never waits behind a slow
- *   next hop. Each claim is renewed while its delivery runs, and one that was lost never reaches its dot.
+ * - At most `mostInFlight` recipients are claimed at a time, no tenant's more than are left for the others, and a few more of
+ *   test mode, which never waits behind a slow next hop. Each claim is renewed while its delivery runs, and one that was lost never reaches its dot.
  * - What became of an attempt is stored before anything else is done about it. While the store cannot, nothing more is
  *   claimed and the settlements wait.
  * - After `stop` nothing is claimed; what has not reached its dot goes back untried; dots that are out are waited for.
  *
- * Absent on purpose: deciding (the store looks again before each dot), and what a reply means (settlement.ts).
+ * Absent on purpose: deciding (the store looks again before each dot), the way out (ways.ts), and what a reply means
+ * (judgement.ts, settlement.ts).
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { failpoint, reachFailpoint } from '../base/failpoint.ts';
 import { decodeTypeId } from '../base/ids.ts';
 import type { Tokens } from '../base/tokens.ts';
 import { nextAttemptAt } from '../core/backoff.ts';
-import { type Claimed, type Settlement, type Store, StoreFault } from '../data/store.ts';
+import { type Claimed, type ClaimInput, type Settlement, type Space, type Store, StoreFault } from '../data/store.ts';
 import type { ReplyRules } from './classify.ts';
+import { judge, teachingOf } from './judgement.ts';
 import type { Mails } from './mails.ts';
-import type { Router } from './route.ts';
+import type { RelayLog } from './relay-log.ts';
 import { settlementOf } from './settlement.ts';
-
-export type RelayLog = {
-  error(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  info(fields: object, message: string): void;
-};
+import type { Way, WayEnd, WaysOut } from './ways.ts';
 
 export type DispatcherParts = {
   store: Pick<Store, 'claim' | 'mark' | 'settle' | 'renew' | 'simulateReturn' | 'dueIn' | 'onDue'>;
   mails: Mails;
-  route: Router;
+  ways: WaysOut;
   tokens: Tokens;
   /** Where return paths are at home. */
-  returnDomain: string;
+  returnDomainFor: (claimed: Claimed) => Promise<string>;
   rules: ReplyRules;
   log: RelayLog;
   mostInFlight?: number;
@@ -44,10 +41,15 @@ export type DispatcherParts = {
 
 type Flight = { claimed: Claimed; startedAt: number; isLost: boolean; markedAt: number | null };
 
-const MOST_IN_FLIGHT = 64;
+type Attempted = { settlement: Settlement } & Pick<WayEnd, 'teaching' | 'family'>;
+
+const TAUGHT_NOTHING = { teaching: null, family: null };
+const MOST_IN_FLIGHT = 128;
 const MORE_OF_TEST = 16;
 const RENEW_EVERY_MS = 20_000;
 const TEST_EVERY_MS = 200;
+/** After a claim that brought nothing although something is due: its tenants hold their share. */
+const REST_MS = 10;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 10_000;
 const FAULT_PAUSE_MS = 5000;
@@ -67,6 +69,7 @@ export class Dispatcher {
   #unstored = 0;
   #renewal: NodeJS.Timeout | undefined;
   #testTurn: NodeJS.Timeout | undefined;
+  #rest: NodeJS.Timeout | undefined;
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
@@ -85,6 +88,7 @@ export class Dispatcher {
     this.#isStopping = true;
     this.#parts.mails.stop();
     clearTimeout(this.#testTurn);
+    clearTimeout(this.#rest);
   }
 
   /** Resolves when every claim is settled, after `withinMs` at the latest. Claims left over then die with the process. */
@@ -129,6 +133,7 @@ export class Dispatcher {
         const claims = await this.#parts.store.claim(room);
         if (failpoint.armed !== null && claims.length > 0) await reachFailpoint('after-claim');
         for (const claimed of claims) this.#run(claimed);
+        if (claims.length === 0 && this.#flights.size > 0) this.#restAWhile();
         pauseMs = FIRST_PAUSE_MS;
       } catch (fault) {
         this.#parts.log.error({ error: String(fault) }, 'nothing can be claimed now');
@@ -140,16 +145,39 @@ export class Dispatcher {
   }
 
   /** How much may be claimed now, and whether of live mode too. */
-  #room(): { most: number; live: boolean } | null {
-    if (this.#unstored > 0) return null;
+  #room(): ClaimInput | null {
+    if (this.#unstored > 0 || this.#rest !== undefined) return null;
     const free = this.#mostInFlight - this.#flights.size;
-    if (free > 0) return { most: free, live: true };
+    if (free > 0) return { most: free, live: true, held: this.#held() };
     if (free <= -MORE_OF_TEST || this.#testTurn !== undefined) return null;
     this.#testTurn = setTimeout(() => {
       this.#testTurn = undefined;
       this.#wake();
     }, TEST_EVERY_MS).unref();
-    return { most: free + MORE_OF_TEST, live: false };
+    return { most: free + MORE_OF_TEST, live: false, held: [] };
+  }
+
+  #held(): (Space & { count: number })[] {
+    const held = new Map<string, Space & { count: number }>();
+    for (const { claimed } of this.#flights.values()) {
+      const { tenantNo, mode } = claimed;
+      const key = `${tenantNo} ${mode}`;
+      const space = held.get(key);
+      if (space === undefined) held.set(key, { tenantNo, mode, count: 1 });
+      else space.count += 1;
+    }
+    return [...held.values()];
+  }
+
+  #restAWhile(): void {
+    this.#rest = setTimeout(() => this.#awake(), REST_MS).unref();
+  }
+
+  /** Something may have become free. */
+  #awake(): void {
+    clearTimeout(this.#rest);
+    this.#rest = undefined;
+    if (this.#isDue) this.#claim();
   }
 
   #run(claimed: Claimed): void {
@@ -160,61 +188,100 @@ export class Dispatcher {
       .then(() => {
         this.#running.delete(running);
         if (this.#flights.get(claimed.recipient) === flight) this.#flights.delete(claimed.recipient);
-        if (this.#isDue) this.#claim();
+        this.#awake();
       });
     this.#running.add(running);
   }
 
   async #carry(flight: Flight): Promise<void> {
     const { claimed } = flight;
-    const route = this.#parts.route(claimed);
-    let settlement: Settlement;
-    try {
-      settlement = await this.#attempt(flight, route);
-    } catch (fault) {
-      settlement = this.#crashed(flight, route.provider, fault);
+    const { recipient, token } = claimed;
+    const entering = this.#parts.ways.enter(claimed, this.#now(flight));
+    const entered = entering instanceof Promise ? await entering : entering;
+    if ('at' in entered) {
+      await this.#settle({
+        recipient,
+        token,
+        attempt: null,
+        outcome: 'released',
+        at: entered.at,
+        waits: entered.waits,
+      });
+      return;
     }
+    if ('unusable' in entered) {
+      await this.#settle(this.#unusable(flight, entered));
+      return;
+    }
+    const { way } = entered;
+    const { settlement, teaching, family } = await this.#attempt(flight, way);
+    const why = settlement.attempt?.reply ?? '';
+    const leaving = way.leave({ teaching, family, why, now: this.#now(flight) });
+    if (leaving instanceof Promise) await leaving;
     if (failpoint.armed !== null && settlement.outcome === 'delivered') await reachFailpoint('after-250');
     const isStored = await this.#settle(settlement);
     if (isStored && flight.markedAt !== null) this.#parts.onDot?.(performance.now() - flight.markedAt);
-    if (isStored && settlement.outcome === 'delivered' && route.comesBack !== null) {
-      await this.#parts.store.simulateReturn({ recipient: claimed.recipient, kind: route.comesBack });
+    if (isStored && settlement.outcome === 'delivered' && way.comesBack !== null) {
+      await this.#parts.store.simulateReturn({ recipient, kind: way.comesBack });
     }
   }
 
-  async #attempt(flight: Flight, { provider, carrier }: ReturnType<Router>): Promise<Settlement> {
+  async #attempt(flight: Flight, way: Way): Promise<Attempted> {
+    try {
+      return await this.#deliver(flight, way);
+    } catch (fault) {
+      return { settlement: this.#crashed(flight, way, fault), ...TAUGHT_NOTHING };
+    }
+  }
+
+  async #deliver(flight: Flight, way: Way): Promise<Attempted> {
     const { claimed } = flight;
     const { recipient, token } = claimed;
     const mail = await this.#parts.mails.take(claimed);
-    if (mail === 'stopped') return { recipient, token, attempt: null, outcome: 'released', at: claimed.now };
+    if (mail === 'stopped') {
+      return {
+        settlement: { recipient, token, attempt: null, outcome: 'released', at: claimed.now },
+        ...TAUGHT_NOTHING,
+      };
+    }
     if ('problem' in mail) {
-      const attempt = { provider, mailbox: null, reply: mail.problem, class: null };
-      return { recipient, token, attempt, outcome: 'failed' };
+      const attempt = { provider: way.provider, mailbox: way.mailbox, reply: mail.problem, class: null };
+      return { settlement: { recipient, token, attempt, outcome: 'failed' }, ...TAUGHT_NOTHING };
     }
     try {
-      const result = await carrier.deliver({
-        from: this.#returnPath(claimed),
+      const result = await way.carrier.deliver({
+        from: await this.#returnPath(claimed),
         to: claimed.email,
         content: mail.bytes,
         beforeDot: () => this.#look(flight),
       });
-      return settlementOf({
-        claimed,
-        now: this.#now(flight),
-        provider,
-        result,
-        isStopping: this.#isStopping,
-        rules: this.#parts.rules,
-        random01: Math.random(),
-      });
+      const judgement = judge(result, way.kind, this.#parts.rules);
+      const isStopping = this.#isStopping;
+      const random01 = Math.random();
+      const now = this.#now(flight);
+      const settlement = settlementOf({ claimed, now, way, result, judgement, isStopping, random01 });
+      if (settlement.outcome === 'released') return { settlement, ...TAUGHT_NOTHING };
+      return { settlement, teaching: teachingOf(result, judgement), family: result.destination ?? null };
     } finally {
       mail.release();
     }
   }
 
-  #returnPath({ recipientId, tenantNo }: Claimed): string {
-    const id = decodeTypeId('rcp', recipientId)!;
-    return this.#parts.tokens.makeReturnPath({ id, tenant: tenantNo }, this.#parts.returnDomain);
+  /** Nothing was sent: what cannot be opened is a matter of the way. */
+  #unusable(
+    flight: Flight,
+    { unusable, provider, mailbox }: { unusable: string } & Pick<Way, 'provider' | 'mailbox'>,
+  ): Settlement {
+    const { recipient, token, attempt: made } = flight.claimed;
+    const attempt = { provider, mailbox, reply: unusable, class: 'protocol_error' };
+    const again = nextAttemptAt({ attempt: made, retry: 'slow', now: this.#now(flight), random01: Math.random() });
+    return { recipient, token, attempt, outcome: 'elsewhere', nextAttemptAt: again, otherwise: 'deferred' };
+  }
+
+  async #returnPath(claimed: Claimed): Promise<string> {
+    const { tokens, returnDomainFor } = this.#parts;
+    const id = decodeTypeId('rcp', claimed.recipientId)!;
+    return tokens.makeReturnPath({ id, tenant: claimed.tenantNo }, await returnDomainFor(claimed));
   }
 
   /** The look before the dot. What the store cannot answer is a no: the dot waits for another attempt. */
@@ -237,14 +304,14 @@ export class Dispatcher {
   }
 
   /** A fault of the store or the machine says nothing of the message; any other may be its own. */
-  #crashed(flight: Flight, provider: string, fault: unknown): Settlement {
+  #crashed(flight: Flight, { provider, mailbox }: Way, fault: unknown): Settlement {
     const { recipient, token, attempt: made } = flight.claimed;
     this.#tell(flight, fault);
     const now = this.#now(flight);
     if (isPassing(fault) && flight.markedAt === null) {
       return { recipient, token, attempt: null, outcome: 'released', at: now + FAULT_PAUSE_MS };
     }
-    const attempt = { provider, mailbox: null, reply: 'the gateway failed over this message', class: null };
+    const attempt = { provider, mailbox, reply: 'the gateway failed over this message', class: null };
     const again = nextAttemptAt({ attempt: made, retry: 'normal', now, random01: Math.random() });
     return { recipient, token, attempt, outcome: 'crashed', nextAttemptAt: again };
   }

@@ -10,9 +10,9 @@ import type { DueNotice, NoticeEnd } from '../data/port/notices.ts';
 import type { Store } from '../data/store.ts';
 import { classify, type ReplyRules } from './classify.ts';
 import type { Composer } from './composer.ts';
-import type { RelayLog } from './dispatcher.ts';
 import type { DkimKey } from './dkim.ts';
 import { NOTICE_SENDER, noticeMail } from './notice-mail.ts';
+import type { RelayLog } from './relay-log.ts';
 import { replyText } from './settlement.ts';
 import type { Carrier, DeliveryResult } from './transports/transport.ts';
 
@@ -20,7 +20,8 @@ export type NotifierParts = {
   store: Pick<Store, 'takeNotices' | 'settleNotice' | 'captureNotice' | 'onNotices'>;
   composer: Pick<Composer, 'compose'>;
   domain: string;
-  keysFor: (fromDomain: string) => Promise<readonly DkimKey[]>;
+  /** The gateway's keys. */
+  keysFor: () => Promise<readonly DkimKey[]>;
   /** Null: mail stays in the sink. */
   outbound: Carrier | null;
   rules: ReplyRules;
@@ -94,7 +95,7 @@ export class Notifier {
     try {
       const { bytes } = await composer.compose({
         message: noticeMail(notice, { domain }),
-        dkim: await keysFor(domain),
+        dkim: await keysFor(),
       });
       const carrier = notice.mode === 'live' ? (this.#parts.outbound ?? this.#sink(notice)) : this.#sink(notice);
       const result = await carrier.deliver({

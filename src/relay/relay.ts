@@ -1,20 +1,25 @@
 /** The relay as a whole: composer, key, next hop and dispatcher, started and stopped together. */
 import type { Registry } from 'prom-client';
+import { openCredentials } from '../base/credentials.ts';
 import type { Secrets } from '../base/secrets.ts';
 import { openTokens } from '../base/tokens.ts';
 import type { Blobs } from '../data/blobs.ts';
-import type { Store } from '../data/store.ts';
+import type { Claimed, Store } from '../data/store.ts';
+import type { ProviderKind } from '../policy/pool.ts';
 import { startComposer } from './composer.ts';
-import { Dispatcher, type RelayLog } from './dispatcher.ts';
+import { Dispatcher } from './dispatcher.ts';
 import type { DkimKey } from './dkim.ts';
 import { relayFigures } from './figures.ts';
 import { openGatewayKey } from './gateway-key.ts';
 import { Mails } from './mails.ts';
 import { Notifier } from './notifier.ts';
+import type { RelayLog } from './relay-log.ts';
 import { replies } from './replies.ts';
-import { routerTo } from './route.ts';
+import { SenderKeys } from './sender-keys.ts';
+import { type BookParts, TransportBook } from './transport-book.ts';
 import { kindOfUrl, openTransport, type TransportParts, type TransportSettings } from './transports/open-transport.ts';
 import type { Transport } from './transports/transport.ts';
+import { Ways } from './ways.ts';
 
 export type RelayParts = {
   store: Store;
@@ -25,6 +30,8 @@ export type RelayParts = {
   /** Where links lead to. */
   publicUrl: string;
   outbound: Outbound;
+  /** What transports of tenants are made with. */
+  transports: TransportParts;
   log: RelayLog;
   /** Where figures for Prometheus are registered. */
   registry: Registry;
@@ -33,9 +40,11 @@ export type RelayParts = {
 };
 
 /** Null: mail stays in the sink. */
-export type Outbound = Transport | null;
+export type Outbound = { kind: ProviderKind; transport: Transport } | null;
 
 export type Relay = {
+  /** A sender domain of this tenant was changed: other keys may sign, and reports come back elsewhere. */
+  forgetDomains(tenantNo: number): void;
   /** Waits for answers to dots that are out for at most `graceMs`; what has not reached its dot goes back untried. */
   stop(graceMs: number): Promise<void>;
 };
@@ -47,7 +56,7 @@ export function openOutbound(url: string, parts: TransportParts): { outbound: Ou
   if (kind === null) return { error: 'POSTERN_OUTBOUND cannot be used: it begins with none of the known schemes.' };
   const opened = openTransport(outboundSettings(url, kind), parts);
   if ('error' in opened) return { error: `POSTERN_OUTBOUND cannot be used: ${opened.error}` };
-  return { outbound: opened.transport };
+  return { outbound: { kind, transport: opened.transport } };
 }
 
 /** The gateway's own provider as one of the others. */
@@ -59,39 +68,62 @@ export function startRelay(parts: RelayParts): Relay {
   const { store, blobs, domain, publicUrl, outbound, log } = parts;
   const composer = startComposer();
   const tokens = openTokens(parts.secrets);
-  const keysFor = gatewayKeys(parts);
+  const ownKeys = gatewayKeys(parts);
+  const senderKeys = new SenderKeys({ store, secrets: parts.secrets, domain, gatewayKeys: ownKeys, log });
+  const keysFor = (claimed: Claimed) => senderKeys.keysFor(claimed);
   const mailDomain = parts.takesMail ? `bounces.${domain}` : null;
   const mails = new Mails({ blobs, composer, tokens, domain, mailDomain, publicUrl, keysFor });
+  const book = new TransportBook({ store, ...openers(parts) });
+  const ways = new Ways({ store, outbound, book, log });
   const dispatcher: Dispatcher = new Dispatcher({
     store,
     mails,
-    route: routerTo(outbound, store),
+    ways,
     tokens,
-    returnDomain: `bounces.${domain}`,
+    returnDomainFor: (claimed) => senderKeys.returnDomainFor(claimed),
     rules: replies(),
     log,
-    onDot: relayFigures(parts.registry, () => dispatcher.inFlight).onDot,
+    onDot: relayFigures(parts.registry, { inFlight: () => dispatcher.inFlight, ways, book }).onDot,
   });
-  const notifier = new Notifier({ store, composer, domain, keysFor, outbound, rules: replies(), log });
+  const carrier = outbound?.transport ?? null;
+  const notifier = new Notifier({
+    store,
+    composer,
+    domain,
+    keysFor: ownKeys,
+    outbound: carrier,
+    rules: replies(),
+    log,
+  });
   dispatcher.start();
   notifier.start();
   // Made at the first start, so that its record can be published before the first message.
   let isStopped = false;
-  keysFor().catch((fault) => {
+  ownKeys().catch((fault) => {
     if (!isStopped) log.error({ error: String(fault) }, 'the DKIM key cannot be opened now');
   });
   return {
+    forgetDomains: (tenantNo) => senderKeys.forget(tenantNo),
     async stop(graceMs) {
       isStopped = true;
       const until = performance.now() + graceMs;
       dispatcher.stop();
       notifier.stop();
       // A fifth, or a second, is kept for storing what became of the dots.
-      await outbound?.close(Math.max(0, graceMs - Math.min(1000, graceMs / 5)));
+      const answersMs = Math.max(0, graceMs - Math.min(1000, graceMs / 5));
+      await Promise.all([outbound?.transport.close(answersMs), book.close(answersMs)]);
       await dispatcher.settled(Math.max(0, until - performance.now()));
       await notifier.settled();
       await composer.close();
     },
+  };
+}
+
+/** How tenants' own transports are made. */
+function openers({ secrets, transports }: RelayParts): Pick<BookParts, 'open' | 'openSealed'> {
+  return {
+    open: (settings) => openTransport({ ...settings, isTenants: true }, transports),
+    openSealed: (sealed, context) => openCredentials(secrets, sealed, context),
   };
 }
 

@@ -2,32 +2,34 @@
 import { nextAttemptAt } from '../core/backoff.ts';
 import type { Bounce } from '../core/bounce.ts';
 import type { AttemptReport, Claimed, Settlement } from '../data/store.ts';
-import { classify, type ReplyRules } from './classify.ts';
+import type { Judgement } from './judgement.ts';
 import type { DeliveryResult, RemoteReply } from './transports/transport.ts';
 
 export type SettlementInput = {
   claimed: Pick<Claimed, 'recipient' | 'token' | 'attempt'>;
   /** Milliseconds on the recipient's clock. */
   now: number;
-  provider: string;
+  /** The way it took, as attempts name it. */
+  way: { provider: string; mailbox: string | null };
   result: DeliveryResult;
+  /** Of a definite "no"; null for every other result. */
+  judgement: Judgement | null;
   /** No claim is tried any further: what has surely not left goes back as if untried. */
   isStopping: boolean;
-  rules: ReplyRules;
   /** From 0 (included) to 1 (excluded). */
   random01: number;
 };
 
 export function settlementOf(input: SettlementInput): Settlement {
-  const { claimed, now, provider, result, isStopping, rules, random01 } = input;
+  const { claimed, now, way, result, judgement, isStopping, random01 } = input;
   const { recipient, token, attempt: made } = claimed;
   const claim = { recipient, token };
   if (result.outcome === 'stopped' || (isStopping && result.outcome === 'not_taken')) {
     return { ...claim, attempt: null, outcome: 'released', at: now };
   }
   const report = (bounce: Bounce | null): AttemptReport => ({
-    provider,
-    mailbox: null,
+    provider: way.provider,
+    mailbox: way.mailbox,
     reply: replyText(result.reply),
     class: bounce?.class ?? null,
   });
@@ -40,15 +42,29 @@ export function settlementOf(input: SettlementInput): Settlement {
     const nextAttemptAt = Math.max(again('normal'), now + (result.waitMs ?? 0));
     return { ...claim, attempt: report(null), outcome: 'uncertain', nextAttemptAt };
   }
-  const bounce = classify(result.reply, result.stage, rules);
-  if (result.outcome !== 'refused' || bounce.retry !== 'none') {
-    return { ...claim, attempt: report(bounce), outcome: 'deferred', nextAttemptAt: again(bounce.retry) };
+  const { bounce, blame } = judgement!;
+  const end = endOf(result, bounce);
+  const isTheWays = blame === 'peer' || blame === 'account' || blame === 'fit';
+  if (isTheWays) {
+    const attempt = report(bounce);
+    return { ...claim, attempt, outcome: 'elsewhere', nextAttemptAt: again(bounce.retry), otherwise: end };
   }
-  // Without a code nobody refused it: the next hop lacks what the message needs. What a domain's records say, it says itself.
-  if (result.reply.code === null && result.stage !== 'lookup')
-    return { ...claim, attempt: report(bounce), outcome: 'failed' };
+  if (end === 'deferred') {
+    return { ...claim, attempt: report(bounce), outcome: end, nextAttemptAt: again(bounce.retry) };
+  }
+  if (end === 'failed') return { ...claim, attempt: report(bounce), outcome: end };
   const { hard, suppress } = bounce;
-  return { ...claim, attempt: report(bounce), outcome: 'bounced', hard, suppress };
+  return { ...claim, attempt: report(bounce), outcome: end, hard, suppress };
+}
+
+/** What a "no" comes to where there is no other way. */
+function endOf(
+  { outcome, reply, stage }: Extract<DeliveryResult, { stage: unknown }>,
+  { retry }: Bounce,
+): 'deferred' | 'failed' | 'bounced' {
+  if (outcome !== 'refused' || retry !== 'none') return 'deferred';
+  // Without a code nobody refused it: the next hop lacks what the message needs. What a domain's records say, it says itself.
+  return reply.code === null && stage !== 'lookup' ? 'failed' : 'bounced';
 }
 
 /** The reply as one line: "550 5.1.1 No such user". */

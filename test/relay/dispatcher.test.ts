@@ -7,6 +7,7 @@ import { Dispatcher, type DispatcherParts } from '../../src/relay/dispatcher.ts'
 import { Mails } from '../../src/relay/mails.ts';
 import { replies } from '../../src/relay/replies.ts';
 import type { Carrier, Delivery, DeliveryResult } from '../../src/relay/transports/transport.ts';
+import type { Way } from '../../src/relay/ways.ts';
 import { ClaimStore, claimedOne, memoryBlobs, tokens } from '../harness/claims.ts';
 
 const TAKEN: DeliveryResult = { outcome: 'taken', reply: { code: 250, enhanced: null, text: 'ok' } };
@@ -43,9 +44,9 @@ function start(
   const dispatcher = new Dispatcher({
     store,
     mails,
-    route: () => ({ provider: 'default', carrier, comesBack: null }),
+    ways: { enter: () => ({ way: wayOver(carrier) }) },
     tokens,
-    returnDomain: 'bounces.gateway.example',
+    returnDomainFor: async () => 'bounces.gateway.example',
     rules: replies(),
     log: { error: tell, warn: tell, info: tell },
     ...change,
@@ -58,6 +59,15 @@ function start(
   dispatcher.start();
   return { dispatcher, store, deliveries, told };
 }
+
+const wayOver = (carrier: Carrier, comesBack: Way['comesBack'] = null): Way => ({
+  provider: 'default',
+  mailbox: null,
+  kind: 'smtp',
+  carrier,
+  comesBack,
+  leave: () => undefined,
+});
 
 /** A promise and its hands. */
 function gate(): { opened: Promise<void>; open: () => void } {

@@ -2,16 +2,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Settlement } from '../../src/data/store.ts';
+import { judge } from '../../src/relay/judgement.ts';
 import { replies } from '../../src/relay/replies.ts';
 import { replyText, settlementOf } from '../../src/relay/settlement.ts';
 import type { DeliveryResult, Stage } from '../../src/relay/transports/transport.ts';
 
 const NOW = Date.UTC(2026, 10, 2);
 
-function settle(result: DeliveryResult, change: { isStopping?: boolean; attempt?: number } = {}): Settlement {
-  const { isStopping = false, attempt = 1 } = change;
+type Change = { isStopping?: boolean; attempt?: number; kind?: 'smtp' | 'direct' };
+
+function settle(result: DeliveryResult, change: Change = {}): Settlement {
+  const { isStopping = false, attempt = 1, kind = 'smtp' } = change;
   const claimed = { recipient: 7, token: 3, attempt };
-  return settlementOf({ claimed, now: NOW, provider: 'default', result, isStopping, rules: replies(), random01: 0.5 });
+  const way = { provider: 'default', mailbox: null };
+  const judgement = judge(result, kind, replies());
+  return settlementOf({ claimed, now: NOW, way, result, judgement, isStopping, random01: 0.5 });
 }
 
 const said = (code: number | null, enhanced: string | null, text: string) => ({ code, enhanced, text });
@@ -50,7 +55,7 @@ test('a refusal for reputation or content bounces and suppresses nobody', () => 
 });
 
 test('a temporary no is tried again later', () => {
-  const settled = settle(no('deferred', 'rcpt', 451, '4.3.0', 'Try again later'));
+  const settled = settle(no('deferred', 'rcpt', 450, '4.2.0', 'Mailbox busy, try again later'));
   assert.equal(settled.outcome, 'deferred');
   assert.ok(Reflect.get(settled, 'nextAttemptAt') > NOW);
 });
@@ -62,7 +67,7 @@ test('waits grow from attempt to attempt', () => {
   assert.ok(at(3) > at(2));
 });
 
-test('our own faults are tried again and bounce nobody: no connection, TLS, a wrong password', () => {
+test('what is the fault of the way itself is tried another way, else later, and bounces nobody', () => {
   const ours = [
     no('not_taken', 'connect', null, null, 'connect ECONNREFUSED'),
     no('not_taken', 'tls', null, null, 'self-signed certificate'),
@@ -70,12 +75,44 @@ test('our own faults are tried again and bounce nobody: no connection, TLS, a wr
     no('refused', 'auth', 535, '5.7.8', 'Authentication credentials invalid'),
     no('not_taken', 'banner', 554, null, 'No SMTP service here'),
   ];
-  for (const result of ours) assert.equal(settle(result).outcome, 'deferred', result.reply.text);
+  for (const result of ours) {
+    const settled = settle(result);
+    assert.equal(settled.outcome, 'elsewhere', result.reply.text);
+    assert.equal(Reflect.get(settled, 'otherwise'), 'deferred', result.reply.text);
+    assert.ok(Reflect.get(settled, 'nextAttemptAt') > NOW);
+  }
 });
 
 test('what the next hop cannot carry fails before anybody judged the recipient', () => {
   const settled = settle(no('refused', 'mail', null, '5.6.7', 'an address needs SMTPUTF8'));
-  assert.equal(settled.outcome, 'failed');
+  assert.equal(settled.outcome, 'elsewhere');
+  assert.equal(Reflect.get(settled, 'otherwise'), 'failed');
+});
+
+test('a provider that refuses its customer is left for another one, and where there is none that is final', () => {
+  for (const [stage, text] of [
+    ['mail', 'Sender denied'],
+    ['rcpt', 'Relay access denied'],
+  ] as const) {
+    const settled = settle(no('refused', stage, 554, '5.7.1', text));
+    assert.equal(settled.outcome, 'elsewhere', text);
+    assert.equal(Reflect.get(settled, 'otherwise'), 'bounced', text);
+  }
+});
+
+test('what the recipients own hosts say is said to every way', () => {
+  for (const result of [
+    no('not_taken', 'connect', null, null, 'connect ECONNREFUSED'),
+    no('deferred', 'banner', 421, null, 'Too busy'),
+    no('deferred', 'mail', 451, '4.7.1', 'Rate limited'),
+  ]) {
+    assert.equal(settle(result, { kind: 'direct' }).outcome, 'deferred', result.reply.text);
+  }
+});
+
+test('another way is never tried where the answer to the dot is unknown', () => {
+  const lost: DeliveryResult = { outcome: 'uncertain', reply: said(null, null, 'the connection was closed') };
+  for (const kind of ['smtp', 'direct'] as const) assert.equal(settle(lost, { kind }).outcome, 'uncertain');
 });
 
 test('an answer that never came is uncertain, also while stopping', () => {

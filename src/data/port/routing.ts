@@ -13,7 +13,13 @@ export type Route = {
     version: number;
   };
   /** Null: the implied one. */
-  mailbox: { no: number; id: string; address: string } | null;
+  mailbox: {
+    no: number;
+    id: string;
+    address: string;
+    /** Grows with every change of its settings. */
+    version?: number;
+  } | null;
   why: RouteWhy[];
 };
 

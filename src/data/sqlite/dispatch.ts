@@ -10,7 +10,7 @@
  * ends the worker takes no other message down with it.
  */
 import type { ClaimRef } from '../port/delivery.ts';
-import type { Claimed } from '../store.ts';
+import type { Claimed, ClaimInput } from '../store.ts';
 import { expireApprovals } from './approvals.ts';
 import { BODY_BLOB, BODY_JSON, BODY_ZSTD, unpackBody } from './bodies.ts';
 import { closeWith } from './closing.ts';
@@ -28,7 +28,7 @@ import {
 import { DEFAULT_ROUTE } from './routes.ts';
 import { publicId, rowTime } from './row-id.ts';
 import { clearSuspect, MOST_DEATHS, setAside, settleUncertain } from './settle.ts';
-import { modeOf, REAL_TIME, type Space } from './spaces.ts';
+import { modeOf, REAL_TIME, type Space, spaceOf } from './spaces.ts';
 import type { MessageRow } from './stored.ts';
 import type { WriterState } from './writer-state.ts';
 
@@ -52,20 +52,32 @@ function hasEnded(state: WriterState, row: QueueRow, now: number): boolean {
 /**
  * Takes up to `most` due recipients, in turn from every space that has some, so that one tenant's thousands delay no
  * other. What may no longer leave is settled here and not handed out.
+ *
+ * No space may hold more than what is still free: however slow the way of one is, or of several, something is left for whoever
+ * comes next.
  */
-export function claim(state: WriterState, input: { most: number; live: boolean }): Claimed[] {
+export function claim(state: WriterState, input: ClaimInput): Claimed[] {
   if (state.platformPause !== null) return [];
   state.flushRows();
   expireApprovals(state, MOST_EXPIRED);
   if (state.suspect !== null && !isOut(state, state.suspect)) clearSuspect(state);
   const claimed: Claimed[] = [];
   const messages = new Map<number, ClaimedMessage>();
+  const bound = input.held !== undefined;
+  const held = new Map(input.held?.map(({ tenantNo, mode, count }) => [spaceOf(tenantNo, mode), count]));
   for (let waiting = waitingSpaces(state, input.live); waiting.length > 0; ) {
     const before = claimed.length;
     const share = Math.min(MOST_A_SPACE, Math.max(1, Math.ceil((input.most - before) / waiting.length)));
     for (const space of waiting) {
-      if (claimed.length >= input.most) return claimed;
-      claimOf(state, space, Math.min(share, input.most - claimed.length), claimed, messages);
+      const free = input.most - claimed.length;
+      if (free <= 0) return claimed;
+      const holds = held.get(space.no) ?? 0;
+      // What it may take leaves as much free as it then holds.
+      const most = Math.min(share, free, bound ? Math.ceil((free - holds) / 2) : free);
+      if (most <= 0) continue;
+      const taken = claimed.length;
+      claimOf(state, space, most, claimed, messages);
+      held.set(space.no, holds + claimed.length - taken);
     }
     if (claimed.length === before) break;
     waiting = waitingSpaces(state, input.live);

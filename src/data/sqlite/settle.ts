@@ -2,8 +2,10 @@
 import { isBadSign } from '../../core/returns.ts';
 import { type RecipientState, stateNumber } from '../../core/states.ts';
 import { observeReturn } from '../../policy/risk/observe.ts';
+import type { Waits } from '../port/waits.ts';
 import type { Settlement } from '../store.ts';
 import { closeWith } from './closing.ts';
+import { noteOutcome } from './mailbox-health.ts';
 import { moveTo, type QueueRow, queuedMessage, queueRow, queueStatements, SENDING } from './queue-rows.ts';
 import { publicId } from './row-id.ts';
 import { noteSignal } from './signals.ts';
@@ -45,21 +47,32 @@ function apply(
   const attempt = settlement.attempt === null ? {} : { ...settlement.attempt, attempt: row.attempts };
   switch (settlement.outcome) {
     case 'released':
-      release(state, space, row, message, settlement.at);
+      release(state, space, row, message, settlement.at, settlement.waits ?? null);
       return;
     case 'sent':
+      noteOutcome(state, space, row.mailbox, 'delivered', null, now);
       queueStatements(state.db).close.run(moveTo(row, 'sent'), null, null, row.id);
       state.emit(space, 'message.sent', now, row.id, attempt);
       return;
     case 'delivered':
+      noteOutcome(state, space, row.mailbox, 'delivered', null, now);
       state.emit(space, 'message.sent', now, row.id, attempt);
       closeWith(state, space, row, 'delivered', now, attempt);
       return;
     case 'elsewhere':
+      if (settlement.otherwise === 'deferred') {
+        deferTo(state, space, row, message, settlement.nextAttemptAt, attempt, now);
+      } else {
+        const kind = settlement.otherwise === 'bounced' ? { kind: 'soft' } : {};
+        closeWith(state, space, row, settlement.otherwise, now, { ...attempt, ...kind });
+      }
+      return;
     case 'deferred':
+      noteOutcome(state, space, row.mailbox, 'deferred', settlement.attempt?.class ?? null, now);
       deferTo(state, space, row, message, settlement.nextAttemptAt, attempt, now);
       return;
     case 'bounced':
+      noteOutcome(state, space, row.mailbox, 'bounced', settlement.attempt?.class ?? null, now);
       closeWith(state, space, row, 'bounced', now, { ...attempt, kind: settlement.hard ? 'hard' : 'soft' });
       if (isBadSign(settlement.attempt?.class ?? null)) noteSignal(state, space, 'bounce', now);
       learnBounce(state, space, row, settlement.attempt?.class ?? null, now);
@@ -87,9 +100,17 @@ function dueAgain(space: Space, message: MessageRow, at: number): number {
   return due;
 }
 
-function release(state: WriterState, space: Space, row: QueueRow, message: MessageRow, at: number): void {
+function release(
+  state: WriterState,
+  space: Space,
+  row: QueueRow,
+  message: MessageRow,
+  at: number,
+  waits: Waits | null,
+): void {
   const due = dueAgain(space, message, at);
-  queueStatements(state.db).release.run(moveTo(row, stateBefore(row, message)), due, row.id);
+  const told = waits === null ? null : JSON.stringify({ ...waits, until: due });
+  queueStatements(state.db).release.run(moveTo(row, stateBefore(row, message)), due, told, row.id);
 }
 
 /** What a claimed recipient was before. */

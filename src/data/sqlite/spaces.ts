@@ -83,6 +83,8 @@ export class Space implements LedgerView {
   servedIn = 0;
   /** Where the clock stands still: the real time at which the next claim ends. */
   nextClaimEnd = Number.POSITIVE_INFINITY;
+  /** When the first mailbox that is left out for its health comes back, as far as known. */
+  nextRecovery = Number.POSITIVE_INFINITY;
   quarantine: QuarantineStanding = null;
   /** Markers that no message may hold, or null. */
   readonly canaries: KnownCanaries | null;
@@ -395,6 +397,7 @@ export class Spaces {
     space.nextHoldEnd = this.holdEnd(no);
     space.lastNow = newestAt(this.db, logEnds(this.db, no)) ?? 0;
     space.quarantine = standingOf(openQuarantine(this.db, no));
+    for (const { recoversAt } of space.pool?.mailboxes.values() ?? []) if (recoversAt !== null) space.nextRecovery = 0;
     if (space.frozenAt !== null) space.nextClaimEnd = this.claimEnd(no);
     this.known.set(no, space);
     return space;

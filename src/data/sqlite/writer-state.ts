@@ -9,6 +9,7 @@ import { BulkInsert } from './database.ts';
 import { FreshRows } from './fresh-rows.ts';
 import type { KeyIndexBounds } from './key-index.ts';
 import { HOUR_PREFIX, type LedgerBounds, LedgerCache } from './ledger-cache.ts';
+import { MailboxHealths } from './mailbox-health.ts';
 import { readPlatformPause } from './platform.ts';
 import { RiskStates } from './risk-states.ts';
 import { firstRowOf } from './row-id.ts';
@@ -44,6 +45,7 @@ export class WriterState {
   readonly ledger: LedgerCache;
   readonly risks: RiskStates;
   readonly spaces: Spaces;
+  readonly healths: MailboxHealths;
   readonly keys: UsedKeys;
   readonly fresh: FreshRows;
   readonly packer = new PackWriter();
@@ -83,6 +85,7 @@ export class WriterState {
     this.archives = openArchives(db, options.directory, true);
     this.risks = new RiskStates(db);
     this.ledger = new LedgerCache(db, options.ledger, this.risks);
+    this.healths = new MailboxHealths(db);
     this.spaces = new Spaces(db, this.ledger, this.risks, options);
     this.keys = new UsedKeys(db, options.keys);
     this.fresh = new FreshRows(options.mostFresh);
@@ -238,6 +241,7 @@ export class WriterState {
     this.flushHeads();
     this.blobUses.flush();
     this.keys.flush();
+    this.healths.flush();
   }
 
   private flushHeads(): void {
@@ -273,6 +277,7 @@ export class WriterState {
     this.keys.undo();
     this.fresh.clear();
     this.spaces.clear();
+    this.healths.clear();
     this.senders.clear();
     this.refusals.clear();
     this.suspect = null;

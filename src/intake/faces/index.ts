@@ -6,8 +6,9 @@ import type { Face, FaceWord } from './face.ts';
 import { postmark } from './postmark/index.ts';
 import { resend } from './resend/index.ts';
 import { sendgrid } from './sendgrid/index.ts';
+import { servicem8 } from './servicem8/index.ts';
 
-export const FACES: readonly Face[] = [postmark, resend, sendgrid];
+export const FACES: readonly Face[] = [servicem8, postmark, resend, sendgrid];
 
 export function faceRoutes(server: FastifyInstance, door: IntakeDoor): void {
   for (const face of FACES) {

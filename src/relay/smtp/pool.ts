@@ -51,6 +51,11 @@ export class SmtpPool implements Transport {
     return this.#deliveries === 0 && this.#places === 0;
   }
 
+  /** Nothing is under way; connections may be kept. */
+  get isIdle(): boolean {
+    return this.#deliveries === 0 && this.#places === this.#idle.length;
+  }
+
   async deliver(delivery: Delivery): Promise<DeliveryResult> {
     assertPath(delivery.from);
     assertPath(delivery.to);

@@ -3,5 +3,6 @@ import type { FaceDriver } from './driver.ts';
 import { postmark } from './postmark.ts';
 import { resend } from './resend.ts';
 import { sendgrid } from './sendgrid.ts';
+import { servicem8 } from './servicem8.ts';
 
-export const DRIVERS: readonly FaceDriver[] = [postmark, resend, sendgrid];
+export const DRIVERS: readonly FaceDriver[] = [servicem8, postmark, resend, sendgrid];

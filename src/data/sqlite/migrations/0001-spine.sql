@@ -648,6 +648,7 @@ CREATE TABLE mailbox (
   deleted_at INTEGER
 );
 CREATE UNIQUE INDEX mailbox_address ON mailbox (space, address_key) WHERE deleted_at IS NULL;
+CREATE INDEX mailbox_excluded ON mailbox (space) WHERE excluded_since IS NOT NULL;
 CREATE INDEX mailbox_identity ON mailbox (identity) WHERE deleted_at IS NULL;
 CREATE INDEX mailbox_provider ON mailbox (provider) WHERE deleted_at IS NULL;
 
