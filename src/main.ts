@@ -145,7 +145,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   inboundRoutes(server, { store, problems, blobs });
   threadRoutes(server, { store, problems, blobs, addressKey });
   returnHookRoutes(server, { store, problems, secrets, publicUrl: () => publicUrl });
-  feedbackRoutes(server, {
+  const feedback = feedbackRoutes(server, {
     ...{ store, problems, secrets, addressKey, log },
     tokens: openTokens(secrets),
     outbound: settings.outbound,
@@ -219,6 +219,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
       async stop() {
         // What is accepted while the relay stops is durable and goes out after the next start.
         await Promise.all([within(gate.server.close(), settings.graceMs / 2), relay?.stop(settings.graceMs * 0.9)]);
+        await feedback.stop();
         await inbound.inbound.stop();
         domainChecks.stop();
         await reader.close();

@@ -7,7 +7,7 @@ import type { ManagedMailbox, ManagedProvider } from '../port/senders.ts';
 import { prepared } from './database.ts';
 import type { Row } from './rows.ts';
 import { defaultOff, defaultProvider, imapOf, mailboxOf, providerOf } from './sender-rows.ts';
-import { nowIn } from './test-clock-reads.ts';
+import { nowIn } from './space-clock.ts';
 
 /** Of an own provider, or of the gateway's where `row` is null. */
 export function managedProvider(db: DatabaseSync, space: number, row: Row | null): ManagedProvider {

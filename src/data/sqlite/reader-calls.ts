@@ -7,6 +7,7 @@ import { CANARY_READS } from './canaries.ts';
 import { captureReads } from './capture-reads.ts';
 import { CONTACT_READS } from './contacts-reads.ts';
 import { DOMAIN_READS } from './domains-reads.ts';
+import { ENGAGEMENT_READS } from './engagement.ts';
 import { ERASURE_READS } from './erasure.ts';
 import { EVENTS_READS } from './events-reads.ts';
 import { FEEDBACK_READS } from './feedback-reads.ts';
@@ -60,6 +61,7 @@ export const READER_CALLS: Calls = {
   ...SEALED_READS,
   ...SENDERS_READS,
   ...SHADOW_READS,
+  ...ENGAGEMENT_READS,
   ...FEEDBACK_READS,
   ...HISTORY_READS,
   ...SIMULATION_READS,

@@ -9,8 +9,8 @@ import { healthAt, managedMailbox, managedProvider } from './managed-senders.ts'
 import { below, pageOf } from './paging.ts';
 import type { Row } from './rows.ts';
 import { imapOf, mailboxRow, providerRow } from './sender-rows.ts';
+import { nowIn } from './space-clock.ts';
 import { spaceOf } from './spaces.ts';
-import { nowIn } from './test-clock-reads.ts';
 
 const HOUR_MS = 3_600_000;
 

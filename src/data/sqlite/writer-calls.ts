@@ -12,6 +12,7 @@ import { ROUTING_WRITES } from './closed-routes.ts';
 import { CONTACT_WRITES } from './contacts.ts';
 import { claim, dueIn, mark, renew } from './dispatch.ts';
 import { DOMAIN_WRITES } from './domains.ts';
+import { noteEngagement } from './engagement.ts';
 import { ERASURE_WRITES } from './erasure.ts';
 import { headroom } from './headroom.ts';
 import { IDENTITY_WRITES } from './identities.ts';
@@ -139,6 +140,7 @@ export const WRITER_CALLS: Calls = {
   ...TEMPLATE_WRITES,
   ...QUARANTINE_WRITES,
   ...RETURN_HOOK_WRITES,
+  noteEngagement,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
     return null;
