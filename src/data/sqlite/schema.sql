@@ -534,6 +534,8 @@ CREATE TABLE provider (
   deleted_at INTEGER
 );
 
+CREATE INDEX provider_failing ON provider (tested_at) WHERE state = 'error' AND deleted_at IS NULL;
+
 CREATE UNIQUE INDEX provider_name ON provider (space, name) WHERE deleted_at IS NULL;
 
 CREATE TABLE quarantine (

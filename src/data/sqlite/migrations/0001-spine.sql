@@ -616,6 +616,8 @@ CREATE TABLE provider (
 );
 CREATE UNIQUE INDEX provider_name ON provider (space, name) WHERE deleted_at IS NULL;
 
+CREATE INDEX provider_failing ON provider (tested_at) WHERE state = 'error' AND deleted_at IS NULL;
+
 -- Where a tenant has turned the gateway's own provider off.
 CREATE TABLE default_provider_off (
   space INTEGER PRIMARY KEY,
