@@ -27,9 +27,9 @@ import { lockData } from './base/data-lock.ts';
 import { openDns } from './base/dns.ts';
 import { armFailpoint } from './base/failpoint.ts';
 import { type GuardedFetch, openGuardedFetch } from './base/guarded-fetch.ts';
-import { encodeTypeId, newId } from './base/ids.ts';
+import { decodeTypeId, encodeTypeId, newId } from './base/ids.ts';
 import { leavesMachine } from './base/leaves-machine.ts';
-import { openSecrets, type Secrets } from './base/secrets.ts';
+import type { Secrets } from './base/secrets.ts';
 import { openTokens } from './base/tokens.ts';
 import type { Settings } from './config/settings.ts';
 import { type ControlParts, type ControlReply, type ControlRequest, control, serveControl } from './control.ts';
@@ -44,6 +44,8 @@ import { faceRoutes, wordsOf } from './intake/faces/index.ts';
 import { intakeRoutes } from './intake/http.ts';
 import { Policies } from './intake/policies.ts';
 import { Intake } from './intake/submit.ts';
+import type { MessageIds } from './intake/threads.ts';
+import { openKeyring } from './keyring.ts';
 import { Sweeper } from './queue/sweeper.ts';
 import { classify } from './relay/classify.ts';
 import { generateDkimKey } from './relay/dkim.ts';
@@ -56,7 +58,9 @@ import { TlsResults } from './relay/tls-results.ts';
 import { kindOfUrl, type TransportParts } from './relay/transports/open-transport.ts';
 import { feedbackRoutes } from './returns/feedback.ts';
 import { returnRoutes } from './returns/http.ts';
+import { inboundRoutes } from './returns/inbound-http.ts';
 import { startInbound } from './returns/start-inbound.ts';
+import { threadRoutes } from './returns/threads-http.ts';
 import { unsubscribeRoutes } from './returns/unsubscribe.ts';
 import { Simulations } from './simulate/simulations.ts';
 
@@ -88,8 +92,6 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   const locked = await lockData(directory, (socket) => serveControl(socket, () => controls));
   if (!locked.ok) return locked;
   const operatorKey = settings.operatorKey ?? kept(directory, 'operator.key', makeOperatorKey);
-  const secret = settings.secret ?? kept(directory, 'master.secret', () => makeOperatorKey().slice(7));
-  const secrets = openSecrets([{ version: 1, secret }]);
   const opened = await openSqliteStore({
     directory,
     domain: settings.domain,
@@ -102,10 +104,17 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
     return opened;
   }
   const { store } = opened;
+  const keyring = await openKeyring(directory, settings.secret, store, log);
+  if ('error' in keyring) {
+    await store.close();
+    await locked.lock.release();
+    return { ok: false, message: keyring.error };
+  }
+  const { secrets } = keyring;
   const blobs = fileBlobs(join(directory, 'blobs'));
   let publicUrl = settings.publicUrl ?? '';
   const gate = await buildServer({ store, settings, operatorKey, publicUrl: () => publicUrl, log });
-  const intake = new Intake(store, blobs);
+  const intake = new Intake(store, blobs, messageIds(secrets, settings.domain));
   const policies = new Policies(store);
   const { server, problems } = gate;
   const reader = new MailReader();
@@ -124,7 +133,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   domainRoutes(server, { store, problems, checks: domainChecks, keys: domainKeys, gateway: settings.domain });
   const simulations = new Simulations(store, directory, log);
   simulationRoutes(server, { store, problems, simulations });
-  quarantineRoutes(server, { store, problems, readMessageId: messageIds(secrets) });
+  quarantineRoutes(server, { store, problems, readMessageId: messageIds(secrets, settings.domain).read });
   testClockRoutes(server, { store, problems });
   sinkRoutes(server, { store, problems, reader, addressKey });
   pageRoutes(server, { store, authenticator: gate.authenticator, reader, publicUrl: () => publicUrl });
@@ -132,8 +141,10 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   reasonRoutes(server, problems, wordsOf);
   const bell = eventRoutes(server, { store, problems, authenticator: gate.authenticator });
   returnRoutes(server, { store, problems, addressKey });
+  inboundRoutes(server, { store, problems, blobs });
+  threadRoutes(server, { store, problems, blobs, addressKey });
   returnHookRoutes(server, { store, problems, secrets, publicUrl: () => publicUrl });
-  feedbackRoutes(server, {
+  const feedback = feedbackRoutes(server, {
     ...{ store, problems, secrets, addressKey, log },
     tokens: openTokens(secrets),
     outbound: settings.outbound,
@@ -192,6 +203,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
     policies,
     texts: () => gate.problems.textsIn('en'),
     forgetKeys: () => gate.authenticator.forget(),
+    rotateSecret: (secret) => keyring.rotate(secret),
     dkimRecord: async () => (await openGatewayKey(store, secrets, settings.domain)).record,
   };
   return {
@@ -204,6 +216,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
       async stop() {
         // What is accepted while the relay stops is durable and goes out after the next start.
         await Promise.all([within(gate.server.close(), settings.graceMs / 2), relay?.stop(settings.graceMs * 0.9)]);
+        await feedback.stop();
         await inbound.inbound.stop();
         domainChecks.stop();
         await reader.close();
@@ -217,12 +230,15 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   };
 }
 
-/** Reads the Message-IDs that this gateway has made. */
-function messageIds(secrets: Secrets): ReadMessageId {
+/** Makes Message-IDs as the relay does, and knows those that this gateway has made. */
+function messageIds(secrets: Secrets, domain: string): MessageIds & { read: ReadMessageId } {
   const tokens = openTokens(secrets);
-  return (text, tenantNo) => {
-    const named = tokens.parseMessageId(text.trim());
-    return named === null || named.tenant !== tenantNo ? null : encodeTypeId('msg', named.messageId);
+  return {
+    read(text, tenantNo) {
+      const named = tokens.parseMessageId(text.trim());
+      return named === null || named.tenant !== tenantNo ? null : encodeTypeId('msg', named.messageId);
+    },
+    make: (id, tenantNo) => tokens.makeMessageId({ id: decodeTypeId('msg', id)!, tenant: tenantNo }, domain),
   };
 }
 
@@ -237,6 +253,8 @@ function within(promise: Promise<unknown>, waitMs: number): Promise<void> {
     promise.then(done, done);
   });
 }
+
+const NO_LOG = { warn: () => undefined };
 
 /** Runs one command on the data folder that no gateway serves; a sentence when the folder cannot be used. */
 export async function withData(settings: Settings, request: ControlRequest): Promise<ControlReply | string> {
@@ -258,6 +276,10 @@ export async function withData(settings: Settings, request: ControlRequest): Pro
     policies: new Policies(store),
     texts: () => ({ docsBase: `${url}/docs/reasons/`, links: linksOf(settings), locale: 'en' }),
     forgetKeys: () => undefined,
+    rotateSecret: async (secret: string | null) => {
+      const keyring = await openKeyring(directory, settings.secret, store, NO_LOG);
+      return 'error' in keyring ? { ok: false as const, message: keyring.error } : keyring.rotate(secret);
+    },
   };
   try {
     return await control(parts, request);

@@ -4,6 +4,7 @@
  * Invariant: credentials come here sealed, are given out sealed, to whoever opens a transport, and stand in no other answer.
  */
 import type { Ramp } from '../../policy/document.ts';
+import type { HealthLevel, HealthOutcome, HealthRates } from '../../policy/health.ts';
 import type { Mailbox, Provider, ProviderCaps, ProviderKind } from '../../policy/pool.ts';
 import type { Page, Space } from '../store.ts';
 import type { Actor, Paging, Refused } from './management.ts';
@@ -14,20 +15,18 @@ export type ProviderSettings = {
   kind: ProviderKind;
   /** Without credentials. */
   url: string;
-  /** JSON of `Credentials`, sealed in the context `provider/<id>`. */
+  /** Credentials as `base/credentials.ts` seals them, in the context `provider/<id>`. */
   sealed: Uint8Array | null;
   ehloName: string | null;
   version: number;
 };
-
-/** What is sealed: what a peer asks for. */
 
 export type ImapSettings = {
   /** `imaps://host:port` or `imap://host:port`, without credentials. */
   url: string;
   /** Whether copies of what was sent are put into the folder for sent mail. */
   appendToSent: boolean;
-  /** JSON of `Credentials`, sealed in the context `mailbox/<id>/imap`. */
+  /** Credentials, sealed in the context `mailbox/<id>/imap`. */
   sealed: Uint8Array | null;
 };
 
@@ -40,7 +39,7 @@ export type MailboxSettings = {
   address: string;
   provider: number;
   imap: ImapSettings | null;
-  /** JSON of `Credentials` for its provider, sealed in the context `mailbox/<id>`. */
+  /** Credentials for its provider, sealed in the context `mailbox/<id>`. */
   sealed: Uint8Array | null;
   version: number;
 };
@@ -102,6 +101,22 @@ export type ManagedMailbox = Mailbox & {
   updatedAt: number;
 };
 
+/** What happened through a mailbox in one hour, and the lowest score in it. */
+export type HealthHour = Record<HealthOutcome, number> & { at: number; score: number };
+
+/** How a mailbox stands on its clock. */
+export type MailboxHealth = {
+  score: number;
+  level: HealthLevel;
+  excludedSince: number | null;
+  recoversAt: number | null;
+  rates: HealthRates;
+  /** What each kind of bad sign takes off the score. */
+  penalties: Record<Exclude<HealthOutcome, 'delivered'>, number>;
+  /** Hours in which something happened, the newest first. */
+  hours: HealthHour[];
+};
+
 export type SenderTrouble =
   | { outcome: 'missing' }
   /** Another one has the name or the address. */
@@ -157,4 +172,6 @@ export interface SendersReads {
   ): Promise<Page<ManagedMailbox>>;
   /** By id or address key. */
   mailbox(input: Space & { id: string }): Promise<ManagedMailbox | null>;
+  /** By number. */
+  mailboxHealth(input: Space & { no: number }): Promise<MailboxHealth>;
 }

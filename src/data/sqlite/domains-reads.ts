@@ -5,8 +5,8 @@ import { type DomainsReads, keyContext, type SigningDomain } from '../port/domai
 import { domainOf, findingOf, namesAbove } from './domain-rows.ts';
 import { below, pageOf } from './paging.ts';
 import type { Row } from './rows.ts';
+import { nowIn } from './space-clock.ts';
 import { modeOf, spaceOf, tenantNoOf } from './spaces.ts';
-import { nowIn } from './test-clock-reads.ts';
 
 type Calls = {
   [Name in keyof DomainsReads]: (

@@ -9,7 +9,7 @@ import {
   type Provider,
   type ProviderCaps,
 } from '../../policy/pool.ts';
-import type { ImapSettings, ManagedMailbox, ManagedProvider } from '../port/senders.ts';
+import type { ImapSettings } from '../port/senders.ts';
 import { prepared } from './database.ts';
 import type { Row } from './rows.ts';
 
@@ -65,7 +65,8 @@ export function mailboxOf(row: Row): Mailbox {
     pausedBy: row['paused_by'] === 'person' ? 'tenant' : (row['paused_by'] as Mailbox['pausedBy']),
     health: row['health'] as number,
     excludedSince: row['excluded_since'] as number | null,
-    recoversAt: null,
+    // Reckoned at the first look; until then it may be at any time.
+    recoversAt: row['excluded_since'] === null ? null : 0,
     version: row['version'] as number,
   };
 }
@@ -121,45 +122,4 @@ export function mailboxRow(db: DatabaseSync, space: number, id: string): Row | u
     db,
     'SELECT * FROM mailbox WHERE space = ? AND (id = ? OR address_key = ?) AND deleted_at IS NULL',
   ).get(space, id, id);
-}
-
-/** Of an own provider, or of the gateway's where `row` is null. */
-export function managedProvider(db: DatabaseSync, space: number, row: Row | null): ManagedProvider {
-  const provider = row === null ? defaultProvider(defaultOff(db, space)) : providerOf(row);
-  const used = prepared(
-    db,
-    'SELECT count(*) AS n FROM mailbox WHERE provider = ? AND space = ? AND deleted_at IS NULL',
-  ).get(provider.no, space) as { n: number };
-  return {
-    ...provider,
-    url: (row?.['url'] as string | undefined) ?? null,
-    ehloName: (row?.['ehlo_name'] as string | undefined) ?? null,
-    hasCredentials: row !== null && row['sealed'] !== null,
-    testedAt: (row?.['tested_at'] as number | undefined) ?? null,
-    mailboxes: used.n,
-    createdAt: (row?.['created_at'] as number | undefined) ?? null,
-    updatedAt: (row?.['updated_at'] as number | undefined) ?? null,
-  };
-}
-
-export function managedMailbox(db: DatabaseSync, row: Row): ManagedMailbox {
-  const mailbox = mailboxOf(row);
-  const provider = prepared(db, 'SELECT id, name FROM provider WHERE no = ?').get(mailbox.provider);
-  const identity = prepared(db, 'SELECT id, handle FROM identity WHERE no = ?').get(mailbox.identity);
-  const imap = imapOf(row);
-  const ramp = row['warmup'] as string | null;
-  return {
-    ...mailbox,
-    ramp: ramp === null ? null : (JSON.parse(ramp) as Ramp),
-    providerId: (provider?.['id'] as string | undefined) ?? DEFAULT_PROVIDER_NAME,
-    providerName: (provider?.['name'] as string | undefined) ?? DEFAULT_PROVIDER_NAME,
-    identityId: (identity?.['id'] as string | undefined) ?? null,
-    identityHandle: (identity?.['handle'] as string | undefined) ?? null,
-    stateNote: row['state_note'] as string | null,
-    hasCredentials: row['sealed'] !== null,
-    imap:
-      imap === null ? null : { url: imap.url, appendToSent: imap.appendToSent, hasCredentials: imap.sealed !== null },
-    createdAt: row['created_at'] as number,
-    updatedAt: row['updated_at'] as number,
-  };
 }
