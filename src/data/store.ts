@@ -25,6 +25,7 @@ import type { CaptureReads } from './port/captures.ts';
 import type { ContactsReads, ContactsWrites } from './port/contacts.ts';
 import type { DeliveryWrites } from './port/delivery.ts';
 import type { DomainsReads, DomainsWrites } from './port/domains.ts';
+import type { EngagementReads, EngagementWrites } from './port/engagement.ts';
 import type { ErasureReads, ErasureWrites } from './port/erasure.ts';
 import type { EventsReads } from './port/events.ts';
 import type { FeedbackReads } from './port/feedback.ts';
@@ -43,6 +44,7 @@ import type { QueueReads } from './port/queue.ts';
 import type { ReturnHooksReads, ReturnHooksWrites } from './port/return-hooks.ts';
 import type { ReturnsWrites } from './port/returns.ts';
 import type { Route, RoutingWrites, StoredRoute } from './port/routing.ts';
+import type { SealedReads, SealedWrites } from './port/sealed.ts';
 import type { SendersReads, SendersWrites } from './port/senders.ts';
 import type { ShadowsReads, ShadowsWrites } from './port/shadows.ts';
 import type { SimulationsReads, SimulationsWrites } from './port/simulations.ts';
@@ -224,6 +226,8 @@ export type Claimed = {
   size: number;
   /** An earlier attempt ended between the dot and its answer. */
   possibleDuplicate: boolean;
+  /** What the policy has counted: a picture and links in its HTML lead to the gateway then. Absent: nothing. */
+  tracking?: { open?: boolean; click?: boolean };
   /** Answers are to come to a signed address as well. */
   tracksReplies: boolean;
   /** The way it takes out. */
@@ -451,6 +455,7 @@ export interface StoreWrites
     DomainsWrites,
     LeasesWrites,
     MessagesWrites,
+    EngagementWrites,
     ErasureWrites,
     NoticesWrites,
     PlatformWrites,
@@ -462,6 +467,7 @@ export interface StoreWrites
     PlansWrites,
     ReturnsWrites,
     RoutingWrites,
+    SealedWrites,
     SendersWrites,
     ShadowsWrites,
     SimulationsWrites,
@@ -522,10 +528,12 @@ export interface StoreReads
     PlatformReads,
     QuarantineReads,
     QueueReads,
+    EngagementReads,
     FeedbackReads,
     HistoryReads,
     InboundReads,
     ReturnHooksReads,
+    SealedReads,
     SendersReads,
     ShadowsReads,
     SimulationsReads,

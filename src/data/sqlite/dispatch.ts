@@ -238,6 +238,7 @@ function takeOne(
     content: message.content,
     size: message.size,
     possibleDuplicate: row.possible_duplicate === 1,
+    tracking: space.policy.document.tracking,
     tracksReplies: space.policy.document.tracking.reply === true,
     route,
   };

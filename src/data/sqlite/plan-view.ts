@@ -90,5 +90,6 @@ function plainScope({ recipient, message, tats, firstAt }: ScopeState): ScopeSta
 }
 
 function countersOf(state: ContactState): ContactState {
-  return { ...plainScope(state), suppressions: [], doNotContact: null, lastReplyAt: state.lastReplyAt, marks: null };
+  const { lastReplyAt } = state;
+  return { ...plainScope(state), suppressions: [], doNotContact: null, lastReplyAt, engagedAt: null, marks: null };
 }

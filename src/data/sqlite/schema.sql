@@ -210,6 +210,20 @@ CREATE TABLE effective_policy (
   created_at INTEGER NOT NULL
 );
 
+CREATE TABLE engagement (
+  recipient INTEGER PRIMARY KEY,
+  space INTEGER NOT NULL,
+  opened INTEGER NOT NULL DEFAULT 0,
+  opened_machine INTEGER NOT NULL DEFAULT 0,
+  clicked INTEGER NOT NULL DEFAULT 0,
+  clicked_machine INTEGER NOT NULL DEFAULT 0,
+  first_opened INTEGER,
+  first_clicked INTEGER,
+  last INTEGER NOT NULL
+);
+
+CREATE INDEX engagement_space ON engagement (space);
+
 CREATE TABLE event (
   id INTEGER PRIMARY KEY,
   space INTEGER NOT NULL,
