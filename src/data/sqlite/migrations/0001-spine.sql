@@ -106,7 +106,11 @@ CREATE TABLE identity (
   state_note TEXT,
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
-  deleted_at INTEGER
+  deleted_at INTEGER,
+  -- When first contacts may leave, and how far apart, as JSON; when one that is being set up should be ready.
+  working_hours TEXT,
+  drip TEXT,
+  ready_at INTEGER
 );
 -- Messages name their identity for as long as they are kept, so a deleted one stays as a row and frees its handle.
 CREATE UNIQUE INDEX identity_handle ON identity (space, handle) WHERE deleted_at IS NULL;
