@@ -28,7 +28,7 @@ import { openDns } from './base/dns.ts';
 import { armFailpoint } from './base/failpoint.ts';
 import { type GuardedFetch, openGuardedFetch } from './base/guarded-fetch.ts';
 import { decodeTypeId, encodeTypeId, newId } from './base/ids.ts';
-import { leavesMachine, leavesMachine } from './base/leaves-machine.ts';
+import { leavesMachine } from './base/leaves-machine.ts';
 import { openSecrets, type Secrets } from './base/secrets.ts';
 import { openTokens } from './base/tokens.ts';
 import type { Settings } from './config/settings.ts';
