@@ -248,6 +248,8 @@ export type AttemptReport = {
   mailbox: string | null;
   reply: string;
   class: string | null;
+  /** Why this way; absent where there was no choice to make. */
+  why?: readonly string[];
 };
 
 export type Settlement = {
