@@ -32,6 +32,7 @@ import { suppressionRoutes } from './suppressions.ts';
 import { templateRoutes } from './templates.ts';
 import { tenantKeyRoutes } from './tenant-keys.ts';
 import { tenantRoutes } from './tenants.ts';
+import { uncertainRoutes } from './uncertain.ts';
 import { usageRoutes } from './usage.ts';
 
 const RESOURCES = [
@@ -53,6 +54,7 @@ const RESOURCES = [
   leaseRoutes,
   agentRoutes,
   approvalRoutes,
+  uncertainRoutes,
   canaryRoutes,
   templateRoutes,
   usageRoutes,

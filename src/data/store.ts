@@ -25,6 +25,7 @@ import type { CaptureReads } from './port/captures.ts';
 import type { ContactsReads, ContactsWrites } from './port/contacts.ts';
 import type { DeliveryWrites } from './port/delivery.ts';
 import type { DomainsReads, DomainsWrites } from './port/domains.ts';
+import type { EngagementReads, EngagementWrites } from './port/engagement.ts';
 import type { ErasureReads, ErasureWrites } from './port/erasure.ts';
 import type { EventsReads } from './port/events.ts';
 import type { FeedbackReads } from './port/feedback.ts';
@@ -42,7 +43,8 @@ import type { QuarantineReads, QuarantineWrites, RiskStanding } from './port/qua
 import type { QueueReads } from './port/queue.ts';
 import type { ReturnHooksReads, ReturnHooksWrites } from './port/return-hooks.ts';
 import type { ReturnsWrites } from './port/returns.ts';
-import type { Route, RoutingWrites } from './port/routing.ts';
+import type { Route, RoutingWrites, StoredRoute } from './port/routing.ts';
+import type { SealedReads, SealedWrites } from './port/sealed.ts';
 import type { SendersReads, SendersWrites } from './port/senders.ts';
 import type { ShadowsReads, ShadowsWrites } from './port/shadows.ts';
 import type { SimulationsReads, SimulationsWrites } from './port/simulations.ts';
@@ -55,6 +57,7 @@ import type { TemplatesReads, TemplatesWrites, TemplateUse } from './port/templa
 import type { TestClockReads, TestClockWrites } from './port/test-clock.ts';
 
 import type { ThreadsReads, ThreadsWrites } from './port/threads.ts';
+import type { UncertainReads, UncertainWrites } from './port/uncertain.ts';
 import type { Waits } from './port/waits.ts';
 
 /** `paused`: nothing ails it, the operator has stopped sending. `undecided`: what one decision needs could not be read. */
@@ -223,6 +226,8 @@ export type Claimed = {
   size: number;
   /** An earlier attempt ended between the dot and its answer. */
   possibleDuplicate: boolean;
+  /** What the policy has counted: a picture and links in its HTML lead to the gateway then. Absent: nothing. */
+  tracking?: { open?: boolean; click?: boolean };
   /** Answers are to come to a signed address as well. */
   tracksReplies: boolean;
   /** The way it takes out. */
@@ -287,6 +292,10 @@ export type StoredRecipient = {
   attempts: number;
   possibleDuplicate: boolean;
   closedAt: number | null;
+  /** The way out that it counts on; null where the tenant has none of its own, or nothing is counted. */
+  route: StoredRoute | null;
+  /** What it waits for beside its slot and its next attempt, or null. */
+  waits: Waits | null;
   /** The decision at acceptance. */
   verdict: Verdict;
   later: LaterVerdict | null;
@@ -446,6 +455,7 @@ export interface StoreWrites
     DomainsWrites,
     LeasesWrites,
     MessagesWrites,
+    EngagementWrites,
     ErasureWrites,
     NoticesWrites,
     PlatformWrites,
@@ -457,10 +467,12 @@ export interface StoreWrites
     PlansWrites,
     ReturnsWrites,
     RoutingWrites,
+    SealedWrites,
     SendersWrites,
     ShadowsWrites,
     SimulationsWrites,
     SweepsWrites,
+    UncertainWrites,
     TemplatesWrites,
     TestClockWrites,
     ThreadsWrites {
@@ -516,13 +528,16 @@ export interface StoreReads
     PlatformReads,
     QuarantineReads,
     QueueReads,
+    EngagementReads,
     FeedbackReads,
     HistoryReads,
     InboundReads,
     ReturnHooksReads,
+    SealedReads,
     SendersReads,
     ShadowsReads,
     SimulationsReads,
+    UncertainReads,
     TemplatesReads,
     TestClockReads,
     ThreadsReads {

@@ -30,7 +30,11 @@ const WAITING: ReadonlySet<RecipientState> = new Set(['accepted', 'scheduled', '
 function recipientBody(one: StoredRecipient, texts: Texts): Record<string, unknown> {
   const { state } = one;
   const decision = one.later ?? one.verdict;
-  const reasons = DECIDED.has(state) ? decision.reasons : [];
+  const waits = WAITING.has(state) ? waitReasons(one) : [];
+  const decided = DECIDED.has(state) ? decision.reasons : [];
+  // What it waits for now stands for the slot that it had.
+  const reasons =
+    waits.length === 0 ? decided : [...waits, ...decided.filter(({ code }) => code !== 'waiting_for_slot')];
   return {
     id: one.id,
     email: one.email,
@@ -42,9 +46,18 @@ function recipientBody(one: StoredRecipient, texts: Texts): Record<string, unkno
     attempts: one.attempts,
     possible_duplicate: one.possibleDuplicate,
     closed_at: timeOrNull(one.closedAt),
+    route: one.route,
     reasons: reasons.map((reason) => explainReason(reason as DecidedReason, texts)),
     warnings: decision.warnings.map((warning) => explainWarning(warning as DecidedWarning, texts)),
   };
+}
+
+/** What one that is accepted waits for beside its slot. */
+function waitReasons({ waits }: StoredRecipient): DecidedReason[] {
+  if (waits === null) return [];
+  const { for: cause, until, ...more } = waits;
+  const evidence = { cause, departs_at: until, ...more };
+  return [{ code: 'waiting_for_slot', scope: null, clearsAt: until, evidence }];
 }
 
 /** The sender as it may be written in a send: `Alice <alice@acme.example>`. */

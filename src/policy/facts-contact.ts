@@ -59,11 +59,11 @@ export function lookContact(
   };
 }
 
-/** A reply, or a sign-up. */
-function lastSignOfLife({ lastReplyAt, marks }: ContactState): number | null {
+/** A reply, a sign-up, or that the person opened a message or followed a link. */
+function lastSignOfLife({ lastReplyAt, engagedAt, marks }: ContactState): number | null {
   const signedUpAt = marks?.consent?.marketing === 'opted_in' ? marks.consent.since : null;
-  if (lastReplyAt === null || signedUpAt === null) return lastReplyAt ?? signedUpAt;
-  return Math.max(lastReplyAt, signedUpAt);
+  const latest = Math.max(lastReplyAt ?? 0, engagedAt ?? 0, signedUpAt ?? 0);
+  return latest === 0 ? null : latest;
 }
 
 function consentFact({ marks }: ContactState): Pick<ContactFacts, 'consent' | 'consentSince'> {

@@ -42,6 +42,8 @@ export type ContactState = ScopeState & {
   suppressions: SuppressionFact[];
   doNotContact: Mark | null;
   lastReplyAt: number | null;
+  /** When the person last opened a message or followed a link in one, as far as it was surely the person. */
+  engagedAt: number | null;
   /** Null: nobody has said anything. */
   marks: ContactMarks | null;
 };
@@ -95,6 +97,7 @@ export function emptyContact(): ContactState {
     suppressions: [],
     doNotContact: null,
     lastReplyAt: null,
+    engagedAt: null,
     marks: null,
   };
 }

@@ -1,6 +1,7 @@
 /**
  * Mail made ready for the wire: read, composed and signed once per message, however many recipients it has. Mail that holds a
- * link by which its recipient unsubscribes (all marketing mail, and whatever has the placeholder of the link) is made for each.
+ * link by which its recipient unsubscribes (all marketing mail, and whatever has the placeholder of the link), or whose opening or
+ * clicks are counted, is made for each.
  *
  * What holds: at most `maxBytes` of content are in memory at once, a larger message waits until it is alone; of recipients
  * that ask at the same time one has it made; octets are kept only while a delivery uses them, or while other recipients
@@ -20,6 +21,7 @@ import type { OutgoingAttachment, OutgoingMessage } from './compose.ts';
 import { ComposeFault } from './compose-fault.ts';
 import type { Composer } from './composer.ts';
 import type { DkimKey } from './dkim.ts';
+import { type Tracked, trackHtml } from './tracked-html.ts';
 
 /** `madeFor`: the one recipient it is good for, or null. */
 export type Mail = { bytes: Uint8Array; madeFor: number | null; release: () => void };
@@ -70,7 +72,7 @@ export class Mails {
   }
 
   async take(claimed: Claimed): Promise<MailAnswer> {
-    const mail = await this.#take(claimed, claimed.kind === 'marketing');
+    const mail = await this.#take(claimed, claimed.kind === 'marketing' || isTracked(claimed));
     const isAnothers =
       typeof mail === 'object' && 'madeFor' in mail && ![null, claimed.recipient].includes(mail.madeFor);
     if (!isAnothers) return mail;
@@ -115,7 +117,9 @@ export class Mails {
     try {
       const submission = await this.#submission(claimed);
       if ('problem' in submission) return this.#without(entry, submission);
-      const isPersonal = claimed.kind === 'marketing' || hasPlaceholder(submission);
+      const hasLink = claimed.kind === 'marketing' || hasPlaceholder(submission);
+      const tracked = submission.html !== null && isTracked(claimed) ? this.#tracked(claimed) : null;
+      const isPersonal = hasLink || tracked !== null;
       const recipients = submission.to.length + submission.cc.length + submission.bcc.length;
       entry.isShared = recipients > 1 && !isPersonal;
       const attachments = await this.#attachments(submission);
@@ -123,10 +127,11 @@ export class Mails {
       const { bytes } = await this.#parts.composer.compose({
         message: outgoing(submission, claimed, attachments, {
           messageId: this.#messageId(claimed),
-          ...(isPersonal
+          ...(hasLink
             ? { unsubscribeUrl: this.#unsubscribeUrl(claimed), unsubscribeAddress: this.#unsubscribeAddress(claimed) }
             : { unsubscribeUrl: null, unsubscribeAddress: null }),
           replyAddress: this.#replyAddress(claimed),
+          tracked,
         }),
         possibleDuplicate: claimed.possibleDuplicate,
         dkim: await this.#parts.keysFor(claimed),
@@ -154,6 +159,15 @@ export class Mails {
   #unsubscribeUrl({ recipientId, tenantNo }: Claimed): string {
     const token = this.#parts.tokens.makeUnsubscribe({ id: decodeTypeId('rcp', recipientId)!, tenant: tenantNo });
     return `${this.#parts.publicUrl}/u/${token}`;
+  }
+
+  #tracked({ recipientId, tenantNo, tracking }: Claimed): Tracked {
+    const { tokens, publicUrl } = this.#parts;
+    const recipient = { id: decodeTypeId('rcp', recipientId)!, tenant: tenantNo };
+    return {
+      picture: tracking?.open === true ? `${publicUrl}/t/o/${tokens.makeOpen(recipient)}.gif` : null,
+      link: tracking?.click === true ? (url) => `${publicUrl}/t/c/${tokens.makeClick(recipient, url)}` : null,
+    };
   }
 
   #unsubscribeAddress({ recipientId, tenantNo }: Claimed): string | null {
@@ -256,18 +270,23 @@ function hasPlaceholder({ text, html }: Submission): boolean {
   return text?.includes(UNSUBSCRIBE_PLACEHOLDER) === true || html?.includes(UNSUBSCRIBE_PLACEHOLDER) === true;
 }
 
+function isTracked({ tracking }: Claimed): boolean {
+  return tracking?.open === true || tracking?.click === true;
+}
+
 type Links = {
   messageId: string;
   unsubscribeUrl: string | null;
   unsubscribeAddress: string | null;
   replyAddress: string | null;
+  tracked: Tracked | null;
 };
 
 function outgoing(
   submission: Submission,
   claimed: Claimed,
   attachments: OutgoingAttachment[],
-  { messageId, unsubscribeUrl, unsubscribeAddress, replyAddress }: Links,
+  { messageId, unsubscribeUrl, unsubscribeAddress, replyAddress, tracked }: Links,
 ): OutgoingMessage {
   const { to, cc, replyTo, subject, headers, inReplyTo, references } = submission;
   const linked = (content: string | null): string | null =>
@@ -279,7 +298,7 @@ function outgoing(
     replyTo: withReplyAddress(replyTo, claimed, replyAddress),
     subject,
     text: linked(submission.text),
-    html: linked(submission.html),
+    html: linked(tracked === null || submission.html === null ? submission.html : trackHtml(submission.html, tracked)),
     attachments,
     headers,
     messageId,

@@ -1,13 +1,16 @@
-/** The doors for what comes back over HTTP from other programs: signed hooks, and SNS. */
+/** The doors for what comes back over HTTP but a key's own reports: signed hooks, SNS, and links in mail. */
 import type { FastifyInstance } from 'fastify';
 import type { GuardedFetch } from '../base/guarded-fetch.ts';
 import type { Secrets } from '../base/secrets.ts';
 import type { Tokens } from '../base/tokens.ts';
 import type { Store } from '../data/store.ts';
 import type { Problems } from '../http/problems.ts';
+import { agents, judgeVisitor } from './agents.ts';
 import type { ReadBounce } from './classify-return.ts';
+import { EngagementNotes } from './engagement-notes.ts';
 import { hookRoutes } from './hook.ts';
 import { type SesParts, sesRoutes, topicOf } from './ses-http.ts';
+import { trackingRoutes } from './tracking-http.ts';
 
 export type FeedbackParts = {
   store: Store;
@@ -22,12 +25,39 @@ export type FeedbackParts = {
   log: SesParts['log'];
 };
 
-export function feedbackRoutes(server: FastifyInstance, parts: FeedbackParts): void {
+export type Feedback = {
+  /** Stores what waits to be stored. To be called once no request comes any more. */
+  stop(): Promise<void>;
+};
+
+export function feedbackRoutes(server: FastifyInstance, parts: FeedbackParts): Feedback {
+  const { store, log } = parts;
+  const notes = new EngagementNotes({ store, log });
   hookRoutes(server, parts);
   sesRoutes(server, {
     ...parts,
     defaultTopic: topicOf(parts.outbound),
-    engaged: async () => 'ignored',
-    taken: async () => 'ignored',
+    engaged: engagedBy(store),
+    // The answer to a request that broke off: what was uncertain is known.
+    taken: async ({ recipientId }, tenantNo) => {
+      const answer = await parts.store.resolveUncertain({ tenantNo, recipientId });
+      return answer === 'resolved' ? 'applied' : answer;
+    },
   });
+  trackingRoutes(server, { ...parts, notes });
+  return { stop: () => notes.stop() };
+}
+
+/** What SES saw is judged like what comes here. */
+function engagedBy(store: Store): SesParts['engaged'] {
+  return async ({ recipientId }, tenantNo, { kind, at, userAgent, link }) => {
+    const { isMachine, why } = judgeVisitor({ method: 'GET', userAgent, purpose: null }, agents());
+    const { outcome } = await store.noteEngagement({
+      ...{ tenantNo, recipientId, at, url: link, channel: 'ses' },
+      kind: kind === 'open' ? 'opened' : 'clicked',
+      machine: isMachine ? why : null,
+      proxy: isMachine ? null : why,
+    });
+    return outcome === 'not_found' ? 'ignored' : outcome;
+  };
 }

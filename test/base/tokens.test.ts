@@ -132,3 +132,19 @@ test('a token for unsubscribing comes back as its recipient, whatever the letter
     assert.equal(tokens.parseUnsubscribe(none), null);
   }
 });
+
+test('the token of a link holds its address, and neither part is good without the other', () => {
+  const tokens = openTokens(openSecrets([{ version: 1, secret: 'first '.repeat(8) }]));
+  const recipient = { id: new Uint8Array(16).fill(7), tenant: 5 };
+  const url = 'https://shop.example/ü?a=1&b=2';
+  const token = tokens.makeClick(recipient, url);
+  assert.match(token, /^[a-z2-7]{48}\.[\w-]+$/);
+  assert.deepEqual(tokens.parseClick(token), { recipientId: recipient.id, tenant: 5, url });
+  const other = tokens.makeClick(recipient, 'https://evil.example/');
+  assert.equal(tokens.parseClick(token.slice(0, 49) + other.slice(49)), null);
+  assert.equal(tokens.parseClick(token.slice(0, 48)), null);
+  assert.equal(tokens.parseClick(tokens.makeOpen(recipient)), null);
+  assert.equal(tokens.parseOpen(token.slice(0, 48)), null, 'not even with an empty address');
+  assert.equal(tokens.parseUnsubscribe(tokens.makeOpen(recipient)), null);
+  assert.deepEqual(tokens.parseOpen(tokens.makeOpen(recipient)), { recipientId: recipient.id, tenant: 5 });
+});

@@ -190,6 +190,7 @@ function strip(state: WriterState, space: Space, row: RecipientRow, key: string)
     'UPDATE recipient SET email = ?, key = ?, name = NULL, facts = NULL, verdict = ? WHERE id = ?',
   ).run(NOBODY, hashed, verdict, row.id);
   prepared(state.db, 'DELETE FROM capture WHERE recipient = ?').run(row.id);
+  prepared(state.db, 'DELETE FROM engagement WHERE recipient = ?').run(row.id);
 }
 
 function removeBody(state: WriterState, space: Space, message: MessageRow): string[] {

@@ -523,13 +523,16 @@ type ContactText = {
   d: { since: number; note: string | null } | null;
   r: number | null;
   m?: ContactMarks;
+  e?: number;
 };
 
 function contactText(entry: Entry): string {
-  const { suppressions, doNotContact, lastReplyAt, marks } = entry;
-  if (suppressions.length === 0 && doNotContact === null && lastReplyAt === null && marks === null) return '';
+  const { suppressions, doNotContact, lastReplyAt, engagedAt, marks } = entry;
+  const isSilent = lastReplyAt === null && engagedAt === null;
+  if (suppressions.length === 0 && doNotContact === null && isSilent && marks === null) return '';
   const text: ContactText = { s: suppressions, d: doNotContact, r: lastReplyAt };
   if (marks !== null) text.m = marks;
+  if (engagedAt !== null) text.e = engagedAt;
   return JSON.stringify(text);
 }
 
@@ -539,6 +542,7 @@ function readContact(entry: Entry, text: string): void {
   entry.doNotContact = read.d;
   entry.lastReplyAt = read.r;
   entry.marks = read.m ?? null;
+  entry.engagedAt = read.e ?? null;
 }
 
 const ENTRY_LAYOUT = 1;

@@ -13,6 +13,7 @@ export function removeMessage(state: WriterState, id: number): string[] {
     state.ledger.addGauge(state.spaces.get(Number(row['space'])).tenantEntry(), STORAGE, -Number(row['size']));
   }
   prepared(db, 'DELETE FROM blob_use WHERE message = ?').run(id);
+  prepared(db, 'DELETE FROM engagement WHERE recipient >= ?1 AND recipient < ?1 + 128').run(id);
   prepared(db, 'DELETE FROM recipient WHERE id >= ?1 AND id < ?1 + 128 AND message = ?1').run(id);
   prepared(db, 'DELETE FROM message WHERE id = ?').run(id);
   prepared(db, 'DELETE FROM recalled WHERE message = ?').run(id);

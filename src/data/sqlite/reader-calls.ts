@@ -7,6 +7,7 @@ import { CANARY_READS } from './canaries.ts';
 import { captureReads } from './capture-reads.ts';
 import { CONTACT_READS } from './contacts-reads.ts';
 import { DOMAIN_READS } from './domains-reads.ts';
+import { ENGAGEMENT_READS } from './engagement.ts';
 import { ERASURE_READS } from './erasure.ts';
 import { EVENTS_READS } from './events-reads.ts';
 import { FEEDBACK_READS } from './feedback-reads.ts';
@@ -21,6 +22,7 @@ import { QUARANTINE_READS } from './quarantine-reads.ts';
 import { QUEUE_READS } from './queue-reads.ts';
 import { RETURN_HOOK_READS } from './return-hooks.ts';
 import { keyOf, tenantOf } from './rows.ts';
+import { SEALED_READS } from './sealed-rows.ts';
 import { SENDERS_READS } from './senders-reads.ts';
 import { SHADOW_READS } from './shadow-reads.ts';
 import { SIMULATION_READS } from './simulation-reads.ts';
@@ -29,6 +31,7 @@ import { TEMPLATE_READS } from './templates-reads.ts';
 import { KEY_SELECT } from './tenants.ts';
 import { testClock } from './test-clock-reads.ts';
 import { THREAD_READS } from './threads-reads.ts';
+import { UNCERTAIN_READS } from './uncertain.ts';
 
 type Calls = {
   [Name in keyof StoreReads]: (
@@ -41,6 +44,7 @@ export const READER_CALLS: Calls = {
   ...captureReads,
   ...MESSAGES_READS,
   ...APPROVAL_READS,
+  ...UNCERTAIN_READS,
   ...CANARY_READS,
   ...EVENTS_READS,
   testClock,
@@ -54,8 +58,10 @@ export const READER_CALLS: Calls = {
   ...NOTICE_READS,
   ...ERASURE_READS,
   ...INCIDENT_READS,
+  ...SEALED_READS,
   ...SENDERS_READS,
   ...SHADOW_READS,
+  ...ENGAGEMENT_READS,
   ...FEEDBACK_READS,
   ...HISTORY_READS,
   ...SIMULATION_READS,

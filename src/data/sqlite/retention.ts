@@ -14,6 +14,7 @@ import { endOfWeek } from './archives.ts';
 import { unusedBlobs } from './blob-use.ts';
 import { endedRecipients } from './closed-messages.ts';
 import { prepared } from './database.ts';
+import { forgetEngagement } from './engagement.ts';
 import { removeMessage } from './message-removal.ts';
 import { type OldEvent, oldEvents } from './old-events.ts';
 import { firstRowOf, rowTime } from './row-id.ts';
@@ -61,6 +62,7 @@ export function forgetEvents(state: WriterState): Swept {
   const oldest = oldestEvents(state, 0, longest);
   if (oldest.length > 0) {
     noteGone(state, oldest);
+    forgetEngagement(state, oldest);
     prepared(state.db, 'DELETE FROM event WHERE id <= ?').run(oldest.at(-1)!.id);
     return { count: oldest.length, more: oldest.length === SLICE.events, unused: [] };
   }
@@ -84,6 +86,7 @@ function forgetEventsOf(state: WriterState, days: number, known: Retentions): Sw
   if (old.length === 0) return NOTHING;
   const gone = old.filter(({ space }) => retentionDays(known, space) <= days);
   noteGone(state, gone);
+  forgetEngagement(state, gone);
   const remove = prepared(state.db, 'DELETE FROM event WHERE id = ?');
   for (const { id } of gone) remove.run(id);
   reach(state, place, old.at(-1)!.id);

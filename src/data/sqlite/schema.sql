@@ -210,6 +210,20 @@ CREATE TABLE effective_policy (
   created_at INTEGER NOT NULL
 );
 
+CREATE TABLE engagement (
+  recipient INTEGER PRIMARY KEY,
+  space INTEGER NOT NULL,
+  opened INTEGER NOT NULL DEFAULT 0,
+  opened_machine INTEGER NOT NULL DEFAULT 0,
+  clicked INTEGER NOT NULL DEFAULT 0,
+  clicked_machine INTEGER NOT NULL DEFAULT 0,
+  first_opened INTEGER,
+  first_clicked INTEGER,
+  last INTEGER NOT NULL
+);
+
+CREATE INDEX engagement_space ON engagement (space);
+
 CREATE TABLE event (
   id INTEGER PRIMARY KEY,
   space INTEGER NOT NULL,
@@ -596,6 +610,8 @@ CREATE TABLE recipient (
 CREATE INDEX recipient_due ON recipient (space, due) WHERE due >= 0;
 
 CREATE INDEX recipient_fresh ON recipient (id, space) WHERE due < 0;
+
+CREATE INDEX recipient_uncertain ON recipient (space, id) WHERE state = 12;
 
 CREATE TABLE return_hook (
   no INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -4,9 +4,11 @@ import { type RecipientState, stateNumber } from '../../core/states.ts';
 import { observeReturn } from '../../policy/risk/observe.ts';
 import type { Waits } from '../port/waits.ts';
 import type { Settlement } from '../store.ts';
+import { hasOtherWay } from './claim-route.ts';
 import { closeWith } from './closing.ts';
 import { noteOutcome } from './mailbox-health.ts';
 import { moveTo, type QueueRow, queuedMessage, queueRow, queueStatements, SENDING } from './queue-rows.ts';
+import { noteRamp, type RampOutcome } from './ramp-notes.ts';
 import { publicId } from './row-id.ts';
 import { noteSignal } from './signals.ts';
 import type { Space } from './spaces.ts';
@@ -18,6 +20,14 @@ const UNCERTAIN = stateNumber('uncertain');
 /** A recipient over which the worker ended so often in a row is set aside. */
 export const MOST_DEATHS = 3;
 
+/** What a warm-up learns from an attempt; what says nothing of the receiver is left out. */
+const RAMP_OUTCOMES: Partial<Record<Settlement['outcome'], RampOutcome>> = {
+  sent: 'taken',
+  delivered: 'taken',
+  bounced: 'taken',
+  deferred: 'deferred',
+};
+
 /** Records what became of an attempt. False: the claim was lost, or the recipient was closed meanwhile. */
 export function settle(state: WriterState, settlement: Settlement): boolean {
   const row = queueRow(state.db, settlement.recipient);
@@ -26,6 +36,9 @@ export function settle(state: WriterState, settlement: Settlement): boolean {
   const space = state.spaces.get(row.space);
   const now = space.now(state.realNow);
   apply(state, space, row, message, settlement, now);
+  if (settlement.outcome !== 'elsewhere') state.routing.forgetAvoided(row.id);
+  const learnt = RAMP_OUTCOMES[settlement.outcome];
+  if (learnt !== undefined) noteRamp(state, space, row, learnt, now);
   if (state.suspect === row.id) clearSuspect(state);
   return true;
 }
@@ -60,6 +73,7 @@ function apply(
       closeWith(state, space, row, 'delivered', now, attempt);
       return;
     case 'elsewhere':
+      if (tryElsewhere(state, space, row, message, attempt, now)) return;
       if (settlement.otherwise === 'deferred') {
         deferTo(state, space, row, message, settlement.nextAttemptAt, attempt, now);
       } else {
@@ -132,6 +146,23 @@ function deferTo(
   queueStatements(state.db).close.run(moveTo(row, 'deferred'), due, null, row.id);
   state.emit(space, 'message.deferred', now, row.id, { ...attempt, next_attempt_at: due });
   state.tally(space, 'deferred', now, 1);
+}
+
+/** Surely not taken, for the way's own fault: another one is tried at once. False where there is no other. */
+function tryElsewhere(
+  state: WriterState,
+  space: Space,
+  row: QueueRow,
+  message: MessageRow,
+  attempt: Record<string, unknown>,
+  now: number,
+): boolean {
+  if (!hasOtherWay(state, space, row, message, now)) {
+    state.routing.forgetAvoided(row.id);
+    return false;
+  }
+  deferTo(state, space, row, message, now, { ...attempt, elsewhere: true }, now);
+  return true;
 }
 
 function crash(

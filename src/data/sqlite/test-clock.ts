@@ -89,6 +89,7 @@ const EMPTYING = [
   'DELETE FROM used_key WHERE space = :space AND space % 2 = 1',
   'DELETE FROM attachment WHERE space = :space',
   'DELETE FROM capture WHERE space = :space',
+  'DELETE FROM engagement WHERE space = :space',
   'DELETE FROM inbound WHERE space = :space',
   'DELETE FROM thread_message WHERE root IN (SELECT root FROM thread WHERE space = :space)',
   'DELETE FROM thread WHERE space = :space',

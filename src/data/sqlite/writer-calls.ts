@@ -12,6 +12,7 @@ import { ROUTING_WRITES } from './closed-routes.ts';
 import { CONTACT_WRITES } from './contacts.ts';
 import { claim, dueIn, mark, renew } from './dispatch.ts';
 import { DOMAIN_WRITES } from './domains.ts';
+import { noteEngagement } from './engagement.ts';
 import { ERASURE_WRITES } from './erasure.ts';
 import { headroom } from './headroom.ts';
 import { IDENTITY_WRITES } from './identities.ts';
@@ -30,6 +31,7 @@ import { QUARANTINE_WRITES } from './quarantine-calls.ts';
 import { replaceHeld } from './replace-held.ts';
 import { RETURN_HOOK_WRITES } from './return-hooks.ts';
 import { reportReturn, simulateReturn } from './returns.ts';
+import { SEALED_WRITES } from './sealed-rows.ts';
 import { settle } from './settle.ts';
 import { SHADOW_WRITES } from './shadows.ts';
 import { SIMULATION_WRITES } from './simulations.ts';
@@ -39,6 +41,7 @@ import { TEMPLATE_WRITES } from './templates.ts';
 import { createKey, createTenant, revokeKey } from './tenants.ts';
 import { endTestClock, moveTestClock, resetTestData } from './test-clock.ts';
 import { archiveThread } from './threads.ts';
+import { UNCERTAIN_WRITES } from './uncertain.ts';
 import { unsubscribe } from './unsubscribes.ts';
 import type { WriterState } from './writer-state.ts';
 
@@ -74,6 +77,9 @@ export const RECORDING_CALLS: ReadonlySet<string> = new Set([
   'planView',
   'headroom',
   'dueIn',
+  'poolHeadroom',
+  'closeRoute',
+  'openRoute',
   'sweep',
 ]);
 
@@ -93,6 +99,7 @@ export const WRITER_CALLS: Calls = {
   createKey,
   putPolicy,
   ...IDENTITY_WRITES,
+  ...UNCERTAIN_WRITES,
   ...CONTACT_WRITES,
   ...DOMAIN_WRITES,
   revokeKey,
@@ -122,6 +129,7 @@ export const WRITER_CALLS: Calls = {
   ...INCIDENT_WRITES,
   ...POLICY_WRITES,
   ...ROUTING_WRITES,
+  ...SEALED_WRITES,
   ...PROVIDER_WRITES,
   ...MAILBOX_WRITES,
   ...SHADOW_WRITES,
@@ -132,6 +140,7 @@ export const WRITER_CALLS: Calls = {
   ...TEMPLATE_WRITES,
   ...QUARANTINE_WRITES,
   ...RETURN_HOOK_WRITES,
+  noteEngagement,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
     return null;

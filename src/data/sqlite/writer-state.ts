@@ -2,7 +2,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type EventType, eventNumber } from '../../core/events.ts';
 import { PackWriter } from '../../core/pack.ts';
-import { ClosedRoutes } from '../../policy/closed-routes.ts';
 import type { PlatformPause } from '../port/platform.ts';
 import { type Archives, openArchives } from './archives.ts';
 import { BulkInsert } from './database.ts';
@@ -12,6 +11,7 @@ import { HOUR_PREFIX, type LedgerBounds, LedgerCache } from './ledger-cache.ts';
 import { MailboxHealths } from './mailbox-health.ts';
 import { readPlatformPause } from './platform.ts';
 import { RiskStates } from './risk-states.ts';
+import { Routing } from './routing.ts';
 import { firstRowOf } from './row-id.ts';
 import { type Space, Spaces } from './spaces.ts';
 import { UsedKeys } from './used-keys.ts';
@@ -72,8 +72,8 @@ export class WriterState {
   suspect: number | null = null;
   /** Spaces in which events were written since the last answer. */
   readonly eventSpaces = new Set<number>();
-  /** Ways out that are closed for a time. */
-  readonly closedRoutes = new ClosedRoutes();
+  /** What the choice of ways out keeps between recipients. */
+  readonly routing = new Routing();
   /** Set while the operator has stopped sending for everybody. */
   platformPause: PlatformPause | null;
   /** Whether a notice was queued since the last answer. */
@@ -86,7 +86,7 @@ export class WriterState {
     this.risks = new RiskStates(db);
     this.ledger = new LedgerCache(db, options.ledger, this.risks);
     this.healths = new MailboxHealths(db);
-    this.spaces = new Spaces(db, this.ledger, this.risks, options);
+    this.spaces = new Spaces(db, this.ledger, this.risks, this.routing, options);
     this.keys = new UsedKeys(db, options.keys);
     this.fresh = new FreshRows(options.mostFresh);
     this.platformPause = readPlatformPause(db);
@@ -127,6 +127,8 @@ export class WriterState {
       'closed_at',
       'facts',
       'verdict',
+      'mailbox',
+      'provider',
     ]);
     this.events = new BulkInsert(db, 'event', [
       'id',

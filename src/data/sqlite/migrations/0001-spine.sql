@@ -213,6 +213,8 @@ CREATE TABLE recipient (
 CREATE INDEX recipient_due ON recipient (space, due) WHERE due >= 0;
 -- In order of arrival, so that an accept touches its last page alone; the space beside it, so that a start reads nothing else.
 CREATE INDEX recipient_fresh ON recipient (id, space) WHERE due < 0;
+-- The few of which nobody knows whether they have the message (12: uncertain).
+CREATE INDEX recipient_uncertain ON recipient (space, id) WHERE state = 12;
 
 CREATE TABLE event (
   id INTEGER PRIMARY KEY,
@@ -693,6 +695,19 @@ CREATE TABLE return_hook_call (
   PRIMARY KEY (hook, name)
 ) WITHOUT ROWID;
 
+-- Openings and clicks of a recipient, by people and by machines; a row once there was one. Removed with its message.
+CREATE TABLE engagement (
+  recipient INTEGER PRIMARY KEY,
+  space INTEGER NOT NULL,
+  opened INTEGER NOT NULL DEFAULT 0,
+  opened_machine INTEGER NOT NULL DEFAULT 0,
+  clicked INTEGER NOT NULL DEFAULT 0,
+  clicked_machine INTEGER NOT NULL DEFAULT 0,
+  first_opened INTEGER,
+  first_clicked INTEGER,
+  last INTEGER NOT NULL
+);
+CREATE INDEX engagement_space ON engagement (space);
 -- Sender domains. `results`: what the last look at each record showed, as JSON by the record's key.
 CREATE TABLE domain (
   no INTEGER PRIMARY KEY,
