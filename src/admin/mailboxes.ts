@@ -121,7 +121,17 @@ const MAILBOX = Type.Object({
   health: Type.Integer({ description: '0 to 100, from its own deliveries, deferrals, bounces and complaints.' }),
   excluded_since: orNull(Type.String(), { description: 'Since when it is left out for its health.' }),
   has_credentials: Type.Boolean({ description: "Whether it has its own; else it uses its provider's." }),
-  imap: orNull(Type.Object({ url: Type.String(), append_to_sent: Type.Boolean(), has_credentials: Type.Boolean() })),
+  imap: orNull(
+    Type.Object({
+      url: Type.String(),
+      append_to_sent: Type.Boolean(),
+      has_credentials: Type.Boolean(),
+      state: Type.String({ description: '`waiting`, `watching` or `failing`.' }),
+      state_since: orNull(Type.String()),
+      error: orNull(Type.String(), { description: 'Why its mail cannot be read now.' }),
+      last_seen_at: orNull(Type.String(), { description: 'When its mail was last read to the end.' }),
+    }),
+  ),
   created_at: Type.String(),
   updated_at: Type.String(),
 });
@@ -149,7 +159,15 @@ function mailboxBody(mailbox: ManagedMailbox): Static<typeof MAILBOX> {
     excluded_since: timeOrNull(mailbox.excludedSince),
     has_credentials: mailbox.hasCredentials,
     imap:
-      imap === null ? null : { url: imap.url, append_to_sent: imap.appendToSent, has_credentials: imap.hasCredentials },
+      imap === null
+        ? null
+        : {
+            ...{ url: imap.url, append_to_sent: imap.appendToSent, has_credentials: imap.hasCredentials },
+            state: imap.reading?.state ?? 'waiting',
+            state_since: timeOrNull(imap.reading?.since ?? null),
+            error: imap.reading?.error ?? null,
+            last_seen_at: timeOrNull(imap.reading?.lastSeenAt ?? null),
+          },
     created_at: formatTime(mailbox.createdAt),
     updated_at: formatTime(mailbox.updatedAt),
   };

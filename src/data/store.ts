@@ -31,6 +31,7 @@ import type { EventsReads } from './port/events.ts';
 import type { FeedbackReads } from './port/feedback.ts';
 import type { HistoryReads } from './port/history.ts';
 import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
+import type { ImapReads, ImapWrites } from './port/imap.ts';
 import type { InboundReads, InboundWrites } from './port/inbound.ts';
 import type { LeasesReads, LeasesWrites } from './port/leases.ts';
 import type { ManagementReads, ManagementWrites } from './port/management.ts';
@@ -449,6 +450,7 @@ export interface StoreWrites
     LeasesWrites,
     MessagesWrites,
     EngagementWrites,
+    ImapWrites,
     ErasureWrites,
     NoticesWrites,
     PlatformWrites,
@@ -522,6 +524,7 @@ export interface StoreReads
     EngagementReads,
     FeedbackReads,
     HistoryReads,
+    ImapReads,
     InboundReads,
     ReturnHooksReads,
     SendersReads,

@@ -4,7 +4,7 @@ import { openCredentials } from '../base/credentials.ts';
 import type { Secrets } from '../base/secrets.ts';
 import { openTokens } from '../base/tokens.ts';
 import type { Blobs } from '../data/blobs.ts';
-import type { Store } from '../data/store.ts';
+import type { Claimed, Store } from '../data/store.ts';
 import type { ProviderKind } from '../policy/pool.ts';
 import { startComposer } from './composer.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -42,6 +42,8 @@ export type RelayParts = {
 export type Outbound = { kind: ProviderKind; transport: Transport } | null;
 
 export type Relay = {
+  /** The mail of a recipient as it is sent, made once more, with its Message-ID; null where it cannot be made. */
+  copyOf(claimed: Claimed): Promise<{ octets: Uint8Array; messageId: string } | null>;
   /** Waits for answers to dots that are out for at most `graceMs`; what has not reached its dot goes back untried. */
   stop(graceMs: number): Promise<void>;
 };
@@ -90,6 +92,7 @@ export function startRelay(parts: RelayParts): Relay {
     if (!isStopped) log.error({ error: String(fault) }, 'the DKIM key cannot be opened now');
   });
   return {
+    copyOf: (claimed) => copyOf(claimed, mails),
     async stop(graceMs) {
       isStopped = true;
       const until = performance.now() + graceMs;
@@ -103,6 +106,16 @@ export function startRelay(parts: RelayParts): Relay {
       await composer.close();
     },
   };
+}
+
+async function copyOf(claimed: Claimed, mails: Mails): ReturnType<Relay['copyOf']> {
+  const mail = await mails.take(claimed);
+  if (mail === 'stopped' || 'problem' in mail) return null;
+  const octets = Buffer.from(mail.bytes);
+  mail.release();
+  const header = octets.subarray(0, octets.indexOf('\r\n\r\n')).toString('latin1');
+  const messageId = /^Message-ID:\s{0,9}(<[^<>\s]{1,512}>)/im.exec(header)?.[1];
+  return messageId === undefined ? null : { octets, messageId };
 }
 
 /** How tenants' own transports are made. */

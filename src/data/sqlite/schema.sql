@@ -267,6 +267,19 @@ CREATE TABLE identity (
 
 CREATE UNIQUE INDEX identity_handle ON identity (space, handle) WHERE deleted_at IS NULL;
 
+CREATE TABLE imap_place (
+  mailbox INTEGER PRIMARY KEY,
+  state TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  error TEXT,
+  seen_at INTEGER,
+  url TEXT,
+  uid_validity TEXT,
+  uid INTEGER,
+  -- Up to which event copies of what was sent were put into its folder.
+  copied_seq INTEGER
+);
+
 CREATE TABLE inbound (
   no INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,

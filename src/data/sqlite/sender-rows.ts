@@ -11,6 +11,7 @@ import {
 } from '../../policy/pool.ts';
 import type { ImapSettings, ManagedMailbox, ManagedProvider } from '../port/senders.ts';
 import { prepared } from './database.ts';
+import { readingOf } from './imap-reading.ts';
 import type { Row } from './rows.ts';
 
 export function providerOf(row: Row): Provider {
@@ -158,7 +159,12 @@ export function managedMailbox(db: DatabaseSync, row: Row): ManagedMailbox {
     stateNote: row['state_note'] as string | null,
     hasCredentials: row['sealed'] !== null,
     imap:
-      imap === null ? null : { url: imap.url, appendToSent: imap.appendToSent, hasCredentials: imap.sealed !== null },
+      imap === null
+        ? null
+        : {
+            ...{ url: imap.url, appendToSent: imap.appendToSent, hasCredentials: imap.sealed !== null },
+            reading: readingOf(db, mailbox.no),
+          },
     createdAt: row['created_at'] as number,
     updatedAt: row['updated_at'] as number,
   };
