@@ -127,7 +127,7 @@ async function ours(count: number, isSigned: boolean): Promise<number> {
     mails: new Mails({ blobs, composer, tokens, domain: 'bench.example', publicUrl: 'https://bench.example', keysFor }),
     ways: new Ways({ store, outbound: { kind: 'smtp', transport }, book, log }),
     tokens,
-    returnDomain: 'bounces.bench.example',
+    returnDomainFor: async () => 'bounces.bench.example',
     rules: replies(),
     log,
     onDot: () => {

@@ -6,6 +6,9 @@ import { join, resolve } from 'node:path';
 import pino from 'pino';
 import { contactErasureRoutes } from './admin/contact-erasure.ts';
 import { docsRoutes } from './admin/docs/routes.ts';
+import { DomainChecks } from './admin/domain-checks.ts';
+import { DomainKeyMaker } from './admin/domain-keys.ts';
+import { domainRoutes } from './admin/domains.ts';
 import { eventRoutes } from './admin/events.ts';
 import { watchKeyUse } from './admin/key-use.ts';
 import { pageRoutes } from './admin/page/http.ts';
@@ -24,7 +27,8 @@ import { lockData } from './base/data-lock.ts';
 import { openDns } from './base/dns.ts';
 import { armFailpoint } from './base/failpoint.ts';
 import { type GuardedFetch, openGuardedFetch } from './base/guarded-fetch.ts';
-import { encodeTypeId, newId } from './base/ids.ts';
+import { decodeTypeId, encodeTypeId, newId } from './base/ids.ts';
+import { leavesMachine } from './base/leaves-machine.ts';
 import { openSecrets, type Secrets } from './base/secrets.ts';
 import { openTokens } from './base/tokens.ts';
 import type { Settings } from './config/settings.ts';
@@ -40,8 +44,10 @@ import { faceRoutes, wordsOf } from './intake/faces/index.ts';
 import { intakeRoutes } from './intake/http.ts';
 import { Policies } from './intake/policies.ts';
 import { Intake } from './intake/submit.ts';
+import type { MessageIds } from './intake/threads.ts';
 import { Sweeper } from './queue/sweeper.ts';
 import { classify } from './relay/classify.ts';
+import { generateDkimKey } from './relay/dkim.ts';
 import { openGatewayKey } from './relay/gateway-key.ts';
 import { type Probe, probeTransport } from './relay/probe.ts';
 import { providerTools } from './relay/provider-tools.ts';
@@ -52,7 +58,9 @@ import { kindOfUrl, type TransportParts } from './relay/transports/open-transpor
 import { feedbackRoutes } from './returns/feedback.ts';
 import { returnRoutes } from './returns/http.ts';
 import { type ImapOutside, startImap } from './returns/imap/start-imap.ts';
+import { inboundRoutes } from './returns/inbound-http.ts';
 import { startInbound } from './returns/start-inbound.ts';
+import { threadRoutes } from './returns/threads-http.ts';
 import { unsubscribeRoutes } from './returns/unsubscribe.ts';
 import { Simulations } from './simulate/simulations.ts';
 
@@ -89,6 +97,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   const opened = await openSqliteStore({
     directory,
     domain: settings.domain,
+    mailLeaves: leavesMachine(settings.outbound),
     operatorEmail: settings.operatorEmail,
     failpoint: settings.failpoint,
   });
@@ -100,7 +109,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   const blobs = fileBlobs(join(directory, 'blobs'));
   let publicUrl = settings.publicUrl ?? '';
   const gate = await buildServer({ store, settings, operatorKey, publicUrl: () => publicUrl, log });
-  const intake = new Intake(store, blobs);
+  const intake = new Intake(store, blobs, messageIds(secrets, settings.domain));
   const policies = new Policies(store);
   const { server, problems } = gate;
   const reader = new MailReader();
@@ -111,9 +120,15 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   const managed = { store, blobs, problems, authenticator: gate.authenticator, providers };
   adminRoutes(server, managed);
   contactErasureRoutes(server, managed);
+  const domainChecks = new DomainChecks({
+    ...{ store, log, dns: transportParts.dns, gateway: settings.domain },
+    onChange: (tenantNo) => relay?.forgetDomains(tenantNo),
+  });
+  const domainKeys = new DomainKeyMaker(secrets, generateDkimKey);
+  domainRoutes(server, { store, problems, checks: domainChecks, keys: domainKeys, gateway: settings.domain });
   const simulations = new Simulations(store, directory, log);
   simulationRoutes(server, { store, problems, simulations });
-  quarantineRoutes(server, { store, problems, readMessageId: messageIds(secrets) });
+  quarantineRoutes(server, { store, problems, readMessageId: messageIds(secrets, settings.domain).read });
   testClockRoutes(server, { store, problems });
   sinkRoutes(server, { store, problems, reader, addressKey });
   pageRoutes(server, { store, authenticator: gate.authenticator, reader, publicUrl: () => publicUrl });
@@ -121,6 +136,8 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   reasonRoutes(server, problems, wordsOf);
   const bell = eventRoutes(server, { store, problems, authenticator: gate.authenticator });
   returnRoutes(server, { store, problems, addressKey });
+  inboundRoutes(server, { store, problems, blobs });
+  threadRoutes(server, { store, problems, blobs, addressKey });
   returnHookRoutes(server, { store, problems, secrets, publicUrl: () => publicUrl });
   const feedback = feedbackRoutes(server, {
     ...{ store, problems, secrets, addressKey, log },
@@ -181,6 +198,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
           ...{ store, secrets, log, inbox: inbound.inbound.inbox, compose: (claimed) => relay.copyOf(claimed) },
           ...{ dns: transportParts.dns, guard: transportParts.guard, outside: outside.imap ?? {} },
         });
+  if (settings.role !== 'api') domainChecks.start();
   controls = {
     store,
     intake,
@@ -202,6 +220,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
         await mailboxes?.stop();
         await feedback.stop();
         await inbound.inbound.stop();
+        domainChecks.stop();
         await reader.close();
         await simulations.stop();
         await sweeper.stop();
@@ -213,12 +232,15 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   };
 }
 
-/** Reads the Message-IDs that this gateway has made. */
-function messageIds(secrets: Secrets): ReadMessageId {
+/** Makes Message-IDs as the relay does, and knows those that this gateway has made. */
+function messageIds(secrets: Secrets, domain: string): MessageIds & { read: ReadMessageId } {
   const tokens = openTokens(secrets);
-  return (text, tenantNo) => {
-    const named = tokens.parseMessageId(text.trim());
-    return named === null || named.tenant !== tenantNo ? null : encodeTypeId('msg', named.messageId);
+  return {
+    read(text, tenantNo) {
+      const named = tokens.parseMessageId(text.trim());
+      return named === null || named.tenant !== tenantNo ? null : encodeTypeId('msg', named.messageId);
+    },
+    make: (id, tenantNo) => tokens.makeMessageId({ id: decodeTypeId('msg', id)!, tenant: tenantNo }, domain),
   };
 }
 
@@ -239,7 +261,8 @@ export async function withData(settings: Settings, request: ControlRequest): Pro
   const directory = resolve(settings.dataDir);
   const locked = await lockData(directory, (socket) => serveControl(socket, () => null));
   if (!locked.ok) return locked.message;
-  const opened = await openSqliteStore({ directory, domain: settings.domain });
+  const mailLeaves = leavesMachine(settings.outbound);
+  const opened = await openSqliteStore({ directory, domain: settings.domain, mailLeaves });
   if (!opened.ok) {
     await locked.lock.release();
     return opened.message;

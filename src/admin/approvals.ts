@@ -4,7 +4,7 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type Static } from 'typebox';
-import { parseJson } from '../base/json.ts';
+import { readContentText } from '../core/content-text.ts';
 import type { Address, Submission } from '../core/message.ts';
 import { formatTime } from '../core/time.ts';
 import { APPROVAL_STATES, type ApprovalRow, type ApprovalState, type WholeApproval } from '../data/port/approvals.ts';
@@ -217,6 +217,5 @@ async function contentOf({ blobs }: AdminDeps, { content }: WholeApproval): Prom
   if (content === null) return null;
   const bytes = 'inline' in content ? content.inline : await blobs.get(content.blob);
   if (bytes === null) return null;
-  const parsed = parseJson(Buffer.from(bytes));
-  return parsed.ok ? (parsed.value as Submission) : null;
+  return readContentText(Buffer.from(bytes).toString());
 }

@@ -120,6 +120,9 @@ const MAILBOX = Type.Object({
   paused_by: orNull(Type.String(), { description: '`tenant` or `operator`.' }),
   health: Type.Integer({ description: '0 to 100, from its own deliveries, deferrals, bounces and complaints.' }),
   excluded_since: orNull(Type.String(), { description: 'Since when it is left out for its health.' }),
+  recovers_at: orNull(Type.String(), {
+    description: 'When it comes back if nothing new happens; null where it is not left out.',
+  }),
   has_credentials: Type.Boolean({ description: "Whether it has its own; else it uses its provider's." }),
   imap: orNull(
     Type.Object({
@@ -157,6 +160,7 @@ function mailboxBody(mailbox: ManagedMailbox): Static<typeof MAILBOX> {
     paused_by: mailbox.pausedBy,
     health: mailbox.health,
     excluded_since: timeOrNull(mailbox.excludedSince),
+    recovers_at: timeOrNull(mailbox.recoversAt),
     has_credentials: mailbox.hasCredentials,
     imap:
       imap === null

@@ -19,6 +19,23 @@ export type Tested = {
   detail: string;
 };
 
+/** How TLS is with one host of a provider. */
+export type TlsSeen = {
+  host: string;
+  outcome: TlsOutcome;
+  /** Null in plain text. */
+  protocol: string | null;
+  cipher: string | null;
+  /** Why it is not `verified`. */
+  why: string | null;
+  requiredBy: 'settings' | 'mta-sts' | null;
+  lastSeenAt: number;
+  counts: Record<TlsOutcome, number>;
+};
+
+export const TLS_OUTCOMES = ['verified', 'unverified', 'plain', 'failed'] as const;
+export type TlsOutcome = (typeof TLS_OUTCOMES)[number];
+
 export type ProviderTools = {
   /** An address of a provider; what is wrong with one is said without repeating credentials. */
   read(url: string): (ReadAddress & { kind: ProviderKind }) | { error: string };
@@ -29,6 +46,8 @@ export type ProviderTools = {
   seal(credentials: Credentials, context: string): Uint8Array;
   /** Connects as a delivery would, and sends nothing. Never longer than half a minute. */
   test(provider: ManagedProvider): Promise<Tested>;
+  /** What TLS came to with the hosts that were met, the last one first. */
+  tls(provider: ManagedProvider): TlsSeen[];
   /** What the gateway's own provider is. */
   ownKind: ProviderKind;
 };

@@ -14,6 +14,7 @@ import { installationRoutes } from './installations.ts';
 import { keyRoutes } from './keys.ts';
 import { leaseRoutes } from './leases.ts';
 import { limitRoutes } from './limits.ts';
+import { mailboxHealthRoutes } from './mailbox-health.ts';
 import { mailboxRoutes } from './mailboxes.ts';
 import { meRoutes } from './me.ts';
 import { noticeRoutes } from './notices.ts';
@@ -21,6 +22,7 @@ import { operatorPolicyRoutes } from './operator-policies.ts';
 import { planRoutes } from './plans.ts';
 import { platformRoutes } from './platform.ts';
 import { policyRoutes } from './policies.ts';
+import { providerTlsRoutes } from './provider-tls.ts';
 import { providerRoutes } from './providers.ts';
 import { quarantineReviewRoutes } from './quarantines.ts';
 import { riskRoutes } from './risk.ts';
@@ -30,6 +32,7 @@ import { suppressionRoutes } from './suppressions.ts';
 import { templateRoutes } from './templates.ts';
 import { tenantKeyRoutes } from './tenant-keys.ts';
 import { tenantRoutes } from './tenants.ts';
+import { uncertainRoutes } from './uncertain.ts';
 import { usageRoutes } from './usage.ts';
 
 const RESOURCES = [
@@ -42,13 +45,16 @@ const RESOURCES = [
   riskRoutes,
   identityRoutes,
   providerRoutes,
+  providerTlsRoutes,
   mailboxRoutes,
+  mailboxHealthRoutes,
   suppressionRoutes,
   suppressionCsvRoutes,
   contactRoutes,
   leaseRoutes,
   agentRoutes,
   approvalRoutes,
+  uncertainRoutes,
   canaryRoutes,
   templateRoutes,
   usageRoutes,

@@ -56,7 +56,7 @@ const MOVES: Record<RecipientState, readonly RecipientState[]> = {
   failed: [],
   cancelled: [],
   expired: [],
-  uncertain: ['sending', 'delivered', 'bounced', 'failed', 'cancelled', 'expired', 'blocked', 'held'],
+  uncertain: ['sending', 'sent', 'delivered', 'bounced', 'failed', 'cancelled', 'expired', 'blocked', 'held'],
 };
 
 export function canMove(from: RecipientState, to: RecipientState): boolean {

@@ -44,7 +44,7 @@ import type { QuarantineReads, QuarantineWrites, RiskStanding } from './port/qua
 import type { QueueReads } from './port/queue.ts';
 import type { ReturnHooksReads, ReturnHooksWrites } from './port/return-hooks.ts';
 import type { ReturnsWrites } from './port/returns.ts';
-import type { Route, RoutingWrites } from './port/routing.ts';
+import type { Route, RoutingWrites, StoredRoute } from './port/routing.ts';
 import type { SendersReads, SendersWrites } from './port/senders.ts';
 import type { ShadowsReads, ShadowsWrites } from './port/shadows.ts';
 import type { SimulationsReads, SimulationsWrites } from './port/simulations.ts';
@@ -55,7 +55,9 @@ import type { SuppressionImportWrites } from './port/suppression-import.ts';
 import type { SweepsWrites } from './port/sweeps.ts';
 import type { TemplatesReads, TemplatesWrites, TemplateUse } from './port/templates.ts';
 import type { TestClockReads, TestClockWrites } from './port/test-clock.ts';
+
 import type { ThreadsReads, ThreadsWrites } from './port/threads.ts';
+import type { UncertainReads, UncertainWrites } from './port/uncertain.ts';
 import type { Waits } from './port/waits.ts';
 
 /** `paused`: nothing ails it, the operator has stopped sending. `undecided`: what one decision needs could not be read. */
@@ -290,6 +292,10 @@ export type StoredRecipient = {
   attempts: number;
   possibleDuplicate: boolean;
   closedAt: number | null;
+  /** The way out that it counts on; null where the tenant has none of its own, or nothing is counted. */
+  route: StoredRoute | null;
+  /** What it waits for beside its slot and its next attempt, or null. */
+  waits: Waits | null;
   /** The decision at acceptance. */
   verdict: Verdict;
   later: LaterVerdict | null;
@@ -466,6 +472,7 @@ export interface StoreWrites
     ShadowsWrites,
     SimulationsWrites,
     SweepsWrites,
+    UncertainWrites,
     TemplatesWrites,
     TestClockWrites,
     ThreadsWrites {
@@ -530,6 +537,7 @@ export interface StoreReads
     SendersReads,
     ShadowsReads,
     SimulationsReads,
+    UncertainReads,
     TemplatesReads,
     TestClockReads,
     ThreadsReads {

@@ -30,7 +30,11 @@ const WAITING: ReadonlySet<RecipientState> = new Set(['accepted', 'scheduled', '
 function recipientBody(one: StoredRecipient, texts: Texts): Record<string, unknown> {
   const { state } = one;
   const decision = one.later ?? one.verdict;
-  const reasons = DECIDED.has(state) ? decision.reasons : [];
+  const waits = WAITING.has(state) ? waitReasons(one) : [];
+  const decided = DECIDED.has(state) ? decision.reasons : [];
+  // What it waits for now stands for the slot that it had.
+  const reasons =
+    waits.length === 0 ? decided : [...waits, ...decided.filter(({ code }) => code !== 'waiting_for_slot')];
   return {
     id: one.id,
     email: one.email,
@@ -42,9 +46,18 @@ function recipientBody(one: StoredRecipient, texts: Texts): Record<string, unkno
     attempts: one.attempts,
     possible_duplicate: one.possibleDuplicate,
     closed_at: timeOrNull(one.closedAt),
+    route: one.route,
     reasons: reasons.map((reason) => explainReason(reason as DecidedReason, texts)),
     warnings: decision.warnings.map((warning) => explainWarning(warning as DecidedWarning, texts)),
   };
+}
+
+/** What one that is accepted waits for beside its slot. */
+function waitReasons({ waits }: StoredRecipient): DecidedReason[] {
+  if (waits === null) return [];
+  const { for: cause, until, ...more } = waits;
+  const evidence = { cause, departs_at: until, ...more };
+  return [{ code: 'waiting_for_slot', scope: null, clearsAt: until, evidence }];
 }
 
 /** The sender as it may be written in a send: `Alice <alice@acme.example>`. */
@@ -52,6 +65,12 @@ function senderText({ email, name }: StoredMessage['from']): string {
   if (name === null || name === '') return email;
   const written = /[",.:;<>()@[\\\]]/.test(name) ? `"${name.replaceAll(/["\\]/g, '\\$&')}"` : name;
   return `${written} <${email}>`;
+}
+
+/** The conversation that a message begins is named by it; one that was refused begins none. */
+function threadBegunBy({ id, recipients }: StoredMessage): string | null {
+  const isRefused = recipients.every(({ state, attempts }) => state === 'blocked' && attempts === 0);
+  return isRefused ? null : `thr_${id.slice('msg_'.length)}`;
 }
 
 /** As lists have it. */
@@ -68,7 +87,7 @@ export function messageBody(message: StoredMessage, texts: Texts): Record<string
     agent: message.agent,
     tags: meta.tags ?? [],
     metadata: Object.fromEntries(meta.metadata ?? []),
-    thread_id: meta.thread_id ?? null,
+    thread_id: meta.thread_id ?? threadBegunBy(message),
     purpose: meta.purpose ?? null,
     dedupe_key: meta.dedupe_key ?? null,
     template: meta.template ?? null,

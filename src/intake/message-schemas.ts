@@ -53,6 +53,19 @@ const storedRecipient = Type.Object(
     next_attempt_at: timeOrNull('When it is tried next.'),
     attempts: Type.Integer(),
     closed_at: timeOrNull('When its last state was reached.'),
+    route: orNull(
+      Type.Object({
+        provider: Type.Object({ id: Type.String(), name: Type.String() }),
+        mailbox: orNull(Type.Object({ id: idText('mbx'), address: Type.String() }), {
+          description: 'Null: the implied one.',
+        }),
+        why: Type.Array(Type.String(), {
+          description:
+            'What decided: `affinity`, `priority`, `health`, `remaining`, `warmup`, `weight`, `only`, `failover`.',
+        }),
+      }),
+      { description: 'The way out that it counts on, for a tenant with providers or mailboxes of its own.' },
+    ),
   },
   { title: 'Recipient' },
 );

@@ -23,6 +23,7 @@ import type { Limit, Policy } from '../policy/document.ts';
 import { limitState, standingAfter } from '../policy/headroom.ts';
 import { adapted } from '../policy/probation.ts';
 import type { DecidedWarning } from '../policy/verdict.ts';
+import { acceptedText } from './accepted-text.ts';
 
 /** The limits of the whole message after it, and those of each recipient. */
 export type Headroom = { message: LimitState[]; recipients: LimitState[][] };
@@ -43,21 +44,25 @@ export function headroomOf(admission: Admission, base: Policy, consumed: boolean
     return known ?? standingAfter(limit, fact, units, admission.createdAt);
   };
   const teller = consumed ? recipients.at(-1) : recipients[0];
-  const message = policy.messageLimits.flatMap((limit, i) => {
+  const message: LimitState[] = [];
+  policy.messageLimits.forEach((limit, i) => {
     const id = scopeIdOf(limit, admission);
     const standing = seenBy(teller, limit, i);
-    return id === null || standing === null ? [] : [limitState(limit, { kind: limit.scope, id }, standing)];
+    if (id !== null && standing !== null) message.push(limitState(limit, { kind: limit.scope, id }, standing));
   });
-  const ofDomain = tellersByDomain(recipients, consumed);
-  const own = recipients.map((one) =>
-    policy.recipientLimits.flatMap((limit, i) => {
+  const ofDomain = recipients.length === 1 ? null : tellersByDomain(recipients, consumed);
+  const own = recipients.map((one) => {
+    const domain = domainOf(one);
+    const states: LimitState[] = [];
+    policy.recipientLimits.forEach((limit, i) => {
       const ofAddress = limit.scope === 'recipient';
-      const domain = domainOf(one);
-      const standing = seenBy(ofAddress ? one : ofDomain.get(domain), limit, policy.messageLimits.length + i);
+      const seen = ofAddress || ofDomain === null ? one : ofDomain.get(domain);
+      const standing = seenBy(seen, limit, policy.messageLimits.length + i);
       const scope = { kind: limit.scope, id: ofAddress ? one.key : domain };
-      return standing === null ? [] : [limitState(limit, scope, standing)];
-    }),
-  );
+      if (standing !== null) states.push(limitState(limit, scope, standing));
+    });
+    return states;
+  });
   return { message, recipients: own };
 }
 
@@ -126,6 +131,7 @@ export function foremost<One extends { reasons: RecipientVerdict['reasons'] }>(r
 
 /** Warnings about the whole message, each once: those of a recipient stand with it. */
 export function messageWarnings(admission: Pick<Admission, 'recipients'>, texts: Texts): ExplainedWarning[] {
+  if (admission.recipients.every((one) => one.warnings.length === 0)) return [];
   const warnings = new Map<string, ExplainedWarning>();
   for (const one of admission.recipients) {
     for (const warning of one.warnings) {
@@ -154,6 +160,38 @@ export function acceptedBody(admission: Admission, headroom: Headroom, texts: Te
   };
 }
 
+/** The body of a 202: an object in a larger answer, or a text of its own. */
+export class Accepted {
+  private readonly admission: Admission;
+  private readonly headroom: Headroom;
+  private readonly texts: Texts;
+
+  constructor(admission: Admission, headroom: Headroom, texts: Texts) {
+    this.admission = admission;
+    this.headroom = headroom;
+    this.texts = texts;
+  }
+
+  toJSON(): Record<string, unknown> {
+    return acceptedBody(this.admission, this.headroom, this.texts);
+  }
+
+  text(): string {
+    const { admission, headroom, texts } = this;
+    return acceptedText(admission, {
+      limits: headroom.message,
+      recipients: admission.recipients.map((one, i) => ({
+        status: STATE_OF[one.verdict],
+        limits: headroom.recipients[i] ?? [],
+        reasons: one.reasons.map((reason) => explainReason(reason as DecidedReason, texts)),
+        warnings: one.warnings.map((warning) => explainWarning(warning as DecidedWarning, texts)),
+      })),
+      warnings: messageWarnings(admission, texts),
+      retryAt: retryAtOf(admission.recipients),
+    });
+  }
+}
+
 /** What is answered to one send, as a value: a door of its own, or an element of a batch. */
 export type Outcome = {
   status: number;
@@ -176,7 +214,7 @@ export function decidedOutcome(
   const texts = problems.texts(request);
   const headers: Outcome['headers'] = replayed ? { 'Idempotent-Replayed': 'true' } : {};
   const shown = { limits: headroom.message, now: admission.createdAt, risk: admission.risk };
-  if (accepted) return { status: 202, body: acceptedBody(admission, headroom, texts), headers, headroom: shown };
+  if (accepted) return { status: 202, body: new Accepted(admission, headroom, texts), headers, headroom: shown };
   return problemOutcome(request, problems, refused(admission, headroom, texts), {
     now: admission.createdAt,
     headroom: shown,
@@ -215,5 +253,9 @@ export function answerWith(request: FastifyRequest, reply: FastifyReply, outcome
     setHeadroom(reply, limits, now, risk);
   }
   const type = outcome.status < 400 ? 'application/json; charset=utf-8' : PROBLEM_TYPE;
-  return reply.code(outcome.status).type(type).send(outcome.body);
+  const { body } = outcome;
+  return reply
+    .code(outcome.status)
+    .type(type)
+    .send(body instanceof Accepted ? body.text() : body);
 }

@@ -8,6 +8,7 @@ import type { Texts } from '../http/problems.ts';
 import { idText, orNull, reason, time, timeOrNull } from '../http/schemas.ts';
 import { MemoryCounters, StrangerCounters } from '../policy/counters.ts';
 import type { Policy } from '../policy/document.ts';
+import { familyScope } from '../policy/ledger.ts';
 import { type Plan, Planner } from '../policy/plan.ts';
 import { type IntakeDoor, readByHand, refusedOutcome, submitInput } from './door.ts';
 import { FieldErrors, type Fields, isFields, isGiven } from './field-errors.ts';
@@ -154,6 +155,12 @@ async function planFor(view: PlanView, policy: Policy, { count, by, strangers }:
   for (const { kind, id, state } of view.scopes) counters.setScope(kind, id, state);
   for (const { key, state } of view.contacts) counters.contacts.set(key, state);
   for (const { domain, state } of view.domains) counters.domains.set(domain, state);
+  if (view.routing !== null) {
+    counters.sight = view.routing.sight;
+    for (const { key, mailbox } of view.routing.pins) counters.pins.set(key, mailbox);
+    for (const { mailbox, family, stood } of view.routing.stood)
+      counters.stoods.set(familyScope(mailbox, family), stood);
+  }
   const planner = new Planner({ send: view.send, recipients: view.recipients, counters }, policy, count, by);
   while (planner.advance(IN_ONE_TURN)) await new Promise((resolve) => setImmediate(resolve));
   return planner.plan;

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { addressTraits } from '../base/address-traits.ts';
 import { readDomain } from '../base/domain.ts';
+import { contentText, readContentText } from '../core/content-text.ts';
 import type { Submission } from '../core/message.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import { REASONS } from '../core/reasons.ts';
@@ -24,6 +25,7 @@ import { changedBody, changedSubmission } from './changed-submission.ts';
 import type { FieldError, Fields } from './field-errors.ts';
 import { fingerprint } from './fingerprint.ts';
 import { readSubmission } from './submission.ts';
+import { type MessageIds, Threads } from './threads.ts';
 
 /** Bodies beyond this many octets lie in the blob folder. */
 export const INLINE_BYTES = 65_536;
@@ -90,14 +92,16 @@ export class Intake {
   private readonly store: Store;
   private readonly blobs: Blobs;
   private readonly templates: Templates;
+  private readonly threads: Threads;
   private readonly canaries = new CanarySearch();
   /** Keys whose first request is still running. */
   private readonly running = new Map<string, Promise<void>>();
 
-  constructor(store: Store, blobs: Blobs) {
+  constructor(store: Store, blobs: Blobs, ids: MessageIds | null = null) {
     this.store = store;
     this.blobs = blobs;
     this.templates = new Templates(store);
+    this.threads = new Threads(store, ids);
   }
 
   async submit(input: SubmitInput): Promise<Submitted> {
@@ -165,7 +169,7 @@ export class Intake {
   private async contentOf({ content }: Pick<HeldMessage, 'content'>): Promise<Submission | null> {
     if (content === null) return null;
     const bytes = 'inline' in content ? content.inline : await this.blobs.get(content.blob);
-    return bytes === null ? null : (JSON.parse(Buffer.from(bytes).toString()) as Submission);
+    return bytes === null ? null : readContentText(Buffer.from(bytes).toString());
   }
 
   /** What a plan of such sends starts from. `strangers`: each goes to somebody else, of whom nothing is known. */
@@ -190,7 +194,10 @@ export class Intake {
     }
     const simulated = input.principal.mode === 'test' ? simulatedRequest(submission) : null;
     if (simulated !== null) return { ok: false, result: { outcome: 'simulated', code: simulated } };
-    return { ok: true, sent: submission, ...(await this.filledIn(input, submission)), files: reading.files };
+    const filled = await this.filledIn(input, submission);
+    const joined = await this.threads.join(input.principal, filled.submission);
+    if (joined === 'unknown') return { ok: false, result: unknownThread() };
+    return { ok: true, sent: submission, ...filled, submission: joined, files: reading.files };
   }
 
   /**
@@ -247,11 +254,11 @@ export class Intake {
     input: SubmitInput,
     { sent, submission, template }: Reading & { ok: true },
   ): { request: AdmitRequest; large: { sha256: string; bytes: Uint8Array } | null } {
-    const body = JSON.stringify(submission);
+    const body = contentText(submission);
     const bodyBytes = Buffer.byteLength(body);
     const large = bodyBytes > INLINE_BYTES ? largeBody(body) : null;
     const keyed = input.idempotencyKey !== null || submission.dedupeKey !== null;
-    const print = keyed ? fingerprint(sent) : '';
+    const print = keyed ? fingerprint(sent, sent === submission ? body : undefined) : '';
     const request: AdmitRequest = {
       principal: input.principal,
       requestId: input.requestId,
@@ -294,6 +301,15 @@ export class Intake {
 function largeBody(body: string): { sha256: string; bytes: Uint8Array } {
   const bytes = Buffer.from(body);
   return { sha256: sha256(bytes), bytes };
+}
+
+function unknownThread(): Exclude<Submitted, { outcome: 'answer' }> {
+  const message = 'There is no such conversation.';
+  return {
+    outcome: 'malformed',
+    reason: 'validation_failed',
+    errors: [{ code: 'invalid_parameter', param: 'thread_id', message }],
+  };
 }
 
 function nothing(): void {}

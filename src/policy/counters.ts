@@ -2,13 +2,19 @@
 import { ColdStates } from './cold-states.ts';
 import type { CounterScope, LimitScope } from './document.ts';
 import type { Signs } from './facts-budget.ts';
-import { type ContactState, type Counters, emptyContact, type ScopeState, type Signal } from './ledger.ts';
+import { type ContactState, emptyContact, familyScope, type ScopeState, type Signal } from './ledger.ts';
+import { NEVER_STOOD, type Stood } from './ramp.ts';
+import type { PoolSight, RoutingView } from './ways.ts';
 
 /** States kept as they are in all ledgers that share a cold store; past them each packs its older ones, but for the newest. */
 const MOST_WARM = 160_000;
 const LEAST_WARM = 1024;
 
-export class MemoryCounters implements Counters {
+export class MemoryCounters implements RoutingView {
+  /** Set where the ledger is of a tenant with a pool. */
+  sight: PoolSight | null = null;
+  readonly pins = new Map<string, number>();
+  readonly stoods = new Map<string, Stood>();
   private readonly scopes = new Map<string, ContactState>();
   readonly contacts: States;
   readonly domains: States;
@@ -39,6 +45,14 @@ export class MemoryCounters implements Counters {
 
   domain(domain: string): ContactState {
     return this.domains.get(domain);
+  }
+
+  pin(contact: string): number | null {
+    return this.pins.get(contact) ?? null;
+  }
+
+  stood(mailbox: number, family: string): Stood {
+    return this.stoods.get(familyScope(mailbox, family)) ?? NEVER_STOOD;
   }
 
   /** Between two sends, when nobody holds a state: packs what was not asked for in a while. */

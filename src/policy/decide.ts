@@ -78,9 +78,10 @@ function scheduled(departAt: number, cause: Evidence, warnings: readonly Decided
 function quotaSlot(full: readonly DecidedReason[]): Evidence {
   const last = full.reduce((a, b) => (b.clearsAt! > a.clearsAt! ? b : a));
   const waits_for = full.map(nameOf);
-  if (last.code === 'mailboxes_exhausted') return { cause: 'mailbox', waits_for };
-  if (isRamp(last.code, last.scope)) return { cause: 'warmup', mailbox: last.evidence['mailbox']!, waits_for };
-  return { cause: 'quota', limit_name: last.evidence['limit_name']!, waits_for };
+  const slot = { limit_name: nameOf(last), waits_for };
+  if (last.code === 'mailboxes_exhausted') return { cause: 'mailbox', ...slot };
+  if (isRamp(last.code, last.scope)) return { cause: 'warmup', ...slot, mailbox: last.evidence['mailbox']! };
+  return { cause: 'quota', ...slot };
 }
 
 function nameOf({ code, scope, evidence }: DecidedReason): string {

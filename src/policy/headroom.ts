@@ -28,7 +28,7 @@ export type LimitState = {
 export function limitState(limit: Limit, scope: Scope, standing: LimitStanding): LimitState {
   const { window, name, unit, windowName } = limit;
   const most = window.kind === 'rate' ? limit.burst : limit.max;
-  return {
+  const state: LimitState = {
     name,
     scope,
     unit,
@@ -40,8 +40,9 @@ export function limitState(limit: Limit, scope: Scope, standing: LimitStanding):
     windowSeconds:
       window.kind === 'rate' ? Math.ceil((limit.burst * window.perSeconds) / limit.max) : windowSpan(window),
     rate: window.kind === 'rate',
-    ...(limit.full === undefined ? {} : { fullLimit: limit.full }),
   };
+  if (limit.full !== undefined) state.fullLimit = limit.full;
+  return state;
 }
 
 /** How a limit stands in the ledger at `now` (milliseconds); a reply at the second `since` made it forget what was before. */

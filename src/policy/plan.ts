@@ -7,11 +7,13 @@
 import { decide } from './decide.ts';
 import type { Policy } from './document.ts';
 import type { Facts } from './facts.ts';
-import { applyChange, type Counted, type Counters, countDeparture } from './ledger.ts';
-import { lookAtCounters } from './look.ts';
+import { applyChange, type Counted, countDeparture } from './ledger.ts';
+import { lookAtCounters, lookAtPool } from './look.ts';
 import { adapted, adaptingIn } from './probation.ts';
 import type { Send, SendRecipient } from './send.ts';
+import { spend } from './spread.ts';
 import type { DecidedReason, Verdict } from './verdict.ts';
+import type { RoutingView } from './ways.ts';
 
 export type PlannedRecipient = { email: string; recipient: SendRecipient; facts: Facts };
 
@@ -19,8 +21,8 @@ export type PlanSeed = {
   /** As sent, but that it waits for places. */
   send: Send;
   recipients: readonly PlannedRecipient[];
-  /** Only the plan changes them. */
-  counters: Counters;
+  /** Only the plan changes them, and the spread of the pool that they see. */
+  counters: RoutingView;
 };
 
 /** Sends that would not leave, or not in time: how many, and why. */
@@ -76,7 +78,7 @@ export class Planner {
       const verdict = decide(this.seed.send, one.recipient, facts, this.policy);
       const reasons = this.refusalOf(one, facts, verdict);
       if (reasons === null) {
-        this.count(one, verdict, counted, isStored);
+        this.count(one, facts, verdict, counted, isStored);
         isStored = true;
       } else refused.push({ email: one.email, reasons });
     }
@@ -86,10 +88,15 @@ export class Planner {
   private factsFor({ recipient, facts: first }: PlannedRecipient, counted: Counted, isStored: boolean): Facts {
     const { counters, send } = this.seed;
     const policy = adapted(this.policy, adaptingIn(first));
-    const { account } = first;
+    const { account, identityCap } = first;
+    const input = { view: counters, send, recipient, now: first.now, counted, identityCap };
+    const limits = lookAtCounters(input, policy);
+    const { pool, place } = lookAtPool(input, policy, limits);
     return {
       ...first,
-      ...lookAtCounters({ view: counters, send, recipient, now: first.now, counted }, policy),
+      ...limits,
+      pool,
+      place: pool === null ? limits.place : place,
       contentSize: isStored ? 0 : send.contentSize,
       account: {
         ...account,
@@ -109,12 +116,17 @@ export class Planner {
     return atOnce.reasons.length > 0 ? atOnce.reasons : verdict.reasons;
   }
 
-  private count(one: PlannedRecipient, verdict: Verdict, counted: Counted, isStored: boolean): void {
+  private count(one: PlannedRecipient, facts: Facts, verdict: Verdict, counted: Counted, isStored: boolean): void {
     const { counters, send } = this.seed;
     const { now } = one.facts;
     const policy = adapted(this.policy, adaptingIn(one.facts));
-    const changes = countDeparture(counters, policy, send, one.recipient, verdict.departAt, now, counted);
+    const chosen = facts.pool?.routing?.chosen ?? null;
+    const route = chosen === null ? null : { provider: chosen.provider, mailbox: chosen.mailbox, at: null };
+    const recipient = { ...one.recipient, route };
+    const changes = countDeparture(counters, policy, send, recipient, verdict.departAt, now, counted);
     for (const change of changes) applyChange(change, Math.floor(now / 1000));
+    const way = counters.sight?.ways.find(({ provider }) => provider.no === chosen?.provider);
+    if (way !== undefined) spend(counters.sight!.spread, way.provider);
     this.taken += 1;
     this.stored += isStored ? 0 : send.contentSize;
     const { departures } = this.plan;

@@ -2,13 +2,9 @@
  * The warm-up of one mailbox towards one family of destinations: places a UTC day, which grow from its first send on, and stand
  * still while the family defers much or its people complain. The days are counted as those of a policy's warm-up are.
  */
-import { warmupPlaces } from './document.ts';
 import { warmupDay } from './facts-warmup.ts';
 import { DAY_SECONDS, type Series } from './series.ts';
 import { type CountedWindow, usedAt } from './windows.ts';
-
-/** Some thirty days from ten places to two thousand. */
-export const DEFAULT_RAMP: readonly number[] = warmupPlaces({ start: 10, factorPercent: 120, everyDays: 1, days: 30 });
 
 /** How far ahead a place is looked for: what finds none until then is refused. */
 export const RAMP_HORIZON_SECONDS = 30 * DAY_SECONDS;

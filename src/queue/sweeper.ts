@@ -28,6 +28,7 @@ const EVERY_MS: Record<Kind, number> = {
   leases: SECOND,
   ledger: 5 * SECOND,
   quarantines: SECOND,
+  mailboxes: 5 * SECOND,
   blobs: 60 * SECOND,
   likeness: 60 * SECOND,
 };

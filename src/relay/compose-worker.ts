@@ -7,6 +7,7 @@ import { type ComposedMessage, composeMessage, markPossibleDuplicate } from './c
 import { ComposeFault } from './compose-fault.ts';
 import { transferables, type WorkerAnswer, type WorkerRequest } from './composer.ts';
 import { withDkim } from './dkim.ts';
+import { senderProblem } from './final-sender.ts';
 
 const port = parentPort!;
 let answers: WorkerAnswer[] = [];
@@ -32,9 +33,11 @@ async function prepare(
 ): Promise<ComposedMessage> {
   const { bytes, needsSmtpUtf8 } = composeMessage(message);
   const unsigned = possibleDuplicate ? markPossibleDuplicate(bytes) : bytes;
-  if (signers.length === 0) return { bytes: unsigned, needsSmtpUtf8 };
   const dkim = signers.map(({ domain, selector, key }) => ({ domain, selector, privateKey: keys.get(key)! }));
-  return { bytes: await withDkim(unsigned, dkim), needsSmtpUtf8 };
+  const final = signers.length === 0 ? unsigned : await withDkim(unsigned, dkim);
+  const problem = senderProblem(final, message.from.email);
+  if (problem !== null) throw new ComposeFault('message', problem);
+  return { bytes: final, needsSmtpUtf8 };
 }
 
 /** One post for all that became ready in this turn: a post costs more than a short message's composing. */

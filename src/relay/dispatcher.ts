@@ -31,7 +31,7 @@ export type DispatcherParts = {
   ways: WaysOut;
   tokens: Tokens;
   /** Where return paths are at home. */
-  returnDomain: string;
+  returnDomainFor: (claimed: Claimed) => Promise<string>;
   rules: ReplyRules;
   log: RelayLog;
   mostInFlight?: number;
@@ -250,7 +250,7 @@ export class Dispatcher {
     }
     try {
       const result = await way.carrier.deliver({
-        from: this.#returnPath(claimed),
+        from: await this.#returnPath(claimed),
         to: claimed.email,
         content: mail.bytes,
         beforeDot: () => this.#look(flight),
@@ -278,9 +278,10 @@ export class Dispatcher {
     return { recipient, token, attempt, outcome: 'elsewhere', nextAttemptAt: again, otherwise: 'deferred' };
   }
 
-  #returnPath({ recipientId, tenantNo }: Claimed): string {
-    const id = decodeTypeId('rcp', recipientId)!;
-    return this.#parts.tokens.makeReturnPath({ id, tenant: tenantNo }, this.#parts.returnDomain);
+  async #returnPath(claimed: Claimed): Promise<string> {
+    const { tokens, returnDomainFor } = this.#parts;
+    const id = decodeTypeId('rcp', claimed.recipientId)!;
+    return tokens.makeReturnPath({ id, tenant: claimed.tenantNo }, await returnDomainFor(claimed));
   }
 
   /** The look before the dot. What the store cannot answer is a no: the dot waits for another attempt. */

@@ -12,6 +12,7 @@
 import { createHash } from 'node:crypto';
 import { decodeTypeId } from '../base/ids.ts';
 import type { Tokens } from '../base/tokens.ts';
+import { readContentText } from '../core/content-text.ts';
 import type { Submission } from '../core/message.ts';
 import { UNSUBSCRIBE_PLACEHOLDER } from '../core/unsubscribe.ts';
 import type { Blobs } from '../data/blobs.ts';
@@ -38,8 +39,8 @@ export type MailParts = {
   mailDomain?: string | null;
   /** Where links lead to: `https://host`, without a slash at the end. */
   publicUrl: string;
-  /** The keys to sign with for a From domain. */
-  keysFor: (fromDomain: string) => Promise<readonly DkimKey[]>;
+  /** The keys to sign with. */
+  keysFor: (claimed: Claimed) => Promise<readonly DkimKey[]>;
   maxBytes?: number;
 };
 
@@ -57,8 +58,6 @@ type Entry = {
 };
 
 const MAX_BYTES = 32 * 1024 * 1024;
-const DOCUMENT_KEYS = ['to', 'cc', 'bcc', 'replyTo', 'attachments', 'headers', 'references'] as const;
-
 export class Mails {
   readonly #parts: MailParts;
   readonly #maxBytes: number;
@@ -125,7 +124,6 @@ export class Mails {
       entry.isShared = recipients > 1 && !isPersonal;
       const attachments = await this.#attachments(submission);
       if ('problem' in attachments) return this.#without(entry, attachments);
-      const { from } = claimed;
       const { bytes } = await this.#parts.composer.compose({
         message: outgoing(submission, claimed, attachments, {
           messageId: this.#messageId(claimed),
@@ -136,7 +134,7 @@ export class Mails {
           tracked,
         }),
         possibleDuplicate: claimed.possibleDuplicate,
-        dkim: await this.#parts.keysFor(from.email.slice(from.email.lastIndexOf('@') + 1).toLowerCase()),
+        dkim: await this.#parts.keysFor(claimed),
       });
       return { bytes, isPersonal };
     } catch (fault) {
@@ -261,15 +259,11 @@ export class Mails {
 }
 
 function readSubmission(bytes: Uint8Array): Submission | null {
-  let value: unknown;
   try {
-    value = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
+    return readContentText(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
   } catch {
     return null;
   }
-  const isWhole =
-    typeof value === 'object' && value !== null && DOCUMENT_KEYS.every((key) => Array.isArray(Reflect.get(value, key)));
-  return isWhole ? (value as Submission) : null;
 }
 
 function hasPlaceholder({ text, html }: Submission): boolean {

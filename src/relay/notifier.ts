@@ -20,7 +20,8 @@ export type NotifierParts = {
   store: Pick<Store, 'takeNotices' | 'settleNotice' | 'captureNotice' | 'onNotices'>;
   composer: Pick<Composer, 'compose'>;
   domain: string;
-  keysFor: (fromDomain: string) => Promise<readonly DkimKey[]>;
+  /** The gateway's keys. */
+  keysFor: () => Promise<readonly DkimKey[]>;
   /** Null: mail stays in the sink. */
   outbound: Carrier | null;
   rules: ReplyRules;
@@ -94,7 +95,7 @@ export class Notifier {
     try {
       const { bytes } = await composer.compose({
         message: noticeMail(notice, { domain }),
-        dkim: await keysFor(domain),
+        dkim: await keysFor(),
       });
       const carrier = notice.mode === 'live' ? (this.#parts.outbound ?? this.#sink(notice)) : this.#sink(notice);
       const result = await carrier.deliver({

@@ -9,6 +9,7 @@ import { DEFAULT_PROVIDER, type ProviderKind } from '../policy/pool.ts';
 import { type Probe, probeTransport, probeWords } from './probe.ts';
 import { readProviderUrl } from './provider-url.ts';
 import { outboundSettings } from './relay.ts';
+import type { TlsResult } from './tls-results.ts';
 import { kindOfUrl, type TransportParts, type TransportSettings } from './transports/open-transport.ts';
 
 export type ProviderToolsParts = {
@@ -54,6 +55,8 @@ export function providerTools({ store, secrets, transportParts, outbound }: Prov
       return isIP(host) === 0 ? null : guard.refusal(host);
     },
     seal: (credentials: Credentials, context: string): Uint8Array => sealCredentials(secrets, credentials, context),
+    tls: (provider: ManagedProvider): TlsResult[] =>
+      transportParts.tlsResults.of(provider.no === DEFAULT_PROVIDER ? 'default' : provider.id),
     async test(provider: ManagedProvider): Promise<{ ok: boolean; detail: string }> {
       const settings = await settingsOf(provider);
       if (typeof settings === 'string') return { ok: false, detail: settings };

@@ -5,6 +5,8 @@
  */
 import type { Credentials } from '../base/credentials.ts';
 import type { ProviderKind } from '../policy/pool.ts';
+import { parseDirectUrl } from './direct/direct-url.ts';
+import { parseSesUrl } from './ses/ses-url.ts';
 import { parseSmtpUrl } from './smtp/smtp-url.ts';
 
 export type ProviderUrl = {
@@ -21,14 +23,16 @@ export type ProviderUrl = {
 export type ProviderUrlReading = ProviderUrl | { error: string };
 
 const KINDS = 'smtp://user:pass@host:port, smtps://…, ses://key:secret@region, direct: or sink:';
-const REGION = /^[a-z]{2}(?:-[a-z]+)+-\d{1,2}$/;
 /** Parameters that say how far the peer is made sure of. */
 const TRUST = ['tls', 'verify'];
-const SES_PARAMETERS = ['endpoint', 'configuration_set'];
 
 export function readProviderUrl(text: string): ProviderUrlReading {
-  if (text === 'sink:' || text === 'direct:') {
-    return { kind: text === 'sink:' ? 'sink' : 'direct', url: text, credentials: null, host: null, endpoint: text };
+  if (text === 'sink:') return { kind: 'sink', url: text, credentials: null, host: null, endpoint: text };
+  if (text.startsWith('direct:')) {
+    const parsed = parseDirectUrl(text);
+    return 'error' in parsed
+      ? parsed
+      : { kind: 'direct', url: text, credentials: null, host: null, endpoint: 'direct:' };
   }
   if (text.startsWith('ses:')) return readSesUrl(text);
   if (!/^smtps?:/.test(text)) return { error: `The address is none of ${KINDS}.` };
@@ -47,42 +51,16 @@ export function readProviderUrl(text: string): ProviderUrlReading {
 }
 
 function readSesUrl(text: string): ProviderUrlReading {
-  if (!URL.canParse(text) || !text.startsWith('ses://')) {
-    return { error: 'The address of SES is ses://key:secret@region, with %2F for / in the secret.' };
-  }
-  const url = new URL(text);
-  if (!REGION.test(url.hostname) || url.port !== '' || url.hash !== '' || url.pathname.replace('/', '') !== '') {
-    return {
-      error:
-        'The address of SES names a region, for example ses://key:secret@eu-west-1; write %2F for / in the secret.',
-    };
-  }
-  const unknown = [...url.searchParams.keys()].find((name) => !SES_PARAMETERS.includes(name));
-  if (unknown !== undefined)
-    return { error: `The address of SES has parameters other than ${SES_PARAMETERS.join(' and ')}.` };
-  const endpoint = readEndpoint(url.searchParams.get('endpoint'));
-  if ('error' in endpoint) return endpoint;
-  const user = decoded(url.username);
-  const pass = decoded(url.password);
-  if (user === null || pass === null) return { error: 'Key or secret hold a % that is no escape; write %25 for %.' };
-  if ((user === '') !== (pass === ''))
-    return { error: 'The address of SES has a key without a secret, or a secret without a key.' };
+  const parsed = parseSesUrl(text);
+  if ('error' in parsed) return parsed;
+  const { region, endpoint, keys } = parsed.options;
   return {
     kind: 'ses',
-    url: withoutCredentials(url),
-    credentials: user === '' ? null : { user, pass },
-    host: endpoint.host,
-    endpoint: `ses://${url.hostname}?${endpoint.url}`,
+    url: withoutCredentials(new URL(text)),
+    credentials: keys === null ? null : { user: keys.accessKeyId, pass: keys.secretAccessKey },
+    host: endpoint === null ? null : endpoint.hostname.replace(/^\[(.*)\]$/, '$1'),
+    endpoint: `ses://${region}?${endpoint?.href ?? ''}`,
   };
-}
-
-function readEndpoint(text: string | null): { url: string; host: string | null } | { error: string } {
-  if (text === null) return { url: '', host: null };
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (url === null || !['https:', 'http:'].includes(url.protocol) || url.username !== '' || url.password !== '') {
-    return { error: 'The parameter endpoint must be an address like https://email.example.com, without credentials.' };
-  }
-  return { url: url.href, host: url.hostname.replace(/^\[(.*)\]$/, '$1') };
 }
 
 function withoutCredentials(url: URL): string {
@@ -90,12 +68,4 @@ function withoutCredentials(url: URL): string {
   bare.username = '';
   bare.password = '';
   return bare.href;
-}
-
-function decoded(text: string): string | null {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return null;
-  }
 }

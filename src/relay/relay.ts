@@ -15,6 +15,7 @@ import { Mails } from './mails.ts';
 import { Notifier } from './notifier.ts';
 import type { RelayLog } from './relay-log.ts';
 import { replies } from './replies.ts';
+import { SenderKeys } from './sender-keys.ts';
 import { type BookParts, TransportBook } from './transport-book.ts';
 import { kindOfUrl, openTransport, type TransportParts, type TransportSettings } from './transports/open-transport.ts';
 import type { Transport } from './transports/transport.ts';
@@ -44,6 +45,8 @@ export type Outbound = { kind: ProviderKind; transport: Transport } | null;
 export type Relay = {
   /** The mail of a recipient as it is sent, made once more, with its Message-ID; null where it cannot be made. */
   copyOf(claimed: Claimed): Promise<{ octets: Uint8Array; messageId: string } | null>;
+  /** A sender domain of this tenant was changed: other keys may sign, and reports come back elsewhere. */
+  forgetDomains(tenantNo: number): void;
   /** Waits for answers to dots that are out for at most `graceMs`; what has not reached its dot goes back untried. */
   stop(graceMs: number): Promise<void>;
 };
@@ -67,7 +70,9 @@ export function startRelay(parts: RelayParts): Relay {
   const { store, blobs, domain, publicUrl, outbound, log } = parts;
   const composer = startComposer();
   const tokens = openTokens(parts.secrets);
-  const keysFor = gatewayKeys(parts);
+  const ownKeys = gatewayKeys(parts);
+  const senderKeys = new SenderKeys({ store, secrets: parts.secrets, domain, gatewayKeys: ownKeys, log });
+  const keysFor = (claimed: Claimed) => senderKeys.keysFor(claimed);
   const mailDomain = parts.takesMail ? `bounces.${domain}` : null;
   const mails = new Mails({ blobs, composer, tokens, domain, mailDomain, publicUrl, keysFor });
   const book = new TransportBook({ store, ...openers(parts) });
@@ -77,22 +82,31 @@ export function startRelay(parts: RelayParts): Relay {
     mails,
     ways,
     tokens,
-    returnDomain: `bounces.${domain}`,
+    returnDomainFor: (claimed) => senderKeys.returnDomainFor(claimed),
     rules: replies(),
     log,
     onDot: relayFigures(parts.registry, { inFlight: () => dispatcher.inFlight, ways, book }).onDot,
   });
   const carrier = outbound?.transport ?? null;
-  const notifier = new Notifier({ store, composer, domain, keysFor, outbound: carrier, rules: replies(), log });
+  const notifier = new Notifier({
+    store,
+    composer,
+    domain,
+    keysFor: ownKeys,
+    outbound: carrier,
+    rules: replies(),
+    log,
+  });
   dispatcher.start();
   notifier.start();
   // Made at the first start, so that its record can be published before the first message.
   let isStopped = false;
-  keysFor().catch((fault) => {
+  ownKeys().catch((fault) => {
     if (!isStopped) log.error({ error: String(fault) }, 'the DKIM key cannot be opened now');
   });
   return {
     copyOf: (claimed) => copyOf(claimed, mails),
+    forgetDomains: (tenantNo) => senderKeys.forget(tenantNo),
     async stop(graceMs) {
       isStopped = true;
       const until = performance.now() + graceMs;

@@ -37,6 +37,8 @@ type Shape = {
   lineAt: number;
   /** Whoever holds a place, by number. */
   places: Map<number, number>;
+  /** Whoever had its time and found no room: a few wait in front, the others go to the end of the line. */
+  front: Set<number>;
   shrunkAt: number;
 };
 
@@ -44,8 +46,8 @@ const FIRST_GAP_MS = 100;
 const LARGEST_GAP_MS = 300_000;
 /** A gap below this bounds nothing. */
 const SMALLEST_GAP_MS = 4;
-/** What one success leaves of the gap: it halves with fourteen. */
-const GAP_LEFT = 0.95;
+/** What one success leaves of the gap: it halves with thirty-five. */
+const GAP_LEFT = 0.98;
 /** What fails together is one sign, not many. */
 const SHRINK_ONCE_IN_MS = 1000;
 const HORIZON_MS = 600_000;
@@ -55,6 +57,8 @@ const PLENTY = 50;
 const STALE_MS = 1_800_000;
 const MANY_SHAPES = 2000;
 const MOST_PLACES = 10_000;
+/** So many may wait in front, or as many as may be under way. */
+const FEW = 4;
 /** Whoever has not come so long after its time will not come. */
 const LATE_MS = 120_000;
 const FIRST_MEAN_MS = 1000;
@@ -125,12 +129,13 @@ export class Shapes {
   #place(key: string, shape: Shape, id: number, own: number | undefined, now: number): number {
     if (own !== undefined && own > now) return own;
     const stepMs = Math.max(shape.gapMs, (this.#means.get(key) ?? FIRST_MEAN_MS) / shape.window);
-    if (own !== undefined) {
-      // Its time has come and it was slower than thought: it stays in front.
+    if (own !== undefined && (shape.front.has(id) || shape.front.size < Math.max(FEW, shape.window))) {
       const at = Math.max(shape.freeAt, now + Math.max(stepMs, SHORTEST_WAIT_MS));
+      shape.front.add(id);
       shape.places.set(id, at);
       return at;
     }
+    shape.places.delete(id);
     forgetLate(shape, now);
     const at = Math.max(shape.lineAt, shape.freeAt, now) + Math.max(stepMs, 1);
     if (at - now > HORIZON_MS || shape.places.size >= MOST_PLACES) {
@@ -146,6 +151,7 @@ export class Shapes {
     const shape = this.#shapes.get(key);
     if (shape === undefined) return;
     shape.places.delete(id);
+    shape.front.delete(id);
     shape.freeAt = now + shape.gapMs;
   }
 
@@ -182,7 +188,17 @@ export class Shapes {
       for (const [other, idle] of this.#shapes) if (isStale(idle, now)) this.#forget(other);
     }
     const freeAt = now + gapMs;
-    const shape: Shape = { kind, most, window, gapMs, freeAt, lineAt: freeAt, places: new Map(), shrunkAt: now };
+    const shape: Shape = {
+      kind,
+      most,
+      window,
+      gapMs,
+      freeAt,
+      lineAt: freeAt,
+      places: new Map(),
+      front: new Set(),
+      shrunkAt: now,
+    };
     this.#shapes.set(key, shape);
     return shape;
   }
@@ -199,10 +215,11 @@ function isStale({ freeAt, lineAt }: Shape, now: number): boolean {
 
 const keyOf = ({ kind, key }: ShapeName): string => `${kind} ${key}`;
 
-function forgetLate({ places }: Shape, now: number): void {
+function forgetLate({ places, front }: Shape, now: number): void {
   for (const [id, at] of places) {
     if (at > now - LATE_MS) return;
     places.delete(id);
+    front.delete(id);
   }
 }
 

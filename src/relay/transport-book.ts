@@ -103,7 +103,7 @@ export class TransportBook {
   #known({ mailbox }: Route): MailboxSettings | null | undefined {
     if (mailbox === null) return null;
     const known = this.#mailboxes.get(mailbox.no);
-    if (known === undefined || known.version < (mailbox.version ?? 0)) return undefined;
+    if (known === undefined || known.version < mailbox.version) return undefined;
     return known.settings?.sealed ? known.settings : null;
   }
 
@@ -112,7 +112,7 @@ export class TransportBook {
     if (mailbox !== null && this.#known(route) === undefined) {
       const settings = await this.#parts.store.mailboxSettings({ no: mailbox.no });
       if (this.#mailboxes.size >= MOST_KNOWN) this.#mailboxes.clear();
-      this.#mailboxes.set(mailbox.no, { version: settings?.version ?? mailbox.version ?? 0, settings });
+      this.#mailboxes.set(mailbox.no, { version: settings?.version ?? mailbox.version, settings });
     }
     const own = this.#known(route) ?? null;
     const key = keyOf(route, own);
@@ -155,7 +155,7 @@ export class TransportBook {
       if (credentials === null)
         return { error: 'its credentials cannot be opened: they were sealed with another secret' };
     }
-    return this.#parts.open({ id: own?.id ?? id, kind, url, credentials, ehloName });
+    return this.#parts.open({ id, kind, url, credentials, ehloName });
   }
 
   #lend(entry: Entry, own: MailboxSettings | null): LeafAnswer {

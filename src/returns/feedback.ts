@@ -38,7 +38,11 @@ export function feedbackRoutes(server: FastifyInstance, parts: FeedbackParts): F
     ...parts,
     defaultTopic: topicOf(parts.outbound),
     engaged: engagedBy(store),
-    taken: async () => 'ignored',
+    // The answer to a request that broke off: what was uncertain is known.
+    taken: async ({ recipientId }, tenantNo) => {
+      const answer = await parts.store.resolveUncertain({ tenantNo, recipientId });
+      return answer === 'resolved' ? 'applied' : answer;
+    },
   });
   trackingRoutes(server, { ...parts, notes });
   return { stop: () => notes.stop() };

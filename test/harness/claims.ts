@@ -2,22 +2,51 @@
 import { newId } from '../../src/base/ids.ts';
 import { openSecrets } from '../../src/base/secrets.ts';
 import { openTokens } from '../../src/base/tokens.ts';
+import { contentText } from '../../src/core/content-text.ts';
+import type { Submission } from '../../src/core/message.ts';
 import type { Blobs } from '../../src/data/blobs.ts';
 import type { Claimed, Settlement } from '../../src/data/store.ts';
 
 export const tokens = openTokens(openSecrets([{ version: 1, secret: 'a secret for tests' }]));
 
-export function submission(change: Record<string, unknown> = {}): Record<string, unknown> {
+export function submission(change: Partial<Submission> = {}): Submission {
   const bob = { email: 'bob@example.com', name: null, key: 'bob@example.com', domain: 'example.com' };
-  const lists = { to: [bob], cc: [], bcc: [], replyTo: [], attachments: [], headers: [], references: [] };
-  return { ...lists, subject: 'Hello', text: 'It works.', html: null, template: null, inReplyTo: null, ...change };
+  return {
+    from: null,
+    to: [bob],
+    cc: [],
+    bcc: [],
+    replyTo: [],
+    subject: 'Hello',
+    text: 'It works.',
+    html: null,
+    template: null,
+    attachments: [],
+    headers: [],
+    tags: [],
+    metadata: [],
+    kind: 'transactional',
+    identity: null,
+    threadId: null,
+    inReplyTo: null,
+    references: [],
+    agent: null,
+    leaseToken: null,
+    purpose: null,
+    dedupeKey: null,
+    onDuplicate: 'replay',
+    sendAt: null,
+    onLimit: 'reject',
+    expiresAt: null,
+    ...change,
+  };
 }
 
 let last = 0;
 
-export function claimedOne(change: Partial<Claimed> & { submission?: Record<string, unknown> } = {}): Claimed {
+export function claimedOne(change: Partial<Claimed> & { submission?: Partial<Submission> } = {}): Claimed {
   const { submission: said, ...rest } = change;
-  const inline = Buffer.from(JSON.stringify(submission(said)));
+  const inline = Buffer.from(contentText(submission(said)));
   const recipient = ++last;
   return {
     recipient,

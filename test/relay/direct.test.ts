@@ -6,7 +6,9 @@ import { after, before, type TestContext, test } from 'node:test';
 import { openAddressGuard, openOnly } from '../../src/base/address-guard.ts';
 import { openDns } from '../../src/base/dns.ts';
 import { classify } from '../../src/relay/classify.ts';
+import { judge } from '../../src/relay/judgement.ts';
 import { replies } from '../../src/relay/replies.ts';
+import { settlementOf } from '../../src/relay/settlement.ts';
 import { TlsResults } from '../../src/relay/tls-results.ts';
 import { openTransport } from '../../src/relay/transports/open-transport.ts';
 import type { DeliveryResult, Transport } from '../../src/relay/transports/transport.ts';
@@ -83,6 +85,20 @@ function domain(t: TestContext, name: string, records: DnsRecords): string {
 }
 
 const to = (name: string) => delivery({ to: `b@${name}` });
+
+/** What a recipient's end is, and whether its address is to be mailed again. */
+function endOf(result: DeliveryResult): { end: string; suppress: boolean } {
+  const settlement = settlementOf({
+    claimed: { recipient: 1, token: 1, attempt: 1 },
+    now: 0,
+    way: { provider: 'direct', mailbox: null },
+    result,
+    judgement: judge(result, 'direct', replies()),
+    isStopping: false,
+    random01: 0,
+  });
+  return { end: settlement.outcome, suppress: settlement.outcome === 'bounced' && settlement.suppress };
+}
 
 function classOf(result: DeliveryResult): { class: string; hard: boolean; suppress: boolean; retry: string } {
   if (!('stage' in result)) throw new Error(`no class: ${result.outcome}`);
@@ -170,6 +186,7 @@ test('a domain that takes no mail (null MX) refuses for good', async (t) => {
   const result = await direct(t).transport.deliver(to(name));
   assert.equal(result.outcome, 'refused');
   assert.deepEqual('stage' in result && [result.stage, result.reply.enhanced], ['lookup', '5.1.10']);
+  assert.deepEqual(endOf(result), { end: 'bounced', suppress: true });
   assert.deepEqual(classOf(result), { class: 'domain_not_found', hard: true, suppress: true, retry: 'none' });
 });
 
@@ -178,6 +195,7 @@ test('a domain that does not exist, or leads nowhere, refuses for good', async (
   for (const name of ['absent.test', nowhere]) {
     const result = await direct(t).transport.deliver(to(name));
     assert.equal(result.outcome, 'refused', name);
+    assert.deepEqual(endOf(result), { end: 'bounced', suppress: true }, name);
     assert.deepEqual(classOf(result), { class: 'domain_not_found', hard: true, suppress: true, retry: 'none' }, name);
   }
 });
@@ -189,6 +207,7 @@ test('name servers that fail, refuse or are silent end nothing, and are asked ag
     dns.fail(name, how);
     const result = await transport.deliver(to(name));
     assert.equal(result.outcome, 'not_taken', how);
+    assert.equal(endOf(result).end, 'deferred', how);
     assert.equal('stage' in result && result.stage, 'lookup');
     const { hard, suppress, retry } = classOf(result);
     assert.deepEqual([hard, suppress, retry], [false, false, 'normal'], how);
@@ -220,7 +239,7 @@ test('MX records that lead to private addresses are not followed unless the oper
   const result = await direct(t, { allow: [] }).transport.deliver(to(name));
   assert.equal(result.outcome, 'not_taken');
   assert.match('reply' in result ? result.reply.text : '', /the address 127\.0\.0\.2 is this machine itself/);
-  assert.equal(classOf(result).hard, false);
+  assert.deepEqual(endOf(result), { end: 'deferred', suppress: false });
   assert.equal(first.connections(), before);
 });
 

@@ -46,7 +46,7 @@ function start(
     mails,
     ways: { enter: () => ({ way: wayOver(carrier) }) },
     tokens,
-    returnDomain: 'bounces.gateway.example',
+    returnDomainFor: async () => 'bounces.gateway.example',
     rules: replies(),
     log: { error: tell, warn: tell, info: tell },
     ...change,

@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { newId } from '../../src/base/ids.ts';
+import { contentText } from '../../src/core/content-text.ts';
 import { UNSUBSCRIBE_PLACEHOLDER } from '../../src/core/unsubscribe.ts';
 import { composeMessage } from '../../src/relay/compose.ts';
 import type { Composer } from '../../src/relay/composer.ts';
 import { type Mail, type MailAnswer, Mails } from '../../src/relay/mails.ts';
-import { claimedOne, memoryBlobs, tokens } from '../harness/claims.ts';
+import { claimedOne, memoryBlobs, submission, tokens } from '../harness/claims.ts';
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
@@ -109,22 +110,7 @@ test('a possible duplicate is another mail than the first copy', async () => {
 test('attachments and large bodies come from the blob store', async () => {
   const bytes = Buffer.from('octets of a file');
   const attachment = { filename: 'a.txt', contentType: 'text/plain', contentId: null, sha256: sha256(bytes), size: 16 };
-  const body = Buffer.from(
-    JSON.stringify({
-      to: people(1),
-      cc: [],
-      bcc: [],
-      replyTo: [],
-      attachments: [attachment],
-      headers: [],
-      references: [],
-      subject: 'x',
-      text: 'y',
-      html: null,
-      template: null,
-      inReplyTo: null,
-    }),
-  );
+  const body = Buffer.from(contentText(submission({ attachments: [attachment] })));
   const { mails } = setUp({ blobs: { [sha256(bytes)]: bytes, [sha256(body)]: body } });
   const mail = ready(await mails.take(claimedOne({ content: { blob: sha256(body) } })));
   assert.ok(Buffer.from(mail.bytes).toString().includes(bytes.toString('base64')));

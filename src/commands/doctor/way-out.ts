@@ -13,7 +13,7 @@ export type WayOut = 'sink' | 'direct' | 'relay' | 'other';
 
 export function wayOut({ outbound }: Settings): WayOut {
   if (outbound === 'sink:') return 'sink';
-  if (outbound === 'direct:') return 'direct';
+  if (outbound.startsWith('direct:')) return 'direct';
   return /^smtps?:/i.test(outbound) ? 'relay' : 'other';
 }
 

@@ -96,14 +96,16 @@ export const HOLD = {
         mailbox: 'the earliest place in a mailbox',
         drip: 'the gap that its sender keeps between two first contacts',
         route: 'a way out that is closed for a time',
-        pace: 'the seconds that its provider or mailbox keeps between two messages',
+        provider_pace: 'the pace that its provider takes mail at',
+        mailbox_pace: 'the pace that its mailbox takes mail at',
+        destination_pace: 'the pace that its destination takes mail at',
         health: 'a mailbox that can be used again',
         provider: 'a provider that is active',
       },
     },
     evidence: {
       cause:
-        '`send_at`, `warmup`, `working_hours`, `drip`, `quota` or `mailbox`; of one that is accepted and waits for its way out also `route`, `pace`, `health` or `provider`',
+        '`send_at`, `warmup`, `working_hours`, `drip`, `quota` or `mailbox`; of one that is accepted and waits for its way out also `route`, `provider_pace`, `mailbox_pace`, `destination_pace`, `health` or `provider`',
       departs_at: 'the slot',
       limit_name: 'the limit that sets the slot',
       waits_for: 'every limit that was full',

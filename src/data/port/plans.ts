@@ -2,7 +2,9 @@
 import type { LimitScope } from '../../policy/document.ts';
 import type { ContactState, ScopeState } from '../../policy/ledger.ts';
 import type { PlannedRecipient } from '../../policy/plan.ts';
+import type { Stood } from '../../policy/ramp.ts';
 import type { Send } from '../../policy/send.ts';
+import type { PoolSight } from '../../policy/ways.ts';
 import type { AdmitRequest } from '../store.ts';
 
 /** What a plan starts from: facts as they are now, and the counters that the send would touch. */
@@ -14,6 +16,12 @@ export type PlanView = {
   scopes: { kind: LimitScope; id: string; state: ScopeState }[];
   contacts: { key: string; state: ContactState }[];
   domains: { domain: string; state: ContactState }[];
+  /** The pool as the sender sees it; null where the tenant has none of its own. */
+  routing: {
+    sight: PoolSight;
+    pins: { key: string; mailbox: number }[];
+    stood: { mailbox: number; family: string; stood: Stood }[];
+  } | null;
 };
 
 export type PlanViewAnswer = ({ outcome: 'seen' } & PlanView) | { outcome: 'invalid'; param: string; message: string };

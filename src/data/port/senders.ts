@@ -4,6 +4,7 @@
  * Invariant: credentials come here sealed, are given out sealed, to whoever opens a transport, and stand in no other answer.
  */
 import type { Ramp } from '../../policy/document.ts';
+import type { HealthLevel, HealthOutcome, HealthRates } from '../../policy/health.ts';
 import type { Mailbox, Provider, ProviderCaps, ProviderKind } from '../../policy/pool.ts';
 import type { Page, Space } from '../store.ts';
 import type { ImapState } from './imap.ts';
@@ -106,6 +107,22 @@ export type ManagedMailbox = Mailbox & {
   updatedAt: number;
 };
 
+/** What happened through a mailbox in one hour, and the lowest score in it. */
+export type HealthHour = Record<HealthOutcome, number> & { at: number; score: number };
+
+/** How a mailbox stands on its clock. */
+export type MailboxHealth = {
+  score: number;
+  level: HealthLevel;
+  excludedSince: number | null;
+  recoversAt: number | null;
+  rates: HealthRates;
+  /** What each kind of bad sign takes off the score. */
+  penalties: Record<Exclude<HealthOutcome, 'delivered'>, number>;
+  /** Hours in which something happened, the newest first. */
+  hours: HealthHour[];
+};
+
 export type SenderTrouble =
   | { outcome: 'missing' }
   /** Another one has the name or the address. */
@@ -161,4 +178,6 @@ export interface SendersReads {
   ): Promise<Page<ManagedMailbox>>;
   /** By id or address key. */
   mailbox(input: Space & { id: string }): Promise<ManagedMailbox | null>;
+  /** By number. */
+  mailboxHealth(input: Space & { no: number }): Promise<MailboxHealth>;
 }

@@ -30,6 +30,8 @@ export const SWEEPS = [
   'ledger',
   /** Quarantines: what falls due by time, mail that they hold or let go. */
   'quarantines',
+  /** Mailboxes that were left out for their health come back once their bad signs have aged. */
+  'mailboxes',
 ] as const;
 export type Sweep = (typeof SWEEPS)[number];
 

@@ -43,6 +43,7 @@ import { standingLimits } from './headroom.ts';
 import { FLAG_DEFER, FLAG_MARKETING } from './message-flags.ts';
 import { enterByScore, passTime } from './quarantine.ts';
 import { riskIn, riskStanding, shownSignal } from './risk-shown.ts';
+import { chosenIn, onItsWay, pinTo, spendOn } from './routes.ts';
 import { newNonce, publicId } from './row-id.ts';
 import { countShadow, noteCompared } from './shadows.ts';
 import { CREDITS, modeOf, type Space, type SpaceShadow, STORAGE, spaceOf } from './spaces.ts';
@@ -356,6 +357,7 @@ function decideAll(
   const { policy } = space;
   const counted: Counted = new Map();
   const assumed = risen === null ? new Assumed() : null;
+  if (assumed !== null) assumed.spread(space.sight?.spread ?? null);
   if (risen === null) space.assumeRisk();
   const beside = space.shadow === null || risen === null ? null : besideOf(space, space.shadow, request, now);
   const decided: Decided[] = [];
@@ -376,7 +378,9 @@ function decideAll(
     const isHeld = verdict.verdict === 'hold';
     const own = adapted(policy, adaptingIn(facts));
     const { departAt } = verdict;
-    const changes = isHeld ? NO_CHANGES : countDeparture(space, own, send, recipient, departAt, facts.now, counted);
+    const routed = facts.pool === null ? recipient : onItsWay(recipient, facts);
+    const changes = isHeld ? NO_CHANGES : countDeparture(space, own, send, routed, departAt, facts.now, counted);
+    if (!isHeld && facts.pool !== null) spendOn(space, chosenIn(facts));
     const size = stored ? 0 : send.contentSize;
     stored = true;
     if (assumed === null) count(state, space, own, send, recipient, facts, changes, size);
@@ -623,12 +627,15 @@ function storeRecipients(
   now: number,
 ): void {
   const hour = Math.floor(now / HOUR_MS);
+  let hasRoutes = false;
   decided.forEach(({ facts, verdict, standing }, i) => {
     const recipient = request.recipients[i]!;
     const blocked = verdict.verdict === 'block';
     const scheduled = verdict.verdict === 'schedule';
     const held = verdict.verdict === 'hold';
     const due = blocked || held ? null : scheduled ? verdict.departAt : dueNow(state, space, row + i, now);
+    const chosen = due === null ? null : chosenIn(facts);
+    if (chosen !== null) hasRoutes = true;
     state.recipients.add(
       row + i,
       row,
@@ -643,11 +650,22 @@ function storeRecipients(
       blocked ? now : null,
       packFacts(facts, state.packer),
       storedVerdict(verdict, standing),
+      chosen?.mailbox ?? null,
+      chosen?.provider ?? null,
     );
     if (due !== null && due !== AT_ONCE && due < space.nextDue) space.nextDue = due;
     const event = blocked ? EVENT_BLOCKED : held ? EVENT_HELD : scheduled ? EVENT_SCHEDULED : EVENT_ACCEPTED;
     state.emitNumber(space, event, now, row + i, null);
     state.tallyHour(space, hour, blocked ? (verdict.reasons[0]?.code ?? 'blocked') : 'accepted', 1);
+  });
+  // After the events of all recipients, which follow one another.
+  if (hasRoutes) pinAll(state, space, decided, row, now);
+}
+
+function pinAll(state: WriterState, space: Space, decided: readonly Decided[], row: number, now: number): void {
+  decided.forEach(({ recipient, facts, verdict }, i) => {
+    if (verdict.verdict === 'block' || verdict.verdict === 'hold') return;
+    pinTo(state, space, { key: recipient.key, recipient: row + i, chosen: chosenIn(facts), now });
   });
 }
 

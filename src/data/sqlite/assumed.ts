@@ -3,6 +3,7 @@
  * anything else is decided; the journal never hears of it.
  */
 import { applyChange, type Change } from '../../policy/ledger.ts';
+import type { Spread } from '../../policy/spread.ts';
 import type { Entry } from './ledger-cache.ts';
 
 export class Assumed {
@@ -26,6 +27,17 @@ export class Assumed {
     const before = gauges.get(name) ?? 0;
     this.undo.push(() => gauges.set(name, before));
     gauges.set(name, before + delta);
+  }
+
+  /** A spread over providers, which is put back as it stands now. */
+  spread(spread: Spread | null): void {
+    if (spread === null) return;
+    const { clock } = spread;
+    const paidUntil = new Map(spread.paidUntil);
+    this.undo.push(() => {
+      spread.clock = clock;
+      spread.paidUntil = paidUntil;
+    });
   }
 
   takeBack(): void {

@@ -1,4 +1,4 @@
-/** Stored bodies: as they came, and compressed by a later sweep. */
+/** Stored bodies: the text of core/content-text.ts, compressed by a later sweep. */
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 
 /** What the column `body_form` says of the body beside it. */

@@ -31,7 +31,6 @@ import { unusedBlobs } from './blob-use.ts';
 import { BODY_NONE } from './bodies.ts';
 import { closeWith } from './closing.ts';
 import { prepared } from './database.ts';
-import { sendAtDeparture } from './departure.ts';
 import { DEFAULT_EXPIRY_MS } from './expiry.ts';
 import { closeIdleApproval, hasDefaultExpiry } from './holds.ts';
 import { findMessage } from './messages-reads.ts';
@@ -46,6 +45,8 @@ import {
   returned,
   returnPlaces,
 } from './places.ts';
+import { onItsWay, takeRoute } from './routes.ts';
+import { sendAtDeparture } from './send-at-departure.ts';
 import { type Space, STORAGE } from './spaces.ts';
 import { factsOf, type MessageRow, type RecipientRow, recipientRows, sendOfRow, sendRecipientOf } from './stored.ts';
 import { templateFactsAgain } from './templates.ts';
@@ -154,13 +155,19 @@ function movePlaces(
   applyAll(state, space, given);
   const counted: Counted = new Map();
   const taken: Change[] = [];
-  const decisions: (RecipientDecision & { row: RecipientRow })[] = [];
+  const decisions: (RecipientDecision & { row: RecipientRow; facts: Facts })[] = [];
   for (const row of moving) {
     const decision = decideAgain(state, found, row, { sendAt, settled: true, counted: moved ? counted : null });
-    decisions.push({ email: row.email, key: row.key ?? row.email, verdict: decision.verdict, row });
+    decisions.push({
+      email: row.email,
+      key: row.key ?? row.email,
+      verdict: decision.verdict,
+      row,
+      facts: decision.facts,
+    });
     if (decision.verdict.verdict === 'block') continue;
     const policy = adapted(space.policy, adaptingIn(decision.facts));
-    const recipient = sendRecipientOf(row, decision.facts);
+    const recipient = onItsWay(sendRecipientOf(row, decision.facts), decision.facts);
     const already = moved ? counted : allCounted(space, decision.send, row);
     const changes = countDeparture(
       space,
@@ -178,7 +185,10 @@ function movePlaces(
     applyAll(state, space, [...taken, ...given].flatMap(inverse));
     return decisions.map(({ email, key, verdict }) => ({ email, key, verdict }));
   }
-  for (const { row, verdict } of decisions) storeMoved(state, found, row, verdict);
+  for (const { row, verdict, facts } of decisions) {
+    storeMoved(state, found, row, verdict);
+    takeRoute(state, space, row, facts, found.now);
+  }
   if (moved) rememberCounted(state, rows, Math.min(...decisions.map(({ verdict }) => verdict.departAt)));
   return null;
 }

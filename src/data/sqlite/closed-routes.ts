@@ -1,5 +1,6 @@
 /** Closing and opening of ways out, in the writer's memory. */
 import type { RoutingWrites } from '../port/routing.ts';
+import { poolHeadroom } from './pool-headroom.ts';
 import type { WriterState } from './writer-state.ts';
 
 type Calls = {
@@ -10,13 +11,20 @@ type Calls = {
 };
 
 export const ROUTING_WRITES: Calls = {
+  poolHeadroom,
+
   closeRoute(state, { provider, mailbox, destination, until, cause }) {
-    state.closedRoutes.close({ provider, mailbox, destination }, { until, cause });
+    state.routing.closed.close({ provider, mailbox, destination }, { until, cause });
     return null;
   },
 
   openRoute(state, name) {
-    state.closedRoutes.open(name);
+    if (!state.routing.closed.open(name)) return null;
+    // Who waits for it may be of any tenant where it is the gateway's own.
+    for (const space of state.spaces.all()) {
+      const isOurs = name.provider === null || name.provider === 0 || space.pool?.providers.has(name.provider) === true;
+      if (isOurs) space.isPoolNew = true;
+    }
     return null;
   },
 };

@@ -9,28 +9,49 @@ import { countRates } from '../../policy/ledger.ts';
 import { lookAtDeparture, ratesFreeAt } from '../../policy/look.ts';
 import type { Send } from '../../policy/send.ts';
 import type { DecidedReason } from '../../policy/verdict.ts';
+import type { Route } from '../port/routing.ts';
 import { askedAtDeparture, FLAG_APPROVAL } from './approval-rows.ts';
+import { wayAtClaim } from './claim-route.ts';
 import { closeWith } from './closing.ts';
 import { holdRecipient } from './holding.ts';
-import { FLAG_MARKETING } from './message-flags.ts';
 import { returnPlaces } from './places.ts';
 import { holdForQuarantine, isHeldBack } from './quarantine-holds.ts';
 import { type QueueRow, queueStatements, SENDING } from './queue-rows.ts';
+import { sendAtDeparture } from './send-at-departure.ts';
 import type { Space } from './spaces.ts';
-import {
-  leaseTokenOf,
-  type MessageRow,
-  recipientRows,
-  scopesOf,
-  senderOf,
-  sendRecipientOf,
-  templateOf,
-} from './stored.ts';
+import { type MessageRow, recipientRows, sendRecipientOf } from './stored.ts';
 import { withLater } from './verdicts.ts';
 import type { WriterState } from './writer-state.ts';
 
-/** False where it may not leave now: it was closed here, or waits for its place in a `rate` limit. */
+/**
+ * The way out of a recipient that is due, or null where it may not leave now: it was closed here, or waits for a way or for its place
+ * in a `rate` limit.
+ */
+export function departure(
+  state: WriterState,
+  space: Space,
+  row: QueueRow,
+  message: MessageRow,
+  now: number,
+): Route | null {
+  const send = permitted(state, space, row, message, now);
+  if (send === null) return null;
+  const way = wayAtClaim(state, space, row, message, send, now);
+  if (way === null) return null;
+  const isFirstTry = row.state !== SENDING && row.attempts === 0;
+  const wasScheduled = row.depart_at > message.created_at;
+  if (isFirstTry && wasScheduled && !takeRate(state, space, row, send, now)) return null;
+  way.leave();
+  return way.route;
+}
+
+/** False where it may not leave now, though it is on its way: it was closed here. */
 export function mayLeave(state: WriterState, space: Space, row: QueueRow, message: MessageRow, now: number): boolean {
+  return permitted(state, space, row, message, now) !== null;
+}
+
+/** The message as it leaves; null where its recipient was closed or held here. */
+function permitted(state: WriterState, space: Space, row: QueueRow, message: MessageRow, now: number): Send | null {
   const send = sendAtDeparture(state, space, message);
   const recipient = sendRecipientOf(row, null);
   const approval = askedOf(state, space, row, message);
@@ -38,19 +59,17 @@ export function mayLeave(state: WriterState, space: Space, row: QueueRow, messag
   const verdict = decide(send, recipient, facts, space.policy);
   if (verdict.verdict === 'block' && isHeldBack(verdict.reasons)) {
     holdForQuarantine(state, space, row, message, now);
-    return false;
+    return null;
   }
   if (verdict.verdict === 'hold') {
     holdRecipient(state, space, row, message, { reasons: verdict.reasons, cause: 'departure', now });
-    return false;
+    return null;
   }
   if (verdict.verdict === 'block') {
     block(state, space, row, message, verdict.reasons, now);
-    return false;
+    return null;
   }
-  const isFirstTry = row.state !== SENDING && row.attempts === 0;
-  const wasScheduled = row.depart_at > message.created_at;
-  return !(isFirstTry && wasScheduled) || takeRate(state, space, row, send, now);
+  return send;
 }
 
 /** An approval that the message lacks, for what was changed after it had one. */
@@ -65,26 +84,6 @@ export function isExpired(state: WriterState, space: Space, row: QueueRow, messa
   returnPlaces(state, space, row, message);
   closeWith(state, space, row, 'expired', now, {});
   return true;
-}
-
-/** The message as the look at departure sees it; sets the space's identity to the message's. */
-export function sendAtDeparture(state: WriterState, space: Space, message: MessageRow): Send {
-  space.identity = null;
-  if (message.identity !== null) {
-    for (const identity of space.identities.values()) if (identity.no === message.identity) space.identity = identity;
-  }
-  const scopes = scopesOf(state.db, message);
-  const kind = (message.flags & FLAG_MARKETING) === 0 ? 'transactional' : 'marketing';
-  return {
-    kind,
-    onLimit: 'reject',
-    sendAt: null,
-    scopes,
-    contentSize: 0,
-    leaseToken: leaseTokenOf(message),
-    template: templateOf(message),
-    from: senderOf({ email: message.from_email, name: message.from_name }),
-  };
 }
 
 /** A scheduled recipient takes its place in the `rate` limits when it leaves; a full one makes it wait. */

@@ -13,8 +13,9 @@ import type { ClaimRef } from '../port/delivery.ts';
 import type { Claimed, ClaimInput } from '../store.ts';
 import { expireApprovals } from './approvals.ts';
 import { BODY_BLOB, BODY_JSON, BODY_ZSTD, unpackBody } from './bodies.ts';
+import { wakeWaiting } from './claim-route.ts';
 import { closeWith } from './closing.ts';
-import { isExpired, mayLeave } from './departure.ts';
+import { departure, isExpired, mayLeave } from './departure.ts';
 import { AT_ONCE } from './fresh-rows.ts';
 import {
   moveTo,
@@ -25,7 +26,6 @@ import {
   SENDING,
   SUSPECT_DEATHS,
 } from './queue-rows.ts';
-import { DEFAULT_ROUTE } from './routes.ts';
 import { publicId, rowTime } from './row-id.ts';
 import { clearSuspect, MOST_DEATHS, setAside, settleUncertain } from './settle.ts';
 import { modeOf, REAL_TIME, type Space, spaceOf } from './spaces.ts';
@@ -96,7 +96,7 @@ function waitingSpaces(state: WriterState, live: boolean): Space[] {
 }
 
 function isWaiting(state: WriterState, space: Space): boolean {
-  if (state.fresh.has(space.no) || space.nextClaimEnd <= state.realNow) return true;
+  if (state.fresh.has(space.no) || space.nextClaimEnd <= state.realNow || space.isPoolNew) return true;
   return space.nextDue <= space.now(state.realNow);
 }
 
@@ -109,6 +109,7 @@ function claimOf(
 ): void {
   const now = space.now(state.realNow);
   const sql = queueStatements(state.db);
+  if (space.isPoolNew) wakeWaiting(state, space, now);
   if (space.nextClaimEnd <= state.realNow) {
     sql.endClaims.run(space.no, REAL_TIME, REAL_TIME + state.realNow);
     space.nextDue = 0;
@@ -210,7 +211,8 @@ function takeOne(
     if (state.suspect !== null && state.suspect !== row.id) return null;
     state.suspect = row.id;
   }
-  if (!mayLeave(state, space, row, message, now)) return null;
+  const route = departure(state, space, row, message, now);
+  if (route === null) return null;
   queueStatements(state.db).claim.run(
     hasDied ? SENDING : moveTo(row, 'sending'),
     claimEnd(state, space, now),
@@ -238,7 +240,7 @@ function takeOne(
     possibleDuplicate: row.possible_duplicate === 1,
     tracking: space.policy.document.tracking,
     tracksReplies: space.policy.document.tracking.reply === true,
-    route: DEFAULT_ROUTE,
+    route,
   };
 }
 
@@ -301,7 +303,7 @@ export function dueIn(state: WriterState): number | null {
     const wait = Math.min(space.nextDue, space.nextHoldEnd) - space.now(state.realNow);
     // A clock that stands still makes nothing due by waiting.
     const ends = space.nextClaimEnd - state.realNow;
-    if (wait <= 0 || ends <= 0) return 0;
+    if (wait <= 0 || ends <= 0 || space.isPoolNew) return 0;
     soonest = Math.min(soonest, ends, space.frozenAt === null ? wait : ends);
   }
   return Number.isFinite(soonest) ? soonest : null;

@@ -11,6 +11,7 @@ import { limitScope } from '../../policy/rules/limit-finding.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
 import type { RiskStanding } from '../port/quarantine.ts';
 import type { LimitStanding, LimitState, Principal } from '../store.ts';
+import { mailboxesInTotal } from './pool-headroom.ts';
 import { riskStanding } from './risk-shown.ts';
 import { type Space, spaceOf } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
@@ -50,6 +51,9 @@ export function headroom(
     const standing = standingIn(space, limit, send, recipient, now);
     return standing === null ? [] : [limitState(limit, limitScope(limit, send, recipient), standing)];
   });
+  // Where there are mailboxes, what they can still carry together is one limit more.
+  const total = identity === null ? null : mailboxesInTotal(space, identity, now);
+  if (total !== null) states.push(total);
   return { limits: states, now, locale: space.tenant.locale, risk: riskStanding(space, now) };
 }
 

@@ -17,11 +17,12 @@ import type { Verdict } from '../../policy/verdict.ts';
 import { approvalOf, endApproval, FLAG_APPROVAL, isBound } from './approval-rows.ts';
 import { closeWith } from './closing.ts';
 import { prepared } from './database.ts';
-import { sendAtDeparture } from './departure.ts';
 import { DEFAULT_EXPIRY_MS } from './expiry.ts';
 import { HELD } from './holding.ts';
 import { allCounted, applyAll, hasLeft, moveAlone, rememberCounted, returnPlaces } from './places.ts';
 import { isHeldBack, keepForQuarantine } from './quarantine-holds.ts';
+import { onItsWay, takeRoute } from './routes.ts';
+import { sendAtDeparture } from './send-at-departure.ts';
 import type { Space } from './spaces.ts';
 import { factsOf, type MessageRow, type RecipientRow, recipientRows, sendOfRow, sendRecipientOf } from './stored.ts';
 import { withLater } from './verdicts.ts';
@@ -122,12 +123,13 @@ function take(
 ): void {
   const { send, facts, verdict } = taken;
   const policy = adapted(space.policy, adaptingIn(facts));
-  const recipient = sendRecipientOf(row, facts);
+  const recipient = onItsWay(sendRecipientOf(row, facts), facts);
   const counted = taken.counted ?? allCounted(space, send, row);
   const { departAt } = verdict;
   // What leaves later than it was accepted takes its place in rates when a worker claims it.
   const ratesAt = departAt > message.created_at ? departAt - 1 : facts.now;
   applyAll(state, space, countDeparture(space, policy, send, recipient, departAt, ratesAt, counted));
+  takeRoute(state, space, row, facts, facts.now);
 }
 
 function storeLater(state: WriterState, space: Space, row: RecipientRow, verdict: Verdict, now: number): void {

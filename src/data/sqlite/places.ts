@@ -10,6 +10,7 @@ import { type Change, type Counted, giveBack, type ScopeState, stateOf } from '.
 import { adapted, adaptingIn } from '../../policy/probation.ts';
 import type { Send } from '../../policy/send.ts';
 import { countingFor } from '../../policy/shadow.ts';
+import { storeRoute } from './routes.ts';
 import { CREDITS, type Space } from './spaces.ts';
 import { factsOf, type MessageRow, type RecipientRow, recipientRows, sendOfRow, sendRecipientOf } from './stored.ts';
 import { verdictsOf, withCountedAt } from './verdicts.ts';
@@ -41,6 +42,7 @@ export function givePlacesBack(state: WriterState, space: Space, row: RecipientR
   if (RECIPIENT_STATES[row.state] === 'held') return;
   const send = sendOfRow(state.db, message);
   applyAll(state, space, returned(state, space, message, send, row));
+  storeRoute(state, row, null);
   const rows = recipientRows(state.db, message.id);
   if (rows.every((other) => other.id === row.id || !departs(other))) {
     applyAll(state, space, messageUnits(state, space, message, send, rows, -1));

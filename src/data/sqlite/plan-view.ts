@@ -1,7 +1,8 @@
 /** What a plan starts from, as the writer's memory has it now. */
 
 import type { LimitScope } from '../../policy/document.ts';
-import { type ContactState, type ScopeState, scopeId } from '../../policy/ledger.ts';
+import { familyOf } from '../../policy/families.ts';
+import { type ContactState, familyScope, type ScopeState, scopeId } from '../../policy/ledger.ts';
 import { look } from '../../policy/look.ts';
 import { adapted, adaptingIn } from '../../policy/probation.ts';
 import type { Send } from '../../policy/send.ts';
@@ -33,7 +34,8 @@ export function planView(state: WriterState, request: AdmitRequest): PlanViewAns
     now,
     send,
     recipients,
-    scopes: scopesOf(space, send, recipients[0]!),
+    scopes: [...scopesOf(space, send, recipients[0]!), ...routedScopes(space, send, request)],
+    routing: routingOf(space, request),
     contacts: [...keys].map((key) => ({ key, state: countersOf(space.contact(key)) })),
     domains: [...domains].map((domain) => ({ domain, state: countersOf(space.domain(domain)) })),
   };
@@ -46,6 +48,40 @@ function scopesOf(space: Space, send: Send, { facts }: PlanView['recipients'][nu
     const id = scopeId(kind, send);
     return id === null ? [] : [{ kind, id, state: plainScope(space.scope(kind, id)) }];
   });
+}
+
+/** What the ways of the sender count in, towards the families of the recipients. */
+function routedScopes(space: Space, send: Send, request: AdmitRequest): PlanView['scopes'] {
+  const { sight } = space;
+  if (sight === null) return [];
+  const families = new Set(request.recipients.map(({ domain }) => familyOf(domain)));
+  const names = new Map<string, { kind: LimitScope; id: string }>();
+  for (const { provider, mailbox } of sight.ways) {
+    const whole = mailbox === null ? `implied ${send.scopes.identity ?? ''}` : String(mailbox.no);
+    const ids = mailbox === null ? [whole] : [whole, ...[...families].map((one) => familyScope(mailbox.no, one))];
+    names.set(`provider ${provider.no}`, { kind: 'provider', id: String(provider.no) });
+    for (const id of ids) names.set(`mailbox ${id}`, { kind: 'mailbox', id });
+  }
+  return [...names.values()].map(({ kind, id }) => ({ kind, id, state: plainScope(space.scope(kind, id)) }));
+}
+
+/** The pool as this sender sees it; null where the tenant has none. */
+function routingOf(space: Space, request: AdmitRequest): PlanView['routing'] {
+  const { sight } = space;
+  if (sight === null) return null;
+  const families = new Set(request.recipients.map(({ domain }) => familyOf(domain)));
+  return {
+    sight,
+    pins: request.recipients.flatMap(({ key }) => {
+      const mailbox = space.pin(key);
+      return mailbox === null ? [] : [{ key, mailbox }];
+    }),
+    stood: sight.ways.flatMap(({ mailbox }) =>
+      mailbox === null || mailbox.warmup === null
+        ? []
+        : [...families].map((family) => ({ mailbox: mailbox.no, family, stood: space.stood(mailbox.no, family) })),
+    ),
+  };
 }
 
 /** Without what the cache keeps beside it. Nothing is copied here: the way to another thread does that. */

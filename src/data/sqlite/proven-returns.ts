@@ -2,7 +2,7 @@
  * What came back with proof of whom it is about: found by its id, told apart from what is known already, and applied.
  *
  * Invariant: the same report twice changes nothing. A bounce or delivery is known by the recipient's state, a complaint by the
- * first one, all else by the report's id, which stands in the event that it made.
+ * first one, an unsubscribe by its suppression, all else by the report's id, which stands in the event that it made.
  */
 import { eventNumber } from '../../core/events.ts';
 import { RETURN_EVENTS } from '../../core/returns.ts';
@@ -12,7 +12,7 @@ import { archivesOf } from './archives.ts';
 import { prepared } from './database.ts';
 import { applyReturn } from './returns.ts';
 import { parsePublicId, publicId } from './row-id.ts';
-import { tenantNoOf } from './spaces.ts';
+import { type Space, tenantNoOf } from './spaces.ts';
 import { type MessageRow, messageRow, type RecipientRow, recipientRows } from './stored.ts';
 import type { WriterState } from './writer-state.ts';
 
@@ -52,7 +52,8 @@ export function applyProven(
   const { kind, detail, channel, reportId } = input;
   const before = RECIPIENT_STATES[row.state]!;
   // A delay after the delivery, or after the end, changes nothing any more.
-  if (isKnown(state, row, input) || (kind === 'delayed' && before !== 'sent')) {
+  const isDone = kind === 'unsubscribe' ? isUnsubscribed(space, row.key ?? row.email, now) : isKnown(state, row, input);
+  if (isDone || (kind === 'delayed' && before !== 'sent')) {
     return { outcome: 'known', ...about({ message, row }), status: before, event: null, suppression: null };
   }
   return applyReturn(state, space, row, message, {
@@ -77,6 +78,13 @@ export function applyProven(
       ...shown,
     },
   });
+}
+
+/** Whether the address has unsubscribed, and nobody has lifted that since. */
+export function isUnsubscribed(space: Space, key: string, now: number): boolean {
+  return space
+    .contact(key)
+    .suppressions.some(({ reason, expiresAt }) => reason === 'unsubscribe' && (expiresAt === null || expiresAt > now));
 }
 
 export function about({ message, row }: Found): { messageId: string; recipientId: string; email: string } {

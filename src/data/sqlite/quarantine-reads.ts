@@ -1,5 +1,6 @@
 /** The operator's queue of quarantines, and one with its sample messages. */
 import type { DatabaseSync } from 'node:sqlite';
+import { readContentText } from '../../core/content-text.ts';
 import { RECIPIENT_STATES } from '../../core/states.ts';
 import type { QuarantineReads, SampleMessage } from '../port/quarantine.ts';
 import { BODY_JSON, BODY_ZSTD, unpackBody } from './bodies.ts';
@@ -84,6 +85,6 @@ function excerptOf(db: DatabaseSync, message: number): string | null {
   const octets = form === BODY_ZSTD ? unpackBody(body as Uint8Array) : form === BODY_JSON ? body : null;
   if (octets === null) return null;
   const text = typeof octets === 'string' ? octets : Buffer.from(octets).toString('utf8');
-  const content = JSON.parse(text) as { text?: string | null; html?: string | null };
+  const content = readContentText(text);
   return (content.text ?? content.html ?? '').slice(0, EXCERPT);
 }

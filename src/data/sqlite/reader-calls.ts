@@ -31,6 +31,7 @@ import { TEMPLATE_READS } from './templates-reads.ts';
 import { KEY_SELECT } from './tenants.ts';
 import { testClock } from './test-clock-reads.ts';
 import { THREAD_READS } from './threads-reads.ts';
+import { UNCERTAIN_READS } from './uncertain.ts';
 
 type Calls = {
   [Name in keyof StoreReads]: (
@@ -43,6 +44,7 @@ export const READER_CALLS: Calls = {
   ...captureReads,
   ...MESSAGES_READS,
   ...APPROVAL_READS,
+  ...UNCERTAIN_READS,
   ...CANARY_READS,
   ...EVENTS_READS,
   testClock,

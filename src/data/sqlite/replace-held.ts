@@ -44,6 +44,7 @@ import { DEFAULT_EXPIRY_MS } from './expiry.ts';
 import { hasDefaultExpiry } from './holds.ts';
 import { findMessage } from './messages-reads.ts';
 import { applyAll, hasLeft, inverse, messageUnits, moveAlone, rememberCounted, returned } from './places.ts';
+import { onItsWay, storeRoute, takeRoute } from './routes.ts';
 import { CREDITS, type Space, STORAGE } from './spaces.ts';
 import { factsOf, type MessageRow, type RecipientRow, recipientRows, sendOfRow } from './stored.ts';
 import { storedVerdict, withLater } from './verdicts.ts';
@@ -182,7 +183,7 @@ function decideAll(
     const capped = adapted(policy, adaptingIn(facts));
     const { departAt } = verdict;
     const ratesAt = departAt > message.created_at ? departAt - 1 : now;
-    const changes = countDeparture(space, capped, sized, recipient, departAt, ratesAt, counted);
+    const changes = countDeparture(space, capped, sized, onItsWay(recipient, facts), departAt, ratesAt, counted);
     applyAll(state, space, changes);
     taken.push(...changes);
   }
@@ -247,7 +248,7 @@ function stateOf(verdict: Verdict): (typeof STATES)[keyof typeof STATES] {
 }
 
 function keepRow(state: WriterState, { space, now }: Replacing, one: Decided, row: RecipientRow): void {
-  const { recipient, verdict } = one;
+  const { recipient, facts, verdict } = one;
   const to = stateOf(verdict);
   const due = to === 'held' ? null : verdict.departAt;
   const version = space.policy.version;
@@ -273,6 +274,8 @@ function keepRow(state: WriterState, { space, now }: Replacing, one: Decided, ro
     row.id,
   );
   announce(state, space, row.id, to, due, now);
+  if (to === 'held') storeRoute(state, row, null);
+  else takeRoute(state, space, row, facts, now);
 }
 
 function addRow(state: WriterState, { space, message, rows, now }: Replacing, one: Decided): void {
@@ -316,10 +319,13 @@ function addRow(state: WriterState, { space, message, rows, now }: Replacing, on
     null,
     row.facts,
     row.verdict,
+    null,
+    null,
   );
   state.flushRows();
   rows.push(row);
   announce(state, space, id, to, due, now);
+  if (to !== 'held') takeRoute(state, space, row, facts, now);
 }
 
 function announce(

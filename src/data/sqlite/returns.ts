@@ -25,6 +25,7 @@ import { prepared } from './database.ts';
 import { eventsBefore } from './event-log.ts';
 import { eventId } from './event-rows.ts';
 import type { Entry } from './ledger-cache.ts';
+import { noteOutcome } from './mailbox-health.ts';
 import { findMessage } from './messages-reads.ts';
 import { hasLeft } from './places.ts';
 import { queuedMessage, queueRow } from './queue-rows.ts';
@@ -132,6 +133,7 @@ export function applyReturn(
     return { outcome: 'known', ...about, status: before, event: null, suppression: null };
   }
   learnRisk(state, space, keyOf(row), thing);
+  learnHealth(state, space, row.mailbox, thing);
   const suppression = learn(state, space, keyOf(row), about.messageId, thing);
   const late = to === 'bounced' ? { after_delivered: before === 'delivered' } : {};
   const data = { ...detailOf(thing), ...late, ...thing.shown };
@@ -231,6 +233,13 @@ function learnRisk(state: WriterState, space: Space, key: string, thing: Returne
   const about = { kind, class: kind === 'bounce' ? thing.class : null, key, isReported: source === 'report' };
   observeReturn(space.risk, about, space.now(state.realNow));
   state.risks.changed(space.no);
+}
+
+/** What it says of the mailbox that it went through. Deliveries and deferrals are counted as they happen. */
+function learnHealth(state: WriterState, space: Space, mailbox: number | null, thing: ReturnedThing): void {
+  const now = space.now(state.realNow);
+  if (thing.kind === 'bounce') noteOutcome(state, space, mailbox, 'bounced', thing.class, now);
+  if (thing.kind === 'complaint') noteOutcome(state, space, mailbox, 'complained', null, now);
 }
 
 function noteReply(state: WriterState, space: Space, key: string, { at, source }: ReturnedThing): void {

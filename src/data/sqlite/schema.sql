@@ -423,6 +423,8 @@ CREATE TABLE mailbox (
 
 CREATE UNIQUE INDEX mailbox_address ON mailbox (space, address_key) WHERE deleted_at IS NULL;
 
+CREATE INDEX mailbox_excluded ON mailbox (space) WHERE excluded_since IS NOT NULL;
+
 CREATE INDEX mailbox_identity ON mailbox (identity) WHERE deleted_at IS NULL;
 
 CREATE INDEX mailbox_provider ON mailbox (provider) WHERE deleted_at IS NULL;
@@ -621,6 +623,8 @@ CREATE TABLE recipient (
 CREATE INDEX recipient_due ON recipient (space, due) WHERE due >= 0;
 
 CREATE INDEX recipient_fresh ON recipient (id, space) WHERE due < 0;
+
+CREATE INDEX recipient_uncertain ON recipient (space, id) WHERE state = 12;
 
 CREATE TABLE return_hook (
   no INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,6 +1,7 @@
 /** Providers and mailboxes as rows, and the pool that a space is loaded with. */
 import type { DatabaseSync } from 'node:sqlite';
 import { type Ramp, warmupPlaces } from '../../policy/document.ts';
+import { fade, type Health, recoveryOf, scoreOf } from '../../policy/health.ts';
 import {
   DEFAULT_PROVIDER,
   DEFAULT_PROVIDER_NAME,
@@ -13,6 +14,7 @@ import type { ImapSettings, ManagedMailbox, ManagedProvider } from '../port/send
 import { prepared } from './database.ts';
 import { readingOf } from './imap-reading.ts';
 import type { Row } from './rows.ts';
+import { nowIn } from './test-clock-reads.ts';
 
 export function providerOf(row: Row): Provider {
   return {
@@ -66,7 +68,8 @@ export function mailboxOf(row: Row): Mailbox {
     pausedBy: row['paused_by'] === 'person' ? 'tenant' : (row['paused_by'] as Mailbox['pausedBy']),
     health: row['health'] as number,
     excludedSince: row['excluded_since'] as number | null,
-    recoversAt: null,
+    // Reckoned at the first look; until then it may be at any time.
+    recoversAt: row['excluded_since'] === null ? null : 0,
     version: row['version'] as number,
   };
 }
@@ -143,8 +146,22 @@ export function managedProvider(db: DatabaseSync, space: number, row: Row | null
   };
 }
 
+/** The health of a mailbox as it has faded until now; null: nothing has happened through it yet. */
+export function healthAt(db: DatabaseSync, no: number, now: number): Health | null {
+  const row = prepared(db, 'SELECT state FROM mailbox_health WHERE mailbox = ?').get(no);
+  if (row === undefined) return null;
+  const health = JSON.parse(row['state'] as string) as Health;
+  fade(health, now);
+  return health;
+}
+
+/** With its health as it is by now: bad signs fade also where nothing happens. */
 export function managedMailbox(db: DatabaseSync, row: Row): ManagedMailbox {
   const mailbox = mailboxOf(row);
+  const now = nowIn(db, row['space'] as number);
+  const health = healthAt(db, mailbox.no, now);
+  if (health !== null) mailbox.health = scoreOf(health);
+  if (mailbox.excludedSince !== null && health !== null) mailbox.recoversAt = recoveryOf(health, now);
   const provider = prepared(db, 'SELECT id, name FROM provider WHERE no = ?').get(mailbox.provider);
   const identity = prepared(db, 'SELECT id, handle FROM identity WHERE no = ?').get(mailbox.identity);
   const imap = imapOf(row);

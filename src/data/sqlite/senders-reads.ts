@@ -1,12 +1,17 @@
 /** Reads of providers and mailboxes. */
 import type { DatabaseSync } from 'node:sqlite';
+import { levelAt, newHealth, penaltiesOf, ratesOf, recoveryOf, scoreOf } from '../../policy/health.ts';
 import { DEFAULT_PROVIDER_NAME } from '../../policy/pool.ts';
-import type { ManagedProvider, ProviderSettings, SendersReads } from '../port/senders.ts';
+import type { HealthHour, ManagedProvider, ProviderSettings, SendersReads } from '../port/senders.ts';
 import { prepared } from './database.ts';
+import { HOURS_KEPT } from './mailbox-health.ts';
 import { below, pageOf } from './paging.ts';
 import type { Row } from './rows.ts';
-import { imapOf, mailboxRow, managedMailbox, managedProvider, providerRow } from './sender-rows.ts';
+import { healthAt, imapOf, mailboxRow, managedMailbox, managedProvider, providerRow } from './sender-rows.ts';
 import { spaceOf } from './spaces.ts';
+import { nowIn } from './test-clock-reads.ts';
+
+const HOUR_MS = 3_600_000;
 
 type Calls = {
   [Name in keyof SendersReads]: (
@@ -85,4 +90,37 @@ export const SENDERS_READS: Calls = {
     const row = mailboxRow(db, spaceOf(tenantNo, mode), id);
     return row === undefined ? null : managedMailbox(db, row);
   },
+
+  mailboxHealth(db, { tenantNo, mode, no }) {
+    const now = nowIn(db, spaceOf(tenantNo, mode));
+    const health = healthAt(db, no, now) ?? newHealth(now);
+    const row = prepared(db, 'SELECT excluded_since FROM mailbox WHERE no = ?').get(no);
+    const hours = prepared(
+      db,
+      'SELECT * FROM mailbox_hour WHERE mailbox = ? AND hour > ? ORDER BY hour DESC LIMIT ?',
+    ).all(no, Math.floor(now / HOUR_MS) - HOURS_KEPT, HOURS_KEPT);
+    const level = levelAt(scoreOf(health), health.level);
+    return {
+      score: scoreOf(health),
+      level,
+      excludedSince: level === 'excluded' ? ((row?.['excluded_since'] as number | null) ?? null) : null,
+      recoversAt: level === 'excluded' ? recoveryOf(health, now) : null,
+      rates: ratesOf(health),
+      penalties: penaltiesOf(health),
+      hours: hours.map(hourOf),
+    };
+  },
 };
+
+function hourOf(row: Row): HealthHour {
+  const count = (name: string): number => row[name] as number;
+  return {
+    at: count('hour') * HOUR_MS,
+    delivered: count('delivered'),
+    deferred: count('deferred'),
+    bounced: count('bounced'),
+    complained: count('complained'),
+    auth_failed: count('auth_failed'),
+    score: count('score'),
+  };
+}

@@ -4,7 +4,9 @@ import { type RecipientState, stateNumber } from '../../core/states.ts';
 import { observeReturn } from '../../policy/risk/observe.ts';
 import type { Waits } from '../port/waits.ts';
 import type { Settlement } from '../store.ts';
+import { hasOtherWay } from './claim-route.ts';
 import { closeWith } from './closing.ts';
+import { noteOutcome } from './mailbox-health.ts';
 import { moveTo, type QueueRow, queuedMessage, queueRow, queueStatements, SENDING } from './queue-rows.ts';
 import { publicId } from './row-id.ts';
 import { noteSignal } from './signals.ts';
@@ -25,6 +27,7 @@ export function settle(state: WriterState, settlement: Settlement): boolean {
   const space = state.spaces.get(row.space);
   const now = space.now(state.realNow);
   apply(state, space, row, message, settlement, now);
+  if (settlement.outcome !== 'elsewhere') state.routing.forgetAvoided(row.id);
   if (state.suspect === row.id) clearSuspect(state);
   return true;
 }
@@ -49,14 +52,17 @@ function apply(
       release(state, space, row, message, settlement.at, settlement.waits ?? null);
       return;
     case 'sent':
+      noteOutcome(state, space, row.mailbox, 'delivered', null, now);
       queueStatements(state.db).close.run(moveTo(row, 'sent'), null, null, row.id);
       state.emit(space, 'message.sent', now, row.id, attempt);
       return;
     case 'delivered':
+      noteOutcome(state, space, row.mailbox, 'delivered', null, now);
       state.emit(space, 'message.sent', now, row.id, attempt);
       closeWith(state, space, row, 'delivered', now, attempt);
       return;
     case 'elsewhere':
+      if (tryElsewhere(state, space, row, message, attempt, now)) return;
       if (settlement.otherwise === 'deferred') {
         deferTo(state, space, row, message, settlement.nextAttemptAt, attempt, now);
       } else {
@@ -65,9 +71,11 @@ function apply(
       }
       return;
     case 'deferred':
+      noteOutcome(state, space, row.mailbox, 'deferred', settlement.attempt?.class ?? null, now);
       deferTo(state, space, row, message, settlement.nextAttemptAt, attempt, now);
       return;
     case 'bounced':
+      noteOutcome(state, space, row.mailbox, 'bounced', settlement.attempt?.class ?? null, now);
       closeWith(state, space, row, 'bounced', now, { ...attempt, kind: settlement.hard ? 'hard' : 'soft' });
       if (isBadSign(settlement.attempt?.class ?? null)) noteSignal(state, space, 'bounce', now);
       learnBounce(state, space, row, settlement.attempt?.class ?? null, now);
@@ -127,6 +135,23 @@ function deferTo(
   queueStatements(state.db).close.run(moveTo(row, 'deferred'), due, null, row.id);
   state.emit(space, 'message.deferred', now, row.id, { ...attempt, next_attempt_at: due });
   state.tally(space, 'deferred', now, 1);
+}
+
+/** Surely not taken, for the way's own fault: another one is tried at once. False where there is no other. */
+function tryElsewhere(
+  state: WriterState,
+  space: Space,
+  row: QueueRow,
+  message: MessageRow,
+  attempt: Record<string, unknown>,
+  now: number,
+): boolean {
+  if (!hasOtherWay(state, space, row, message, now)) {
+    state.routing.forgetAvoided(row.id);
+    return false;
+  }
+  deferTo(state, space, row, message, now, { ...attempt, elsewhere: true }, now);
+  return true;
 }
 
 function crash(

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Mode } from '../../core/message.ts';
+import type { Closed } from '../../policy/closed-routes.ts';
 import {
   type CounterScope,
   compilePolicy,
@@ -16,11 +17,20 @@ import {
 import type { AccountFacts } from '../../policy/facts.ts';
 import type { ApprovalMode } from '../../policy/facts-approval.ts';
 import type { QuarantineStanding } from '../../policy/facts-quarantine.ts';
-import type { ContactState, LeaseState, LedgerView, ScopeState, Signal } from '../../policy/ledger.ts';
+import {
+  type ContactState,
+  familyScope,
+  type LeaseState,
+  type LedgerView,
+  type ScopeState,
+  type Signal,
+} from '../../policy/ledger.ts';
 import type { Pool } from '../../policy/pool.ts';
+import type { Stood } from '../../policy/ramp.ts';
 import { effectiveDocument } from '../../policy/resolve.ts';
 import { copyRisk, type RiskState } from '../../policy/risk/state.ts';
 import { compileShadow, countingFor, draftOver } from '../../policy/shadow.ts';
+import { type PoolSight, type Way, waysOf } from '../../policy/ways.ts';
 import type { KnownCanaries } from '../port/canaries.ts';
 import type { PlanDocument } from '../port/management.ts';
 import type { TemplateRef } from '../port/templates.ts';
@@ -34,6 +44,7 @@ import { type Leases, loadLeases } from './lease-rows.ts';
 import type { Entry, LedgerCache } from './ledger-cache.ts';
 import { openQuarantine, standingOf } from './quarantine-standing.ts';
 import type { RiskStates } from './risk-states.ts';
+import { GATEWAY_POOL, identitiesWithRoom, pinName, type Routing, stoodIn } from './routing.ts';
 import { identityOf, tenantOf } from './rows.ts';
 import { loadPool } from './sender-rows.ts';
 import { SpaceSenders } from './space-senders.ts';
@@ -83,11 +94,15 @@ export class Space implements LedgerView {
   servedIn = 0;
   /** Where the clock stands still: the real time at which the next claim ends. */
   nextClaimEnd = Number.POSITIVE_INFINITY;
+  /** When the first mailbox that is left out for its health comes back, as far as known. */
+  nextRecovery = Number.POSITIVE_INFINITY;
   quarantine: QuarantineStanding = null;
   /** Markers that no message may hold, or null. */
   readonly canaries: KnownCanaries | null;
   /** Providers and mailboxes; null where the tenant has none of its own. */
   readonly pool: Pool | null;
+  /** Whether the pool was read since what waits for it was last looked at. */
+  isPoolNew: boolean;
   /** Who may send as whom. */
   readonly senders: SpaceSenders;
   /** Agents, and the leases that are open. */
@@ -104,6 +119,8 @@ export class Space implements LedgerView {
   private freeing: { list: Freeing; used: number; until: number } | null = null;
   private readonly cache: LedgerCache;
   private readonly risks: RiskStates;
+  private readonly routing: Routing;
+  private readonly sights = new Map<number, PoolSight>();
   private assumedRisk: RiskState | null = null;
   private readonly held = new Map<string, Entry>();
   private readonly holding: Set<Space>;
@@ -125,6 +142,7 @@ export class Space implements LedgerView {
       frozenAt: number | null;
       canaries: KnownCanaries | null;
       pool: Pool | null;
+      routing: Routing;
       senders: SpaceSenders;
       leases: Leases;
     },
@@ -144,6 +162,8 @@ export class Space implements LedgerView {
     this.frozenAt = parts.frozenAt;
     this.canaries = parts.canaries;
     this.pool = parts.pool;
+    this.isPoolNew = parts.pool !== null;
+    this.routing = parts.routing;
     this.senders = parts.senders;
     this.leases = parts.leases;
   }
@@ -254,6 +274,44 @@ export class Space implements LedgerView {
     return { id: held.id, agent: held.agent, token: held.token, expiresAt: this.leases.endOf(held) };
   }
 
+  /** Null where the tenant has no ways out of its own and no limits on them. */
+  get sight(): PoolSight | null {
+    if (this.pool === null && this.policy.routedLimits.length === 0) return null;
+    return this.sightOf(this.identity?.no ?? null);
+  }
+
+  /** What an identity can send through. */
+  sightOf(identity: number | null): PoolSight {
+    let known = this.sights.get(identity ?? 0);
+    if (known === undefined) {
+      const ways = waysOf(this.pool ?? GATEWAY_POOL, identity);
+      known = { ways, spread: this.routing.spreadOf(this.no, ways[0]?.mailbox == null ? null : identity) };
+      this.sights.set(identity ?? 0, known);
+    }
+    return known;
+  }
+
+  pin(contact: string): number | null {
+    if (this.identity === null) return null;
+    const { gauges } = this.cache.entry(this.no, contact);
+    return gauges?.get(pinName(this.identity.no)) || null;
+  }
+
+  stood(mailbox: number, family: string): Stood {
+    return stoodIn(this.scope('mailbox', familyScope(mailbox, family)) as Entry);
+  }
+
+  /** Ways are closed on real time; beside a clock that stands still none is. */
+  closedWay({ provider, mailbox }: Way, destination: string, now: number): Closed | null {
+    const { closed } = this.routing;
+    if (closed.isEmpty || this.frozenAt !== null) return null;
+    return closed.find(provider.no, mailbox?.no ?? null, destination, now);
+  }
+
+  alternatives(second: number): readonly string[] {
+    return identitiesWithRoom(this, second);
+  }
+
   private cached(key: string): Entry {
     let entry = this.held.get(key);
     if (entry === undefined) {
@@ -297,9 +355,11 @@ export class Spaces {
   private readonly db: DatabaseSync;
   private readonly cache: LedgerCache;
   private readonly risks: RiskStates;
+  private readonly routing: Routing;
   private readonly gateway: WayOut;
 
-  constructor(db: DatabaseSync, cache: LedgerCache, risks: RiskStates, gateway: WayOut) {
+  constructor(db: DatabaseSync, cache: LedgerCache, risks: RiskStates, routing: Routing, gateway: WayOut) {
+    this.routing = routing;
     this.gateway = gateway;
     this.db = db;
     this.cache = cache;
@@ -381,6 +441,7 @@ export class Spaces {
       shadow,
       canaries: canariesOf(this.db, no, policy),
       pool,
+      routing: this.routing,
       senders,
       storageLimit: plan.storageBytes,
       freeing: () => freeing(this.db, no, plan.retentionMs),
@@ -395,6 +456,7 @@ export class Spaces {
     space.nextHoldEnd = this.holdEnd(no);
     space.lastNow = newestAt(this.db, logEnds(this.db, no)) ?? 0;
     space.quarantine = standingOf(openQuarantine(this.db, no));
+    for (const { recoversAt } of space.pool?.mailboxes.values() ?? []) if (recoversAt !== null) space.nextRecovery = 0;
     if (space.frozenAt !== null) space.nextClaimEnd = this.claimEnd(no);
     this.known.set(no, space);
     return space;

@@ -3,8 +3,11 @@ import type { DatabaseSync } from 'node:sqlite';
 import { readDomain } from '../../base/domain.ts';
 import { RECIPIENT_STATES } from '../../core/states.ts';
 import { type Facts, unpackFacts } from '../../policy/facts.ts';
+import { DEFAULT_PROVIDER_NAME } from '../../policy/pool.ts';
 import { type Adapting, adaptingIn } from '../../policy/probation.ts';
 import type { AddressTraits, Send, SendRecipient } from '../../policy/send.ts';
+import type { StoredRoute } from '../port/routing.ts';
+import type { Waits } from '../port/waits.ts';
 import type { Admission, RecipientKind, StoredMessage, StoredRecipient } from '../store.ts';
 import { type Archived, archivesOf } from './archives.ts';
 import { prepared } from './database.ts';
@@ -218,11 +221,11 @@ export function readStored(db: DatabaseSync, message: MessageRow): StoredMessage
     repeats: message.repeats,
     hasContent: message.body_form !== 0,
     scopes: scopesOf(db, message),
-    recipients: rows.map((row) => storedRecipient(row, message.nonce)),
+    recipients: rows.map((row) => storedRecipient(db, row, message.nonce)),
   };
 }
 
-function storedRecipient(row: RecipientRow, nonce: number): StoredRecipient {
+function storedRecipient(db: DatabaseSync, row: RecipientRow, nonce: number): StoredRecipient {
   return {
     id: publicId('rcp', row.id, nonce),
     email: row.email,
@@ -234,7 +237,26 @@ function storedRecipient(row: RecipientRow, nonce: number): StoredRecipient {
     attempts: row.attempts,
     possibleDuplicate: row.possible_duplicate === 1,
     closedAt: row.closed_at,
+    route: storedRoute(db, row),
+    waits: row.waits === null ? null : (JSON.parse(row.waits) as Waits),
     ...verdictPartsOf(row),
+  };
+}
+
+/** Names stay known when what they name is deleted. */
+function storedRoute(db: DatabaseSync, row: RecipientRow): StoredRoute | null {
+  if (row.provider === null) return null;
+  const provider = prepared(db, 'SELECT id, name FROM provider WHERE no = ?').get(row.provider);
+  const mailbox = prepared(db, 'SELECT id, address FROM mailbox WHERE no = ?').get(row.mailbox);
+  const chosen = factsOf(row)?.pool?.routing?.chosen ?? null;
+  const isFirst = row.routed_at === null && chosen?.provider === row.provider && chosen.mailbox === row.mailbox;
+  return {
+    provider: (provider as StoredRoute['provider'] | undefined) ?? {
+      id: DEFAULT_PROVIDER_NAME,
+      name: DEFAULT_PROVIDER_NAME,
+    },
+    mailbox: (mailbox as StoredRoute['mailbox'] | undefined) ?? null,
+    why: isFirst ? chosen.why : ['failover'],
   };
 }
 
@@ -296,5 +318,6 @@ export function sendRecipientOf(row: RecipientRow, facts: Facts | null): SendRec
     undeliverable: facts?.undeliverable ?? null,
     simulated: facts?.simulated ?? null,
     traits: traitsOf(facts?.contact ?? null),
+    route: row.provider === null ? null : { provider: row.provider, mailbox: row.mailbox, at: row.routed_at },
   };
 }

@@ -16,6 +16,7 @@ import { endedRecipients, SETTLED } from './closed-messages.ts';
 import { prepared } from './database.ts';
 import { forgetInbound } from './inbound-retention.ts';
 import { expireAllLeases } from './leases.ts';
+import { reviewAllHealth } from './mailbox-health.ts';
 import { removeMessage } from './message-removal.ts';
 import { forgetNotices } from './notices.ts';
 import { oldEvents } from './old-events.ts';
@@ -73,6 +74,10 @@ const SLICES: Record<Sweep, (state: WriterState) => Swept> = {
   ledger(state) {
     const left = state.ledger.flushIdle();
     return { count: 0, more: left > 0, unused: [] };
+  },
+  mailboxes(state) {
+    reviewAllHealth(state);
+    return { count: 0, more: false, unused: [] };
   },
   quarantines: (state) => ({ ...sweepQuarantines(state), unused: [] }),
 };

@@ -8,6 +8,7 @@ import { audit } from './audit.ts';
 import { CLAIM_MS } from './dispatch.ts';
 import { eventsBefore, logEnds, newestAt } from './event-log.ts';
 import { expireLeases } from './leases.ts';
+import { reviewHealth } from './mailbox-health.ts';
 import { passTime } from './quarantine.ts';
 import { CREDITS, REAL_TIME, type Space, spaceOf } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
@@ -36,6 +37,7 @@ export function moveTestClock(
   expireLeases(state, state.spaces.get(space.no));
   expireApprovals(state, MOST_EXPIRED);
   passTime(state, state.spaces.get(space.no), to);
+  reviewHealth(state, state.spaces.get(space.no), to);
   audit(state, { ...actOf(input), action: 'test_clock.moved', before: space.frozenAt, after: to });
   return { ok: true, now: to };
 }
@@ -101,6 +103,9 @@ const EMPTYING = [
   'DELETE FROM shadow_difference WHERE space = :space',
   'DELETE FROM lease WHERE space = :space',
   'DELETE FROM approval WHERE space = :space',
+  'DELETE FROM mailbox_hour WHERE mailbox IN (SELECT no FROM mailbox WHERE space = :space)',
+  'DELETE FROM mailbox_health WHERE space = :space',
+  'UPDATE mailbox SET health = 100, excluded_since = NULL WHERE space = :space',
 ];
 
 function empty(state: WriterState, no: number): void {
@@ -115,6 +120,7 @@ function empty(state: WriterState, no: number): void {
   archivesOf(state.db)?.forgetSpace(no);
   state.ledger.forgetSpace(no);
   state.risks.forget(no);
+  state.healths.clear();
   // Refusals are folded by the rows they had.
   state.refusals.clear();
   state.spaces.forget(no);

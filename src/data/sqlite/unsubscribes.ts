@@ -1,6 +1,6 @@
 /** Unsubscribing by a recipient's own link: the same as any other return, and once, however often the link is followed. */
 import type { ReturnsWrites, UnsubscribeAnswer } from '../port/returns.ts';
-import { findRecipient } from './proven-returns.ts';
+import { findRecipient, isUnsubscribed } from './proven-returns.ts';
 import { applyReturn } from './returns.ts';
 import type { WriterState } from './writer-state.ts';
 
@@ -13,10 +13,7 @@ export function unsubscribe(state: WriterState, { tenantNo, recipientId }: Input
   const { message, row } = found;
   const space = state.spaces.get(message.space);
   const now = space.now(state.realNow);
-  const isKnown = space
-    .contact(row.key ?? row.email)
-    .suppressions.some(({ reason, expiresAt }) => reason === 'unsubscribe' && (expiresAt === null || expiresAt > now));
-  if (isKnown) return { outcome: 'known' };
+  if (isUnsubscribed(space, row.key ?? row.email, now)) return { outcome: 'known' };
   const thing = { kind: 'unsubscribe', class: 'unknown', at: now, source: 'return' } as const;
   applyReturn(state, space, row, message, thing);
   return { outcome: 'applied' };

@@ -41,6 +41,7 @@ import { TEMPLATE_WRITES } from './templates.ts';
 import { createKey, createTenant, revokeKey } from './tenants.ts';
 import { endTestClock, moveTestClock, resetTestData } from './test-clock.ts';
 import { archiveThread } from './threads.ts';
+import { UNCERTAIN_WRITES } from './uncertain.ts';
 import { unsubscribe } from './unsubscribes.ts';
 import type { WriterState } from './writer-state.ts';
 
@@ -76,6 +77,9 @@ export const RECORDING_CALLS: ReadonlySet<string> = new Set([
   'planView',
   'headroom',
   'dueIn',
+  'poolHeadroom',
+  'closeRoute',
+  'openRoute',
   'sweep',
 ]);
 
@@ -95,6 +99,7 @@ export const WRITER_CALLS: Calls = {
   createKey,
   putPolicy,
   ...IDENTITY_WRITES,
+  ...UNCERTAIN_WRITES,
   ...CONTACT_WRITES,
   ...DOMAIN_WRITES,
   revokeKey,

@@ -2,15 +2,16 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type EventType, eventNumber } from '../../core/events.ts';
 import { PackWriter } from '../../core/pack.ts';
-import { ClosedRoutes } from '../../policy/closed-routes.ts';
 import type { PlatformPause } from '../port/platform.ts';
 import { type Archives, openArchives } from './archives.ts';
 import { BulkInsert } from './database.ts';
 import { FreshRows } from './fresh-rows.ts';
 import type { KeyIndexBounds } from './key-index.ts';
 import { HOUR_PREFIX, type LedgerBounds, LedgerCache } from './ledger-cache.ts';
+import { MailboxHealths } from './mailbox-health.ts';
 import { readPlatformPause } from './platform.ts';
 import { RiskStates } from './risk-states.ts';
+import { Routing } from './routing.ts';
 import { firstRowOf } from './row-id.ts';
 import { type Space, Spaces } from './spaces.ts';
 import { UsedKeys } from './used-keys.ts';
@@ -44,6 +45,7 @@ export class WriterState {
   readonly ledger: LedgerCache;
   readonly risks: RiskStates;
   readonly spaces: Spaces;
+  readonly healths: MailboxHealths;
   readonly keys: UsedKeys;
   readonly fresh: FreshRows;
   readonly packer = new PackWriter();
@@ -70,8 +72,8 @@ export class WriterState {
   suspect: number | null = null;
   /** Spaces in which events were written since the last answer. */
   readonly eventSpaces = new Set<number>();
-  /** Ways out that are closed for a time. */
-  readonly closedRoutes = new ClosedRoutes();
+  /** What the choice of ways out keeps between recipients. */
+  readonly routing = new Routing();
   /** Set while the operator has stopped sending for everybody. */
   platformPause: PlatformPause | null;
   /** Whether a notice was queued since the last answer. */
@@ -83,7 +85,8 @@ export class WriterState {
     this.archives = openArchives(db, options.directory, true);
     this.risks = new RiskStates(db);
     this.ledger = new LedgerCache(db, options.ledger, this.risks);
-    this.spaces = new Spaces(db, this.ledger, this.risks, options);
+    this.healths = new MailboxHealths(db);
+    this.spaces = new Spaces(db, this.ledger, this.risks, this.routing, options);
     this.keys = new UsedKeys(db, options.keys);
     this.fresh = new FreshRows(options.mostFresh);
     this.platformPause = readPlatformPause(db);
@@ -124,6 +127,8 @@ export class WriterState {
       'closed_at',
       'facts',
       'verdict',
+      'mailbox',
+      'provider',
     ]);
     this.events = new BulkInsert(db, 'event', [
       'id',
@@ -238,6 +243,7 @@ export class WriterState {
     this.flushHeads();
     this.blobUses.flush();
     this.keys.flush();
+    this.healths.flush();
   }
 
   private flushHeads(): void {
@@ -273,6 +279,7 @@ export class WriterState {
     this.keys.undo();
     this.fresh.clear();
     this.spaces.clear();
+    this.healths.clear();
     this.senders.clear();
     this.refusals.clear();
     this.suspect = null;

@@ -85,7 +85,7 @@ export function scanContent(content: ScannedContent): ContentFacts {
     if (!isPlain) scanLetters(content.text, 'text', find);
     scanLinksInText(content.text, 'text', links, find);
   }
-  if (content.html !== null) scanHtml(content.html, links, find);
+  if (content.html !== null) scanHtml(content.html, isPlain, links, find);
   if (found.size === 0) return null;
   const findings = [...found.values()].sort((a, b) => b.weight - a.weight);
   return { score: findings.reduce((sum, { weight }) => sum + weight, 0), findings, canary: null };
@@ -185,8 +185,9 @@ function isZeroWidth(unit: number): boolean {
   return (unit >= 0x200b && unit <= 0x200d) || unit === 0x2060 || unit === 0xfeff || unit === 0xad;
 }
 
-function scanHtml(html: string, links: Links, find: Find): void {
-  const scan = new HtmlScan(links, find);
+function scanHtml(html: string, isPlain: boolean, links: Links, find: Find): void {
+  // What is ASCII shows other letters through character references alone.
+  const scan = new HtmlScan(links, find, isPlain && !html.includes('&'));
   walkHtml(html, scan);
   scan.end();
 }
@@ -203,10 +204,13 @@ class HtmlScan implements HtmlVisitor {
   /** The element whose content nobody sees, and how many of its name are open in it. */
   private hidden: { name: string; depth: number } | null = null;
   private hiddenLength = 0;
+  /** Whether all text is known to be ASCII. */
+  private readonly isPlain: boolean;
 
-  constructor(links: Links, find: Find) {
+  constructor(links: Links, find: Find, isPlain: boolean) {
     this.links = links;
     this.find = find;
+    this.isPlain = isPlain;
   }
 
   open(name: string, attributes: ReadonlyMap<string, string>): void {
@@ -242,7 +246,7 @@ class HtmlScan implements HtmlVisitor {
     this.endLink();
     if (this.hiddenLength > HIDDEN_TEXT) this.find('hidden_text', 'html');
     const text = this.shown.join('');
-    scanLetters(text, 'html', this.find);
+    if (!this.isPlain) scanLetters(text, 'html', this.find);
     scanLinksInText(text, 'html', this.links, this.find);
   }
 

@@ -41,7 +41,7 @@ for (const pair of BEGINNINGS.split(' ')) isBeginning[place(pair)] = 1;
 const OTHER = 0;
 const SMALL = 1;
 const CAPITAL = 2;
-const DIGIT = 3;
+const DIGIT = 4;
 const kinds = new Uint8Array(256).fill(SMALL, 128);
 for (let letter = 0; letter < LETTERS; letter += 1) {
   kinds[97 + letter] = SMALL;
@@ -65,13 +65,18 @@ function enter(slots: Uint8Array, hash: number): void {
 /** More of a text is not read, in octets of UTF-8. */
 const MOST_BYTES = 8192;
 /** Reused: bytes in an array are read in a third of the time that units of a string take. */
-const bytes = new Uint8Array(MOST_BYTES);
+const bytes = new Uint8Array(MOST_BYTES + 1);
+const room = bytes.subarray(0, MOST_BYTES);
 const encoder = new TextEncoder();
 
 /** Reads a text into slots and tally. */
 export function readWords(text: string, isHtml: boolean, slots: Uint8Array, tally: Tally): void {
-  const length = encoder.encodeInto(text, bytes).written;
+  const length = encoder.encodeInto(text, room).written;
+  // A byte of no word stands behind the last one, so that the end need not be looked for.
+  bytes[length] = 0;
   let previous = 0;
+  let words = 0;
+  let points = 0;
   let at = 0;
   while (at < length) {
     const first = bytes[at]!;
@@ -82,46 +87,41 @@ export function readWords(text: string, isHtml: boolean, slots: Uint8Array, tall
     }
     const begin = at;
     let hash = WORD_START;
-    let capitals = 0;
-    let hasDigit = false;
-    for (; at < length; at += 1) {
-      const byte = bytes[at]!;
-      const kind = kinds[byte]!;
-      if (kind === OTHER) break;
-      if (kind === DIGIT) hasDigit = true;
-      else if (kind === CAPITAL) capitals += 1;
+    let seen = 0;
+    let byte = first;
+    let kind = kinds[byte]!;
+    do {
+      seen |= kind;
       hash = Math.imul(hash ^ (byte | 32), 0x01000193);
-    }
-    if (isScheme(at, length)) {
+      at += 1;
+      byte = bytes[at]!;
+      kind = kinds[byte]!;
+    } while (kind !== OTHER);
+    if (byte === 58 && isScheme(at, length)) {
       while (at < length && !endsLink(bytes[at]!)) at += 1;
-    } else if (hasDigit) tally.numbers += 1;
+    } else if ((seen & DIGIT) !== 0) tally.numbers += 1;
     else {
-      enterWord(begin, at - begin, capitals, hash, previous, slots, tally);
+      const size = at - begin;
+      words += 1;
+      if (tally.words + words <= MOST_PROBED) probe(begin, size, seen === CAPITAL, tally);
+      if (size >= SHORTEST_FEATURE) enter(slots, spread(hash));
+      if (previous !== 0) {
+        const pair = pairOf(previous, hash);
+        points += pointsOf(pair);
+        if (size >= SHORTEST_FEATURE) enter(slots, pair);
+      }
       previous = hash;
     }
   }
+  tally.words += words;
+  tally.points += points;
 }
 
-function enterWord(
-  begin: number,
-  size: number,
-  capitals: number,
-  hash: number,
-  previous: number,
-  slots: Uint8Array,
-  tally: Tally,
-): void {
-  tally.words += 1;
-  if (tally.words <= MOST_PROBED) {
-    tally.letters += size;
-    if (size > 1 && capitals === size) tally.capitals += size;
-    else if (size >= SHORTEST_FEATURE && isGarbled(begin, size)) tally.garbled += size;
-  }
-  if (size >= SHORTEST_FEATURE) enter(slots, spread(hash));
-  if (previous === 0) return;
-  const pair = pairOf(previous, hash);
-  tally.points += pointsOf(pair);
-  if (size >= SHORTEST_FEATURE) enter(slots, pair);
+/** Whether a word looks written: asked of the first ones. */
+function probe(begin: number, size: number, isLoud: boolean, tally: Tally): void {
+  tally.letters += size;
+  if (size > 1 && isLoud) tally.capitals += size;
+  else if (size >= SHORTEST_FEATURE && isGarbled(begin, size)) tally.garbled += size;
 }
 
 function tagEnd(from: number, length: number): number {

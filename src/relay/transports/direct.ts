@@ -68,7 +68,7 @@ class DirectTransport implements Transport {
   constructor(options: DirectOptions, parts: DirectParts) {
     this.#options = options;
     this.#parts = parts;
-    this.#defaults = smtpSettings(this.#smtpOptions('localhost', null));
+    this.#defaults = smtpSettings({ host: 'localhost', ...directHop(options, parts) });
   }
 
   async deliver(delivery: Delivery): Promise<DeliveryResult> {
@@ -172,7 +172,8 @@ class DirectTransport implements Transport {
     const { requiredBy } = way;
     let best: NotTaken | null = null;
     for (const host of way.groups.flatMap(shuffled).slice(0, MOST_TRIED)) {
-      const opened = await openSession(smtpSettings(this.#smtpOptions(host, requiredBy)), onLink, signal);
+      const hop = directHop(this.#options, this.#parts, requiredBy);
+      const opened = await openSession(smtpSettings({ host, ...hop }), onLink, signal);
       this.#parts.onOpened?.(host, opened, requiredBy);
       if (!('outcome' in opened)) return opened;
       const named = { ...opened, reply: { ...opened.reply, text: `${host}: ${opened.reply.text}` } };
@@ -182,25 +183,27 @@ class DirectTransport implements Transport {
     }
     return best ?? notTaken('connect', 'there is no mail host');
   }
+}
 
-  #smtpOptions(host: string, requiredBy: TlsRequirement): SmtpOptions {
-    const { port, tls, isVerified, maxConnections } = this.#options;
-    const { dial, ca, ehloName, timeouts } = this.#parts;
-    return {
-      host,
-      port,
-      requireTls: requiredBy !== null,
-      opportunisticTls: tls !== 'never',
-      ehloName,
-      maxConnections,
-      timeouts,
-      tls: {
-        ...(ca === undefined ? {} : { ca }),
-        ...(requiredBy === 'settings' && !isVerified ? { rejectUnauthorized: false } : {}),
-      },
-      connect: dial,
-    };
-  }
+/** How one mail host is talked to. */
+export function directHop(
+  { port, tls, isVerified, maxConnections }: DirectOptions,
+  { dial, ca, ehloName, timeouts }: DirectParts,
+  requiredBy: TlsRequirement = tls === 'required' ? 'settings' : null,
+): Omit<SmtpOptions, 'host'> {
+  return {
+    port,
+    requireTls: requiredBy !== null,
+    opportunisticTls: tls !== 'never',
+    ehloName,
+    maxConnections,
+    timeouts,
+    tls: {
+      ...(ca === undefined ? {} : { ca }),
+      ...(requiredBy === 'settings' && !isVerified ? { rejectUnauthorized: false } : {}),
+    },
+    connect: dial,
+  };
 }
 
 function namedBy(policy: StsPolicy, groups: Way['groups']): string[][] {

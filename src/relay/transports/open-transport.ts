@@ -6,11 +6,13 @@ import type { Dns } from '../../base/dns.ts';
 import type { GuardedFetch } from '../../base/guarded-fetch.ts';
 import { type DirectOptions, parseDirectUrl } from '../direct/direct-url.ts';
 import { StsPolicies } from '../direct/mta-sts.ts';
+import { parseSesUrl, type SesOptions } from '../ses/ses-url.ts';
 import { guardedDial } from '../smtp/dial.ts';
 import type { Dial, SmtpOptions, SmtpTimeouts } from '../smtp/settings.ts';
 import { parseSmtpUrl } from '../smtp/smtp-url.ts';
 import type { TlsResults } from '../tls-results.ts';
 import { type DirectParts, directTransport } from './direct.ts';
+import { type SesParts, sesTransport } from './ses.ts';
 import { smtpTransport } from './smtp.ts';
 import type { Transport } from './transport.ts';
 
@@ -41,6 +43,8 @@ export type TransportParts = {
   domain: string;
   tlsResults: TlsResults;
   timeouts?: Partial<SmtpTimeouts>;
+  /** Whose mail hosts a test of `direct` greets. Default: somebody large. */
+  probeDomain?: string;
 };
 
 const KINDS: Record<string, TransportSettings['kind']> = {
@@ -71,10 +75,10 @@ export function openTransport(settings: TransportSettings, parts: TransportParts
       return openSmtp(settings, parts);
     case 'direct':
       return openDirect(settings, parts);
+    case 'ses':
+      return openSes(settings, parts);
     case 'sink':
       return { error: 'What goes to the sink stays here and needs no transport.' };
-    default:
-      return { error: `There is no transport for ${settings.kind} yet.` };
   }
 }
 
@@ -144,12 +148,44 @@ export function directOf(
   };
 }
 
+function openSes(settings: TransportSettings, parts: TransportParts): Opened {
+  const read = sesOf(settings, parts);
+  return 'error' in read ? read : { transport: sesTransport(read.options, read.parts) };
+}
+
+/** How mail is to be given to SES under these settings. */
+export function sesOf(
+  { url, credentials, isTenants }: TransportSettings,
+  parts: TransportParts,
+): { options: SesOptions; parts: SesParts } | { error: string } {
+  const trusted = takeAuthorities(url, isTenants);
+  if ('error' in trusted) return trusted;
+  const parsed = parseSesUrl(credentials === null ? trusted.url : withCredentials(trusted.url, credentials));
+  if ('error' in parsed) return parsed;
+  const { options } = parsed;
+  const { connectMs } = parts.timeouts ?? {};
+  const given = { ...trusted.ca, ...(connectMs === undefined ? {} : { connectMs }) };
+  if (!isTenants) return { options, parts: given };
+  // The machine's own keys are the operator's.
+  if (options.keys === null) return { error: 'The SES address needs a key: ses://key:secret@region.' };
+  const { endpoint } = options;
+  const isUsual = endpoint === null || (endpoint.protocol === 'https:' && endpoint.port === '');
+  const dial = guardedDial(parts.dns, isUsual ? parts.guard : bothOf(parts.guard, parts.opened));
+  const maxConnections = Math.min(options.maxConnections, CONNECTIONS);
+  return { options: { ...options, maxConnections }, parts: { ...given, dial } };
+}
+
 function tenantsDial(
   port: number,
   { dns, guard, opened }: Pick<TransportParts, 'dns' | 'guard' | 'opened'>,
   ports: ReadonlySet<number> = MAIL_PORTS,
 ): Dial {
-  return guardedDial(dns, ports.has(port) ? guard : opened);
+  return guardedDial(dns, ports.has(port) ? guard : bothOf(guard, opened));
+}
+
+function bothOf(first: AddressGuard, second: AddressGuard): AddressGuard {
+  const refusal = (address: string): string | null => first.refusal(address) ?? second.refusal(address);
+  return { refusal, allows: (address) => refusal(address) === null };
 }
 
 /** The client for HTTP is loaded by the first policy that is fetched. */

@@ -213,6 +213,8 @@ CREATE TABLE recipient (
 CREATE INDEX recipient_due ON recipient (space, due) WHERE due >= 0;
 -- In order of arrival, so that an accept touches its last page alone; the space beside it, so that a start reads nothing else.
 CREATE INDEX recipient_fresh ON recipient (id, space) WHERE due < 0;
+-- The few of which nobody knows whether they have the message (12: uncertain).
+CREATE INDEX recipient_uncertain ON recipient (space, id) WHERE state = 12;
 
 CREATE TABLE event (
   id INTEGER PRIMARY KEY,
@@ -648,6 +650,7 @@ CREATE TABLE mailbox (
   deleted_at INTEGER
 );
 CREATE UNIQUE INDEX mailbox_address ON mailbox (space, address_key) WHERE deleted_at IS NULL;
+CREATE INDEX mailbox_excluded ON mailbox (space) WHERE excluded_since IS NOT NULL;
 CREATE INDEX mailbox_identity ON mailbox (identity) WHERE deleted_at IS NULL;
 CREATE INDEX mailbox_provider ON mailbox (provider) WHERE deleted_at IS NULL;
 

@@ -1,0 +1,168 @@
+/**
+ * Looks at the records of sender domains: when somebody asks, and on a schedule. Records that are awaited are looked at each
+ * minute first and then less and less often, verified ones about every six hours.
+ *
+ * What holds: at most `AT_ONCE` domains are looked at at a time; whoever asks while a look is under way gets its answer; a look
+ * changes nothing by itself, what it showed is given to the store, which decides. Times here are real ones: the DNS knows no
+ * test clock.
+ */
+import { randomInt } from 'node:crypto';
+import { settledState } from '../core/sender-records.ts';
+import type { CheckedDomain, DomainToCheck, ManagedDomain } from '../data/port/domains.ts';
+import type { Store } from '../data/store.ts';
+import { type DomainDns, type DomainLook, lookAtDomain } from './domain-look.ts';
+
+export type DomainChecksParts = {
+  store: Pick<Store, 'domainToCheck' | 'domainsDue' | 'recordDomainCheck'>;
+  dns: DomainDns;
+  /** The gateway's own domain. */
+  gateway: string;
+  log: { warn(fields: object, message: string): void };
+  /** Told when what signs for a tenant may be another. */
+  onChange: (tenantNo: number) => void;
+};
+
+const AT_ONCE = 4;
+const A_ROUND = 20;
+const LONGEST_SLEEP_MS = 30_000;
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const VERIFIED_MS = 6 * HOUR;
+const UNANSWERED_MS = 10 * MINUTE;
+const HELD_MS = 30 * MINUTE;
+/** For as long as records are awaited, the pause between two looks. */
+const AWAITED: readonly [untilAge: number, pause: number][] = [
+  [15 * MINUTE, MINUTE],
+  [2 * HOUR, 5 * MINUTE],
+  [24 * HOUR, 30 * MINUTE],
+  [7 * 24 * HOUR, VERIFIED_MS],
+];
+
+export class DomainChecks {
+  readonly #parts: DomainChecksParts;
+  readonly #running = new Map<number, Promise<ManagedDomain | null>>();
+  readonly #waiting: (() => void)[] = [];
+  #free = AT_ONCE;
+  #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
+  #bounceHost: string;
+
+  constructor(parts: DomainChecksParts) {
+    this.#parts = parts;
+    this.#bounceHost = parts.gateway;
+  }
+
+  /** The host to publish for return paths, as far as known. */
+  get bounceHost(): string {
+    return this.#bounceHost;
+  }
+
+  /** After a change that no look has made. */
+  changed(tenantNo: number): void {
+    this.#parts.onChange(tenantNo);
+  }
+
+  start(): void {
+    void this.#round();
+  }
+
+  /** No look begins, and none that is under way is stored. */
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  /** The domain as it is after a look at its records; null where it is gone. */
+  look(no: number): Promise<ManagedDomain | null> {
+    let running = this.#running.get(no);
+    if (running === undefined) {
+      running = this.#inTurn(() => this.#lookAt(no)).finally(() => this.#running.delete(no));
+      this.#running.set(no, running);
+    }
+    return running;
+  }
+
+  async #round(): Promise<void> {
+    let sleepMs = LONGEST_SLEEP_MS;
+    try {
+      const { due, nextAt } = await this.#parts.store.domainsDue({ now: Date.now(), most: A_ROUND });
+      await Promise.all(due.map((no) => this.look(no)));
+      if (nextAt !== null) sleepMs = Math.min(sleepMs, Math.max(nextAt - Date.now(), 1000));
+    } catch (fault) {
+      if (!this.#isStopped)
+        this.#parts.log.warn({ error: String(fault) }, 'the records of domains cannot be looked at now');
+    }
+    if (!this.#isStopped) this.#timer = setTimeout(() => void this.#round(), sleepMs).unref();
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#free === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#free -= 1;
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free += 1;
+      else next();
+    }
+  }
+
+  async #lookAt(no: number): Promise<ManagedDomain | null> {
+    const looked = await this.#askFor(no);
+    if (looked === null) return null;
+    const { domain, findings } = looked;
+    let checked = await this.#record(domain, findings, nextLookAt(domain, findings, Date.now()));
+    if (checked?.outcome === 'held') {
+      // Whoever has it keeps it only as long as its own record stands.
+      const holder = await this.#askFor(checked.holder);
+      if (holder !== null) {
+        await this.#record(holder.domain, holder.findings, nextLookAt(holder.domain, holder.findings, Date.now()));
+      }
+      checked = await this.#record(domain, findings, jittered(Date.now(), HELD_MS));
+    }
+    return checked === null || checked.outcome === 'missing' ? null : checked.domain;
+  }
+
+  async #askFor(no: number): Promise<({ domain: DomainToCheck } & DomainLook) | null> {
+    const domain = this.#isStopped ? null : await this.#parts.store.domainToCheck({ no });
+    if (domain === null) return null;
+    const look = await lookAtDomain(this.#parts.dns, domain, this.#parts.gateway);
+    this.#bounceHost = look.bounceHosts[0]!;
+    return { domain, ...look };
+  }
+
+  async #record(
+    { no, tenantNo }: DomainToCheck,
+    findings: DomainLook['findings'],
+    nextCheckAt: number,
+  ): Promise<CheckedDomain | null> {
+    if (this.#isStopped) return null;
+    const checked = await this.#parts.store.recordDomainCheck({ no, findings, nextCheckAt });
+    if (checked.outcome === 'done' && checked.changed) this.#parts.onChange(tenantNo);
+    return checked;
+  }
+}
+
+/** When the next look is due, in real milliseconds. */
+export function nextLookAt(domain: DomainToCheck, findings: DomainLook['findings'], now: number): number {
+  const { state, keys, awaitedSince } = domain;
+  const all = Object.values(findings);
+  if (all.some((finding) => finding.state === 'unanswered') && state !== 'pending') return jittered(now, UNANSWERED_MS);
+  const needed = keys
+    .filter((key) => key.state !== 'retiring' && key.algorithm === 'rsa')
+    .map((key) => `dkim:${key.selector}`);
+  const isComplete = ['ownership', ...needed].every(
+    (key) => findings[key] !== undefined && settledState(findings[key]) === 'found',
+  );
+  if (isComplete) return jittered(now, VERIFIED_MS);
+  const isRotating = keys.some((key) => key.state === 'announced');
+  if (state !== 'pending' && !isRotating) return jittered(now, HELD_MS);
+  const age = now - awaitedSince;
+  return jittered(now, AWAITED.find(([untilAge]) => age < untilAge)?.[1] ?? 24 * HOUR);
+}
+
+/** A tenth earlier or later, so that what began together does not stay together. */
+function jittered(now: number, pauseMs: number): number {
+  const tenth = Math.floor(pauseMs / 10);
+  return now + pauseMs + randomInt(-tenth, tenth + 1);
+}
