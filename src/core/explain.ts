@@ -238,13 +238,16 @@ function withIssues(reason: DecidedReason, issues: readonly Issue[] | undefined)
   return { ...reason, evidence };
 }
 
-/** Evidence as an answer has it: times in RFC 3339, also those of an object in it (`probation.until_at`). */
+/** Evidence as an answer has it: times in RFC 3339, also those of an object in it (`probation.until_at`) or in a list. */
 export function writtenEvidence(evidence: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(evidence).map(([field, value]) => [field, written(field, value, true)]));
 }
 
 function written(field: string, value: unknown, alsoInside: boolean): unknown {
   if (typeof value === 'number') return isTimeField(field) ? rfc3339(value) : value;
-  if (!alsoInside || typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  if (!alsoInside || typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) {
+    return value.map((one) => (typeof one === 'object' && !Array.isArray(one) ? written('', one, true) : one));
+  }
   return Object.fromEntries(Object.entries(value).map(([inner, one]) => [inner, written(inner, one, false)]));
 }

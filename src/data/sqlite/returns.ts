@@ -29,6 +29,7 @@ import { noteOutcome } from './mailbox-health.ts';
 import { findMessage } from './messages-reads.ts';
 import { hasLeft } from './places.ts';
 import { queuedMessage, queueRow } from './queue-rows.ts';
+import { noteRamp } from './ramp-notes.ts';
 import { publicId } from './row-id.ts';
 import { noteSignal, raise } from './signals.ts';
 import { modeOf, REPLIES, type Space, spaceOf } from './spaces.ts';
@@ -133,6 +134,8 @@ export function applyReturn(
     return { outcome: 'known', ...about, status: before, event: null, suppression: null };
   }
   learnRisk(state, space, keyOf(row), thing);
+  const isNew = !space.contact(keyOf(row)).suppressions.some(({ reason }) => reason === 'complaint');
+  if (thing.kind === 'complaint' && isNew) noteRamp(state, space, row, 'complained', space.now(state.realNow));
   learnHealth(state, space, row.mailbox, thing);
   const suppression = learn(state, space, keyOf(row), about.messageId, thing);
   const late = to === 'bounced' ? { after_delivered: before === 'delivered' } : {};

@@ -8,6 +8,7 @@ import { hasOtherWay } from './claim-route.ts';
 import { closeWith } from './closing.ts';
 import { noteOutcome } from './mailbox-health.ts';
 import { moveTo, type QueueRow, queuedMessage, queueRow, queueStatements, SENDING } from './queue-rows.ts';
+import { noteRamp, type RampOutcome } from './ramp-notes.ts';
 import { publicId } from './row-id.ts';
 import { noteSignal } from './signals.ts';
 import type { Space } from './spaces.ts';
@@ -19,6 +20,14 @@ const UNCERTAIN = stateNumber('uncertain');
 /** A recipient over which the worker ended so often in a row is set aside. */
 export const MOST_DEATHS = 3;
 
+/** What a warm-up learns from an attempt; what says nothing of the receiver is left out. */
+const RAMP_OUTCOMES: Partial<Record<Settlement['outcome'], RampOutcome>> = {
+  sent: 'taken',
+  delivered: 'taken',
+  bounced: 'taken',
+  deferred: 'deferred',
+};
+
 /** Records what became of an attempt. False: the claim was lost, or the recipient was closed meanwhile. */
 export function settle(state: WriterState, settlement: Settlement): boolean {
   const row = queueRow(state.db, settlement.recipient);
@@ -28,6 +37,8 @@ export function settle(state: WriterState, settlement: Settlement): boolean {
   const now = space.now(state.realNow);
   apply(state, space, row, message, settlement, now);
   if (settlement.outcome !== 'elsewhere') state.routing.forgetAvoided(row.id);
+  const learnt = RAMP_OUTCOMES[settlement.outcome];
+  if (learnt !== undefined) noteRamp(state, space, row, learnt, now);
   if (state.suspect === row.id) clearSuspect(state);
   return true;
 }
