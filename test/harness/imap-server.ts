@@ -150,12 +150,17 @@ export async function startImapServer(options: { tls?: TlsOptions; user?: string
         break;
       }
       case 'LIST':
-      case 'LSUB':
+      case 'LSUB': {
+        const [, wanted = ''] = /"([^"]*)"\s*$/.exec(command) ?? [];
+        // An empty name asks for the delimiter (RFC 9051 §6.3.9).
+        if (wanted === '') socket.write(`* LIST (\\Noselect) "/" ""\r\n`);
         for (const [path, { use }] of folders) {
+          if (wanted !== '*' && wanted !== path) continue;
           socket.write(`* ${name.toUpperCase()} (\\HasNoChildren${use === null ? '' : ` ${use}`}) "/" "${path}"\r\n`);
         }
         done();
         break;
+      }
       case 'SELECT':
       case 'EXAMINE': {
         const path = /"?([^" ]+)"?/.exec(command.slice(name.length + 1))?.[1] ?? '';

@@ -209,9 +209,26 @@ describe('a mailbox with IMAP', () => {
     server.drop();
     const second = await send({ identity: 'sender' });
     await server.seen(/^APPEND/, 2);
+    const many = ['one@example.com', 'two@example.com', 'three@example.com'];
+    await call('POST', '/v1/messages', { to: many, subject: 'To many', text: 'Hello', identity: 'sender' });
+    await server.seen(/^APPEND/, 3);
+    const third = await send({ identity: 'sender' });
+    await server.seen(/^APPEND/, 4);
     const copies = server.folders.get('Sent')!.mails.map(({ raw }) => raw.toString());
-    assert.equal(copies.length, 2);
-    assert.ok(copies[0]!.includes(first.messageId) && copies[1]!.includes(second.messageId));
+    assert.equal(copies.length, 4, 'one of the message to three');
+    for (const [i, sent] of [first, second, null, third].entries()) {
+      if (sent !== null) assert.ok(copies[i]!.includes(sent.messageId), `copy ${i}`);
+    }
+    assert.match(copies[2]!, /^Subject: To many\r$/m);
+    server.folders.delete('Sent');
+    server.drop();
+    await send({ identity: 'sender' });
+    const last = await send();
+    server.deliver(reply(last));
+    await told(last, 'message.replied');
+    for (let error = ''; !error.includes('copies cannot be put into the folder'); ) {
+      error = (await reading(made.body.id, 'watching')).error ?? '';
+    }
     await call('DELETE', `/v1/mailboxes/${made.body.id}`);
     await server.stop();
   });

@@ -41,7 +41,7 @@ export class SentCopies {
         const mail = claimed === null ? null : await this.#parts.compose(claimed);
         if (mail === null) continue;
         folder ??= await sentFolder(client);
-        if (folder === null) return page.newestSeq;
+        if (folder === null) throw new Error('there is none');
         await putOnce(client, folder, mail, new Date(claimed!.createdAt));
       }
       seq = Math.max(seq, page.lastSeq);

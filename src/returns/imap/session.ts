@@ -140,9 +140,9 @@ export class ImapSession {
       let wait = client.capabilities.has('IDLE') ? this.#parts.times.idleMs : this.#parts.times.pollMs;
       const more = this.#wakened();
       // First, since mail is waited for in the folder that was opened last.
-      await this.#copySent(client);
+      const error = await this.#copySent(client);
       if (!(await this.#readNew(client))) wait = LATER_MS;
-      await this.#note({ state: 'watching', error: null, seenAt: Date.now() });
+      await this.#note({ state: 'watching', error, seenAt: Date.now() });
       this.#wasRead = true;
       if (isClosed || this.#ended.signal.aborted) return;
       // Ends with the next command.
@@ -213,12 +213,20 @@ export class ImapSession {
     await this.#write({ state: this.#noted.state, error: this.#noted.error, seenAt: null, place, copiedSeq: null });
   }
 
-  async #copySent(client: ImapFlow): Promise<void> {
-    if (!this.mailbox.imap.appendToSent) return;
-    const seq = await this.#parts.copies.put(client, this.mailbox, this.#copiedSeq);
-    if (seq === this.#copiedSeq) return;
-    this.#copiedSeq = seq;
-    await this.#write({ ...this.#noted, seenAt: null, place: null, copiedSeq: seq });
+  /** What is wrong with the folder for sent mail, in words, or null. That alone keeps nobody from reading. */
+  async #copySent(client: ImapFlow): Promise<string | null> {
+    if (!this.mailbox.imap.appendToSent) return null;
+    try {
+      const seq = await this.#parts.copies.put(client, this.mailbox, this.#copiedSeq);
+      if (seq !== this.#copiedSeq) {
+        this.#copiedSeq = seq;
+        await this.#write({ ...this.#noted, seenAt: null, place: null, copiedSeq: seq });
+      }
+      return null;
+    } catch (fault) {
+      if (!client.usable) throw fault;
+      return `copies cannot be put into the folder for sent mail: ${whyNot(fault).why}`;
+    }
   }
 
   async #note(told: { state: ImapNote['state']; error: string | null; seenAt?: number }): Promise<void> {
