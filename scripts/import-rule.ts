@@ -42,13 +42,27 @@ export const IMPORT_RULE: Readonly<Record<string, Part>> = {
   simulate: { from: ['core', 'base', 'policy', ...PORT], node: true, npm: false },
   // The shell around the stages: it puts them together, and is imported by nothing but itself.
   'main.ts': {
-    from: [...STAGE, 'config', 'data', 'intake', 'relay', 'returns', 'webhooks', 'admin', 'simulate', 'control.ts'],
+    from: [
+      ...STAGE,
+      'config',
+      'data',
+      'intake',
+      'relay',
+      'returns',
+      'webhooks',
+      'admin',
+      'simulate',
+      'control.ts',
+      'keyring.ts',
+    ],
     node: true,
     npm: true,
   },
   // Runs in a thread of its own, started by `returns`, which may not know delivery's table.
   'inbound-thread.ts': { from: ['core', 'base', 'relay', 'returns'], node: true, npm: false },
-  'control.ts': { from: ['core', 'base', 'policy', 'intake', ...PORT], node: true, npm: true },
+  // The master secrets of an installation, which are kept beside the store and wrapped within it.
+  'keyring.ts': { from: ['base', ...PORT], node: true, npm: false },
+  'control.ts': { from: ['core', 'base', 'policy', 'intake', 'keyring.ts', ...PORT], node: true, npm: true },
   commands: {
     from: ['core', 'base', 'config', 'simulate', 'relay', 'returns', 'main.ts', 'control.ts', ...PORT],
     node: true,

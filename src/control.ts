@@ -15,12 +15,14 @@ import type { KeyRow, KeyScope, Principal, Store } from './data/store.ts';
 import { checkedText, submittedText } from './intake/plain-outcome.ts';
 import type { Policies } from './intake/policies.ts';
 import type { Intake } from './intake/submit.ts';
+import type { Rotated } from './keyring.ts';
 
 export type ControlRequest =
   | { command: 'keys.create'; tenant: string | null; mode: Mode; scopes: KeyScope[]; name: string | null }
   | { command: 'keys.list'; tenant: string | null }
   | { command: 'keys.revoke'; id: string }
   | { command: 'doctor' }
+  | { command: 'secrets.rotate'; secret: string | null }
   | { command: 'send' | 'check'; tenant: string | null; mode: Mode; body: unknown; idempotencyKey: string | null };
 
 export type ControlReply =
@@ -34,6 +36,8 @@ export type ControlParts = {
   policies: Policies;
   texts: () => ExplainOptions & { locale: string };
   forgetKeys: () => void;
+  /** Puts a new master secret in the place of the current one. */
+  rotateSecret: (secret: string | null) => Promise<Rotated>;
   /** The record under which the world finds the gateway's DKIM key; absent where no gateway runs. */
   dkimRecord?: () => Promise<{ name: string; value: string }>;
 };
@@ -51,6 +55,10 @@ export async function control(parts: ControlParts, request: ControlRequest): Pro
   }
   if (request.command === 'doctor') {
     return { ok: true, output: { health: await store.health(), dkim: (await parts.dkimRecord?.()) ?? null } };
+  }
+  if (request.command === 'secrets.rotate') {
+    const rotated = await parts.rotateSecret(request.secret);
+    return rotated.ok ? { ok: true, output: rotated } : invalid(rotated.message);
   }
   const id = request.tenant ?? (await store.setting({ name: 'first_tenant' }));
   const tenant = id === null ? null : await store.tenantById({ id });

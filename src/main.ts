@@ -29,7 +29,7 @@ import { armFailpoint } from './base/failpoint.ts';
 import { type GuardedFetch, openGuardedFetch } from './base/guarded-fetch.ts';
 import { decodeTypeId, encodeTypeId, newId } from './base/ids.ts';
 import { leavesMachine } from './base/leaves-machine.ts';
-import { openSecrets, type Secrets } from './base/secrets.ts';
+import type { Secrets } from './base/secrets.ts';
 import { openTokens } from './base/tokens.ts';
 import type { Settings } from './config/settings.ts';
 import { type ControlParts, type ControlReply, type ControlRequest, control, serveControl } from './control.ts';
@@ -45,6 +45,7 @@ import { intakeRoutes } from './intake/http.ts';
 import { Policies } from './intake/policies.ts';
 import { Intake } from './intake/submit.ts';
 import type { MessageIds } from './intake/threads.ts';
+import { openKeyring } from './keyring.ts';
 import { Sweeper } from './queue/sweeper.ts';
 import { classify } from './relay/classify.ts';
 import { generateDkimKey } from './relay/dkim.ts';
@@ -92,8 +93,6 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   const locked = await lockData(directory, (socket) => serveControl(socket, () => controls));
   if (!locked.ok) return locked;
   const operatorKey = settings.operatorKey ?? kept(directory, 'operator.key', makeOperatorKey);
-  const secret = settings.secret ?? kept(directory, 'master.secret', () => makeOperatorKey().slice(7));
-  const secrets = openSecrets([{ version: 1, secret }]);
   const opened = await openSqliteStore({
     directory,
     domain: settings.domain,
@@ -106,6 +105,13 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
     return opened;
   }
   const { store } = opened;
+  const keyring = await openKeyring(directory, settings.secret, store, log);
+  if ('error' in keyring) {
+    await store.close();
+    await locked.lock.release();
+    return { ok: false, message: keyring.error };
+  }
+  const { secrets } = keyring;
   const blobs = fileBlobs(join(directory, 'blobs'));
   let publicUrl = settings.publicUrl ?? '';
   const gate = await buildServer({ store, settings, operatorKey, publicUrl: () => publicUrl, log });
@@ -205,6 +211,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
     policies,
     texts: () => gate.problems.textsIn('en'),
     forgetKeys: () => gate.authenticator.forget(),
+    rotateSecret: (secret) => keyring.rotate(secret),
     dkimRecord: async () => (await openGatewayKey(store, secrets, settings.domain)).record,
   };
   return {
@@ -256,6 +263,8 @@ function within(promise: Promise<unknown>, waitMs: number): Promise<void> {
   });
 }
 
+const NO_LOG = { warn: () => undefined };
+
 /** Runs one command on the data folder that no gateway serves; a sentence when the folder cannot be used. */
 export async function withData(settings: Settings, request: ControlRequest): Promise<ControlReply | string> {
   const directory = resolve(settings.dataDir);
@@ -276,6 +285,10 @@ export async function withData(settings: Settings, request: ControlRequest): Pro
     policies: new Policies(store),
     texts: () => ({ docsBase: `${url}/docs/reasons/`, links: linksOf(settings), locale: 'en' }),
     forgetKeys: () => undefined,
+    rotateSecret: async (secret: string | null) => {
+      const keyring = await openKeyring(directory, settings.secret, store, NO_LOG);
+      return 'error' in keyring ? { ok: false as const, message: keyring.error } : keyring.rotate(secret);
+    },
   };
   try {
     return await control(parts, request);

@@ -2,13 +2,14 @@
  * Looks at the records of sender domains: when somebody asks, and on a schedule. Records that are awaited are looked at each
  * minute first and then less and less often, verified ones about every six hours.
  *
- * What holds: at most `AT_ONCE` domains are looked at at a time; whoever asks while a look is under way gets its answer; a look
- * changes nothing by itself, what it showed is given to the store, which decides. Times here are real ones: the DNS knows no
+ * What holds: at most `AT_ONCE` domains are looked at at a time, `OF_ONE_TENANT` of one tenant, so that whoever has many silent
+ * domains delays nobody else; whoever asks while a look is under way gets its answer; a look changes nothing by itself, what it
+ * showed is given to the store, which decides. Times here are real ones: the DNS knows no
  * test clock.
  */
 import { randomInt } from 'node:crypto';
 import { settledState } from '../core/sender-records.ts';
-import type { CheckedDomain, DomainToCheck, ManagedDomain } from '../data/port/domains.ts';
+import type { CheckedDomain, DomainRef, DomainToCheck, ManagedDomain } from '../data/port/domains.ts';
 import type { Store } from '../data/store.ts';
 import { type DomainDns, type DomainLook, lookAtDomain } from './domain-look.ts';
 
@@ -22,7 +23,8 @@ export type DomainChecksParts = {
   onChange: (tenantNo: number) => void;
 };
 
-const AT_ONCE = 4;
+const AT_ONCE = 8;
+const OF_ONE_TENANT = 2;
 const A_ROUND = 20;
 const LONGEST_SLEEP_MS = 30_000;
 const MINUTE = 60_000;
@@ -41,7 +43,9 @@ const AWAITED: readonly [untilAge: number, pause: number][] = [
 export class DomainChecks {
   readonly #parts: DomainChecksParts;
   readonly #running = new Map<number, Promise<ManagedDomain | null>>();
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: { tenantNo: number; go: () => void }[] = [];
+  /** Looks under way, by tenant. */
+  readonly #busy = new Map<number, number>();
   #free = AT_ONCE;
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
@@ -73,10 +77,10 @@ export class DomainChecks {
   }
 
   /** The domain as it is after a look at its records; null where it is gone. */
-  look(no: number): Promise<ManagedDomain | null> {
+  look({ no, tenantNo }: DomainRef): Promise<ManagedDomain | null> {
     let running = this.#running.get(no);
     if (running === undefined) {
-      running = this.#inTurn(() => this.#lookAt(no)).finally(() => this.#running.delete(no));
+      running = this.#inTurn(tenantNo, () => this.#lookAt(no)).finally(() => this.#running.delete(no));
       this.#running.set(no, running);
     }
     return running;
@@ -86,7 +90,7 @@ export class DomainChecks {
     let sleepMs = LONGEST_SLEEP_MS;
     try {
       const { due, nextAt } = await this.#parts.store.domainsDue({ now: Date.now(), most: A_ROUND });
-      await Promise.all(due.map((no) => this.look(no)));
+      await Promise.all(due.map((one) => this.look(one)));
       if (nextAt !== null) sleepMs = Math.min(sleepMs, Math.max(nextAt - Date.now(), 1000));
     } catch (fault) {
       if (!this.#isStopped)
@@ -95,16 +99,35 @@ export class DomainChecks {
     if (!this.#isStopped) this.#timer = setTimeout(() => void this.#round(), sleepMs).unref();
   }
 
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#free === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#free -= 1;
+  async #inTurn<T>(tenantNo: number, work: () => Promise<T>): Promise<T> {
+    await new Promise<void>((go) => {
+      this.#waiting.push({ tenantNo, go });
+      this.#letIn();
+    });
     try {
       return await work();
     } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free += 1;
-      else next();
+      this.#free += 1;
+      const left = this.#busyOf(tenantNo) - 1;
+      if (left === 0) this.#busy.delete(tenantNo);
+      else this.#busy.set(tenantNo, left);
+      this.#letIn();
     }
+  }
+
+  #letIn(): void {
+    while (this.#free > 0) {
+      const at = this.#waiting.findIndex(({ tenantNo }) => this.#busyOf(tenantNo) < OF_ONE_TENANT);
+      if (at < 0) return;
+      const [{ tenantNo, go }] = this.#waiting.splice(at, 1) as [{ tenantNo: number; go: () => void }];
+      this.#free -= 1;
+      this.#busy.set(tenantNo, this.#busyOf(tenantNo) + 1);
+      go();
+    }
+  }
+
+  #busyOf(tenantNo: number): number {
+    return this.#busy.get(tenantNo) ?? 0;
   }
 
   async #lookAt(no: number): Promise<ManagedDomain | null> {

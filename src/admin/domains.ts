@@ -312,7 +312,8 @@ export function domainRoutes(server: FastifyInstance, deps: DomainDeps): void {
     },
     async (request, reply) => {
       const domain = await asked(request);
-      const looked = domain === null ? null : await checks.look(domain.no);
+      const { tenantNo } = principalOf(request);
+      const looked = domain === null ? null : await checks.look({ no: domain.no, tenantNo });
       return looked === null ? gone(request, reply) : domainBody(looked, deps);
     },
   );

@@ -17,6 +17,11 @@ export type Secrets = {
   seal(plain: Uint8Array, context: string): Uint8Array;
   /** The plain bytes, or null where the version is unknown, the context is another one, or a bit was changed. */
   open(sealed: Uint8Array, context: string): Uint8Array | null;
+  /** The version under which is sealed now. */
+  readonly version: number;
+  /** Puts other master secrets in place, the current one first. Keys that were asked for are made anew by who listens. */
+  replace(masters: readonly MasterSecret[]): void;
+  onReplaced(listener: () => void): void;
 };
 
 const NONCE_BYTES = 12;
@@ -24,6 +29,31 @@ const TAG_BYTES = 16;
 
 /** @param masters the current master secret first, then the ones it replaced. Throws on none, an empty one or a bad version. */
 export function openSecrets(masters: readonly MasterSecret[]): Secrets {
+  let held = hold(masters);
+  const listeners: (() => void)[] = [];
+  return {
+    keysFor: (purpose) => held.masters.map(({ secret }) => deriveKey(secret, `use:${purpose}`)),
+    seal: (plain, context) => seal(held.version, held.sealingKeys.get(held.version)!, plain, context),
+    open: (sealed, context) => {
+      const key = held.sealingKeys.get(sealed[0] ?? 0);
+      return key === undefined ? null : open(key, sealed, context);
+    },
+    get version() {
+      return held.version;
+    },
+    replace(others) {
+      held = hold(others);
+      for (const tell of listeners) tell();
+    },
+    onReplaced(listener) {
+      listeners.push(listener);
+    },
+  };
+}
+
+type Held = { masters: readonly MasterSecret[]; version: number; sealingKeys: ReadonlyMap<number, Buffer> };
+
+function hold(masters: readonly MasterSecret[]): Held {
   const sealingKeys = new Map<number, Buffer>();
   for (const { version, secret } of masters) {
     if (!Number.isInteger(version) || version < 1 || version > 255)
@@ -34,15 +64,12 @@ export function openSecrets(masters: readonly MasterSecret[]): Secrets {
   }
   const current = masters[0];
   if (current === undefined) throw new RangeError('no master secret');
+  return { masters, version: current.version, sealingKeys };
+}
 
-  return {
-    keysFor: (purpose) => masters.map(({ secret }) => deriveKey(secret, `use:${purpose}`)),
-    seal: (plain, context) => seal(current.version, sealingKeys.get(current.version)!, plain, context),
-    open: (sealed, context) => {
-      const key = sealingKeys.get(sealed[0] ?? 0);
-      return key === undefined ? null : open(key, sealed, context);
-    },
-  };
+/** By which a secret is known again, without being told: 16 octets of it in base64. */
+export function markOf(secret: string): string {
+  return deriveKey(secret, 'mark').subarray(0, 16).toString('base64');
 }
 
 function deriveKey(secret: string, label: string): Buffer {

@@ -92,8 +92,8 @@ export function judgeDkim(
 function isInHalves(records: readonly string[], { publicKey }: ExpectedKey): boolean {
   if (records.length !== 2) return false;
   const [first, second] = records.map((text) => withoutBlanks(unquoted(text))) as [string, string];
-  const joined = [`${first}${second}`, `${second}${first}`];
-  return joined.some((text) => tagsOf(text).get('p') === publicKey);
+  const holds = (text: string): boolean => tagsOf(text).get('p') === publicKey;
+  return !holds(first) && !holds(second) && [`${first}${second}`, `${second}${first}`].some(holds);
 }
 
 function dkimProblem(text: string, expected: ExpectedKey, others: readonly ExpectedKey[]): string | null {

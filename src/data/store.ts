@@ -45,6 +45,7 @@ import type { QueueReads } from './port/queue.ts';
 import type { ReturnHooksReads, ReturnHooksWrites } from './port/return-hooks.ts';
 import type { ReturnsWrites } from './port/returns.ts';
 import type { Route, RoutingWrites, StoredRoute } from './port/routing.ts';
+import type { SealedReads, SealedWrites } from './port/sealed.ts';
 import type { SendersReads, SendersWrites } from './port/senders.ts';
 import type { ShadowsReads, ShadowsWrites } from './port/shadows.ts';
 import type { SimulationsReads, SimulationsWrites } from './port/simulations.ts';
@@ -468,6 +469,7 @@ export interface StoreWrites
     PlansWrites,
     ReturnsWrites,
     RoutingWrites,
+    SealedWrites,
     SendersWrites,
     ShadowsWrites,
     SimulationsWrites,
@@ -534,6 +536,7 @@ export interface StoreReads
     ImapReads,
     InboundReads,
     ReturnHooksReads,
+    SealedReads,
     SendersReads,
     ShadowsReads,
     SimulationsReads,

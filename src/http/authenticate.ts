@@ -12,8 +12,9 @@ const REMEMBER_MS = 5000;
 const MOST_REMEMBERED = 10_000;
 const OPERATOR_SCOPES: ReadonlySet<KeyScope> = new Set(['send', 'read', 'manage', 'approve', 'operate']);
 const NOBODY = new Uint8Array(32);
+const NO_KEY = { ok: false, cause: 'key' } as const;
 
-type Remembered = { key: KeyRow; locale: string | null; until: number };
+type Remembered = { key: KeyRow; caller: Caller; until: number };
 
 export type AuthInput = {
   authorization: string | undefined;
@@ -21,6 +22,8 @@ export type AuthInput = {
   tenant: string | undefined;
   mode: string | undefined;
   address: string;
+  /** What the request came over, where more may come: a token that it has sent before is not hashed again. */
+  connection?: object;
 };
 
 export type AuthResult = { ok: true; caller: Caller } | { ok: false; cause: 'key' | 'tenant' | 'mode' };
@@ -28,6 +31,8 @@ export type AuthResult = { ok: true; caller: Caller } | { ok: false; cause: 'key
 export class Authenticator {
   private readonly known = new Map<string, Remembered>();
   private readonly used = new Map<number, number>();
+  /** What a connection last sent. It is compared with its own words alone, so the time taken tells nobody of another's key. */
+  private readonly sent = new WeakMap<object, { authorization: string; token: string; name: string }>();
   /** Counts what `forget` was called for: what was read before it is not remembered after it. */
   private changes = 0;
   private readonly store: Store;
@@ -51,27 +56,46 @@ export class Authenticator {
     return used;
   }
 
-  async authenticate(input: AuthInput): Promise<AuthResult> {
-    const header = input.authorization;
-    if (header === undefined || header.length > 300 || !/^bearer /i.test(header)) return { ok: false, cause: 'key' };
+  /** At once where the key is known. */
+  authenticate(input: AuthInput): AuthResult | Promise<AuthResult> {
+    const sent = this.read(input);
+    if (sent === null) return NO_KEY;
+    if (sent.name === this.operatorHash) return this.operator(input);
+    const now = Date.now();
+    const found = this.known.get(sent.name);
+    return found !== undefined && found.until > now ? this.judge(found, input, now) : this.ask(sent, input, now);
+  }
+
+  private read({ authorization: header, connection }: AuthInput): { token: string; name: string } | null {
+    if (header === undefined) return null;
+    const before = connection === undefined ? undefined : this.sent.get(connection);
+    if (before?.authorization === header) return before;
+    if (header.length > 300 || !/^bearer /i.test(header)) return null;
     const token = header.slice(7).trim();
     // Only hashes are compared and looked up: what the time taken tells of them tells nothing of a key.
-    const name = hashText(token);
-    if (name === this.operatorHash) return this.operator(input);
-    const now = Date.now();
-    let found = this.known.get(name);
-    if (found === undefined || found.until <= now) {
-      const { changes } = this;
-      found = await this.find(token, hashOf(token), now);
-      if (found === undefined) return { ok: false, cause: 'key' };
-      if (this.known.size >= MOST_REMEMBERED) this.known.clear();
-      if (changes === this.changes) this.known.set(name, found);
-    }
-    const { key } = found;
-    if (key.expiresAt !== null && key.expiresAt <= now) return { ok: false, cause: 'key' };
-    if (key.allowIps.length > 0 && !isAllowed(input.address, key.allowIps)) return { ok: false, cause: 'key' };
+    const sent = { authorization: header, token, name: hashText(token) };
+    if (connection !== undefined) this.sent.set(connection, sent);
+    return sent;
+  }
+
+  private async ask(
+    { token, name }: { token: string; name: string },
+    input: AuthInput,
+    now: number,
+  ): Promise<AuthResult> {
+    const { changes } = this;
+    const found = await this.find(token, hashOf(token), now);
+    if (found === undefined) return NO_KEY;
+    if (this.known.size >= MOST_REMEMBERED) this.known.clear();
+    if (changes === this.changes) this.known.set(name, found);
+    return this.judge(found, input, now);
+  }
+
+  private judge({ key, caller }: Remembered, { address }: AuthInput, now: number): AuthResult {
+    if (key.expiresAt !== null && key.expiresAt <= now) return NO_KEY;
+    if (key.allowIps.length > 0 && !isAllowed(address, key.allowIps)) return NO_KEY;
     this.used.set(key.no, now);
-    return { ok: true, caller: callerOf(key, found.locale) };
+    return { ok: true, caller };
   }
 
   private async find(token: string, hash: Uint8Array, now: number): Promise<Remembered | undefined> {
@@ -80,7 +104,7 @@ export class Authenticator {
     const same = sameHash(hash, key?.hash ?? NOBODY);
     if (key === null || !same || key.revokedAt !== null || key.tenantId === null) return undefined;
     const tenant = await this.store.tenantById({ id: key.tenantId });
-    return { key, locale: tenant?.locale ?? null, until: now + REMEMBER_MS };
+    return { key, caller: callerOf(key, tenant?.locale ?? null), until: now + REMEMBER_MS };
   }
 
   private async operator(input: AuthInput): Promise<AuthResult> {

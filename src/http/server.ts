@@ -19,6 +19,7 @@ import { type Store, StoreFault } from '../data/store.ts';
 import { Authenticator } from './authenticate.ts';
 import { BodyGuard } from './body-guard.ts';
 import type { Caller } from './caller.ts';
+import { checkKey } from './check-key.ts';
 import { setHeadroom } from './headroom-headers.ts';
 import { Metrics } from './metrics.ts';
 import { OPENAPI } from './openapi.ts';
@@ -111,16 +112,23 @@ export async function buildServer(input: {
   server.decorateRequest('caller', null);
   server.decorateRequest('headroomSet', false);
   readBodies(server);
-  server.addHook('onRequest', async (request, reply) => {
+  server.addHook('onRequest', (request, reply, done) => {
     reply.header('X-Request-Id', request.id);
     if (request.headers['content-encoding'] !== undefined && request.headers['content-encoding'] !== 'identity') {
       reply.header('Accept-Encoding', 'identity');
-      return problems.refuse(request, reply, 'unsupported_media_type', {
+      problems.refuse(request, reply, 'unsupported_media_type', {
         detail: 'The body has a Content-Encoding, and only plain bodies are read.',
         evidence: { content_encoding: String(request.headers['content-encoding']).slice(0, 100) },
       });
+      return;
     }
-    return (await checkKey(request, reply, authenticator, problems)) ?? checkRate(request, reply, rates, problems);
+    const goOn = (mayPass: boolean): void => {
+      if (mayPass) done();
+    };
+    // Nothing is waited for where the key and its limits are known.
+    const passes = checkKey(request, reply, { authenticator, rates, problems });
+    if (typeof passes === 'boolean') goOn(passes);
+    else passes.then(goOn, done);
   });
   server.addHook('onSend', (request, reply, payload, done) => {
     // Before the answer, since the next request may follow it at once.
@@ -193,79 +201,6 @@ declare module 'fastify' {
     /** The route finds lone surrogates, NUL and unsafe numbers itself. */
     flawsRead?: boolean;
   }
-}
-
-async function checkKey(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  authenticator: Authenticator,
-  problems: Problems,
-): Promise<FastifyReply | undefined> {
-  const { scopes, operatorOnly } = request.routeOptions.config;
-  if (scopes === undefined) return undefined;
-  const result = await authenticator.authenticate({
-    authorization: problems.wordings.of(request.url)?.authorization?.(request.headers) ?? request.headers.authorization,
-    tenant: single(request.headers['x-tenant']),
-    mode: single(request.headers['x-mode']),
-    address: request.ip,
-  });
-  if (!result.ok) return refuseKey(result.cause, request, reply, problems);
-  const { caller } = result;
-  request.caller = caller;
-  if (!scopes.some((scope) => caller.scopes.has(scope))) {
-    return problems.refuse(request, reply, 'insufficient_permissions', {
-      evidence: { required: scopes.join('` or `'), granted: [...caller.scopes] },
-    });
-  }
-  if (caller.principal === null && operatorOnly !== true) {
-    return problems.invalid(request, reply, [
-      {
-        code: 'missing_parameter',
-        param: 'X-Tenant',
-        message: 'An operator key acts for one tenant: name it in the header X-Tenant.',
-      },
-    ]);
-  }
-  return undefined;
-}
-
-/** The operator's own requests are not counted, whomever they are for. */
-async function checkRate(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  rates: RequestRates,
-  problems: Problems,
-): Promise<FastifyReply | undefined> {
-  const { caller } = request;
-  if (caller === null || caller.principal === null || caller.operator) return undefined;
-  const now = Date.now();
-  const reason = await rates.take(caller.principal, now);
-  return reason === null ? undefined : problems.send(request, reply, { reasons: [reason], messageId: null }, now);
-}
-
-function refuseKey(
-  cause: 'key' | 'tenant' | 'mode',
-  request: FastifyRequest,
-  reply: FastifyReply,
-  problems: Problems,
-): FastifyReply {
-  if (cause === 'key') {
-    reply.header('WWW-Authenticate', 'Bearer');
-    return problems.refuse(request, reply, 'authentication_required');
-  }
-  if (cause === 'tenant') {
-    return problems.refuse(request, reply, 'not_found', {
-      param: 'X-Tenant',
-      detail: 'No tenant has the id in X-Tenant.',
-    });
-  }
-  return problems.invalid(request, reply, [
-    { code: 'invalid_parameter', param: 'X-Mode', message: 'X-Mode must be live or test.' },
-  ]);
-}
-
-function single(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value[0] : value;
 }
 
 /** An answer waits so long for its headroom, and goes without it where the store is stuck. */

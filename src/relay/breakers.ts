@@ -17,7 +17,7 @@ const MINUTE = 60 * SECOND;
 /** By what failed. Said in docs/senders.md. */
 export const BREAKER_PACES = {
   /** No connection, no session, a 421: a restart takes seconds, and mail waits or goes another way meanwhile. */
-  unreachable: { failures: 3, firstMs: 10 * SECOND, factor: 2, longestMs: 10 * MINUTE },
+  unreachable: { failures: 3, firstMs: 5 * SECOND, factor: 2, longestMs: 10 * MINUTE },
   /** Its throttle or quota. */
   throttled: { failures: 5, firstMs: 30 * SECOND, factor: 2, longestMs: 60 * MINUTE },
   /** It refuses what we are to it: a password is changed by people. */

@@ -19,8 +19,8 @@ test('one lost connection closes nothing, some in a row do', () => {
   breakers.succeeded('p1', 1);
   assert.equal(breakers.failed('p1', 3, 'unreachable', 2), null);
   assert.equal(breakers.failed('p1', 4, 'unreachable', 3), null);
-  assert.deepEqual(breakers.failed('p1', 5, 'unreachable', 4), { forMs: 10_000, count: 1 });
-  assert.deepEqual(breakers.look('p1', 6, 4), { forMs: 10_000 });
+  assert.deepEqual(breakers.failed('p1', 5, 'unreachable', 4), { forMs: 5_000, count: 1 });
+  assert.deepEqual(breakers.look('p1', 6, 4), { forMs: 5_000 });
   assert.equal(breakers.look('p2', 6, 4), 'go');
 });
 
@@ -60,7 +60,7 @@ test('a probe that arrives opens it for all', () => {
   assert.equal(breakers.succeeded('p1', over + 6), false);
   assert.equal(breakers.look('p1', 21, over + 6), 'go');
   // It breaks again soon: the wait goes on growing.
-  assert.equal(broken(breakers, over + 7), 20_000);
+  assert.equal(broken(breakers, over + 7), 10_000);
 });
 
 test('a probe that never reached its dot leaves the place to the next', () => {
@@ -92,5 +92,5 @@ test('after a long time without trouble the first wait is short again', () => {
   now += breakers.failed('p1', 20, 'unreachable', now)!.forMs;
   breakers.look('p1', 21, now);
   breakers.succeeded('p1', now);
-  assert.equal(broken(breakers, now + 3_600_000), 10_000);
+  assert.equal(broken(breakers, now + 3_600_000), 5_000);
 });

@@ -105,6 +105,31 @@ for (const method of ['PLAIN', 'LOGIN']) {
   });
 }
 
+test('AUTH XOAUTH2 carries an access token, and a refused one is not taken', async (t) => {
+  const { port, taken } = await server(t, {
+    authOptional: false,
+    allowInsecureAuth: true,
+    authMethods: ['XOAUTH2'],
+    onAuth(given, _session, callback) {
+      if (given.username === 'bob@x.example' && given.accessToken === 'ya29.token')
+        callback(null, { user: given.username });
+      else callback(null, { data: { status: '400', schemes: 'bearer' } });
+    },
+  });
+  const given = { user: 'bob@x.example', pass: 'ya29.token', auth: 'xoauth2' } as const;
+  assert.equal((await transportTo(t, port, given).deliver(delivery())).outcome, 'taken');
+  assert.equal(taken[0]!.user, 'bob@x.example');
+  const result = await transportTo(t, port, { ...given, pass: 'expired' }).deliver(delivery());
+  assert.deepEqual('stage' in result && [result.outcome, result.stage, result.reply.code], ['not_taken', 'auth', 535]);
+  assert.equal(JSON.stringify(result).includes('expired'), false);
+});
+
+test('only the mechanism that was asked for is used', async (t) => {
+  const { port } = await server(t, { ...auth, authMethods: ['PLAIN'] });
+  const result = await transportTo(t, port, { ...credentials, auth: 'login' }).deliver(delivery());
+  assert.match('reply' in result ? result.reply.text : '', /does not offer AUTH LOGIN, but PLAIN/);
+});
+
 test('a wrong password is not taken, at the stage auth', async (t) => {
   const { port } = await server(t, auth);
   const result = await transportTo(t, port, { ...credentials, pass: 'other' }).deliver(delivery());

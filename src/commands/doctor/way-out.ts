@@ -2,6 +2,7 @@
 import { connect } from 'node:net';
 import type { Settings } from '../../config/settings.ts';
 import { probeOutbound } from '../../main.ts';
+import { probeWords } from '../../relay/probe.ts';
 import { type Finding, fail, ok, skip, warn } from './finding.ts';
 import type { Lookups } from './records.ts';
 
@@ -9,12 +10,12 @@ const CONNECT_MS = 5000;
 /** Somebody who takes mail on port 25 for certain, and from whom nothing but a greeting is wanted. */
 const FAR_DOMAIN = 'gmail.com';
 
-export type WayOut = 'sink' | 'direct' | 'relay' | 'other';
+export type WayOut = 'sink' | 'direct' | 'relay';
 
 export function wayOut({ outbound }: Settings): WayOut {
   if (outbound === 'sink:') return 'sink';
   if (outbound.startsWith('direct:')) return 'direct';
-  return /^smtps?:/i.test(outbound) ? 'relay' : 'other';
+  return 'relay';
 }
 
 /** Opens a session as a delivery would, signs in, and leaves without a message. */
@@ -22,8 +23,7 @@ export async function lookAtProvider(settings: Settings): Promise<Finding[]> {
   const name = 'provider';
   const way = wayOut(settings);
   if (way === 'sink') return [ok(name, 'Mail stays on this machine, in the sink (POSTERN_OUTBOUND is sink:).')];
-  if (way !== 'relay')
-    return [skip(name, `POSTERN_OUTBOUND is ${settings.outbound.split('?')[0]}: there is no relay to ask.`)];
+  if (way === 'direct') return [skip(name, 'Mail goes straight to its receivers: there is no relay to ask.')];
   const probe = await probeOutbound(settings);
   if (probe.outcome === 'unreadable') return [fail(name, probe.error, 'Set POSTERN_OUTBOUND right.')];
   const { where } = probe;
@@ -32,9 +32,7 @@ export async function lookAtProvider(settings: Settings): Promise<Finding[]> {
     const remedy = REMEDIES[stage] ?? 'Check host, port, user and password in POSTERN_OUTBOUND.';
     return [fail(name, `${where} does not take us (${stage}): ${reply}`, remedy)];
   }
-  const { maxBytes, hasSmtpUtf8 } = probe;
-  const size = maxBytes === null || maxBytes === 0 ? '' : `, messages up to ${Math.floor(maxBytes / 1e6)} MB`;
-  return [ok(name, `${where} is reached and takes us${size}${hasSmtpUtf8 ? ', addresses in any script' : ''}.`)];
+  return [ok(name, probeWords(probe).detail)];
 }
 
 const REMEDIES: Record<string, string> = {

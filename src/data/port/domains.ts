@@ -58,6 +58,8 @@ export type DomainTrouble =
 
 export type DomainAnswer = { outcome: 'done'; domain: ManagedDomain } | DomainTrouble;
 
+export type DomainRef = { no: number; tenantNo: number };
+
 /** A domain that is to be looked at, in whatever space. */
 export type DomainToCheck = ManagedDomain & Space & { tenantId: string };
 
@@ -112,6 +114,6 @@ export interface DomainsReads {
   domain(input: Space & { id: string }): Promise<ManagedDomain | null>;
   domainToCheck(input: { no: number }): Promise<DomainToCheck | null>;
   /** Domains of all tenants whose next look is due, the longest waiting first, and when the next one after them is. */
-  domainsDue(input: { now: number; most: number }): Promise<{ due: number[]; nextAt: number | null }>;
+  domainsDue(input: { now: number; most: number }): Promise<{ due: DomainRef[]; nextAt: number | null }>;
   signingDomain(input: Space & { domain: string }): Promise<SigningDomain | null>;
 }

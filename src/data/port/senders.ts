@@ -16,20 +16,18 @@ export type ProviderSettings = {
   kind: ProviderKind;
   /** Without credentials. */
   url: string;
-  /** JSON of `Credentials`, sealed in the context `provider/<id>`. */
+  /** Credentials as `base/credentials.ts` seals them, in the context `provider/<id>`. */
   sealed: Uint8Array | null;
   ehloName: string | null;
   version: number;
 };
-
-/** What is sealed: what a peer asks for. */
 
 export type ImapSettings = {
   /** `imaps://host:port` or `imap://host:port`, without credentials. */
   url: string;
   /** Whether copies of what was sent are put into the folder for sent mail. */
   appendToSent: boolean;
-  /** JSON of `Credentials`, sealed in the context `mailbox/<id>/imap`. */
+  /** Credentials, sealed in the context `mailbox/<id>/imap`. */
   sealed: Uint8Array | null;
 };
 
@@ -45,7 +43,7 @@ export type MailboxSettings = {
   address: string;
   provider: number;
   imap: ImapSettings | null;
-  /** JSON of `Credentials` for its provider, sealed in the context `mailbox/<id>`. */
+  /** Credentials for its provider, sealed in the context `mailbox/<id>`. */
   sealed: Uint8Array | null;
   version: number;
 };

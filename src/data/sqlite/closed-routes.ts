@@ -1,5 +1,6 @@
 /** Closing and opening of ways out, in the writer's memory. */
 import type { RoutingWrites } from '../port/routing.ts';
+import { tellFailing, tellRecovered } from './failing-providers.ts';
 import { poolHeadroom } from './pool-headroom.ts';
 import type { WriterState } from './writer-state.ts';
 
@@ -13,12 +14,15 @@ type Calls = {
 export const ROUTING_WRITES: Calls = {
   poolHeadroom,
 
-  closeRoute(state, { provider, mailbox, destination, until, cause }) {
+  closeRoute(state, route) {
+    const { provider, mailbox, destination, until, cause } = route;
     state.routing.closed.close({ provider, mailbox, destination }, { until, cause });
+    tellFailing(state, route);
     return null;
   },
 
   openRoute(state, name) {
+    tellRecovered(state, name);
     if (!state.routing.closed.open(name)) return null;
     // Who waits for it may be of any tenant where it is the gateway's own.
     for (const space of state.spaces.all()) {

@@ -9,8 +9,8 @@ import { managedIdentity, type Tiers } from './identities.ts';
 import { type LedgerRow, unpackEntry } from './ledger-cache.ts';
 import { below, pageOf } from './paging.ts';
 import { type Row, suppressionOf } from './rows.ts';
+import { nowIn } from './space-clock.ts';
 import { spaceOf } from './spaces.ts';
-import { nowIn } from './test-clock-reads.ts';
 
 type Reads = ContactsReads & IdentitiesReads;
 type Calls = {

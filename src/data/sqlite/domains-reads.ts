@@ -5,8 +5,8 @@ import { type DomainsReads, keyContext, type SigningDomain } from '../port/domai
 import { domainOf, findingOf, namesAbove } from './domain-rows.ts';
 import { below, pageOf } from './paging.ts';
 import type { Row } from './rows.ts';
+import { nowIn } from './space-clock.ts';
 import { modeOf, spaceOf, tenantNoOf } from './spaces.ts';
-import { nowIn } from './test-clock-reads.ts';
 
 type Calls = {
   [Name in keyof DomainsReads]: (
@@ -42,10 +42,13 @@ export const DOMAIN_READS: Calls = {
 
   domainsDue(db, { now, most }) {
     const rows = db
-      .prepare('SELECT no, next_check_at AS at FROM domain ORDER BY next_check_at LIMIT ?')
-      .all(most + 1) as { no: number; at: number }[];
+      .prepare('SELECT no, space, next_check_at AS at FROM domain ORDER BY next_check_at LIMIT ?')
+      .all(most + 1) as { no: number; space: number; at: number }[];
     const due = rows.slice(0, most).filter(({ at }) => at <= now);
-    return { due: due.map(({ no }) => no), nextAt: rows[due.length]?.at ?? null };
+    return {
+      due: due.map(({ no, space }) => ({ no, tenantNo: tenantNoOf(space) })),
+      nextAt: rows[due.length]?.at ?? null,
+    };
   },
 
   signingDomain(db, { tenantNo, mode, domain: asked }) {

@@ -4,8 +4,8 @@ import type { LeasesReads } from '../port/leases.ts';
 import { agentOf, leaseOf } from './lease-rows.ts';
 import { below, pageOf } from './paging.ts';
 import type { Row } from './rows.ts';
+import { nowIn } from './space-clock.ts';
 import { spaceOf } from './spaces.ts';
-import { nowIn } from './test-clock-reads.ts';
 
 type Calls = {
   [Name in keyof LeasesReads]: (

@@ -19,10 +19,11 @@ import type {
 } from '../port/senders.ts';
 import { audit, by } from './audit.ts';
 import { prepared } from './database.ts';
+import { managedMailbox } from './managed-senders.ts';
 import { refuseLoosening } from './policies.ts';
 import { defined, letsMore, refuseUndoing, whoOf } from './providers.ts';
 import type { Row } from './rows.ts';
-import { imapOf, mailboxRow, managedMailbox, providerRow } from './sender-rows.ts';
+import { imapOf, mailboxRow, providerRow } from './sender-rows.ts';
 import { modeOf, spaceOf, tenantNoOf } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
 

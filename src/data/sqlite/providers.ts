@@ -11,9 +11,10 @@ import type { Actor } from '../port/management.ts';
 import type { ManagedProvider, ProviderAnswer, ProviderFields, SendersWrites, SenderTrouble } from '../port/senders.ts';
 import { audit, by } from './audit.ts';
 import { prepared } from './database.ts';
+import { managedProvider } from './managed-senders.ts';
 import { refuseLoosening } from './policies.ts';
 import type { Row } from './rows.ts';
-import { defaultOff, managedProvider, providerRow } from './sender-rows.ts';
+import { defaultOff, providerRow } from './sender-rows.ts';
 import { modeOf, spaceOf, tenantNoOf } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
 

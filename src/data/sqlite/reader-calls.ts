@@ -23,6 +23,7 @@ import { QUARANTINE_READS } from './quarantine-reads.ts';
 import { QUEUE_READS } from './queue-reads.ts';
 import { RETURN_HOOK_READS } from './return-hooks.ts';
 import { keyOf, tenantOf } from './rows.ts';
+import { SEALED_READS } from './sealed-rows.ts';
 import { SENDERS_READS } from './senders-reads.ts';
 import { SHADOW_READS } from './shadow-reads.ts';
 import { SIMULATION_READS } from './simulation-reads.ts';
@@ -58,6 +59,7 @@ export const READER_CALLS: Calls = {
   ...NOTICE_READS,
   ...ERASURE_READS,
   ...INCIDENT_READS,
+  ...SEALED_READS,
   ...SENDERS_READS,
   ...SHADOW_READS,
   ...ENGAGEMENT_READS,

@@ -26,6 +26,8 @@ const MOST_AVOIDED = 10_000;
 /** Nothing here must outlive the process: a start opens all ways, spreads anew and avoids none. */
 export class Routing {
   readonly closed = new ClosedRoutes();
+  /** Providers that are told to fail, by number. */
+  readonly failing = new Set<number>();
   /** Ways that surely did not take a recipient's message, by number of the recipient. */
   private readonly avoided = new Map<number, WayKey[]>();
   private readonly spreads = new Map<string, Spread>();

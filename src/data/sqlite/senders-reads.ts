@@ -5,11 +5,12 @@ import { DEFAULT_PROVIDER_NAME } from '../../policy/pool.ts';
 import type { HealthHour, ManagedProvider, ProviderSettings, SendersReads } from '../port/senders.ts';
 import { prepared } from './database.ts';
 import { HOURS_KEPT } from './mailbox-health.ts';
+import { healthAt, managedMailbox, managedProvider } from './managed-senders.ts';
 import { below, pageOf } from './paging.ts';
 import type { Row } from './rows.ts';
-import { healthAt, imapOf, mailboxRow, managedMailbox, managedProvider, providerRow } from './sender-rows.ts';
+import { imapOf, mailboxRow, providerRow } from './sender-rows.ts';
+import { nowIn } from './space-clock.ts';
 import { spaceOf } from './spaces.ts';
-import { nowIn } from './test-clock-reads.ts';
 
 const HOUR_MS = 3_600_000;
 

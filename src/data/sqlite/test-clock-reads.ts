@@ -3,26 +3,21 @@ import type { DatabaseSync } from 'node:sqlite';
 import { stateNumber } from '../../core/states.ts';
 import type { TestClock } from '../port/test-clock.ts';
 import { CLAIM_MS } from './dispatch.ts';
+import { frozenIn } from './space-clock.ts';
 import { REAL_TIME, spaceOf } from './spaces.ts';
 
 const MOST_COUNTED = 10_000;
 
-/** The space's time, as near as a reader knows it. */
-export function nowIn(db: DatabaseSync, space: number): number {
-  const clock = db.prepare('SELECT now FROM test_clock WHERE space = ?').get(space) as { now: number } | undefined;
-  return clock?.now ?? Date.now();
-}
-
 export function testClock(db: DatabaseSync, input: { tenantNo: number }): TestClock {
   const space = spaceOf(input.tenantNo, 'test');
-  const clock = db.prepare('SELECT now FROM test_clock WHERE space = ?').get(space) as { now: number } | undefined;
-  const now = clock?.now ?? Date.now();
+  const frozenAt = frozenIn(db, space);
+  const now = frozenAt ?? Date.now();
   const due = count(db, 'due <= ?', [space, now]);
   const flying =
-    clock === undefined
+    frozenAt === null
       ? count(db, 'due > ? AND due <= ? AND state = ?', [space, now, now + CLAIM_MS, stateNumber('sending')])
       : count(db, 'due >= ?', [space, REAL_TIME]);
-  return { now, frozen: clock !== undefined, due: Math.min(MOST_COUNTED, due + flying) };
+  return { now, frozen: frozenAt !== null, due: Math.min(MOST_COUNTED, due + flying) };
 }
 
 function count(db: DatabaseSync, where: string, values: number[]): number {

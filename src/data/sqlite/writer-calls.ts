@@ -32,6 +32,7 @@ import { QUARANTINE_WRITES } from './quarantine-calls.ts';
 import { replaceHeld } from './replace-held.ts';
 import { RETURN_HOOK_WRITES } from './return-hooks.ts';
 import { reportReturn, simulateReturn } from './returns.ts';
+import { SEALED_WRITES } from './sealed-rows.ts';
 import { settle } from './settle.ts';
 import { SHADOW_WRITES } from './shadows.ts';
 import { SIMULATION_WRITES } from './simulations.ts';
@@ -129,6 +130,7 @@ export const WRITER_CALLS: Calls = {
   ...INCIDENT_WRITES,
   ...POLICY_WRITES,
   ...ROUTING_WRITES,
+  ...SEALED_WRITES,
   ...PROVIDER_WRITES,
   ...MAILBOX_WRITES,
   ...SHADOW_WRITES,
