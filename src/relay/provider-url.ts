@@ -23,8 +23,8 @@ export type ProviderUrl = {
 export type ProviderUrlReading = ProviderUrl | { error: string };
 
 const KINDS = 'smtp://user:pass@host:port, smtps://…, ses://key:secret@region, direct: or sink:';
-/** Parameters that say how far the peer is made sure of. */
-const TRUST = ['tls', 'verify'];
+/** Parameters that say how far the peer is made sure of, and who else is told credentials. */
+const TRUST = ['tls', 'verify', 'token_url'];
 
 export function readProviderUrl(text: string): ProviderUrlReading {
   if (text === 'sink:') return { kind: 'sink', url: text, credentials: null, host: null, endpoint: text };
