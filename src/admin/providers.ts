@@ -119,22 +119,23 @@ function capsOf(caps: Static<typeof CAPS> | null): ProviderFields['caps'] {
 
 type Given = Partial<Omit<ProviderFields, 'sealed'>> & { sealed?: Uint8Array | null };
 
-/** The fields of a body that are given; `id`: whose credentials they are. */
+/** The fields of a body that are given; `known`: whose credentials they are. */
 function readFields(
   body: Static<typeof CHANGE>,
-  id: string,
+  known: { id: string; hasCredentials: boolean },
   tools: ProviderTools,
 ): Given | { param: string; message: string } {
   const { name, weight, priority, ehlo_name: ehloName } = body;
   const caps = body.caps === undefined ? undefined : capsOf(body.caps);
   const given: Given = { name, weight, priority, ehloName, caps };
   const seal = (credentials: Static<typeof CREDENTIALS> | null): Uint8Array | null =>
-    credentials === null ? null : tools.seal(credentials, `provider/${id}`);
+    credentials === null ? null : tools.seal(credentials, `provider/${known.id}`);
   if (body.url === undefined) {
     if (body.credentials !== undefined) given.sealed = seal(body.credentials);
     return given;
   }
-  const read = readAddress(tools, tools.read(body.url), body.credentials, 'url');
+  const kept = body.credentials === undefined && known.hasCredentials ? 'kept' : null;
+  const read = readAddress(tools, tools.read(body.url, body.credentials ?? kept), body.credentials, 'url');
   if (isFieldIssue(read)) return read;
   const { kind, url, endpoint } = read.address;
   Object.assign(given, { kind, url, endpoint });
@@ -206,7 +207,7 @@ export function providerRoutes(server: FastifyInstance, { store, problems, provi
     async (request, reply) => {
       const body = request.body as Static<typeof CREATE>;
       const id = newId('prv');
-      const given = readFields(body, id, tools);
+      const given = readFields(body, { id, hasCredentials: false }, tools);
       if ('message' in given) return invalid(request, reply, problems, given.param, given.message);
       const { kind, url, endpoint, sealed = null } = given;
       if (kind === 'ses' && sealed === null) return invalid(request, reply, problems, 'url', NO_KEYS);
@@ -244,7 +245,7 @@ export function providerRoutes(server: FastifyInstance, { store, problems, provi
       const { tenantNo, mode } = principalOf(request);
       const known = await store.provider({ tenantNo, mode, id });
       if (known === null) return notFound(request, reply, problems, 'provider', id);
-      const change = readFields(body, known.id, tools);
+      const change = readFields(body, known, tools);
       if ('message' in change) return invalid(request, reply, problems, change.param, change.message);
       const note = body.note ?? null;
       const where = { tenantNo, mode, id: known.id, note, actor: actorOf(request) };
