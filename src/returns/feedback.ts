@@ -48,6 +48,14 @@ export function feedbackRoutes(server: FastifyInstance, parts: FeedbackParts): F
   return { stop: () => notes.stop() };
 }
 
+/** That SES has it settles an attempt whose answer never came; it says nothing new of any other. */
+function takenBy(store: Store): SesParts['taken'] {
+  return async ({ recipientId }, tenantNo) => {
+    const outcome = await store.resolveUncertain({ tenantNo, recipientId });
+    return outcome === 'resolved' ? 'applied' : outcome;
+  };
+}
+
 /** What SES saw is judged like what comes here. */
 function engagedBy(store: Store): SesParts['engaged'] {
   return async ({ recipientId }, tenantNo, { kind, at, userAgent, link }) => {
