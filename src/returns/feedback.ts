@@ -38,11 +38,7 @@ export function feedbackRoutes(server: FastifyInstance, parts: FeedbackParts): F
     ...parts,
     defaultTopic: topicOf(parts.outbound),
     engaged: engagedBy(store),
-    // The answer to a request that broke off: what was uncertain is known.
-    taken: async ({ recipientId }, tenantNo) => {
-      const answer = await parts.store.resolveUncertain({ tenantNo, recipientId });
-      return answer === 'resolved' ? 'applied' : answer;
-    },
+    taken: takenBy(store),
   });
   trackingRoutes(server, { ...parts, notes });
   return { stop: () => notes.stop() };

@@ -31,23 +31,12 @@ describe('events of Amazon SES', () => {
     for (const { id } of [tenant, other]) await trustTraffic(gateway, id);
     const secret = readFileSync(join(gateway.directory, 'master.secret'), 'utf8').trim();
     tokens = openTokens(openSecrets([{ version: 1, secret }]));
-    const made = await gateway.gateway.store.createProvider({
-      ...{ tenantNo: tenant.no, mode: 'test', id: newId('prv'), note: null },
-      actor: { name: 'test', id: 'test', mayApprove: true, mayOperate: true },
-      fields: {
-        ...{
-          name: 'ses',
-          kind: 'ses',
-          url: `ses://eu-west-1?topic=${TOPIC}`,
-          sealed: null,
-          ehloName: null,
-          endpoint: 'ses://eu-west-1',
-        },
-        ...{ weight: 1, priority: 1, caps: {} },
-      },
+    const made = await tenant.person.call('POST', '/v1/providers', {
+      name: 'ses',
+      url: `ses://AKIAEXAMPLE:secret@eu-west-1?topic=${TOPIC}`,
     });
-    assert.equal(made.outcome, 'done');
-    url = `${gateway.url}/v1/returns/ses/${made.outcome === 'done' ? made.provider.id : ''}`;
+    assert.equal(made.status, 201, JSON.stringify(made.body));
+    url = `${gateway.url}/v1/returns/ses/${made.body.id}`;
     whole = sns.answer;
   });
   after(() => gateway.stop());

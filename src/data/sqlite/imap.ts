@@ -44,7 +44,7 @@ export const IMAP_READS: {
     const rows = prepared(
       db,
       `SELECT m.*, p.url AS place_url, p.uid_validity, p.uid, p.copied_seq
-       FROM mailbox m LEFT JOIN imap_place p ON p.mailbox = m.no
+       FROM mailbox m INDEXED BY mailbox_read LEFT JOIN imap_place p ON p.mailbox = m.no
        WHERE m.deleted_at IS NULL AND m.imap_url IS NOT NULL AND m.space % 2 = 0 ORDER BY m.no`,
     ).all();
     return rows.map(readMailboxOf);

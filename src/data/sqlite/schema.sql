@@ -429,6 +429,8 @@ CREATE INDEX mailbox_identity ON mailbox (identity) WHERE deleted_at IS NULL;
 
 CREATE INDEX mailbox_provider ON mailbox (provider) WHERE deleted_at IS NULL;
 
+CREATE INDEX mailbox_read ON mailbox (no) WHERE imap_url IS NOT NULL AND deleted_at IS NULL;
+
 CREATE TABLE mailbox_health (
   mailbox INTEGER PRIMARY KEY,
   space INTEGER NOT NULL,

@@ -21,7 +21,7 @@ export type ImapParts = ConnectionParts & {
 };
 
 const LOOK_EVERY_MS = 15_000;
-const LOOK_AFTER_EVENT_MS = 2000;
+const LOOK_AFTER_EVENT_MS = 3000;
 /** Connections to mailboxes at a time. */
 const MOST = 200;
 

@@ -823,3 +823,5 @@ CREATE TABLE imap_place (
   -- Up to which event copies of what was sent were put into its folder.
   copied_seq INTEGER
 );
+-- Those that are read, looked up again and again.
+CREATE INDEX mailbox_read ON mailbox (no) WHERE imap_url IS NOT NULL AND deleted_at IS NULL;
