@@ -390,13 +390,13 @@ export function mailboxRoutes(server: FastifyInstance, { store, problems, provid
     pause: {
       summary: 'Let no mail leave through a mailbox',
       description: 'What waits for it takes another mailbox of its identity, or waits.',
-      call: store.pauseMailbox,
+      call: (input: Parameters<typeof store.pauseMailbox>[0]) => store.pauseMailbox(input),
     },
     resume: {
       summary: 'Let mail leave through a mailbox again',
       description:
         'What a person paused needs a key with `approve` and a note; what the operator paused, the operator resumes.',
-      call: store.resumeMailbox,
+      call: (input: Parameters<typeof store.resumeMailbox>[0]) => store.resumeMailbox(input),
     },
   };
   for (const [verb, { summary, description, call }] of Object.entries(turns)) {
