@@ -44,7 +44,17 @@ export const MAILBOX = Type.Object({
     description: 'When it comes back if nothing new happens; null where it is not left out.',
   }),
   has_credentials: Type.Boolean({ description: "Whether it has its own; else it uses its provider's." }),
-  imap: orNull(Type.Object({ url: Type.String(), append_to_sent: Type.Boolean(), has_credentials: Type.Boolean() })),
+  imap: orNull(
+    Type.Object({
+      url: Type.String(),
+      append_to_sent: Type.Boolean(),
+      has_credentials: Type.Boolean(),
+      state: Type.String({ description: '`waiting`, `watching` or `failing`.' }),
+      state_since: orNull(Type.String()),
+      error: orNull(Type.String(), { description: 'Why its mail cannot be read now.' }),
+      last_seen_at: orNull(Type.String(), { description: 'When its mail was last read to the end.' }),
+    }),
+  ),
   limits: LIMITS,
   warming: RAMPS,
   circuit: CIRCUIT,
@@ -95,7 +105,15 @@ export function mailboxBody(mailbox: ManagedMailbox, ways: Ways): Static<typeof 
     recovers_at: timeOrNull(mailbox.recoversAt),
     has_credentials: mailbox.hasCredentials,
     imap:
-      imap === null ? null : { url: imap.url, append_to_sent: imap.appendToSent, has_credentials: imap.hasCredentials },
+      imap === null
+        ? null
+        : {
+            ...{ url: imap.url, append_to_sent: imap.appendToSent, has_credentials: imap.hasCredentials },
+            state: imap.reading?.state ?? 'waiting',
+            state_since: timeOrNull(imap.reading?.since ?? null),
+            error: imap.reading?.error ?? null,
+            last_seen_at: timeOrNull(imap.reading?.lastSeenAt ?? null),
+          },
     limits: limitsBody(ways.own),
     warming: rampsBody(ways.own?.ramps ?? []),
     circuit: circuitBody(ways.own),

@@ -24,8 +24,8 @@ export type ProviderUrl = {
 export type ProviderUrlReading = ProviderUrl | { error: string };
 
 const KINDS = 'smtp://user:pass@host:port, smtps://…, ses://key:secret@region, direct: or sink:';
-/** Parameters that say how far the peer is made sure of. */
-const TRUST = ['tls', 'verify'];
+/** Parameters that say how far the peer is made sure of, and who else is told credentials. */
+const TRUST = ['tls', 'verify', 'token_url'];
 
 /** Where nothing is said of credentials that there are, the address is read as if it had some. */
 const KEPT: Credentials = { user: 'kept', pass: 'kept' };

@@ -7,6 +7,7 @@ import type { Ramp } from '../../policy/document.ts';
 import type { HealthLevel, HealthOutcome, HealthRates } from '../../policy/health.ts';
 import type { Mailbox, Provider, ProviderCaps, ProviderKind, ProviderState } from '../../policy/pool.ts';
 import type { Page, Space } from '../store.ts';
+import type { ImapState } from './imap.ts';
 import type { Actor, Paging, Refused } from './management.ts';
 
 /** What a transport is opened with. Credentials stay sealed: whoever has the master secret opens them. */
@@ -32,6 +33,9 @@ export type ImapSettings = {
 
 /** `keep`: they stay as they are. */
 export type ImapChange = Omit<ImapSettings, 'sealed'> & { sealed: Uint8Array | null | 'keep' };
+
+/** How the reading of its mail goes. */
+export type ImapReading = { state: ImapState; error: string | null; since: number; lastSeenAt: number | null };
 
 /** What is a mailbox's own; where `sealed` is null it uses its provider's credentials. */
 export type MailboxSettings = {
@@ -97,7 +101,7 @@ export type ManagedMailbox = Mailbox & {
   identityHandle: string | null;
   stateNote: string | null;
   hasCredentials: boolean;
-  imap: (Omit<ImapSettings, 'sealed'> & { hasCredentials: boolean }) | null;
+  imap: (Omit<ImapSettings, 'sealed'> & { hasCredentials: boolean; reading: ImapReading | null }) | null;
   createdAt: number;
   updatedAt: number;
 };

@@ -5,6 +5,7 @@ import { fade, type Health, recoveryOf, scoreOf } from '../../policy/health.ts';
 import { DEFAULT_PROVIDER_NAME, type ProviderState } from '../../policy/pool.ts';
 import type { ManagedMailbox, ManagedProvider } from '../port/senders.ts';
 import { prepared } from './database.ts';
+import { readingOf } from './imap-reading.ts';
 import type { Row } from './rows.ts';
 import { defaultOff, defaultProvider, imapOf, mailboxOf, providerOf } from './sender-rows.ts';
 import { nowIn } from './space-clock.ts';
@@ -61,7 +62,12 @@ export function managedMailbox(db: DatabaseSync, row: Row): ManagedMailbox {
     stateNote: row['state_note'] as string | null,
     hasCredentials: row['sealed'] !== null,
     imap:
-      imap === null ? null : { url: imap.url, appendToSent: imap.appendToSent, hasCredentials: imap.sealed !== null },
+      imap === null
+        ? null
+        : {
+            ...{ url: imap.url, appendToSent: imap.appendToSent, hasCredentials: imap.sealed !== null },
+            reading: readingOf(db, mailbox.no),
+          },
     createdAt: row['created_at'] as number,
     updatedAt: row['updated_at'] as number,
   };
