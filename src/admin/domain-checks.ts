@@ -8,10 +8,10 @@
  * test clock.
  */
 import { randomInt } from 'node:crypto';
-import { settledState } from '../core/sender-records.ts';
+import { returnDomainOf, settledState } from '../core/sender-records.ts';
 import type { CheckedDomain, DomainRef, DomainToCheck, ManagedDomain } from '../data/port/domains.ts';
 import type { Store } from '../data/store.ts';
-import { type DomainDns, type DomainLook, lookAtDomain } from './domain-look.ts';
+import { type DomainDns, type DomainLook, hostsOf, lookAtDomain } from './domain-look.ts';
 
 export type DomainChecksParts = {
   store: Pick<Store, 'domainToCheck' | 'domainsDue' | 'recordDomainCheck'>;
@@ -50,6 +50,7 @@ export class DomainChecks {
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
   #bounceHost: string;
+  #isHostKnown = false;
 
   constructor(parts: DomainChecksParts) {
     this.#parts = parts;
@@ -90,6 +91,7 @@ export class DomainChecks {
     let sleepMs = LONGEST_SLEEP_MS;
     try {
       const { due, nextAt } = await this.#parts.store.domainsDue({ now: Date.now(), most: A_ROUND });
+      if (!this.#isHostKnown && nextAt !== null) await this.#learnHost();
       await Promise.all(due.map((one) => this.look(one)));
       if (nextAt !== null) sleepMs = Math.min(sleepMs, Math.max(nextAt - Date.now(), 1000));
     } catch (fault) {
@@ -97,6 +99,14 @@ export class DomainChecks {
         this.#parts.log.warn({ error: String(fault) }, 'the records of domains cannot be looked at now');
     }
     if (!this.#isStopped) this.#timer = setTimeout(() => void this.#round(), sleepMs).unref();
+  }
+
+  /** What a domain's records are shown with, before the first look after a start. */
+  async #learnHost(): Promise<void> {
+    const { dns, gateway } = this.#parts;
+    const answer = await dns.mx(returnDomainOf(gateway));
+    this.#isHostKnown = answer.outcome !== 'failed';
+    this.#bounceHost = hostsOf(answer, gateway)[0]!;
   }
 
   async #inTurn<T>(tenantNo: number, work: () => Promise<T>): Promise<T> {
