@@ -324,6 +324,7 @@ export function sendRecipientOf(row: RecipientRow, facts: Facts | null): SendRec
     undeliverable: facts?.undeliverable ?? null,
     simulated: facts?.simulated ?? null,
     traits: traitsOf(facts?.contact ?? null),
+    isPaced: facts?.pool?.pace != null,
     route: row.provider === null ? null : { provider: row.provider, mailbox: row.mailbox, at: row.routed_at },
   };
 }
