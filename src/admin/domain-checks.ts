@@ -3,8 +3,8 @@
  * minute first and then less and less often, verified ones about every six hours.
  *
  * What holds: at most `AT_ONCE` domains are looked at at a time, `OF_ONE_TENANT` of one tenant, so that whoever has many silent
- * domains delays nobody else; whoever asks while a look is under way gets its answer; a look changes nothing by itself, what it
- * showed is given to the store, which decides. Times here are real ones: the DNS knows no
+ * domains delays nobody else; who asks is answered by a look that began after that, one for all who ask meanwhile; a look changes
+ * nothing by itself, what it showed is given to the store, which decides. Times here are real ones: the DNS knows no
  * test clock.
  */
 import { randomInt } from 'node:crypto';
@@ -42,7 +42,9 @@ const AWAITED: readonly [untilAge: number, pause: number][] = [
 
 export class DomainChecks {
   readonly #parts: DomainChecksParts;
-  readonly #running = new Map<number, Promise<ManagedDomain | null>>();
+  /** Looks that wait for their turn, and those that have begun to ask. */
+  readonly #coming = new Map<number, Promise<ManagedDomain | null>>();
+  readonly #asking = new Map<number, Promise<ManagedDomain | null>>();
   readonly #waiting: { tenantNo: number; go: () => void }[] = [];
   /** Looks under way, by tenant. */
   readonly #busy = new Map<number, number>();
@@ -79,12 +81,23 @@ export class DomainChecks {
 
   /** The domain as it is after a look at its records; null where it is gone. */
   look({ no, tenantNo }: DomainRef): Promise<ManagedDomain | null> {
-    let running = this.#running.get(no);
-    if (running === undefined) {
-      running = this.#inTurn(tenantNo, () => this.#lookAt(no)).finally(() => this.#running.delete(no));
-      this.#running.set(no, running);
+    let coming = this.#coming.get(no);
+    if (coming === undefined) {
+      coming = this.#inTurn(tenantNo, () => this.#begin(no));
+      this.#coming.set(no, coming);
     }
-    return running;
+    return coming;
+  }
+
+  /** One look of a domain at a time: what the later one saw is stored last. */
+  async #begin(no: number): Promise<ManagedDomain | null> {
+    for (let before = this.#asking.get(no); before !== undefined; before = this.#asking.get(no)) {
+      await before.catch(() => null);
+    }
+    this.#coming.delete(no);
+    const asking = this.#lookAt(no).finally(() => this.#asking.delete(no));
+    this.#asking.set(no, asking);
+    return asking;
   }
 
   async #round(): Promise<void> {
@@ -160,7 +173,7 @@ export class DomainChecks {
     const domain = this.#isStopped ? null : await this.#parts.store.domainToCheck({ no });
     if (domain === null) return null;
     const look = await lookAtDomain(this.#parts.dns, domain, this.#parts.gateway);
-    this.#bounceHost = look.bounceHosts[0]!;
+    if (look.bounceHosts.length > 1) this.#bounceHost = look.bounceHosts[0]!;
     return { domain, ...look };
   }
 
