@@ -32,6 +32,7 @@ import type { EventsReads } from './port/events.ts';
 import type { FeedbackReads } from './port/feedback.ts';
 import type { HistoryReads } from './port/history.ts';
 import type { IdentitiesReads, IdentitiesWrites } from './port/identities.ts';
+import type { ImapReads, ImapWrites } from './port/imap.ts';
 import type { InboundReads, InboundWrites } from './port/inbound.ts';
 import type { LeasesReads, LeasesWrites } from './port/leases.ts';
 import type { ManagementReads, ManagementWrites } from './port/management.ts';
@@ -248,6 +249,8 @@ export type AttemptReport = {
   mailbox: string | null;
   reply: string;
   class: string | null;
+  /** Why this way; absent where there was no choice to make. */
+  why?: readonly string[];
 };
 
 export type Settlement = {
@@ -459,6 +462,7 @@ export interface StoreWrites
     LeasesWrites,
     MessagesWrites,
     EngagementWrites,
+    ImapWrites,
     ErasureWrites,
     NoticesWrites,
     PlatformWrites,
@@ -534,6 +538,7 @@ export interface StoreReads
     EngagementReads,
     FeedbackReads,
     HistoryReads,
+    ImapReads,
     InboundReads,
     ReturnHooksReads,
     SealedReads,

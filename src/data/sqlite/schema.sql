@@ -271,6 +271,19 @@ CREATE TABLE identity (
 
 CREATE UNIQUE INDEX identity_handle ON identity (space, handle) WHERE deleted_at IS NULL;
 
+CREATE TABLE imap_place (
+  mailbox INTEGER PRIMARY KEY,
+  state TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  error TEXT,
+  seen_at INTEGER,
+  url TEXT,
+  uid_validity TEXT,
+  uid INTEGER,
+  -- Up to which event copies of what was sent were put into its folder.
+  copied_seq INTEGER
+);
+
 CREATE TABLE inbound (
   no INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
@@ -420,6 +433,8 @@ CREATE INDEX mailbox_identity ON mailbox (identity) WHERE deleted_at IS NULL;
 
 CREATE INDEX mailbox_provider ON mailbox (provider) WHERE deleted_at IS NULL;
 
+CREATE INDEX mailbox_read ON mailbox (no) WHERE imap_url IS NOT NULL AND deleted_at IS NULL;
+
 CREATE TABLE mailbox_health (
   mailbox INTEGER PRIMARY KEY,
   space INTEGER NOT NULL,
@@ -537,6 +552,8 @@ CREATE TABLE provider (
   updated_at INTEGER NOT NULL,
   deleted_at INTEGER
 );
+
+CREATE INDEX provider_failing ON provider (tested_at) WHERE state = 'error' AND deleted_at IS NULL;
 
 CREATE UNIQUE INDEX provider_name ON provider (space, name) WHERE deleted_at IS NULL;
 
