@@ -52,12 +52,14 @@ import { generateDkimKey } from './relay/dkim.ts';
 import { openGatewayKey } from './relay/gateway-key.ts';
 import { type Probe, probeTransport } from './relay/probe.ts';
 import { providerTools } from './relay/provider-tools.ts';
+import { ProviderWatch } from './relay/provider-watch.ts';
 import { openOutbound, outboundSettings, startRelay } from './relay/relay.ts';
 import { replies } from './relay/replies.ts';
 import { TlsResults } from './relay/tls-results.ts';
 import { kindOfUrl, type TransportParts } from './relay/transports/open-transport.ts';
 import { feedbackRoutes } from './returns/feedback.ts';
 import { returnRoutes } from './returns/http.ts';
+import { type ImapOutside, startImap } from './returns/imap/start-imap.ts';
 import { inboundRoutes } from './returns/inbound-http.ts';
 import { startInbound } from './returns/start-inbound.ts';
 import { threadRoutes } from './returns/threads-http.ts';
@@ -78,7 +80,7 @@ export type Gateway = {
 export type StartResult = { ok: true; gateway: Gateway } | { ok: false; message: string };
 
 /** What a test puts in the place of the world outside. */
-export type Outside = { fetch?: GuardedFetch };
+export type Outside = { fetch?: GuardedFetch; imap?: ImapOutside };
 
 export async function startGateway(settings: Settings, outside: Outside = {}): Promise<StartResult> {
   const directory = resolve(settings.dataDir);
@@ -180,6 +182,8 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   const sweeper = new Sweeper(store, blobs, log);
   sweeper.start();
   await simulations.start();
+  const providerWatch = new ProviderWatch({ store, test: (provider) => providers.test(provider), log });
+  if (settings.role !== 'api') providerWatch.start();
   const keyUse = watchKeyUse(store, gate.authenticator);
   const relay =
     settings.role === 'api'
@@ -195,6 +199,13 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
           log,
           registry: gate.metrics.registry,
           takesMail: inbound.inbound.address !== null,
+        });
+  const mailboxes =
+    relay === null
+      ? null
+      : startImap({
+          ...{ store, secrets, log, inbox: inbound.inbound.inbox, compose: (claimed) => relay.copyOf(claimed) },
+          ...{ dns: transportParts.dns, guard: transportParts.guard, outside: outside.imap ?? {} },
         });
   if (settings.role !== 'api') domainChecks.start();
   controls = {
@@ -216,12 +227,14 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
       async stop() {
         // What is accepted while the relay stops is durable and goes out after the next start.
         await Promise.all([within(gate.server.close(), settings.graceMs / 2), relay?.stop(settings.graceMs * 0.9)]);
+        await mailboxes?.stop();
         await feedback.stop();
         await inbound.inbound.stop();
         domainChecks.stop();
         await reader.close();
         await simulations.stop();
         await sweeper.stop();
+        providerWatch.stop();
         await keyUse.stop();
         await store.close();
         await locked.lock.release();

@@ -37,8 +37,11 @@ export const TLS_OUTCOMES = ['verified', 'unverified', 'plain', 'failed'] as con
 export type TlsOutcome = (typeof TLS_OUTCOMES)[number];
 
 export type ProviderTools = {
-  /** An address of a provider; what is wrong with one is said without repeating credentials. */
-  read(url: string): (ReadAddress & { kind: ProviderKind }) | { error: string };
+  /**
+   * An address of a provider; what is wrong with one is said without repeating credentials. `beside`: those that are given
+   * beside it, or `kept` where those it has are to stay.
+   */
+  read(url: string, beside: Credentials | 'kept' | null): (ReadAddress & { kind: ProviderKind }) | { error: string };
   /** An address at which mail is read. */
   readImap(url: string): ReadAddress | { error: string };
   /** Why this host, as it is written, may not be connected to; null for a name that is to be looked up. */

@@ -16,7 +16,10 @@ export type Fetched =
   /** Perhaps another time. */
   | { outcome: 'failed'; why: string };
 
-export type GuardedFetch = (url: URL, bounds?: { maxBytes?: number; timeoutMs?: number }) => Promise<Fetched>;
+/** `form`: is posted as a form; without it the page is fetched. */
+export type FetchBounds = { maxBytes?: number; timeoutMs?: number; form?: Record<string, string> };
+
+export type GuardedFetch = (url: URL, bounds?: FetchBounds) => Promise<Fetched>;
 
 const MAX_BYTES = 64 * 1024;
 const TIMEOUT_MS = 10_000;
@@ -27,7 +30,7 @@ export function openGuardedFetch(
   guard: AddressGuard,
   tls: { ca?: string | Buffer } = {},
 ): GuardedFetch {
-  return async (url, { maxBytes = MAX_BYTES, timeoutMs = TIMEOUT_MS } = {}) => {
+  return async (url, { maxBytes = MAX_BYTES, timeoutMs = TIMEOUT_MS, form } = {}) => {
     const found = await guardedAddresses(url.hostname, dns, guard);
     if (found.outcome !== 'ok') return { outcome: found.outcome === 'refused' ? 'refused' : 'failed', why: found.why };
     const agent = new Agent({
@@ -37,7 +40,7 @@ export function openGuardedFetch(
     });
     try {
       const signal = AbortSignal.timeout(timeoutMs);
-      const { statusCode, body } = await request(url, { dispatcher: agent, signal });
+      const { statusCode, body } = await request(url, { dispatcher: agent, signal, ...posted(form) });
       return { outcome: 'answered', status: statusCode, body: Buffer.from(await body.arrayBuffer()) };
     } catch (fault) {
       return { outcome: 'failed', why: fault instanceof Error ? fault.message : String(fault) };
@@ -45,6 +48,12 @@ export function openGuardedFetch(
       await agent.destroy();
     }
   };
+}
+
+function posted(form: Record<string, string> | undefined) {
+  if (form === undefined) return {};
+  const headers = { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' };
+  return { method: 'POST', headers, body: new URLSearchParams(form).toString() } as const;
 }
 
 /** Connects to this address alone, whatever name the certificate is checked for. */

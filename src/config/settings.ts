@@ -210,7 +210,8 @@ export const VARIABLES: readonly Variable[] = [
     field: 'providerAllow',
     default: null,
     read: list(isCidr, CIDRS),
-    meaning: 'Address ranges that hosts named by tenants may be in besides public ones.',
+    meaning:
+      'Address ranges that hosts named by tenants, and mail hosts that direct: finds, may be in besides public ones; there at any port.',
   },
   {
     name: 'POSTERN_TLS_CERT',

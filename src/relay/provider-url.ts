@@ -8,6 +8,7 @@ import type { ProviderKind } from '../policy/pool.ts';
 import { parseDirectUrl } from './direct/direct-url.ts';
 import { parseSesUrl } from './ses/ses-url.ts';
 import { parseSmtpUrl } from './smtp/smtp-url.ts';
+import { withCredentials } from './transports/open-transport.ts';
 
 export type ProviderUrl = {
   kind: ProviderKind;
@@ -23,10 +24,14 @@ export type ProviderUrl = {
 export type ProviderUrlReading = ProviderUrl | { error: string };
 
 const KINDS = 'smtp://user:pass@host:port, smtps://…, ses://key:secret@region, direct: or sink:';
-/** Parameters that say how far the peer is made sure of. */
-const TRUST = ['tls', 'verify'];
+/** Parameters that say how far the peer is made sure of, and who else is told credentials. */
+const TRUST = ['tls', 'verify', 'token_url'];
 
-export function readProviderUrl(text: string): ProviderUrlReading {
+/** Where nothing is said of credentials that there are, the address is read as if it had some. */
+const KEPT: Credentials = { user: 'kept', pass: 'kept' };
+
+/** `beside`: credentials that are given beside the address, or `kept` where those it has are to stay; they are not answered. */
+export function readProviderUrl(text: string, beside: Credentials | 'kept' | null = null): ProviderUrlReading {
   if (text === 'sink:') return { kind: 'sink', url: text, credentials: null, host: null, endpoint: text };
   if (text.startsWith('direct:')) {
     const parsed = parseDirectUrl(text);
@@ -36,15 +41,23 @@ export function readProviderUrl(text: string): ProviderUrlReading {
   }
   if (text.startsWith('ses:')) return readSesUrl(text);
   if (!/^smtps?:/.test(text)) return { error: `The address is none of ${KINDS}.` };
-  const parsed = parseSmtpUrl(text);
+  return readSmtpUrl(text, beside === 'kept' ? KEPT : beside);
+}
+
+function readSmtpUrl(text: string, beside: Credentials | null): ProviderUrlReading {
+  const bare = parseSmtpUrl(text);
+  const hasOwn = 'options' in bare && bare.options.user !== undefined;
+  // With a user other things hold: the usual port, and ways of signing in.
+  const parsed = hasOwn || beside === null ? bare : parseSmtpUrl(withCredentials(text, beside));
   if ('error' in parsed) return parsed;
   const { host, port, user, pass = '' } = parsed.options;
   const url = new URL(text);
+  url.port = String(port);
   const trust = TRUST.map((name) => `${name}=${url.searchParams.get(name) ?? ''}`).join('&');
   return {
     kind: 'smtp',
     url: withoutCredentials(url),
-    credentials: user === undefined ? null : { user, pass },
+    credentials: hasOwn ? { user: user!, pass } : null,
     host,
     endpoint: `${url.protocol}//${host}:${port}?${trust}`,
   };

@@ -43,6 +43,8 @@ export type RelayParts = {
 export type Outbound = { kind: ProviderKind; transport: Transport } | null;
 
 export type Relay = {
+  /** The mail of a recipient as it is sent, made once more, with its Message-ID; null where it cannot be made. */
+  copyOf(claimed: Claimed): Promise<{ octets: Uint8Array; messageId: string } | null>;
   /** A sender domain of this tenant was changed: other keys may sign, and reports come back elsewhere. */
   forgetDomains(tenantNo: number): void;
   /** Waits for answers to dots that are out for at most `graceMs`; what has not reached its dot goes back untried. */
@@ -103,6 +105,7 @@ export function startRelay(parts: RelayParts): Relay {
     if (!isStopped) log.error({ error: String(fault) }, 'the DKIM key cannot be opened now');
   });
   return {
+    copyOf: (claimed) => copyOf(claimed, mails),
     forgetDomains: (tenantNo) => senderKeys.forget(tenantNo),
     async stop(graceMs) {
       isStopped = true;
@@ -117,6 +120,16 @@ export function startRelay(parts: RelayParts): Relay {
       await composer.close();
     },
   };
+}
+
+async function copyOf(claimed: Claimed, mails: Mails): ReturnType<Relay['copyOf']> {
+  const mail = await mails.take(claimed);
+  if (mail === 'stopped' || 'problem' in mail) return null;
+  const octets = Buffer.from(mail.bytes);
+  mail.release();
+  const header = octets.subarray(0, octets.indexOf('\r\n\r\n')).toString('latin1');
+  const messageId = /^Message-ID:\s{0,9}(<[^<>\s]{1,512}>)/im.exec(header)?.[1];
+  return messageId === undefined ? null : { octets, messageId };
 }
 
 /** How tenants' own transports are made. */

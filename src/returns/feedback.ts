@@ -38,14 +38,18 @@ export function feedbackRoutes(server: FastifyInstance, parts: FeedbackParts): F
     ...parts,
     defaultTopic: topicOf(parts.outbound),
     engaged: engagedBy(store),
-    // The answer to a request that broke off: what was uncertain is known.
-    taken: async ({ recipientId }, tenantNo) => {
-      const answer = await parts.store.resolveUncertain({ tenantNo, recipientId });
-      return answer === 'resolved' ? 'applied' : answer;
-    },
+    taken: takenBy(store),
   });
   trackingRoutes(server, { ...parts, notes });
   return { stop: () => notes.stop() };
+}
+
+/** That SES has it settles an attempt whose answer never came; it says nothing new of any other. */
+function takenBy(store: Store): SesParts['taken'] {
+  return async ({ recipientId }, tenantNo) => {
+    const outcome = await store.resolveUncertain({ tenantNo, recipientId });
+    return outcome === 'resolved' ? 'applied' : outcome;
+  };
 }
 
 /** What SES saw is judged like what comes here. */

@@ -8,6 +8,7 @@
  *
  * A failure that may pass answers 503, whereupon SNS posts again; all else that is believed answers 200, so that it does not.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import type { GuardedFetch } from '../base/guarded-fetch.ts';
@@ -52,6 +53,9 @@ export type SesParts = {
 
 /** SNS carries 256 kB, which quoting can make longer. */
 const MAX_BYTES = 1024 * 1024;
+
+const MOST_TRIES = 10;
+const BETWEEN_TRIES_MS = 200;
 
 const OUTCOMES = ['applied', 'known', 'ignored', 'confirmed', 'later'] as const;
 /** `later`: the answer to the attempt itself is not stored yet. */
@@ -186,7 +190,16 @@ async function carryOut(
     return 'ignored';
   }
   const event = parseSesEvent(message.message, parts.readBounce);
-  return event === null ? 'ignored' : apply(event, whose, parts);
+  return event === null ? 'ignored' : applyPatiently(event, whose, parts);
+}
+
+/** Events can overtake the answer to the attempt itself by a moment. */
+async function applyPatiently(event: SesEvent, whose: Believed, parts: SesParts): Promise<Outcome> {
+  for (let tries = 1; ; tries += 1) {
+    const outcome = await apply(event, whose, parts);
+    if (outcome !== 'later' || tries === MOST_TRIES) return outcome;
+    await pause(BETWEEN_TRIES_MS);
+  }
 }
 
 async function confirm(

@@ -168,7 +168,7 @@ test('credentials are never shown again, nor is there a trace of them in the dat
     answers.map(({ status }) => status),
     [201, 200, 201, 201, 422, 200, 200, 200, 200],
   );
-  assert.deepEqual([answers[0]!.body.has_credentials, answers[0]!.body.url], [true, 'smtp://relay.example.com']);
+  assert.deepEqual([answers[0]!.body.has_credentials, answers[0]!.body.url], [true, 'smtp://relay.example.com:587']);
   assert.deepEqual(answers[3]!.body.imap, {
     ...{ url: 'imaps://imap.example.com', append_to_sent: false, has_credentials: true },
   });

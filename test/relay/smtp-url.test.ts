@@ -23,6 +23,14 @@ const good: [string, SmtpOptions][] = [
     'smtp://h.example?name=gw.example&connections=20',
     { host: 'h.example', port: 25, ehloName: 'gw.example', maxConnections: 20 },
   ],
+  ['smtp://u:t@h.example?auth=xoauth2', { host: 'h.example', port: 587, user: 'u', pass: 't', auth: 'xoauth2' }],
+  [
+    'smtp://u:t@h.example?auth=xoauth2&token_url=https%3A%2F%2Fid.example%2Ftoken&client_id=abc',
+    {
+      ...{ host: 'h.example', port: 587, user: 'u', pass: 't', auth: 'xoauth2' },
+      grant: { tokenUrl: 'https://id.example/token', clientId: 'abc', scope: null },
+    },
+  ],
 ];
 
 for (const [url, options] of good) {
@@ -49,6 +57,12 @@ const bad = [
   'smtp://h.example?connections=0',
   'smtp://h.example?connections=1e9',
   'smtp://h.example?pool=true',
+  'smtp://u:secret@h.example?auth=cram-md5',
+  'smtp://u:secret@h.example?token_url=https://id.example',
+  'smtp://u:secret@h.example?auth=xoauth2&token_url=https://id.example',
+  'smtp://u:secret@h.example?auth=xoauth2&client_id=a',
+  'smtp://u:secret@h.example?auth=xoauth2&client_id=a&token_url=http://id.example',
+  'smtp://u:secret%01@h.example?auth=xoauth2',
 ];
 
 for (const url of bad) {

@@ -31,23 +31,12 @@ describe('events of Amazon SES', () => {
     for (const { id } of [tenant, other]) await trustTraffic(gateway, id);
     const secret = readFileSync(join(gateway.directory, 'master.secret'), 'utf8').trim();
     tokens = openTokens(openSecrets([{ version: 1, secret }]));
-    const made = await gateway.gateway.store.createProvider({
-      ...{ tenantNo: tenant.no, mode: 'test', id: newId('prv'), note: null },
-      actor: { name: 'test', id: 'test', mayApprove: true, mayOperate: true },
-      fields: {
-        ...{
-          name: 'ses',
-          kind: 'ses',
-          url: `ses://eu-west-1?topic=${TOPIC}`,
-          sealed: null,
-          ehloName: null,
-          endpoint: 'ses://eu-west-1',
-        },
-        ...{ weight: 1, priority: 1, caps: {} },
-      },
+    const made = await tenant.person.call('POST', '/v1/providers', {
+      name: 'ses',
+      url: `ses://AKIAEXAMPLE:secret@eu-west-1?topic=${TOPIC}`,
     });
-    assert.equal(made.outcome, 'done');
-    url = `${gateway.url}/v1/returns/ses/${made.outcome === 'done' ? made.provider.id : ''}`;
+    assert.equal(made.status, 201, JSON.stringify(made.body));
+    url = `${gateway.url}/v1/returns/ses/${made.body.id}`;
     whole = sns.answer;
   });
   after(() => gateway.stop());
@@ -199,6 +188,37 @@ describe('events of Amazon SES', () => {
     assert.equal(await outcome(snsMessage(preferences(false))), 'ignored');
     assert.equal(await outcome(snsMessage(preferences(true))), 'applied');
     assert.equal(await isSuppressed(sent), true);
+  });
+
+  test('a Send event settles an attempt whose answer never came, and nothing else', async () => {
+    const call = tenant.agent.call;
+    const body = { to: 'uncertain@simulator.postern.test', subject: 'Hi', text: 'News', kind: 'marketing' };
+    const made = await call('POST', '/v1/messages', body);
+    const name = { tenantNo: tenant.no, mode: 'test', id: made.body.id } as const;
+    await messageAfter(gateway.gateway.store, name, 'message.uncertain');
+    const sent = { id: made.body.id, rcp: made.body.recipients[0].id, email: body.to };
+    const forged = event('Send', sent, {}, { tags: { [RECIPIENT_TAG]: ['x'.repeat(48)] } });
+    assert.equal(await outcome(snsMessage(forged)), 'ignored');
+    assert.equal(await statusOf(sent), 'uncertain');
+    assert.equal(await outcome(snsMessage(event('Send', sent, {}))), 'applied');
+    assert.equal(await statusOf(sent), 'sent');
+    assert.equal(await outcome(snsMessage(event('Send', sent, {}))), 'ignored');
+    const delivery = event('Delivery', sent, { timestamp: new Date().toISOString(), recipients: [sent.email] });
+    assert.equal(await outcome(snsMessage(delivery)), 'applied');
+    assert.equal(await statusOf(sent), 'delivered');
+    assert.equal(await outcome(snsMessage(event('Send', sent, {}))), 'ignored');
+    assert.equal(await statusOf(sent), 'delivered');
+  });
+
+  test('an opening that SES saw is told apart from those of machines', async () => {
+    const sent = await send();
+    const open = (userAgent: string): object =>
+      event('Open', sent, { timestamp: new Date().toISOString(), userAgent, ipAddress: '192.0.2.1' });
+    assert.equal(await outcome(snsMessage(open('Mozilla/5.0'))), 'applied');
+    const [told] = (await eventsOf(gateway, tenant.no)).filter(({ type }) => type === 'message.opened');
+    assert.equal(told!.data['machine'], true);
+    assert.equal(told!.data['why'], 'apple_privacy');
+    assert.equal(told!.data['channel'], 'ses');
   });
 
   test('an event proves nothing without our tag, with a changed one, for another address, or of another tenant', async () => {

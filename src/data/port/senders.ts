@@ -5,8 +5,9 @@
  */
 import type { Ramp } from '../../policy/document.ts';
 import type { HealthLevel, HealthOutcome, HealthRates } from '../../policy/health.ts';
-import type { Mailbox, Provider, ProviderCaps, ProviderKind } from '../../policy/pool.ts';
+import type { Mailbox, Provider, ProviderCaps, ProviderKind, ProviderState } from '../../policy/pool.ts';
 import type { Page, Space } from '../store.ts';
+import type { ImapState } from './imap.ts';
 import type { Actor, Paging, Refused } from './management.ts';
 
 /** What a transport is opened with. Credentials stay sealed: whoever has the master secret opens them. */
@@ -32,6 +33,9 @@ export type ImapSettings = {
 
 /** `keep`: they stay as they are. */
 export type ImapChange = Omit<ImapSettings, 'sealed'> & { sealed: Uint8Array | null | 'keep' };
+
+/** How the reading of its mail goes. */
+export type ImapReading = { state: ImapState; error: string | null; since: number; lastSeenAt: number | null };
 
 /** What is a mailbox's own; where `sealed` is null it uses its provider's credentials. */
 export type MailboxSettings = {
@@ -92,11 +96,12 @@ export type ManagedMailbox = Mailbox & {
   /** Of its provider. */
   providerId: string;
   providerName: string;
+  providerState: ProviderState;
   identityId: string | null;
   identityHandle: string | null;
   stateNote: string | null;
   hasCredentials: boolean;
-  imap: (Omit<ImapSettings, 'sealed'> & { hasCredentials: boolean }) | null;
+  imap: (Omit<ImapSettings, 'sealed'> & { hasCredentials: boolean; reading: ImapReading | null }) | null;
   createdAt: number;
   updatedAt: number;
 };
@@ -166,6 +171,8 @@ export interface SendersReads {
   providers(input: Space & Paging): Promise<Page<ManagedProvider>>;
   /** By id or name. */
   provider(input: Space & { id: string }): Promise<ManagedProvider | null>;
+  /** Of all tenants: those whose last test failed, and was before this time; the oldest first. */
+  failingProviders(input: { before: number; most: number }): Promise<ManagedProvider[]>;
   /** Of one identity or provider, by number, where they are given. */
   mailboxes(
     input: Space & Paging & { identity: number | null; provider: number | null },

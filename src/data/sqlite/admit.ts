@@ -40,6 +40,7 @@ import { BODY_BLOB, BODY_JSON, BODY_NONE } from './bodies.ts';
 import { DEFAULT_EXPIRY_MS } from './expiry.ts';
 import { AT_ONCE } from './fresh-rows.ts';
 import { standingLimits } from './headroom.ts';
+import { reviewHealth } from './mailbox-health.ts';
 import { FLAG_DEFER, FLAG_MARKETING } from './message-flags.ts';
 import { enterByScore, passTime } from './quarantine.ts';
 import { riskIn, riskStanding, shownSignal } from './risk-shown.ts';
@@ -76,6 +77,7 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer | 
   const space = state.spaces.get(spaceOf(request.principal.tenantNo, request.principal.mode));
   const now = space.now(state.realNow);
   passTime(state, space, now);
+  reviewHealth(state, space, now);
   const used = state.keys.use(space, now, request.principal.installationId, request.idempotency);
   if (used !== null) return answerUsed(state, used, request, now, 'idempotency');
   const deduped = state.keys.find(
@@ -194,6 +196,7 @@ export function check(state: WriterState, request: AdmitRequest): CheckAnswer | 
   const space = state.spaces.get(spaceOf(request.principal.tenantNo, request.principal.mode));
   const now = space.now(state.realNow);
   passTime(state, space, now);
+  reviewHealth(state, space, now);
   if (hasOtherCanaries(space, request)) return { outcome: 'canaries', known: space.canaries };
   const sender = resolveSender(state, space, request);
   if ('message' in sender) return { outcome: 'invalid', ...sender };

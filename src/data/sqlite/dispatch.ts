@@ -17,6 +17,7 @@ import { wakeWaiting } from './claim-route.ts';
 import { closeWith } from './closing.ts';
 import { departure, isExpired, mayLeave } from './departure.ts';
 import { AT_ONCE } from './fresh-rows.ts';
+import { reviewHealth } from './mailbox-health.ts';
 import {
   moveTo,
   type QueueRow,
@@ -109,6 +110,7 @@ function claimOf(
 ): void {
   const now = space.now(state.realNow);
   const sql = queueStatements(state.db);
+  reviewHealth(state, space, now);
   if (space.isPoolNew) wakeWaiting(state, space, now);
   if (space.nextClaimEnd <= state.realNow) {
     sql.endClaims.run(space.no, REAL_TIME, REAL_TIME + state.realNow);

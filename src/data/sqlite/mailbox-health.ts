@@ -29,6 +29,7 @@ import type { WriterState } from './writer-state.ts';
 const HOUR_MS = 3_600_000;
 /** Hours of history that are kept of each mailbox. */
 export const HOURS_KEPT = 30 * 24;
+const HOLDING_BACK: ReadonlySet<string> = new Set(['rate_limited', 'reputation_block', 'policy_block']);
 const MOST_IN_MEMORY = 5000;
 
 type Hour = Record<HealthOutcome, number> & { hour: number; score: number };
@@ -137,6 +138,20 @@ export function noteOutcome(
   judge(state, space, mailbox, health, outcome, now);
 }
 
+/** A way that surely did not take a message: signing in failed, or the mailbox is held back. That a provider is down is not its fault. */
+export function noteWayFault(
+  state: WriterState,
+  space: Space,
+  mailboxNo: number | null,
+  bounceClass: string | null,
+  now: number,
+): void {
+  if (bounceClass === 'auth_failure') noteOutcome(state, space, mailboxNo, 'auth_failed', null, now);
+  else if (bounceClass !== null && HOLDING_BACK.has(bounceClass)) {
+    noteOutcome(state, space, mailboxNo, 'deferred', bounceClass, now);
+  }
+}
+
 /** Lets bad signs age in a space: mailboxes that were left out come back. Cheap where none is due. */
 export function reviewHealth(state: WriterState, space: Space, now: number): void {
   if (space.nextRecovery > now || space.pool === null) return;
@@ -186,7 +201,11 @@ function judge(
   mailbox.health = score;
   mailbox.recoversAt = isExcluded ? recoveryOf(health, now) : null;
   if (mailbox.recoversAt !== null && mailbox.recoversAt < space.nextRecovery) space.nextRecovery = mailbox.recoversAt;
-  if (isExcluded !== (mailbox.excludedSince !== null)) mailbox.excludedSince = isExcluded ? now : null;
+  if (isExcluded !== (mailbox.excludedSince !== null)) {
+    mailbox.excludedSince = isExcluded ? now : null;
+    // What waits for it is looked at anew.
+    if (!isExcluded) space.isPoolNew = true;
+  }
   if (isNews) state.healths.count(mailbox, outcome, now);
   if (health.level !== before) tell(state, space, mailbox, health, before, now);
 }

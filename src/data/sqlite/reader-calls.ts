@@ -12,6 +12,7 @@ import { ERASURE_READS } from './erasure.ts';
 import { EVENTS_READS } from './events-reads.ts';
 import { FEEDBACK_READS } from './feedback-reads.ts';
 import { HISTORY_READS } from './history-reads.ts';
+import { IMAP_READS } from './imap.ts';
 import { INBOUND_READS } from './inbound-reads.ts';
 import { INCIDENT_READS } from './incidents.ts';
 import { LEASE_READS } from './leases-reads.ts';
@@ -64,6 +65,7 @@ export const READER_CALLS: Calls = {
   ...ENGAGEMENT_READS,
   ...FEEDBACK_READS,
   ...HISTORY_READS,
+  ...IMAP_READS,
   ...SIMULATION_READS,
   ...TEMPLATE_READS,
   ...INBOUND_READS,

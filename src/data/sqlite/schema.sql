@@ -262,10 +262,27 @@ CREATE TABLE identity (
   state_note TEXT,
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
-  deleted_at INTEGER
+  deleted_at INTEGER,
+  -- When first contacts may leave, and how far apart, as JSON; when one that is being set up should be ready.
+  working_hours TEXT,
+  drip TEXT,
+  ready_at INTEGER
 );
 
 CREATE UNIQUE INDEX identity_handle ON identity (space, handle) WHERE deleted_at IS NULL;
+
+CREATE TABLE imap_place (
+  mailbox INTEGER PRIMARY KEY,
+  state TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  error TEXT,
+  seen_at INTEGER,
+  url TEXT,
+  uid_validity TEXT,
+  uid INTEGER,
+  -- Up to which event copies of what was sent were put into its folder.
+  copied_seq INTEGER
+);
 
 CREATE TABLE inbound (
   no INTEGER PRIMARY KEY,
@@ -416,6 +433,8 @@ CREATE INDEX mailbox_identity ON mailbox (identity) WHERE deleted_at IS NULL;
 
 CREATE INDEX mailbox_provider ON mailbox (provider) WHERE deleted_at IS NULL;
 
+CREATE INDEX mailbox_read ON mailbox (no) WHERE imap_url IS NOT NULL AND deleted_at IS NULL;
+
 CREATE TABLE mailbox_health (
   mailbox INTEGER PRIMARY KEY,
   space INTEGER NOT NULL,
@@ -533,6 +552,8 @@ CREATE TABLE provider (
   updated_at INTEGER NOT NULL,
   deleted_at INTEGER
 );
+
+CREATE INDEX provider_failing ON provider (tested_at) WHERE state = 'error' AND deleted_at IS NULL;
 
 CREATE UNIQUE INDEX provider_name ON provider (space, name) WHERE deleted_at IS NULL;
 

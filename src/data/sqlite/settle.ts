@@ -6,7 +6,7 @@ import type { Waits } from '../port/waits.ts';
 import type { Settlement } from '../store.ts';
 import { hasOtherWay } from './claim-route.ts';
 import { closeWith } from './closing.ts';
-import { noteOutcome } from './mailbox-health.ts';
+import { noteOutcome, noteWayFault } from './mailbox-health.ts';
 import { moveTo, type QueueRow, queuedMessage, queueRow, queueStatements, SENDING } from './queue-rows.ts';
 import { noteRamp, type RampOutcome } from './ramp-notes.ts';
 import { publicId } from './row-id.ts';
@@ -73,6 +73,7 @@ function apply(
       closeWith(state, space, row, 'delivered', now, attempt);
       return;
     case 'elsewhere':
+      noteWayFault(state, space, row.mailbox, settlement.attempt?.class ?? null, now);
       if (tryElsewhere(state, space, row, message, attempt, now)) return;
       if (settlement.otherwise === 'deferred') {
         deferTo(state, space, row, message, settlement.nextAttemptAt, attempt, now);

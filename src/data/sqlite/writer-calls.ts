@@ -16,6 +16,7 @@ import { noteEngagement } from './engagement.ts';
 import { ERASURE_WRITES } from './erasure.ts';
 import { headroom } from './headroom.ts';
 import { IDENTITY_WRITES } from './identities.ts';
+import { noteImap } from './imap.ts';
 import { takeInbound } from './inbound.ts';
 import { INCIDENT_WRITES } from './incidents.ts';
 import { KEY_WRITES } from './keys.ts';
@@ -141,6 +142,7 @@ export const WRITER_CALLS: Calls = {
   ...QUARANTINE_WRITES,
   ...RETURN_HOOK_WRITES,
   noteEngagement,
+  noteImap,
   putSetting(state, { name, value }) {
     state.db.prepare('INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)').run(name, value);
     return null;

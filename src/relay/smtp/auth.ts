@@ -25,7 +25,7 @@ export async function authenticate(
   const wanted = mechanism === null ? (['plain', 'login'] as const) : ([mechanism] as const);
   const chosen = wanted.find((name) => offers.authMechanisms.includes(NAMES[name]));
   if (chosen === undefined) return lacking(wanted, offers);
-  if (chosen === 'xoauth2') return xoauth2(link, user, pass, commandMs);
+  if (chosen === 'xoauth2') return xoauth2(link, credentials, commandMs);
   // PLAIN carries everything in the command; a server that asks all the same gets it then.
   const secrets = chosen === 'plain' ? [base64(`\0${user}\0${pass}`)] : [base64(user), base64(pass)];
   let answer = await link.ask(chosen === 'plain' ? `AUTH PLAIN ${secrets[0]}\r\n` : 'AUTH LOGIN\r\n', commandMs);
@@ -44,10 +44,16 @@ function lacking(wanted: readonly (keyof typeof NAMES)[], { authMechanisms }: Of
 }
 
 /** A "no" comes as a 334 with the reason in JSON, and its real reply behind an empty line. */
-async function xoauth2(link: Link, user: string, token: string, commandMs: number): Promise<Answer> {
-  const answer = await link.ask(
-    `AUTH XOAUTH2 ${base64(`user=${user}\x01auth=Bearer ${token}\x01\x01`)}\r\n`,
-    commandMs,
-  );
-  return isContinue(answer) ? link.ask('\r\n', commandMs) : answer;
+async function xoauth2(
+  link: Link,
+  { user, pass, tokens }: SmtpCredentials,
+  commandMs: number,
+): Promise<Answer | string> {
+  const taken = tokens === null ? { token: pass } : await tokens.take();
+  if ('why' in taken) return taken.why;
+  const secret = base64(`user=${user}\x01auth=Bearer ${taken.token}\x01\x01`);
+  let answer = await link.ask(`AUTH XOAUTH2 ${secret}\r\n`, commandMs);
+  if (isContinue(answer)) answer = await link.ask('\r\n', commandMs);
+  if (answer.code !== null && answer.code >= 500) tokens?.drop();
+  return answer;
 }

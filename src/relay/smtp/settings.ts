@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import { hostname } from 'node:os';
 import type { ConnectionOptions } from 'node:tls';
+import type { AccessTokens } from './access-token.ts';
 
 /**
  * Opens a connection, or gives one that is connecting; `signal` aborts when nobody waits for it any more. A rejection counts
@@ -9,8 +10,16 @@ import type { ConnectionOptions } from 'node:tls';
  */
 export type Dial = (host: string, port: number, signal: AbortSignal) => Socket | Promise<Socket>;
 
-/** `mechanism` null: PLAIN where it is offered, else LOGIN. With XOAUTH2 `pass` is the access token. */
-export type SmtpCredentials = { user: string; pass: string; mechanism: AuthMechanism | null };
+/**
+ * `mechanism` null: PLAIN where it is offered, else LOGIN. With XOAUTH2 `pass` is the access token, or, where there are `tokens`,
+ * what they are fetched with.
+ */
+export type SmtpCredentials = {
+  user: string;
+  pass: string;
+  mechanism: AuthMechanism | null;
+  tokens: AccessTokens | null;
+};
 
 export const AUTH_MECHANISMS = ['plain', 'login', 'xoauth2'] as const;
 export type AuthMechanism = (typeof AUTH_MECHANISMS)[number];
@@ -53,6 +62,10 @@ export type SmtpOptions = {
   pass?: string;
   /** The one way of AUTH that may be used. Default: PLAIN, or LOGIN where that is not offered. */
   auth?: AuthMechanism;
+  /** Where access tokens are fetched; `pass` is then the refresh token, behind the client's secret and a blank if it has one. */
+  grant?: { tokenUrl: string; clientId: string; scope: string | null };
+  /** What fetches them. */
+  tokens?: AccessTokens;
   /** The name in EHLO. Default: this machine's name where it has a dot, else the literal [127.0.0.1]. */
   ehloName?: string;
   tls?: Pick<ConnectionOptions, 'ca' | 'cert' | 'key' | 'minVersion' | 'servername' | 'rejectUnauthorized'>;
@@ -147,7 +160,8 @@ export function smtpSettings(options: SmtpOptions): SmtpSettings {
       rejectUnauthorized: tlsMode === 'implicit' || tlsMode === 'required',
       ...options.tls,
     },
-    credentials: user === undefined ? null : { user, pass, mechanism: options.auth ?? null },
+    credentials:
+      user === undefined ? null : { user, pass, mechanism: options.auth ?? null, tokens: options.tokens ?? null },
     ehloName,
     maxConnections,
     deliveriesPerConnection,

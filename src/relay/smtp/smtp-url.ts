@@ -10,7 +10,7 @@ export type SmtpUrl = { options: SmtpOptions } | { error: string };
 /**
  * `smtp://user:pass@host:port` (port 587 with a user, else 25) or `smtps://…` (TLS from the first octet, port 465).
  * Parameters: `tls=required|opportunistic|never` (smtp only), `verify=no` (take any certificate), `auth=plain|login|xoauth2` (with the
- * last one the password is the access token), `name=` (for EHLO),
+ * last one the password is the access token, or with `token_url=`, `client_id=` and perhaps `scope=` what it is fetched with), `name=` (for EHLO),
  * `connections=` (at most 1,000).
  */
 export function parseSmtpUrl(text: string): SmtpUrl {
@@ -37,7 +37,15 @@ export function parseSmtpUrl(text: string): SmtpUrl {
     const error = readParameter(options, name, value);
     if (error !== null) return { error };
   }
-  return { options };
+  const error = grantError(options);
+  return error === null ? { options } : { error };
+}
+
+function grantError({ grant, auth, user = '', pass = '' }: SmtpOptions): string | null {
+  if (auth === 'xoauth2' && `${user}${pass}`.includes('\x01')) return 'User or token hold a control character.';
+  if (grant === undefined) return null;
+  if (auth !== 'xoauth2') return 'The parameters token_url, client_id and scope are for auth=xoauth2.';
+  return grant.tokenUrl === '' || grant.clientId === '' ? 'The parameters token_url and client_id go together.' : null;
 }
 
 /** A bracketed address without its brackets, a name as A-label; empty where it is neither. */
@@ -72,8 +80,9 @@ function readParameter(options: SmtpOptions, name: string, value: string): strin
     const mechanism = AUTH_MECHANISMS.find((known) => known === value);
     if (mechanism === undefined) return 'The parameter auth must be plain, login or xoauth2.';
     options.auth = mechanism;
-    return options.user === undefined ? 'The parameter auth needs a user.' : null;
+    return null;
   }
+  if (name === 'token_url' || name === 'client_id' || name === 'scope') return readGrant(options, name, value);
   if (name === 'name') {
     options.ehloName = value;
     return isEhloName(value) ? null : 'The parameter name must be a host name or an address literal.';
@@ -84,5 +93,18 @@ function readParameter(options: SmtpOptions, name: string, value: string): strin
       ? null
       : 'The parameter connections must be a number from 1 to 1000.';
   }
-  return 'The SMTP address has an unknown parameter; known are tls, verify, auth, name and connections.';
+  return 'The SMTP address has an unknown parameter; known are tls, verify, auth, token_url, client_id, scope, name and connections.';
+}
+
+function readGrant(options: SmtpOptions, name: 'token_url' | 'client_id' | 'scope', value: string): string | null {
+  const grant = options.grant ?? { tokenUrl: '', clientId: '', scope: null };
+  options.grant = grant;
+  if (value === '' || value.length > 2000) return `The parameter ${name} is empty or too long.`;
+  if (name === 'client_id') grant.clientId = value;
+  if (name === 'scope') grant.scope = value;
+  if (name !== 'token_url') return null;
+  const url = URL.canParse(value) ? new URL(value) : null;
+  if (url?.protocol !== 'https:' || url.username !== '') return 'The parameter token_url must begin with https://.';
+  grant.tokenUrl = url.href;
+  return null;
 }

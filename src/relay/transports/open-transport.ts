@@ -7,8 +7,9 @@ import type { GuardedFetch } from '../../base/guarded-fetch.ts';
 import { type DirectOptions, parseDirectUrl } from '../direct/direct-url.ts';
 import { StsPolicies } from '../direct/mta-sts.ts';
 import { parseSesUrl, type SesOptions } from '../ses/ses-url.ts';
+import { type AccessTokens, accessTokens } from '../smtp/access-token.ts';
 import { guardedDial } from '../smtp/dial.ts';
-import type { Dial, SmtpOptions, SmtpTimeouts } from '../smtp/settings.ts';
+import { type Dial, isEhloName, type SmtpOptions, type SmtpTimeouts } from '../smtp/settings.ts';
 import { parseSmtpUrl } from '../smtp/smtp-url.ts';
 import type { TlsResults } from '../tls-results.ts';
 import { type DirectParts, directTransport } from './direct.ts';
@@ -70,6 +71,10 @@ type Opened = { transport: Transport } | { error: string };
 
 /** A transport, or what is wrong with its settings in a sentence that never repeats a password. Connects to nothing yet. */
 export function openTransport(settings: TransportSettings, parts: TransportParts): Opened {
+  const { ehloName } = settings;
+  if (ehloName !== null && !isEhloName(ehloName)) {
+    return { error: 'The name for EHLO is neither a host name nor an address literal.' };
+  }
   switch (settings.kind) {
     case 'smtp':
       return openSmtp(settings, parts);
@@ -111,10 +116,25 @@ export function smtpOptionsOf(
     timeouts: parts.timeouts,
     ...parsed.options,
     tls: { ...parsed.options.tls, ...ca },
+    tokens: tokensFor(parsed.options, parts, isTenants, ca),
   };
   if (!isTenants) return { options };
   const maxConnections = Math.min(options.maxConnections ?? CONNECTIONS, CONNECTIONS);
   return { options: { ...options, maxConnections, connect: tenantsDial(options.port, parts) } };
+}
+
+function tokensFor(
+  { grant, pass = '' }: SmtpOptions,
+  { dns, guard, opened }: TransportParts,
+  isTenants: boolean,
+  ca: { ca?: string },
+): AccessTokens | undefined {
+  if (grant === undefined) return undefined;
+  const blank = pass.indexOf(' ');
+  const clientSecret = blank === -1 ? '' : pass.slice(0, blank);
+  const isUsual = !isTenants || new URL(grant.tokenUrl).port === '';
+  const fetch = lazyFetch(dns, isUsual ? guard : bothOf(guard, opened), ca);
+  return accessTokens({ ...grant, clientSecret, refreshToken: pass.slice(blank + 1) }, fetch);
 }
 
 function openDirect(settings: TransportSettings, parts: TransportParts): Opened {
@@ -133,7 +153,7 @@ export function directOf(
   if ('error' in parsed) return parsed;
   const { options } = parsed;
   const { ca } = trusted.ca;
-  const fetch = lazyFetch(dns, isTenants && options.stsPort !== 443 ? opened : guard, { ca });
+  const fetch = lazyFetch(dns, isTenants && options.stsPort !== 443 ? bothOf(guard, opened) : guard, { ca });
   return {
     options: isTenants ? { ...options, maxConnections: Math.min(options.maxConnections, CONNECTIONS) } : options,
     parts: {

@@ -106,7 +106,11 @@ CREATE TABLE identity (
   state_note TEXT,
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
-  deleted_at INTEGER
+  deleted_at INTEGER,
+  -- When first contacts may leave, and how far apart, as JSON; when one that is being set up should be ready.
+  working_hours TEXT,
+  drip TEXT,
+  ready_at INTEGER
 );
 -- Messages name their identity for as long as they are kept, so a deleted one stays as a row and frees its handle.
 CREATE UNIQUE INDEX identity_handle ON identity (space, handle) WHERE deleted_at IS NULL;
@@ -616,6 +620,8 @@ CREATE TABLE provider (
 );
 CREATE UNIQUE INDEX provider_name ON provider (space, name) WHERE deleted_at IS NULL;
 
+CREATE INDEX provider_failing ON provider (tested_at) WHERE state = 'error' AND deleted_at IS NULL;
+
 -- Where a tenant has turned the gateway's own provider off.
 CREATE TABLE default_provider_off (
   space INTEGER PRIMARY KEY,
@@ -809,3 +815,19 @@ CREATE TABLE thread_message (
   message INTEGER NOT NULL,
   PRIMARY KEY (root, message)
 ) WITHOUT ROWID;
+
+-- How far the mail of a mailbox was read, and how it goes. UIDs are those of one address and one UIDVALIDITY.
+CREATE TABLE imap_place (
+  mailbox INTEGER PRIMARY KEY,
+  state TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  error TEXT,
+  seen_at INTEGER,
+  url TEXT,
+  uid_validity TEXT,
+  uid INTEGER,
+  -- Up to which event copies of what was sent were put into its folder.
+  copied_seq INTEGER
+);
+-- Those that are read, looked up again and again.
+CREATE INDEX mailbox_read ON mailbox (no) WHERE imap_url IS NOT NULL AND deleted_at IS NULL;
