@@ -52,6 +52,7 @@ import { generateDkimKey } from './relay/dkim.ts';
 import { openGatewayKey } from './relay/gateway-key.ts';
 import { type Probe, probeTransport } from './relay/probe.ts';
 import { providerTools } from './relay/provider-tools.ts';
+import { ProviderWatch } from './relay/provider-watch.ts';
 import { openOutbound, outboundSettings, startRelay } from './relay/relay.ts';
 import { replies } from './relay/replies.ts';
 import { TlsResults } from './relay/tls-results.ts';
@@ -181,6 +182,8 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   const sweeper = new Sweeper(store, blobs, log);
   sweeper.start();
   await simulations.start();
+  const providerWatch = new ProviderWatch({ store, test: (provider) => providers.test(provider), log });
+  if (settings.role !== 'api') providerWatch.start();
   const keyUse = watchKeyUse(store, gate.authenticator);
   const relay =
     settings.role === 'api'
@@ -231,6 +234,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
         await reader.close();
         await simulations.stop();
         await sweeper.stop();
+        providerWatch.stop();
         await keyUse.stop();
         await store.close();
         await locked.lock.release();

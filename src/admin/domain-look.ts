@@ -2,10 +2,17 @@
  * A look at the records of one sender domain: asks the DNS and says of each record what was found. Where one is missing, places
  * at which people put it by mistake are asked too, so that the sentence can name the mistake.
  */
-import type { Dns, DnsAnswer } from '../base/dns.ts';
+import type { Dns, DnsAnswer, MxRecord } from '../base/dns.ts';
 import { registeredDomain } from '../base/public-suffix.ts';
 import { shown } from '../core/dns-answer.ts';
-import { judgeDkim, judgeDmarc, judgeOwnership, judgeReturnPath, judgeSpf } from '../core/record-judgement.ts';
+import {
+  judgeDkim,
+  judgeDmarc,
+  judgeOwnership,
+  judgeReturnPath,
+  judgeSpf,
+  unanswered,
+} from '../core/record-judgement.ts';
 import {
   isTheRecord,
   misplacements,
@@ -25,12 +32,13 @@ export type DomainLook = {
 };
 
 export async function lookAtDomain(dns: DomainDns, domain: ManagedDomain, gateway: string): Promise<DomainLook> {
-  const bounceHosts = await hostsOf(dns, gateway);
+  const gatewayMx = await dns.mx(returnDomainOf(gateway));
+  const bounceHosts = hostsOf(gatewayMx, gateway);
   const { name, token, keys } = domain;
   const records = senderRecords({ domain: name, token, keys, gateway, bounceHost: bounceHosts[0]! });
   const looked = await Promise.all(
     records.map(async (record): Promise<[string, RecordFinding]> => {
-      const finding = await lookAt(dns, record, { domain, gateway, bounceHosts });
+      const finding = await lookAt(dns, record, { domain, gateway, gatewayMx, bounceHosts });
       const isMissing = finding.state === 'missing';
       return [record.key, isMissing ? await explainMissing(dns, record, finding, domain.name) : finding];
     }),
@@ -39,21 +47,30 @@ export async function lookAtDomain(dns: DomainDns, domain: ManagedDomain, gatewa
 }
 
 /** Where the operator has bounces taken, by preference, and the gateway itself. */
-async function hostsOf(dns: DomainDns, gateway: string): Promise<string[]> {
-  const answer = await dns.mx(returnDomainOf(gateway));
+function hostsOf(answer: DnsAnswer<MxRecord>, gateway: string): string[] {
   const listed = answer.outcome === 'found' ? [...answer.records].sort((a, b) => a.preference - b.preference) : [];
   const hosts = listed.map(({ exchange }) => exchange).filter((exchange) => exchange !== '');
   return [...new Set([...hosts, gateway])];
 }
 
-type About = { domain: ManagedDomain; gateway: string; bounceHosts: readonly string[] };
+type About = {
+  domain: ManagedDomain;
+  gateway: string;
+  gatewayMx: DnsAnswer<MxRecord>;
+  bounceHosts: readonly string[];
+};
 
 async function lookAt(dns: DomainDns, record: SenderRecord, about: About): Promise<RecordFinding> {
   const { name, purpose } = record;
   const alias = returnDomainOf(about.gateway);
   if (purpose === 'return_path') {
     const [mx, cname] = await Promise.all([dns.mx(name), dns.cname(name)]);
-    return judgeReturnPath({ name, domain: about.domain.name, hosts: about.bounceHosts, alias, mx, cname });
+    const { domain, bounceHosts: hosts, gatewayMx } = about;
+    const finding = judgeReturnPath({ name, domain: domain.name, hosts, alias, mx, cname });
+    // Where the gateway's own hosts are not known, none can be called a wrong one.
+    return finding.state === 'mismatch' && gatewayMx.outcome === 'failed'
+      ? unanswered(alias, gatewayMx.message)
+      : finding;
   }
   const answer = await dns.txt(name);
   switch (purpose) {
@@ -80,6 +97,7 @@ async function lookAt(dns: DomainDns, record: SenderRecord, about: About): Promi
 async function viaAlias(dns: DomainDns, name: string, alias: string, finding: RecordFinding): Promise<RecordFinding> {
   if (finding.state !== 'missing' && finding.state !== 'mismatch') return finding;
   const cname = await dns.cname(name);
+  if (cname.outcome === 'failed') return unanswered(name, cname.message);
   const isAlias = cname.outcome === 'found' && cname.records[0]?.replace(/\.$/, '').toLowerCase() === alias;
   return isAlias ? { state: 'found', found: `CNAME ${alias}`, problem: null } : finding;
 }
@@ -119,5 +137,6 @@ async function inheritedDmarc(dns: DomainDns, domain: string): Promise<RecordFin
   if (registered === null || registered === domain) return null;
   const name = `_dmarc.${registered}`;
   const finding = judgeDmarc(await dns.txt(name), name);
+  if (finding.state === 'unanswered') return finding;
   return finding.state === 'found' ? { ...finding, found: `${finding.found} (at ${name})` } : null;
 }

@@ -8,11 +8,12 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type Static } from 'typebox';
 import { addressKey } from '../base/address.ts';
 import { newId } from '../base/ids.ts';
-import { formatTime } from '../core/time.ts';
+import { formatTime, parseTime } from '../core/time.ts';
 import type { IdentityFields, IdentityTrouble, ManagedIdentity } from '../data/port/identities.ts';
 import type { Problems } from '../http/problems.ts';
 import { IDENTITY_STATES } from '../policy/facts.ts';
 import { APPROVAL_MODES } from '../policy/facts-approval.ts';
+import { WEEKDAYS } from '../policy/pacing-fields.ts';
 import { actorOf, conflict, invalid, notFound, principalOf, refuseLoosening } from './answers.ts';
 import type { AdminDeps } from './deps.ts';
 import { isIssue, readSender } from './emails.ts';
@@ -33,6 +34,27 @@ const SENDER = Type.Union(
   ],
   { description: 'Its address, with or without a name.' },
 );
+const CLOCK = '^([01][0-9]|2[0-3]):[0-5][0-9]$';
+const HOURS = Type.Object(
+  {
+    timezone: Type.Optional(
+      Type.String({ maxLength: 64, description: 'An IANA name, as Europe/Berlin; UTC unless said.' }),
+    ),
+    days: Type.Array(Type.Enum([...WEEKDAYS]), { minItems: 1, maxItems: 7, uniqueItems: true }),
+    from: Type.String({ pattern: CLOCK, examples: ['09:00'] }),
+    to: Type.String({ pattern: CLOCK, description: 'At or before `from`: of the next day.', examples: ['17:30'] }),
+  },
+  CLOSED,
+);
+const DRIP = Type.Object(
+  {
+    min_gap_seconds: Type.Integer({ minimum: 1, maximum: 86_400 }),
+    jitter_seconds: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 3600, description: 'Up to so many more, by the recipient.' }),
+    ),
+  },
+  CLOSED,
+);
 const OPTIONAL = {
   tier: Type.Optional(orNull(line(63, 'A tier of the plan, which caps it.'))),
   daily_cap: Type.Optional(
@@ -48,6 +70,13 @@ const OPTIONAL = {
   ),
   state: Type.Optional(
     Type.Enum([...IDENTITY_STATES], { description: '`suspended` is set and lifted by the operator alone.' }),
+  ),
+  working_hours: Type.Optional(orNull(HOURS, { description: 'When first contacts may leave; null: always.' })),
+  drip: Type.Optional(orNull(DRIP, { description: 'How far apart first contacts leave; null: as they come.' })),
+  ready_at: Type.Optional(
+    orNull(Type.String({ maxLength: 40 }), {
+      description: 'When one that is `provisioning` should be ready: it is active from then on.',
+    }),
   ),
   mailboxes: Type.Optional(
     Type.Array(Type.String({ minLength: 1, maxLength: 254 }), {
@@ -72,6 +101,9 @@ const IDENTITY = Type.Object({
   state: Type.String(),
   state_note: orNull(Type.String()),
   mailboxes: Type.Array(Type.String(), { description: 'Ids of its mailboxes.' }),
+  working_hours: orNull(HOURS),
+  drip: orNull(DRIP),
+  ready_at: orNull(Type.String()),
   created_at: Type.String(),
   updated_at: Type.String(),
 });
@@ -88,6 +120,9 @@ function identityBody(identity: ManagedIdentity): Static<typeof IDENTITY> {
     state: identity.state,
     state_note: identity.stateNote,
     mailboxes: identity.mailboxes,
+    working_hours: identity.workingHours,
+    drip: identity.drip,
+    ready_at: identity.readyAt === null ? null : formatTime(identity.readyAt),
     created_at: formatTime(identity.createdAt),
     updated_at: formatTime(identity.updatedAt),
   };
@@ -122,13 +157,31 @@ function refuse(at: Refusal, trouble: IdentityTrouble, id: string, action: strin
   }
 }
 
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** A body's fields, those that are given. */
 function readFields(
   body: Static<typeof CHANGE>,
 ): Partial<IdentityFields> | { code: string; param: string; message: string } {
   const { handle, tier, daily_cap: dailyCap, approvals, state, from } = body;
   const mailboxes = body.mailboxes?.map((name) => (name.includes('@') ? (addressKey(name) ?? name) : name));
-  const plain = { handle, tier, dailyCap, approvals, state, mailboxes };
+  const { working_hours: workingHours, drip, ready_at: ready } = body;
+  if (workingHours?.timezone !== undefined && !isTimeZone(workingHours.timezone)) {
+    const message = 'No such time zone is known: give an IANA name, such as Europe/Berlin.';
+    return { code: 'invalid_parameter', param: 'working_hours.timezone', message };
+  }
+  const readyAt = ready == null ? ready : parseTime(ready);
+  if (ready != null && readyAt === null) {
+    return { code: 'invalid_parameter', param: 'ready_at', message: 'It must be a time, as 2027-03-01T09:00:00Z.' };
+  }
+  const plain = { handle, tier, dailyCap, approvals, state, mailboxes, workingHours, drip, readyAt };
   if (from === undefined) return plain;
   const sender = readSender(from, 'from');
   if (isIssue(sender)) return { code: sender.code, param: sender.param ?? 'from', message: sender.message };
@@ -193,6 +246,9 @@ export function identityRoutes(server: FastifyInstance, { store, problems }: Adm
         approvals: given.approvals ?? 'none',
         state: given.state ?? 'active',
         mailboxes: given.mailboxes ?? [],
+        workingHours: given.workingHours ?? null,
+        drip: given.drip ?? null,
+        readyAt: given.readyAt ?? null,
       };
       const note = body.note ?? null;
       const made = await store.createIdentity({

@@ -3,11 +3,12 @@
  *
  * Invariant: credentials are sealed here, before they reach the store, and stand in no answer.
  */
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type, { type Static } from 'typebox';
 import { addressKey } from '../base/address.ts';
 import { newId } from '../base/ids.ts';
 import { formatTime } from '../core/time.ts';
+import type { PoolHeadroom, WayHeadroom } from '../data/port/routing.ts';
 import type {
   ImapChange,
   ImapSettings,
@@ -24,6 +25,17 @@ import { isIssue, readEmail } from './emails.ts';
 import type { ProviderTools } from './provider-tools.ts';
 import { CREDENTIALS, type FieldIssue, isFieldIssue, readAddress, refuseSender } from './sender-fields.ts';
 import { CLOSED, ID, ID_PARAMS, listOf, listQuery, NOTE, orNull, pageBody, pagingOf, timeOrNull } from './shapes.ts';
+import {
+  CIRCUIT,
+  circuitBody,
+  LIMITS,
+  limitsBody,
+  RAMPS,
+  rampsBody,
+  WAITS_FOR,
+  type Waits,
+  waitsBody,
+} from './way-headroom.ts';
 
 const ADDRESS = Type.String({
   minLength: 3,
@@ -135,6 +147,10 @@ const MAILBOX = Type.Object({
       last_seen_at: orNull(Type.String(), { description: 'When its mail was last read to the end.' }),
     }),
   ),
+  limits: LIMITS,
+  warming: RAMPS,
+  circuit: CIRCUIT,
+  waits_for: WAITS_FOR,
   created_at: Type.String(),
   updated_at: Type.String(),
 });
@@ -144,7 +160,25 @@ function rampBody(ramp: Ramp): Static<typeof MAILBOX>['warmup'] {
   return { start, factor_percent: factorPercent, every_days: everyDays, days, places: warmupPlaces(ramp) };
 }
 
-function mailboxBody(mailbox: ManagedMailbox): Static<typeof MAILBOX> {
+type Ways = { own: PoolHeadroom['mailboxes'][number] | null; provider: WayHeadroom | null };
+
+const NO_WAYS: Ways = { own: null, provider: null };
+
+/** How the mailboxes and providers of a space stand, by the mailbox. */
+function waysIn({ providers, mailboxes }: PoolHeadroom): (mailbox: ManagedMailbox) => Ways {
+  const own = new Map(mailboxes.map((way) => [way.no, way]));
+  const known = new Map(providers.map((way) => [way.no, way]));
+  return ({ no, provider }) => ({ own: own.get(no) ?? null, provider: known.get(provider) ?? null });
+}
+
+function waitsFor(mailbox: ManagedMailbox, { own, provider }: Ways): Waits {
+  if (mailbox.state === 'paused') return { cause: 'state', until: null };
+  if (mailbox.providerState !== 'active') return { cause: 'provider', until: null };
+  if (mailbox.excludedSince !== null) return { cause: 'health', until: timeOrNull(mailbox.recoversAt) };
+  return waitsBody(own) ?? waitsBody(provider);
+}
+
+function mailboxBody(mailbox: ManagedMailbox, ways: Ways): Static<typeof MAILBOX> {
   const { imap } = mailbox;
   return {
     id: mailbox.id,
@@ -172,6 +206,10 @@ function mailboxBody(mailbox: ManagedMailbox): Static<typeof MAILBOX> {
             error: imap.reading?.error ?? null,
             last_seen_at: timeOrNull(imap.reading?.lastSeenAt ?? null),
           },
+    limits: limitsBody(ways.own),
+    warming: rampsBody(ways.own?.ramps ?? []),
+    circuit: circuitBody(ways.own),
+    waits_for: waitsFor(mailbox, ways),
     created_at: formatTime(mailbox.createdAt),
     updated_at: formatTime(mailbox.updatedAt),
   };
@@ -243,6 +281,9 @@ const READING = { config: { scopes: ['read', 'manage', 'approve'] } } as const;
 const TAGS = ['Mailboxes'];
 
 export function mailboxRoutes(server: FastifyInstance, { store, problems, providers: tools }: AdminDeps): void {
+  const shown = async (request: FastifyRequest, mailbox: ManagedMailbox): Promise<Static<typeof MAILBOX>> =>
+    mailboxBody(mailbox, waysIn(await store.poolHeadroom(spaceOf(request)))(mailbox));
+
   server.get(
     '/v1/mailboxes',
     {
@@ -270,7 +311,12 @@ export function mailboxRoutes(server: FastifyInstance, { store, problems, provid
         (asked.identity !== undefined && identity === null) || (asked.provider !== undefined && provider === null);
       if (isNowhere) return { data: [], next_cursor: null };
       const narrow = { identity: identity?.no ?? null, provider: provider?.no ?? null };
-      return pageBody(await store.mailboxes({ ...pagingOf(request), ...where, ...narrow }), mailboxBody);
+      const [page, headroom] = await Promise.all([
+        store.mailboxes({ ...pagingOf(request), ...where, ...narrow }),
+        store.poolHeadroom(where),
+      ]);
+      const ways = waysIn(headroom);
+      return pageBody(page, (mailbox) => mailboxBody(mailbox, ways(mailbox)));
     },
   );
 
@@ -288,7 +334,7 @@ export function mailboxRoutes(server: FastifyInstance, { store, problems, provid
     async (request, reply) => {
       const { id } = request.params as Static<typeof ID_PARAMS>;
       const mailbox = await store.mailbox({ ...spaceOf(request), id: nameOf(id) });
-      return mailbox === null ? notFound(request, reply, problems, 'mailbox', id) : mailboxBody(mailbox);
+      return mailbox === null ? notFound(request, reply, problems, 'mailbox', id) : shown(request, mailbox);
     },
   );
 
@@ -317,7 +363,7 @@ export function mailboxRoutes(server: FastifyInstance, { store, problems, provid
       };
       const note = body.note ?? null;
       const made = await store.createMailbox({ ...spaceOf(request), id, fields, note, actor: actorOf(request) });
-      if (made.outcome === 'done') return reply.code(201).send(mailboxBody(made.mailbox));
+      if (made.outcome === 'done') return reply.code(201).send(await shown(request, made.mailbox));
       const about = { resource: 'mailbox', id: body.address, action: 'mailbox.create', taken: 'address' } as const;
       return refuseSender({ request, reply, problems }, made, about);
     },
@@ -352,7 +398,7 @@ export function mailboxRoutes(server: FastifyInstance, { store, problems, provid
         note: body.note ?? null,
         actor: actorOf(request),
       });
-      if (made.outcome === 'done') return mailboxBody(made.mailbox);
+      if (made.outcome === 'done') return shown(request, made.mailbox);
       const about = { resource: 'mailbox', id, action: 'mailbox.update', taken: 'address' } as const;
       return refuseSender({ request, reply, problems }, made, about);
     },
@@ -382,7 +428,7 @@ export function mailboxRoutes(server: FastifyInstance, { store, problems, provid
         const { id } = request.params as Static<typeof ID_PARAMS>;
         const note = (request.body as Static<typeof WHY> | undefined)?.note ?? null;
         const made: MailboxAnswer = await call({ ...spaceOf(request), id: nameOf(id), note, actor: actorOf(request) });
-        if (made.outcome === 'done') return mailboxBody(made.mailbox);
+        if (made.outcome === 'done') return shown(request, made.mailbox);
         const about = { resource: 'mailbox', id, action: `mailbox.${verb}`, taken: 'address' } as const;
         return refuseSender({ request, reply, problems }, made, about);
       },
@@ -407,7 +453,7 @@ export function mailboxRoutes(server: FastifyInstance, { store, problems, provid
       const { id } = request.params as Static<typeof ID_PARAMS>;
       const note = (request.body as Static<typeof WHY> | undefined)?.note ?? null;
       const gone = await store.deleteMailbox({ ...spaceOf(request), id: nameOf(id), note, actor: actorOf(request) });
-      if (gone.outcome === 'done') return mailboxBody(gone.mailbox);
+      if (gone.outcome === 'done') return mailboxBody(gone.mailbox, NO_WAYS);
       const about = { resource: 'mailbox', id, action: 'mailbox.delete', taken: 'address' } as const;
       return refuseSender({ request, reply, problems }, gone, about);
     },
@@ -417,7 +463,7 @@ export function mailboxRoutes(server: FastifyInstance, { store, problems, provid
 /** An id as it is, an address in its one form. */
 const nameOf = (id: string): string => (id.includes('@') ? (addressKey(id) ?? id) : id);
 
-function spaceOf(request: Parameters<typeof principalOf>[0]): { tenantNo: number; mode: 'live' | 'test' } {
+function spaceOf(request: FastifyRequest): { tenantNo: number; mode: 'live' | 'test' } {
   const { tenantNo, mode } = principalOf(request);
   return { tenantNo, mode };
 }

@@ -4,9 +4,10 @@
  * Invariant: credentials are sealed here, before they reach the store, and stand in no answer. Deliberately absent: sending a
  * message as a test; a test connects as a delivery would, and stops before the first sender.
  */
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type, { type Static } from 'typebox';
 import { newId } from '../base/ids.ts';
+import type { WayHeadroom } from '../data/port/routing.ts';
 import type { ManagedProvider, ProviderFields } from '../data/port/senders.ts';
 import { DEFAULT_PROVIDER, PROVIDER_KINDS, PROVIDER_STATES } from '../policy/pool.ts';
 import { actorOf, conflict, invalid, notFound, principalOf } from './answers.ts';
@@ -14,6 +15,7 @@ import type { AdminDeps } from './deps.ts';
 import type { ProviderTools } from './provider-tools.ts';
 import { CREDENTIALS, isFieldIssue, readAddress, refuseSender } from './sender-fields.ts';
 import { CLOSED, ID_PARAMS, listOf, listQuery, NOTE, orNull, pageBody, pagingOf, timeOrNull } from './shapes.ts';
+import { CIRCUIT, circuitBody, LIMITS, limitsBody, WAITS_FOR, waitsBody } from './way-headroom.ts';
 
 const NAME = Type.String({
   minLength: 1,
@@ -82,6 +84,9 @@ const PROVIDER = Type.Object({
   priority: Type.Integer(),
   caps: Type.Object({ second: SHOWN_CAP, minute: SHOWN_CAP, hour: SHOWN_CAP, day: SHOWN_CAP }),
   mailboxes: Type.Integer({ description: 'How many mailboxes are on it.' }),
+  limits: LIMITS,
+  circuit: CIRCUIT,
+  waits_for: WAITS_FOR,
   tested_at: orNull(Type.String()),
   created_at: orNull(Type.String()),
   updated_at: orNull(Type.String()),
@@ -92,7 +97,11 @@ const TESTED = Type.Object({
   state: Type.String({ description: 'The state it has now.' }),
 });
 
-function providerBody(provider: ManagedProvider, tools: ProviderTools): Static<typeof PROVIDER> {
+function providerBody(
+  provider: ManagedProvider,
+  tools: ProviderTools,
+  way: WayHeadroom | null,
+): Static<typeof PROVIDER> {
   return {
     id: provider.id,
     name: provider.name,
@@ -106,6 +115,9 @@ function providerBody(provider: ManagedProvider, tools: ProviderTools): Static<t
     priority: provider.priority,
     caps: provider.caps,
     mailboxes: provider.mailboxes,
+    limits: limitsBody(way),
+    circuit: circuitBody(way),
+    waits_for: provider.state === 'active' ? waitsBody(way) : { cause: 'state', until: null },
     tested_at: timeOrNull(provider.testedAt),
     created_at: timeOrNull(provider.createdAt),
     updated_at: timeOrNull(provider.updatedAt),
@@ -153,6 +165,11 @@ const TAGS = ['Providers'];
 export function providerRoutes(server: FastifyInstance, { store, problems, providers: tools }: AdminDeps): void {
   /** Providers that are being tested: one test of each at a time. */
   const testing = new Set<string>();
+  const shown = async (request: FastifyRequest, provider: ManagedProvider): Promise<Static<typeof PROVIDER>> => {
+    const { tenantNo, mode } = principalOf(request);
+    const { providers } = await store.poolHeadroom({ tenantNo, mode });
+    return providerBody(provider, tools, providers.find(({ no }) => no === provider.no) ?? null);
+  };
 
   server.get(
     '/v1/providers',
@@ -167,8 +184,12 @@ export function providerRoutes(server: FastifyInstance, { store, problems, provi
     },
     async (request) => {
       const { tenantNo, mode } = principalOf(request);
-      const page = await store.providers({ ...pagingOf(request), tenantNo, mode });
-      return pageBody(page, (provider) => providerBody(provider, tools));
+      const [page, { providers }] = await Promise.all([
+        store.providers({ ...pagingOf(request), tenantNo, mode }),
+        store.poolHeadroom({ tenantNo, mode }),
+      ]);
+      const ways = new Map(providers.map((way) => [way.no, way]));
+      return pageBody(page, (provider) => providerBody(provider, tools, ways.get(provider.no) ?? null));
     },
   );
 
@@ -187,7 +208,7 @@ export function providerRoutes(server: FastifyInstance, { store, problems, provi
       const { id } = request.params as Static<typeof ID_PARAMS>;
       const { tenantNo, mode } = principalOf(request);
       const provider = await store.provider({ tenantNo, mode, id });
-      return provider === null ? notFound(request, reply, problems, 'provider', id) : providerBody(provider, tools);
+      return provider === null ? notFound(request, reply, problems, 'provider', id) : shown(request, provider);
     },
   );
 
@@ -219,7 +240,7 @@ export function providerRoutes(server: FastifyInstance, { store, problems, provi
       const { tenantNo, mode } = principalOf(request);
       const note = body.note ?? null;
       const made = await store.createProvider({ tenantNo, mode, id, fields, note, actor: actorOf(request) });
-      if (made.outcome === 'done') return reply.code(201).send(providerBody(made.provider, tools));
+      if (made.outcome === 'done') return reply.code(201).send(await shown(request, made.provider));
       const about = { resource: 'provider', id: body.name, action: 'provider.create', taken: 'name' } as const;
       return refuseSender({ request, reply, problems }, made, about);
     },
@@ -250,7 +271,7 @@ export function providerRoutes(server: FastifyInstance, { store, problems, provi
       const note = body.note ?? null;
       const where = { tenantNo, mode, id: known.id, note, actor: actorOf(request) };
       const made = await store.changeProvider({ ...where, change });
-      if (made.outcome === 'done') return providerBody(made.provider, tools);
+      if (made.outcome === 'done') return shown(request, made.provider);
       if (made.outcome === 'no_keys') return invalid(request, reply, problems, 'url', NO_KEYS);
       const about = { resource: 'provider', id, action: 'provider.update', taken: 'name' } as const;
       return refuseSender({ request, reply, problems }, made, about);
@@ -281,7 +302,7 @@ export function providerRoutes(server: FastifyInstance, { store, problems, provi
         const { tenantNo, mode } = principalOf(request);
         const note = (request.body as Static<typeof WHY> | undefined)?.note ?? null;
         const made = await store.turnProvider({ tenantNo, mode, id, on, note, actor: actorOf(request) });
-        if (made.outcome === 'done') return providerBody(made.provider, tools);
+        if (made.outcome === 'done') return shown(request, made.provider);
         const about = { resource: 'provider', id, action: `provider.${verb}`, taken: 'name' } as const;
         return refuseSender({ request, reply, problems }, made, about);
       },
@@ -340,7 +361,7 @@ export function providerRoutes(server: FastifyInstance, { store, problems, provi
       const { id } = request.params as Static<typeof ID_PARAMS>;
       const { tenantNo, mode } = principalOf(request);
       const gone = await store.deleteProvider({ tenantNo, mode, id, note: null, actor: actorOf(request) });
-      if (gone.outcome === 'done') return providerBody(gone.provider, tools);
+      if (gone.outcome === 'done') return providerBody(gone.provider, tools, null);
       const about = { resource: 'provider', id, action: 'provider.delete', taken: 'name' } as const;
       return refuseSender({ request, reply, problems }, gone, about);
     },

@@ -16,6 +16,7 @@ import type { ContentFacts } from '../policy/facts-content.ts';
 import type { ProbationFacts } from '../policy/facts-quarantine.ts';
 import type { WarmupFacts } from '../policy/facts-warmup.ts';
 import type { LimitStanding, LimitState } from '../policy/headroom.ts';
+import type { IdentityPacing } from '../policy/pacing-fields.ts';
 import type { ContentFeatures } from '../policy/risk/features.ts';
 import type { AddressTraits } from '../policy/send.ts';
 import type { DecidedReason, DecidedWarning, Verdict } from '../policy/verdict.ts';
@@ -248,6 +249,8 @@ export type AttemptReport = {
   mailbox: string | null;
   reply: string;
   class: string | null;
+  /** Why this way; absent where there was no choice to make. */
+  why?: readonly string[];
 };
 
 export type Settlement = {
@@ -403,8 +406,10 @@ export type NewKey = {
   actorId?: string;
 };
 
-export type IdentityRow = {
+export type IdentityRow = IdentityPacing & {
   no: number;
+  /** When it should be ready, where it is being set up and somebody has said so. */
+  readyAt: number | null;
   id: string;
   handle: string;
   fromEmail: string;

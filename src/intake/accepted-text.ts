@@ -20,35 +20,52 @@ export type AcceptedParts = {
 };
 
 export function acceptedText(admission: Admission, parts: AcceptedParts): string {
-  const { recipients, limits, warnings, retryAt } = parts;
   const { risk } = admission;
-  let told = '';
-  for (let i = 0; i < recipients.length; i += 1) {
-    told += `${i === 0 ? '' : ','}${recipientText(admission.recipients[i]!, recipients[i]!)}`;
-  }
-  return `{"id":"${admission.messageId}","status":"${messageStatus(recipients.map(({ status }) => status))}","created_at":"${formatTime(admission.createdAt)}","recipients":[${told}],"warnings":${listText(warnings)},"limits":${limitsText(limits)},"risk":{"score":${risk.score},"level":"${risk.level}","threshold":${risk.threshold}},"retry_at":${timeText(retryAt)},"request_id":${quoted(admission.requestId)}}`;
+  const status = messageStatus(parts.recipients.map((one) => one.status));
+  let recipients = '';
+  parts.recipients.forEach((part, i) => {
+    recipients += `${i === 0 ? '' : ','}${recipientText(admission.recipients[i]!, part)}`;
+  });
+  return `{"id":"${admission.messageId}","status":"${status}","created_at":${timeText(admission.createdAt)},"recipients":[${recipients}],"warnings":${listText(parts.warnings)},"limits":${limitsText(parts.limits)},"risk":{"score":${risk.score},"level":"${risk.level}","threshold":${risk.threshold}},"retry_at":${timeText(parts.retryAt)},"request_id":${quoted(admission.requestId)}}`;
 }
 
 function recipientText(one: RecipientVerdict, part: AcceptedParts['recipients'][number]): string {
-  const id = one.id === null ? 'null' : `"${one.id}"`;
+  const id = one.id === null ? 'null' : quoted(one.id);
   const scheduledAt = timeText(one.verdict === 'schedule' ? one.departAt : null);
   return `{"id":${id},"email":${quoted(one.email)},"status":"${part.status}","scheduled_at":${scheduledAt},"possible_duplicate":false,"reasons":${listText(part.reasons)},"warnings":${listText(part.warnings)},"limits":${limitsText(part.limits)}}`;
 }
 
-function listText(list: readonly object[]): string {
-  return list.length === 0 ? '[]' : JSON.stringify(list);
-}
-
 function limitsText(limits: readonly LimitState[]): string {
   let text = '[';
-  for (let i = 0; i < limits.length; i += 1) text += i === 0 ? limitText(limits[i]!) : `,${limitText(limits[i]!)}`;
+  for (let i = 0; i < limits.length; i += 1) {
+    const state = limits[i]!;
+    const { before, after } = frameOf(state);
+    const end = state.fullLimit === undefined ? '}' : `,"full_limit":${state.fullLimit}}`;
+    text += `${i === 0 ? '' : ','}${before}${quoted(state.scope.id)}${after}${state.used},"remaining":${state.remaining},"resets_at":${timeText(state.resetsAt)}${end}`;
+  }
   return `${text}]`;
 }
 
-function limitText(state: LimitState): string {
-  const { scope, fullLimit } = state;
-  const full = fullLimit === undefined ? '' : `,"full_limit":${fullLimit}`;
-  return `{"name":${quoted(state.name)},"scope":{"kind":"${scope.kind}","id":${quoted(scope.id)}},"unit":"${state.unit}","window":${quoted(state.window)},"limit":${state.limit},"used":${state.used},"remaining":${state.remaining},"resets_at":${timeText(state.resetsAt)}${full}}`;
+/** What of a limit's text is the same in each answer: before the scope's id, and between that and the numbers. */
+type LimitFrame = { kind: string; unit: string; window: string; limit: number; before: string; after: string };
+
+/** Frames last written, by the limit's name. */
+const frames = new Map<string, LimitFrame>();
+const MOST_FRAMES = 1000;
+
+function frameOf({ name, scope: { kind }, unit, window, limit }: LimitState): LimitFrame {
+  const known = frames.get(name);
+  if (known?.limit === limit && known.window === window && known.kind === kind && known.unit === unit) return known;
+  const before = `{"name":${quoted(name)},"scope":{"kind":"${kind}","id":`;
+  const after = `},"unit":"${unit}","window":${quoted(window)},"limit":${limit},"used":`;
+  const made = { kind, unit, window, limit, before, after };
+  if (frames.size >= MOST_FRAMES) frames.clear();
+  frames.set(name, made);
+  return made;
+}
+
+function listText(list: readonly object[]): string {
+  return list.length === 0 ? '[]' : JSON.stringify(list);
 }
 
 function timeText(at: number | null): string {

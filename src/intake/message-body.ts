@@ -135,6 +135,7 @@ function attemptsOf(events: readonly EventRow[]): Record<string, unknown>[] {
       outcome: type.slice('message.'.length),
       provider: data['provider'],
       mailbox: data['mailbox'] ?? null,
+      why: data['why'] ?? [],
       reply: data['reply'] ?? '',
       class: data['class'] ?? null,
     });

@@ -115,6 +115,10 @@ const attempt = Type.Object(
     outcome: recipientStatus,
     provider: Type.String(),
     mailbox: orNull(Type.String()),
+    why: Type.Array(Type.String(), {
+      description:
+        'Why this way out: `affinity`, `priority`, `health`, `remaining`, `warmup`, `weight`, `failover`, or the `only` one. Empty where there was nothing to choose from.',
+    }),
     reply: Type.String({ examples: ['250 2.0.0 queued'] }),
     class: orNull(Type.String()),
   },

@@ -155,6 +155,7 @@ async function planFor(view: PlanView, policy: Policy, { count, by, strangers }:
   for (const { kind, id, state } of view.scopes) counters.setScope(kind, id, state);
   for (const { key, state } of view.contacts) counters.contacts.set(key, state);
   for (const { domain, state } of view.domains) counters.domains.set(domain, state);
+  counters.pacing = view.pacing;
   if (view.routing !== null) {
     counters.sight = view.routing.sight;
     for (const { key, mailbox } of view.routing.pins) counters.pins.set(key, mailbox);

@@ -3,6 +3,7 @@ import { ColdStates } from './cold-states.ts';
 import type { CounterScope, LimitScope } from './document.ts';
 import type { Signs } from './facts-budget.ts';
 import { type ContactState, emptyContact, familyScope, type ScopeState, type Signal } from './ledger.ts';
+import type { Pacing } from './pacing.ts';
 import { NEVER_STOOD, type Stood } from './ramp.ts';
 import type { PoolSight, RoutingView } from './ways.ts';
 
@@ -13,6 +14,7 @@ const LEAST_WARM = 1024;
 export class MemoryCounters implements RoutingView {
   /** Set where the ledger is of a tenant with a pool. */
   sight: PoolSight | null = null;
+  pacing: Pacing | null = null;
   readonly pins = new Map<string, number>();
   readonly stoods = new Map<string, Stood>();
   private readonly scopes = new Map<string, ContactState>();

@@ -38,6 +38,10 @@ export function decide(send: Send, recipient: SendRecipient, facts: Facts, base:
   if (blocks !== null && !waits) return { verdict: 'block', departAt, reasons: blocks, warnings: NO_WARNINGS };
   if (holds !== null) return { verdict: 'hold', departAt, reasons: holds, warnings: warnings ?? NO_WARNINGS };
   if (blocks !== null) return scheduled(facts.place!, quotaSlot(blocks), warnings ?? NO_WARNINGS);
+  const pace = facts.pool?.pace ?? null;
+  if (pace !== null && pace.cause !== 'none' && facts.place !== null) {
+    return scheduled(facts.place, { cause: pace.cause }, warnings ?? NO_WARNINGS);
+  }
   if (departAt > facts.now) return scheduled(departAt, { cause: 'send_at' }, warnings ?? NO_WARNINGS);
   return { verdict: 'accept', departAt, reasons: NO_REASONS, warnings: warnings ?? NO_WARNINGS };
 }

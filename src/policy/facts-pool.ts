@@ -62,9 +62,15 @@ export type PoolFacts = {
   alternatives: readonly string[];
   /** When an identity that is being set up should be ready, in milliseconds; else null. */
   readyAt: number | null;
-  /** What a first contact waits for: the identity's hours or its gap between two, and until when (milliseconds). */
-  pace: { cause: 'working_hours' | 'drip'; at: number } | null;
+  /**
+   * Where the sender's hours and gaps apply to this recipient: what it waits for, and the slot that follows from them alone, in
+   * milliseconds. Null: they do not, since it has none or the contact has answered.
+   */
+  pace: { cause: PaceCause; at: number } | null;
 };
+
+export const PACE_CAUSES = ['none', 'working_hours', 'drip'] as const;
+export type PaceCause = (typeof PACE_CAUSES)[number];
 
 export const MOST_CANDIDATES = 8;
 export const MOST_ALTERNATIVES = 5;
@@ -91,7 +97,7 @@ export function packPool(w: PackWriter, facts: PoolFacts | null): void {
   w.uint(facts.alternatives.length);
   for (const handle of facts.alternatives) w.text(handle);
   w.optional(facts.readyAt);
-  w.byte(facts.pace === null ? 0 : facts.pace.cause === 'drip' ? 2 : 1);
+  w.byte(facts.pace === null ? 0 : 1 + PACE_CAUSES.indexOf(facts.pace.cause));
   if (facts.pace !== null) w.uint(facts.pace.at);
 }
 
@@ -138,8 +144,7 @@ export function unpackPool(r: PackReader): PoolFacts | null {
   for (let n = r.uint(); n > 0; n -= 1) alternatives.push(r.text());
   const readyAt = r.optional();
   const cause = r.byte();
-  const pace =
-    cause === 0 ? null : { cause: cause === 2 ? ('drip' as const) : ('working_hours' as const), at: r.uint() };
+  const pace = cause === 0 ? null : { cause: PACE_CAUSES[cause - 1]!, at: r.uint() };
   return { routing, alternatives, readyAt, pace };
 }
 

@@ -52,6 +52,7 @@ export interface SenderView {
   unverified(domain: string, now: number): UnverifiedDomain | null;
 }
 
+/** Of addresses and records: facts stay small, and what is decided again is decided on as many. */
 const MOST_LISTED = 3;
 
 export function lookSender(
@@ -69,7 +70,11 @@ export function lookSender(
     domain = view.unverified(from.domain, now);
     if (refused === null && !isDeparture && from.name !== null) refused = refusedName(view, from.name, now);
   }
-  return refused === null && domain === null ? null : { refused, domain };
+  if (refused === null && domain === null) return null;
+  return {
+    refused: refused && { ...refused, allowed: refused.allowed.slice(0, MOST_LISTED) },
+    domain: domain && { ...domain, missing: domain.missing.slice(0, MOST_LISTED) },
+  };
 }
 
 function asksForDomain({ document }: Policy, mailLeaves: boolean): boolean {
@@ -137,9 +142,8 @@ export function unpackSender(r: PackReader): SenderFacts | null {
 }
 
 function packTexts(w: PackWriter, texts: readonly string[]): void {
-  const some = texts.slice(0, MOST_LISTED);
-  w.byte(some.length);
-  for (const text of some) w.text(text);
+  w.byte(texts.length);
+  for (const text of texts) w.text(text);
 }
 
 function unpackTexts(r: PackReader): string[] {

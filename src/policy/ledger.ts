@@ -10,7 +10,7 @@ import type { SenderView } from './facts-sender.ts';
 import { familyOf } from './families.ts';
 import type { RiskState } from './risk/state.ts';
 import type { RecipientRoute, Send, SendRecipient } from './send.ts';
-import { addUnits, emptySeries, prune, type Series } from './series.ts';
+import { addUnits, DAY_SECONDS, emptySeries, prune, type Series } from './series.ts';
 import type { PoolNews } from './ways.ts';
 import { emissionMicros, nextTat } from './windows.ts';
 
@@ -202,6 +202,7 @@ export function countDeparture(
     changes.push({ kind: 'units', state, unit, second, units: 1, horizonSeconds });
   }
   if (recipient.route != null) changes.push(...countRoute(view, policy, send, recipient, departAt, 1));
+  if (recipient.isPaced === true) changes.push(...countPace(view, send, departAt, 1));
   return changes;
 }
 
@@ -227,6 +228,20 @@ export function countRoute(
   return states.flatMap((state): Change[] =>
     state === null ? [] : [{ kind: 'units', state, unit: 'recipient', second, units, horizonSeconds }],
   );
+}
+
+/** A first contact counts in its identity's gaps. */
+function countPace(view: Counters, send: Send, departAt: number, units: 1 | -1): Change[] {
+  const { identity } = send.scopes;
+  if (identity === null) return [];
+  const state = view.scope('identity', dripScope(identity));
+  const second = Math.floor(departAt / 1000);
+  return [{ kind: 'units', state, unit: 'recipient', second, units, horizonSeconds: DAY_SECONDS }];
+}
+
+/** The scope that first contacts of an identity count in. */
+export function dripScope(identity: string): string {
+  return `${identity} drip`;
 }
 
 /** What a mailbox sends to one family counts by itself. */
@@ -273,6 +288,7 @@ export function giveBack(
     changes.push({ kind: 'units', state, unit, second, units: -1, horizonSeconds });
   }
   if (recipient.route != null) changes.push(...countRoute(view, policy, send, recipient, departAt, -1));
+  if (recipient.isPaced === true) changes.push(...countPace(view, send, departAt, -1));
   return changes;
 }
 

@@ -32,8 +32,8 @@ import {
 /** What a search for a place asks of one way, beside the limits that all of them share. */
 export type WaySearch = {
   limits: [Limit, ScopeState][];
-  /** The earliest second from this one on with a place in its warm-up; null: none within the horizon. */
-  ramp: (second: number) => number | null;
+  /** The earliest second from this one on with a place in its warm-up, or in the sender's hours; null: none within the horizon. */
+  next: (second: number) => number | null;
 };
 
 export type RoutingAsked = {
@@ -46,6 +46,8 @@ export type RoutingAsked = {
   identityCap: number | null;
   /** Whether another limit is full, so that the recipient does not leave at `departAt` in any case. */
   isFull: boolean;
+  /** Whether the sender's hours or gaps put the departure off. */
+  isPutOff: boolean;
   /** The earliest millisecond at which every limit has a place together with these; null: there is none. */
   search: (search: WaySearch) => number | null;
 };
@@ -66,9 +68,13 @@ export function lookRoute(asked: RoutingAsked, sight: PoolSight): Routed {
   const second = Math.floor(departAt / 1000);
   const looks = looksAt(asked, sight.ways, second);
   const pinned = view.pin?.(recipient.key) ?? null;
+  const putOff = asked.isPutOff ? earliest(asked, sight, pinned) : null;
   const input: RouteInput = { looks, spread: sight.spread, second, pinned };
   const answer = route(input);
   const isOwn = sight.ways[0]?.mailbox != null;
+  if (putOff !== null) {
+    return { routing: chosenAtOnce(putOff.chosen, { ways: looks.length, isOwn }), place: putOff.place };
+  }
   if (answer.outcome === 'chosen') {
     const atOnce = chosenAtOnce(chosenOf(answer, sight.ways, pinned), { ways: looks.length, isOwn });
     if (!asked.isFull || asked.send.onLimit !== 'defer') return { routing: atOnce, place: null };
@@ -147,7 +153,7 @@ export function searchOf(
     if (state !== null) limits.push([limit, state]);
   }
   const { mailbox } = way;
-  if (mailbox === null || mailbox.warmup === null) return { limits, ramp: (second) => second };
+  if (mailbox === null || mailbox.warmup === null) return { limits, next: (second) => second };
   const { places } = mailbox.warmup;
   const family = familyOf(recipient.domain);
   const state = view.scope('mailbox', familyScope(mailbox.no, family));
@@ -155,7 +161,7 @@ export function searchOf(
   const start = Math.floor(departAt / 1000);
   return {
     limits,
-    ramp: (second) => rampPlace(places, state.firstAt, stood, seriesIn(state, 'recipient'), second, start),
+    next: (second) => rampPlace(places, state.firstAt, stood, seriesIn(state, 'recipient'), second, start),
   };
 }
 

@@ -13,6 +13,7 @@ import { lookWarmup, warmupAt } from './facts-warmup.ts';
 import {
   type ContactState,
   type Counters,
+  dripScope,
   isCounted,
   type LedgerView,
   type ScopeState,
@@ -20,6 +21,7 @@ import {
   stateOf,
 } from './ledger.ts';
 import { lookRoute, type WaySearch } from './look-route.ts';
+import { gapLimit, hoursPlace, isPaced } from './pacing.ts';
 import { adapted } from './probation.ts';
 import type { Send, SendRecipient } from './send.ts';
 import { countAt, isLast, latestUpTo } from './series.ts';
@@ -117,23 +119,66 @@ export function lookAtPool(
   const departAt = departureAskedFor(send, now);
   const isFull = counters.limits.some(({ freeAt }) => freeAt !== 0);
   const isCapped = isFull && hasNoCapLeft(policy, counters.limits);
-  if (sight === null && !isCapped) return NO_POOL;
-  const routed =
-    sight === null
-      ? null
-      : lookRoute(
-          {
-            ...{ view, policy, send, recipient, now, departAt, isFull },
-            identityCap: input.identityCap,
-            search: (search) => jointPlace(input, policy, departAt, search),
-          },
-          sight,
-        );
+  const own = ownPace(input, departAt);
+  const readyAt = view.readyAt ?? null;
+  if (sight === null && !isCapped && own === null && readyAt === null) return NO_POOL;
+  const isPutOff = own !== null && own.facts.cause !== 'none';
+  const search = (way?: WaySearch): number | null => jointPlace(input, policy, departAt, both(way, own?.search));
+  const asked = { view, policy, send, recipient, now, departAt, isFull, isPutOff, search };
+  const routed = sight === null ? null : lookRoute({ ...asked, identityCap: input.identityCap }, sight);
   const isShort = isCapped || (routed !== null && routed.routing.cause !== 'none');
   const alternatives = isShort ? (view.alternatives?.(Math.floor(departAt / 1000)) ?? []) : [];
-  if (routed === null && alternatives.length === 0) return NO_POOL;
-  const place = sight === null ? counters.place : (routed?.place ?? null);
-  return { pool: { routing: routed?.routing ?? null, alternatives, readyAt: null, pace: null }, place };
+  if (routed === null && alternatives.length === 0 && own === null && readyAt === null) return NO_POOL;
+  const pool = { routing: routed?.routing ?? null, alternatives, readyAt, pace: own?.facts ?? null };
+  if (routed !== null) return { pool, place: routed.place };
+  const mustSearch = own !== null && (isPutOff || counters.place !== null);
+  return { pool, place: mustSearch ? search() : counters.place };
+}
+
+/** The sender's hours and gaps, where they apply to this recipient. */
+function ownPace(
+  { view, send, recipient }: CountersInput & { view: RoutingView },
+  departAt: number,
+): { facts: NonNullable<PoolFacts['pace']>; search: WaySearch } | null {
+  const pacing = view.pacing ?? null;
+  const { identity } = send.scopes;
+  const second = Math.floor(departAt / 1000);
+  if (pacing === null || identity === null || !isPaced(view.contact(recipient.key), second)) return null;
+  const gap = gapLimit(pacing, recipient.key);
+  const search: WaySearch = {
+    limits: gap === null ? [] : [[gap, view.scope('identity', dripScope(identity))]],
+    next: (from) => hoursPlace(pacing, from),
+  };
+  const open = hoursPlace(pacing, second);
+  const at = paceSlot(search, second);
+  const cause = at === second ? 'none' : open > second ? 'working_hours' : 'drip';
+  return { facts: { cause, at: cause === 'none' ? departAt : at * 1000 }, search };
+}
+
+function paceSlot({ limits, next }: WaySearch, from: number): number {
+  let second = from;
+  for (let moves = 0; moves < MOST_MOVES; moves += 1) {
+    const before = second;
+    for (const [limit, state] of limits) {
+      if (limit.window.kind === 'rate') continue;
+      second = earliestPlace(seriesIn(state, 'recipient'), limit.window, limit.max, 1, second) ?? second;
+    }
+    second = next(second) ?? second;
+    if (second === before) break;
+  }
+  return second;
+}
+
+/** What two searches ask for together. */
+function both(a: WaySearch | undefined, b: WaySearch | undefined): WaySearch | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return {
+    limits: [...a.limits, ...b.limits],
+    next: (second) => {
+      const place = a.next(second);
+      return place === null ? null : b.next(place);
+    },
+  };
 }
 
 /** Whether a limit of the identity itself is full. */
@@ -371,7 +416,7 @@ function jointPlace(input: CountersInput, policy: Policy, departAt: number, way?
       second = place;
     }
     if (way !== undefined) {
-      const place = way.ramp(second);
+      const place = way.next(second);
       if (place === null) return null;
       second = place;
     }

@@ -122,7 +122,7 @@ export class Planner {
     const policy = adapted(this.policy, adaptingIn(one.facts));
     const chosen = facts.pool?.routing?.chosen ?? null;
     const route = chosen === null ? null : { provider: chosen.provider, mailbox: chosen.mailbox, at: null };
-    const recipient = { ...one.recipient, route };
+    const recipient = { ...one.recipient, route, isPaced: facts.pool?.pace != null };
     const changes = countDeparture(counters, policy, send, recipient, verdict.departAt, now, counted);
     for (const change of changes) applyChange(change, Math.floor(now / 1000));
     const way = counters.sight?.ways.find(({ provider }) => provider.no === chosen?.provider);

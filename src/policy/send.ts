@@ -56,6 +56,8 @@ export type SendRecipient = {
   traits?: AddressTraits | null;
   /** The way on which it counts; absent or null: on none. */
   route?: RecipientRoute | null;
+  /** It counts in the gaps that its sender keeps between first contacts. */
+  isPaced?: boolean;
 };
 
 /** By numbers: a mailbox (null: the implied one) on a provider (0: the gateway's own). */

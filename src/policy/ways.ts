@@ -6,6 +6,7 @@ import type { Closed } from './closed-routes.ts';
 import { compileLimit, type Limit, type Policy } from './document.ts';
 import { familyOf } from './families.ts';
 import { type Counters, familyScope, routeState, type ScopeState, seriesIn } from './ledger.ts';
+import type { Pacing } from './pacing.ts';
 import type { Mailbox, Pool, Provider, ProviderCaps } from './pool.ts';
 import { NEVER_STOOD, RAMP_WINDOW, rampAt, rampPlace, type Stood } from './ramp.ts';
 import type { Send } from './send.ts';
@@ -30,6 +31,10 @@ export type PoolNews = {
   pin?(contact: string): number | null;
   /** What closes a way now. */
   closedWay?(way: Way, destination: string, now: number): Closed | null;
+  /** When the sending identity should be ready, where it is being set up; else null. */
+  readyAt?: number | null;
+  /** The hours and gaps of the sending identity. */
+  pacing?: Pacing | null;
   /** Handles of other identities that have room at a second. */
   alternatives?(second: number): readonly string[];
 };

@@ -14,7 +14,7 @@ export type BreakerPace = { failures: number; firstMs: number; factor: number; l
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 
-/** By what failed. Said in docs/senders.md. */
+/** By what failed. Told in docs/delivery.md. */
 export const BREAKER_PACES = {
   /** No connection, no session, a 421: a restart takes seconds, and mail waits or goes another way meanwhile. */
   unreachable: { failures: 3, firstMs: 5 * SECOND, factor: 2, longestMs: 10 * MINUTE },

@@ -22,8 +22,8 @@ import type { ReplyRules } from './classify.ts';
 import { judge, teachingOf } from './judgement.ts';
 import type { Mails } from './mails.ts';
 import type { RelayLog } from './relay-log.ts';
-import { settlementOf } from './settlement.ts';
-import type { Way, WayEnd, WaysOut } from './ways.ts';
+import { attemptReport, settlementOf } from './settlement.ts';
+import type { Entered, Way, WayEnd, WaysOut } from './ways.ts';
 
 export type DispatcherParts = {
   store: Pick<Store, 'claim' | 'mark' | 'settle' | 'renew' | 'simulateReturn' | 'dueIn' | 'onDue'>;
@@ -245,7 +245,7 @@ export class Dispatcher {
       };
     }
     if ('problem' in mail) {
-      const attempt = { provider: way.provider, mailbox: way.mailbox, reply: mail.problem, class: null };
+      const attempt = attemptReport(way, mail.problem, null);
       return { settlement: { recipient, token, attempt, outcome: 'failed' }, ...TAUGHT_NOTHING };
     }
     try {
@@ -268,12 +268,9 @@ export class Dispatcher {
   }
 
   /** Nothing was sent: what cannot be opened is a matter of the way. */
-  #unusable(
-    flight: Flight,
-    { unusable, provider, mailbox }: { unusable: string } & Pick<Way, 'provider' | 'mailbox'>,
-  ): Settlement {
+  #unusable(flight: Flight, entered: Extract<Entered, { unusable: string }>): Settlement {
     const { recipient, token, attempt: made } = flight.claimed;
-    const attempt = { provider, mailbox, reply: unusable, class: 'protocol_error' };
+    const attempt = attemptReport(entered, entered.unusable, 'protocol_error');
     const again = nextAttemptAt({ attempt: made, retry: 'slow', now: this.#now(flight), random01: Math.random() });
     return { recipient, token, attempt, outcome: 'elsewhere', nextAttemptAt: again, otherwise: 'deferred' };
   }
@@ -304,14 +301,14 @@ export class Dispatcher {
   }
 
   /** A fault of the store or the machine says nothing of the message; any other may be its own. */
-  #crashed(flight: Flight, { provider, mailbox }: Way, fault: unknown): Settlement {
+  #crashed(flight: Flight, way: Way, fault: unknown): Settlement {
     const { recipient, token, attempt: made } = flight.claimed;
     this.#tell(flight, fault);
     const now = this.#now(flight);
     if (isPassing(fault) && flight.markedAt === null) {
       return { recipient, token, attempt: null, outcome: 'released', at: now + FAULT_PAUSE_MS };
     }
-    const attempt = { provider, mailbox, reply: 'the gateway failed over this message', class: null };
+    const attempt = attemptReport(way, 'the gateway failed over this message', null);
     const again = nextAttemptAt({ attempt: made, retry: 'normal', now, random01: Math.random() });
     return { recipient, token, attempt, outcome: 'crashed', nextAttemptAt: again };
   }

@@ -13,8 +13,7 @@
 
 import { createHash, generateKeyPair, type KeyObject, sign } from 'node:crypto';
 import { promisify } from 'node:util';
-
-export type DkimAlgorithm = 'rsa' | 'ed25519';
+import { type DkimAlgorithm, dkimRecordValue } from '../core/sender-records.ts';
 
 export type DkimKey = {
   /** The d= tag: an A-label domain. */
@@ -76,7 +75,7 @@ export async function signDkim(bytes: Uint8Array, key: DkimKey, signedAt = Date.
   return `${unsigned}${signature.toString('base64').replace(/.{72}(?!$)/g, '$&\r\n ')}\r\n`;
 }
 
-/** The message with the signature above it. */
+/** The message with a signature for each key above it. */
 export async function withDkim(
   bytes: Uint8Array,
   keys: readonly DkimKey[],
@@ -106,9 +105,7 @@ export async function generateDkimKey(
 }
 
 /** What stands at `<selector>._domainkey.<domain>` as TXT (RFC 6376 §3.6.1, RFC 8463 §4). One string; DNS splits it at 255. */
-export function dkimDnsRecord({ algorithm, publicKey }: { algorithm: DkimAlgorithm; publicKey: string }): string {
-  return `v=DKIM1; k=${algorithm}; p=${publicKey}`;
-}
+export const dkimDnsRecord = dkimRecordValue;
 
 /** RSA as SubjectPublicKeyInfo, Ed25519 as its bare 32 octets, which are the last of that structure. */
 function publicKeyTag(algorithm: DkimAlgorithm, publicKey: KeyObject): string {

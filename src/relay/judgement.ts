@@ -48,10 +48,12 @@ export function teachingOf(result: DeliveryResult | null, judgement: Judgement |
   switch (blame) {
     case 'peer': {
       const isDown = SESSION.includes(result.stage) || result.reply.code === 421 || result.reply.code === null;
-      const shape = slowed('provider');
+      if (isLimited) {
+        return { ...NOTHING, shape: slowed('provider'), failure: { of: 'provider', cause: 'throttled' } };
+      }
       return isDown
-        ? { ...NOTHING, shape, failure: { of: 'provider', cause: 'unreachable' } }
-        : { ...NOTHING, shape, isAlive: true };
+        ? { ...NOTHING, failure: { of: 'provider', cause: 'unreachable' } }
+        : { ...NOTHING, shape: slowed('provider'), isAlive: true };
     }
     case 'account':
       if (isLimited)

@@ -4,13 +4,14 @@ import type { Bounce } from '../core/bounce.ts';
 import type { AttemptReport, Claimed, Settlement } from '../data/store.ts';
 import type { Judgement } from './judgement.ts';
 import type { DeliveryResult, RemoteReply } from './transports/transport.ts';
+import type { Way } from './ways.ts';
 
 export type SettlementInput = {
   claimed: Pick<Claimed, 'recipient' | 'token' | 'attempt'>;
   /** Milliseconds on the recipient's clock. */
   now: number;
   /** The way it took, as attempts name it. */
-  way: { provider: string; mailbox: string | null };
+  way: Pick<Way, 'provider' | 'mailbox' | 'why'>;
   result: DeliveryResult;
   /** Of a definite "no"; null for every other result. */
   judgement: Judgement | null;
@@ -27,12 +28,8 @@ export function settlementOf(input: SettlementInput): Settlement {
   if (result.outcome === 'stopped' || (isStopping && result.outcome === 'not_taken')) {
     return { ...claim, attempt: null, outcome: 'released', at: now };
   }
-  const report = (bounce: Bounce | null): AttemptReport => ({
-    provider: way.provider,
-    mailbox: way.mailbox,
-    reply: replyText(result.reply),
-    class: bounce?.class ?? null,
-  });
+  const report = (bounce: Bounce | null): AttemptReport =>
+    attemptReport(way, replyText(result.reply), bounce?.class ?? null);
   if (result.outcome === 'taken') {
     return { ...claim, attempt: report(null), outcome: result.isReported ? 'sent' : 'delivered' };
   }
@@ -55,6 +52,15 @@ export function settlementOf(input: SettlementInput): Settlement {
   if (end === 'failed') return { ...claim, attempt: report(bounce), outcome: end };
   const { hard, suppress } = bounce;
   return { ...claim, attempt: report(bounce), outcome: end, hard, suppress };
+}
+
+/** An attempt as its event tells of it. */
+export function attemptReport(
+  { provider, mailbox, why }: Pick<Way, 'provider' | 'mailbox' | 'why'>,
+  reply: string,
+  bounceClass: string | null,
+): AttemptReport {
+  return { provider, mailbox, reply, class: bounceClass, ...(why === null ? {} : { why }) };
 }
 
 /** What a "no" comes to where there is no other way. */

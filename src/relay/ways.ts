@@ -28,6 +28,8 @@ export type Way = {
   /** As attempts name them. */
   provider: string;
   mailbox: string | null;
+  /** Why the store chose it; null where the tenant has nothing to choose from. */
+  why: readonly string[] | null;
   kind: ProviderKind;
   carrier: Carrier;
   /** What a simulator address sends back once its mail has arrived. */
@@ -52,7 +54,7 @@ export type Entered =
   /** To come again at `at` on the recipient's clock. `waits` null: at once, the store knows why. */
   | { at: number; waits: Waits | null }
   /** Its settings cannot be used: surely nothing was sent. */
-  | { unusable: string; provider: string; mailbox: string | null };
+  | ({ unusable: string } & Pick<Way, 'provider' | 'mailbox' | 'why'>);
 
 export type WaysOut = {
   /** `now` on the recipient's clock. */
@@ -169,31 +171,11 @@ export class Ways implements WaysOut {
 
   #testWay(claimed: Claimed): Way {
     const { carrier, comesBack, provider } = testRoute(claimed, this.#parts.store);
-    const names = attemptNames(claimed);
-    const isPlain = claimed.route.provider.no === 0 && claimed.route.mailbox === null;
-    const { mailbox } = names;
-    return {
-      provider: isPlain ? provider : names.provider,
-      mailbox,
-      kind: 'sink',
-      carrier,
-      comesBack,
-      leave: () => undefined,
-    };
+    return stayingWay(claimed, { provider, carrier, comesBack });
   }
 
   #sinkWay(claimed: Claimed): Way {
-    const { provider, mailbox } = attemptNames(claimed);
-    const isPlain = claimed.route.provider.no === 0 && mailbox === null;
-    const carrier = sinkFor(this.#parts.store, claimed);
-    return {
-      provider: isPlain ? 'sink' : provider,
-      mailbox,
-      kind: 'sink',
-      carrier,
-      comesBack: null,
-      leave: () => undefined,
-    };
+    return stayingWay(claimed, { provider: 'sink', carrier: sinkFor(this.#parts.store, claimed), comesBack: null });
   }
 
   /** Null where every breaker on the way lets it through, perhaps as the probe. */
@@ -264,9 +246,17 @@ export class Ways implements WaysOut {
   }
 }
 
+/** Mail that stays on this machine, under the name of its route where it has one. */
+function stayingWay(claimed: Claimed, plain: Pick<Way, 'provider' | 'carrier' | 'comesBack'>): Way {
+  const named = attemptNames(claimed);
+  const provider = named.why === null ? plain.provider : named.provider;
+  return { ...named, ...plain, provider, kind: 'sink', leave: () => undefined };
+}
+
 /** As attempts and events name a route. */
-function attemptNames({ route }: Claimed): { provider: string; mailbox: string | null } {
-  return { provider: route.provider.name, mailbox: route.mailbox?.address ?? null };
+function attemptNames({ route }: Claimed): Pick<Way, 'provider' | 'mailbox' | 'why'> {
+  const isPlain = route.provider.no === 0 && route.mailbox === null;
+  return { provider: route.provider.name, mailbox: route.mailbox?.address ?? null, why: isPlain ? null : route.why };
 }
 
 function domainOf(email: string): string {

@@ -142,3 +142,33 @@ test('after a stop nothing is asked and nothing is stored', async () => {
   assert.equal(await checks.look({ no: 2, tenantNo: 1 }), null);
   assert.deepEqual(recorded, []);
 });
+
+test('what is due is looked at from the start', async () => {
+  const { dns, answer } = slowDns();
+  answer();
+  const rounds = [
+    [
+      { no: 1, tenantNo: 1 },
+      { no: 2, tenantNo: 2 },
+    ],
+    [],
+  ];
+  const both = Promise.withResolvers<void>();
+  const recorded: number[] = [];
+  const store = {
+    domainToCheck: async ({ no }: { no: number }) => domainAt(no),
+    domainsDue: async () => ({ due: rounds.shift() ?? [], nextAt: null }),
+    recordDomainCheck: async ({ no }: { no: number }) => {
+      if (recorded.push(no) === 2) both.resolve();
+      return { outcome: 'missing' } as const;
+    },
+  };
+  const checks = new DomainChecks({
+    ...{ store, dns, gateway: 'gateway.example', log: { warn: () => undefined } },
+    onChange: () => undefined,
+  });
+  checks.start();
+  await both.promise;
+  checks.stop();
+  assert.deepEqual(recorded.sort(), [1, 2]);
+});

@@ -36,6 +36,7 @@ const ROUTES: readonly [method: string, path: string, scopes: string][] = [
   ['POST', '/v1/identities', 'manage approve'],
   ['PATCH', '/v1/identities/x', 'manage approve'],
   ['DELETE', '/v1/identities/x', 'manage approve'],
+  ['GET', '/v1/providers/x/tls', 'read manage approve'],
   ['GET', '/v1/suppressions', 'read manage approve'],
   ['GET', '/v1/suppressions/check', 'send read manage approve'],
   ['GET', '/v1/suppressions/x', 'read manage approve'],

@@ -9,7 +9,7 @@ import { type DnsQuestion, lookAtRecords } from '../../src/commands/doctor/recor
 import { firstMail } from '../../src/commands/doctor/way-out.ts';
 import { readSettings, type Settings } from '../../src/config/settings.ts';
 import { runCommand, startServing } from '../harness/command.ts';
-import { type DnsServer, startDnsServer, type Zone } from '../harness/dns-server.ts';
+import { startTestDns, type TestDns } from '../harness/dns.ts';
 import { startSink } from '../harness/smtp-sink.ts';
 
 const DOMAIN = 'mail.acme.example';
@@ -23,6 +23,8 @@ function settings(): Settings {
   if (!read.ok) throw new Error(read.message);
   return read.settings;
 }
+
+type Zone = Record<string, { A?: string[]; MX?: string[]; TXT?: string[]; PTR?: string[] }>;
 
 const WHOLE: Zone = {
   [DOMAIN]: { A: ['192.0.2.10'], MX: ['mx.acme.example'], TXT: ['other text'] },
@@ -141,9 +143,9 @@ describe('the machine', () => {
 
 describe('postern doctor', () => {
   const directory = mkdtempSync(join(tmpdir(), 'postern-doctor-'));
-  let dns: DnsServer;
+  let dns: TestDns;
   before(async () => {
-    dns = await startDnsServer({ ...WHOLE });
+    dns = await startTestDns(WHOLE);
   });
   after(async () => {
     await dns.close();
@@ -166,7 +168,7 @@ describe('postern doctor', () => {
       assert.deepEqual([found['gateway'], found['provider'], found['dns.spf']], ['ok', 'ok', 'ok']);
       const dkim = report.checks.find(({ name }: Finding) => name === 'dns.dkim');
       assert.equal(dkim.state, 'fail', 'another key is published');
-      dns.zone[DKIM.name] = { TXT: [/"([^"]+)"$/.exec(dkim.remedy)![1]!] };
+      dns.set(DKIM.name, { TXT: [/"([^"]+)"$/.exec(dkim.remedy)![1]!] });
       const second = await runCommand(directory, ['doctor'], environment);
       assert.equal(second.code, 0, second.out);
       assert.match(second.out, /ok {4}dns\.dkim/);

@@ -78,3 +78,9 @@ export async function deliverMail(
 function dotted(text: string): string {
   return text.replaceAll(/\r?\n/g, '\r\n').replaceAll(/^\./gm, '..');
 }
+
+/** Writes a little again and again, as a client that wants to hold a connection; answers with what ends it. */
+export function trickle(talk: Talk, text: string): () => void {
+  const timer = setInterval(() => talk.write(text), 20);
+  return () => clearInterval(timer);
+}

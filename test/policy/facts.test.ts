@@ -16,7 +16,13 @@ import {
 import { APPROVAL_MODES, APPROVAL_SOURCES } from '../../src/policy/facts-approval.ts';
 import { CONSENT_FACTS } from '../../src/policy/facts-contact.ts';
 import { LEASE_PROBLEMS } from '../../src/policy/facts-lease.ts';
-import { chosenAtOnce, MOST_CANDIDATES, type PoolFacts, type RoutingFacts } from '../../src/policy/facts-pool.ts';
+import {
+  chosenAtOnce,
+  MOST_CANDIDATES,
+  PACE_CAUSES,
+  type PoolFacts,
+  type RoutingFacts,
+} from '../../src/policy/facts-pool.ts';
 import { QUARANTINED, type QuarantineFacts } from '../../src/policy/facts-quarantine.ts';
 import { SENDER_CAUSES, type SenderFacts, UNVERIFIED_STATES } from '../../src/policy/facts-sender.ts';
 import {
@@ -141,7 +147,7 @@ const pool: fc.Arbitrary<PoolFacts> = fc.record({
   routing: perhaps(routing),
   alternatives: fc.array(text, { maxLength: 5 }),
   readyAt: perhaps(time),
-  pace: perhaps(fc.record({ cause: fc.constantFrom('working_hours' as const, 'drip' as const), at: time })),
+  pace: perhaps(fc.record({ cause: fc.constantFrom(...PACE_CAUSES), at: time })),
 });
 
 export const anyFacts: fc.Arbitrary<Facts> = fc

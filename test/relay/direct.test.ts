@@ -91,7 +91,7 @@ function endOf(result: DeliveryResult): { end: string; suppress: boolean } {
   const settlement = settlementOf({
     claimed: { recipient: 1, token: 1, attempt: 1 },
     now: 0,
-    way: { provider: 'direct', mailbox: null },
+    way: { provider: 'direct', mailbox: null, why: null },
     result,
     judgement: judge(result, 'direct', replies()),
     isStopping: false,

@@ -63,6 +63,7 @@ function start(
 const wayOver = (carrier: Carrier, comesBack: Way['comesBack'] = null): Way => ({
   provider: 'default',
   mailbox: null,
+  why: null,
   kind: 'smtp',
   carrier,
   comesBack,

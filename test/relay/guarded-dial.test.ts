@@ -1,7 +1,9 @@
 /** Connecting to hosts that others name. */
 import assert from 'node:assert/strict';
-import { createServer, type Server, Socket } from 'node:net';
+import { once } from 'node:events';
+import { connect, createServer, type Server, Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import { type AddressGuard, openAddressGuard, openOnly } from '../../src/base/address-guard.ts';
 import { type Dns, openDns } from '../../src/base/dns.ts';
 import { probeTransport, probeWords } from '../../src/relay/probe.ts';
@@ -41,6 +43,34 @@ test('connects to the next address where the first refuses', async (t) => {
   const { port } = await listener(t, '127.0.0.3');
   const socket = await guardedDial(answering('127.0.0.2', '127.0.0.3'), opened)('a.test', port, never);
   assert.equal(socket.remoteAddress, '127.0.0.3');
+  socket.destroy();
+});
+
+/** An address at which the system answers no more: somebody listens, accepts nobody, and all places to wait are taken. */
+async function silence(t: TestContext, address: string, port: number): Promise<void> {
+  const listen = `
+    const { parentPort, workerData } = require('node:worker_threads');
+    require('node:net').createServer().listen({ ...workerData, backlog: 1 }, () => {
+      parentPort.postMessage('listening');
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    });`;
+  const worker = new Worker(listen, { eval: true, workerData: { host: address, port } });
+  await once(worker, 'message');
+  const waiting = Array.from({ length: 8 }, () => connect(port, address).on('error', () => undefined));
+  t.after(async () => {
+    for (const socket of waiting) socket.destroy();
+    await worker.terminate();
+  });
+  await Promise.all(waiting.slice(0, 2).map((socket) => once(socket, 'connect')));
+}
+
+test('an address that keeps silent costs a second: the next one is tried beside it', async (t) => {
+  const { port } = await listener(t, '127.0.0.3');
+  await silence(t, '127.0.0.2', port);
+  const startedAt = performance.now();
+  const socket = await guardedDial(answering('127.0.0.2', '127.0.0.3'), opened)('a.test', port, never);
+  assert.equal(socket.remoteAddress, '127.0.0.3');
+  assert.ok(performance.now() - startedAt > 900, 'the first was given its time');
   socket.destroy();
 });
 

@@ -44,7 +44,7 @@ function settled(result: DeliveryResult) {
   return settlementOf({
     claimed: { recipient: 1, token: 1, attempt: 1 },
     now: 1_000_000,
-    way: { provider: 'ses', mailbox: null },
+    way: { provider: 'ses', mailbox: null, why: null },
     result,
     judgement: judge(result, 'ses', replies()),
     isStopping: false,

@@ -14,7 +14,7 @@ type Change = { isStopping?: boolean; attempt?: number; kind?: 'smtp' | 'direct'
 function settle(result: DeliveryResult, change: Change = {}): Settlement {
   const { isStopping = false, attempt = 1, kind = 'smtp' } = change;
   const claimed = { recipient: 7, token: 3, attempt };
-  const way = { provider: 'default', mailbox: null };
+  const way = { provider: 'default', mailbox: null, why: null };
   const judgement = judge(result, kind, replies());
   return settlementOf({ claimed, now: NOW, way, result, judgement, isStopping, random01: 0.5 });
 }

@@ -4,6 +4,9 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
+import { SmtpPool } from '../../src/relay/smtp/pool.ts';
+import { notTaken, openSession } from '../../src/relay/smtp/session.ts';
+import { smtpSettings } from '../../src/relay/smtp/settings.ts';
 import { delivery, peer, transportTo } from '../harness/deliver.ts';
 import { close, hear, hearBody, hello, reset, run, say, transaction } from '../harness/scripted-smtp.ts';
 import { type SinkMessage, startSink } from '../harness/smtp-sink.ts';
@@ -283,4 +286,30 @@ test('an idle transport keeps no process alive', async (t) => {
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit', timeout: 20_000 });
   const [code] = await once(child, 'exit');
   assert.equal(code, 7);
+});
+
+test('a pool tells when nothing is left in it: after a failure at once, else when its connections have rested', async (t) => {
+  const { port } = await peer(t, [
+    ...hello(),
+    ...transaction,
+    hearBody,
+    say('250 2.0.0 taken\r\n'),
+    hear(/^QUIT$/),
+    close,
+  ]);
+  const settings = smtpSettings({ host: '127.0.0.1', port, timeouts: { idleMs: 30 } });
+  let tell: () => void = () => {};
+  const empty = new Promise<void>((resolve) => {
+    tell = resolve;
+  });
+  const parts = { maxConnections: 1, deliveriesPerConnection: 10, timeouts: settings.timeouts };
+  const pool = new SmtpPool({ ...parts, open: (onLink) => openSession(settings, onLink), onEmpty: () => tell() });
+  assert.equal((await pool.deliver(delivery())).outcome, 'taken');
+  assert.deepEqual([pool.isIdle, pool.isEmpty], [true, false]);
+  await empty;
+  assert.equal(pool.isEmpty, true);
+  let told = 0;
+  const failing = new SmtpPool({ ...parts, open: async () => notTaken('connect', 'no'), onEmpty: () => told++ });
+  assert.equal((await failing.deliver(delivery())).outcome, 'not_taken');
+  assert.ok(told > 0 && failing.isEmpty);
 });

@@ -141,7 +141,7 @@ describe('the gateway, given hostile mail to a signed address', () => {
   let id = '';
   before(async () => {
     gateway = await startTestGateway({ POSTERN_INBOUND_PORT: '0' });
-    const mail = { to: 'bob@example.com', subject: 'x', text: 'y' };
+    const mail = { to: 'bob@hostile-target.example', subject: 'x', text: 'y' };
     id = (await gateway.fetchJson('POST', '/v1/messages', mail)).body.id;
     const tenantNo = (await gateway.gateway.store.tenantById({ id: gateway.tenantId }))!.no;
     await messageAfter(gateway.gateway.store, { tenantNo, mode: 'test', id }, 'message.delivered');

@@ -7,7 +7,7 @@ import { makeSelfSigned } from '../../src/base/self-signed.ts';
 import { StoreFault } from '../../src/data/store.ts';
 import type { Arrived, Inbox } from '../../src/returns/inbox.ts';
 import { isBroken, type ListenerLimits, receivedIn, startListener } from '../../src/returns/listener.ts';
-import { deliverMail, smtpTalk, type Talk } from '../harness/smtp-talk.ts';
+import { deliverMail, smtpTalk, type Talk, trickle } from '../harness/smtp-talk.ts';
 
 const TLS = makeSelfSigned('gateway.example', Date.now());
 const KNOWN = 'b+known@bounces.gateway.example';
@@ -200,14 +200,12 @@ test('a client that trickles is ended: between commands, in a command, in the da
   const { port } = await listener(t, {}, { commandMs: 150, dataMs: 300, sessionMs: 5000 });
   for (const drip of ['', 'N']) {
     const talk = await smtpTalk(port);
-    const timer = setInterval(() => talk.write(drip), 20);
-    t.after(() => clearInterval(timer));
+    t.after(trickle(talk, drip));
     assert.match(await talk.reply(), /^421/);
     await talk.closed;
   }
   const data = await toData(port);
-  const timer = setInterval(() => data.write('x'), 20);
-  t.after(() => clearInterval(timer));
+  t.after(trickle(data, 'x'));
   assert.match(await data.reply(), /^421/);
   await data.closed;
   const short = await listener(t, {}, { sessionMs: 200 });

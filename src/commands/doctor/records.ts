@@ -2,6 +2,9 @@
  * The records that the world looks up about the gateway's domain: address, MX, SPF (RFC 7208), DKIM (RFC 6376), DMARC (RFC 7489)
  * and PTR. Nothing is judged here that the receiver alone can judge; a record that is wrong for everybody is a failure.
  */
+import { type DnsText, tagsOf } from '../../core/dns-answer.ts';
+import { judgeDkim, judgeDmarc, judgeSpf } from '../../core/record-judgement.ts';
+import type { RecordFinding } from '../../core/sender-records.ts';
 import { type Finding, fail, ok, skip, warn } from './finding.ts';
 
 /** Answers of look-ups; an empty list where the name or the record is not there. Rejects where nobody answers. */
@@ -72,64 +75,41 @@ async function lookAtMx({ domain, lookups }: DnsQuestion): Promise<Finding[]> {
 /** Receivers check SPF for the envelope sender, which is at home in `bounces.<domain>`. */
 async function lookAtSpf({ domain, lookups }: DnsQuestion): Promise<Finding[]> {
   const name = `bounces.${domain}`;
-  const records = (await lookups.txt(name)).filter((text) => /^v=spf1(?: |$)/i.test(text));
-  if (records.length === 0) {
-    const remedy = `Publish a TXT record for ${name}: "v=spf1 …" with whatever sends for you, such as "v=spf1 include:your-relay.example -all".`;
-    return [warn('dns.spf', `${name} has no SPF record.`, remedy)];
-  }
-  if (records.length > 1) {
-    return [
-      fail('dns.spf', `${name} has ${records.length} SPF records, which receivers take for an error.`, 'Leave one.'),
-    ];
-  }
-  const terms = records[0]!.toLowerCase().split(/ +/);
-  if (terms.includes('+all') || terms.includes('all')) {
-    return [fail('dns.spf', `The SPF record of ${name} allows everybody to send.`, 'End it with -all or ~all.')];
-  }
-  return [ok('dns.spf', `${name}: ${cut(records[0]!)}`)];
+  const remedy = `Publish one TXT record for ${name}: "v=spf1 …" with whatever sends for you, such as "v=spf1 include:your-relay.example -all".`;
+  return [findingOf('dns.spf', name, judgeSpf(answerOf(await lookups.txt(name)), name, null), remedy)];
 }
 
 async function lookAtDkim({ domain, dkim, lookups }: DnsQuestion): Promise<Finding[]> {
   const name = dkim?.name ?? `${SELECTOR}._domainkey.${domain}`;
-  const records = (await lookups.txt(name)).filter((text) => tagsOf(text).has('p'));
-  const publish =
-    dkim === null
-      ? 'Start the gateway once: it makes a key and says which record to publish.'
-      : `Publish a TXT record for ${name}: "${dkim.value}"`;
-  if (records.length === 0)
-    return [warn('dns.dkim', `${name} has no DKIM record: signatures cannot be verified.`, publish)];
-  if (records.length > 1) return [fail('dns.dkim', `${name} has ${records.length} DKIM records.`, 'Leave one.')];
-  const key = keyOf(records[0]!);
-  if (key === '') return [fail('dns.dkim', `The key in ${name} is revoked (empty p=).`, publish)];
-  if (dkim === null)
-    return [
-      warn(
-        'dns.dkim',
-        `${name} has a key; no gateway runs to compare it with.`,
-        'Run the check-up while the gateway runs.',
-      ),
-    ];
-  if (key !== keyOf(dkim.value))
-    return [fail('dns.dkim', `${name} has another key than the gateway signs with.`, publish)];
-  return [ok('dns.dkim', `${name} has the gateway's key.`)];
+  const answer = answerOf(await lookups.txt(name));
+  if (dkim !== null) {
+    const expected = { algorithm: 'rsa', selector: SELECTOR, publicKey: tagsOf(dkim.value).get('p') ?? '' } as const;
+    const remedy = `Publish a TXT record for ${name}: "${dkim.value}"`;
+    return [findingOf('dns.dkim', name, judgeDkim(answer, name, expected), remedy)];
+  }
+  if (answer.outcome === 'found' && answer.records.some((text) => tagsOf(text).has('p'))) {
+    const detail = `${name} has a key; no gateway runs to compare it with.`;
+    return [warn('dns.dkim', detail, 'Run the check-up while the gateway runs.')];
+  }
+  const remedy = 'Start the gateway once: it makes a key and says which record to publish.';
+  return [warn('dns.dkim', `${name} has no DKIM record: signatures cannot be verified.`, remedy)];
 }
 
 async function lookAtDmarc({ domain, lookups }: DnsQuestion): Promise<Finding[]> {
   const name = `_dmarc.${domain}`;
-  const records = (await lookups.txt(name)).filter((text) => /^v=DMARC1\s*(?:;|$)/.test(text));
-  if (records.length === 0) {
-    const remedy = `Publish a TXT record for ${name}: "v=DMARC1; p=none; rua=mailto:postmaster@${domain}" to begin with.`;
-    return [warn('dns.dmarc', `${name} has no DMARC record: large receivers ask for one.`, remedy)];
-  }
-  if (records.length > 1) return [fail('dns.dmarc', `${name} has ${records.length} DMARC records.`, 'Leave one.')];
-  const policy = tagsOf(records[0]!).get('p') ?? '';
-  if (!['none', 'quarantine', 'reject'].includes(policy)) {
-    return [
-      fail('dns.dmarc', `The DMARC record of ${domain} has no policy (p=).`, 'Add p=none, p=quarantine or p=reject.'),
-    ];
-  }
-  return [ok('dns.dmarc', `The DMARC policy of ${domain} is ${policy}.`)];
+  const remedy = `Publish one TXT record for ${name}: "v=DMARC1; p=none; rua=mailto:postmaster@${domain}" to begin with.`;
+  return [findingOf('dns.dmarc', name, judgeDmarc(answerOf(await lookups.txt(name)), name), remedy)];
 }
+
+/** A record that is wrong for everybody is worse than none. */
+function findingOf(look: string, name: string, record: RecordFinding, remedy: string): Finding {
+  if (record.state === 'found') return ok(look, `${name}: ${cut(record.found ?? '')}`);
+  const detail = record.problem ?? '';
+  return record.state === 'missing' ? warn(look, detail, remedy) : fail(look, `${name}: ${detail}`, remedy);
+}
+
+const answerOf = (records: string[]): DnsText =>
+  records.length === 0 ? { outcome: 'none' } : { outcome: 'found', records };
 
 /** A name for each address that leads back to it (RFC 8601 §3, "iprev"). */
 async function lookAtPtr({ domain, isDirect, lookups }: DnsQuestion): Promise<Finding[]> {
@@ -151,18 +131,6 @@ async function lookAtPtr({ domain, isDirect, lookups }: DnsQuestion): Promise<Fi
   }
   return findings;
 }
-
-/** `name=value` pairs between semicolons. */
-function tagsOf(text: string): Map<string, string> {
-  const tags = new Map<string, string>();
-  for (const pair of text.split(';')) {
-    const at = pair.indexOf('=');
-    if (at > 0) tags.set(pair.slice(0, at).trim().toLowerCase(), pair.slice(at + 1).trim());
-  }
-  return tags;
-}
-
-const keyOf = (record: string): string => (tagsOf(record).get('p') ?? '').replaceAll(/\s/g, '');
 
 function cut(text: string): string {
   return text.length > 120 ? `${text.slice(0, 119)}…` : text;

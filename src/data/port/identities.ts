@@ -1,6 +1,7 @@
 /** The part of the port that manages identities: the people and personas a tenant sends as. */
 import type { IdentityState } from '../../policy/facts.ts';
 import type { ApprovalMode } from '../../policy/facts-approval.ts';
+import type { IdentityPacing } from '../../policy/pacing-fields.ts';
 import type { IdentityRow, Page, Space } from '../store.ts';
 import type { Actor, Paging, Refused } from './management.ts';
 
@@ -13,7 +14,9 @@ export type ManagedIdentity = IdentityRow & {
   mailboxes: string[];
 };
 
-export type IdentityFields = {
+export type IdentityFields = Partial<IdentityPacing> & {
+  /** When one that is being set up should be ready; it is active from then on. */
+  readyAt?: number | null;
   handle: string;
   fromEmail: string;
   fromName: string | null;

@@ -1,6 +1,7 @@
 /** The part of the port that foretells when sends would leave. */
 import type { LimitScope } from '../../policy/document.ts';
 import type { ContactState, ScopeState } from '../../policy/ledger.ts';
+import type { Pacing } from '../../policy/pacing.ts';
 import type { PlannedRecipient } from '../../policy/plan.ts';
 import type { Stood } from '../../policy/ramp.ts';
 import type { Send } from '../../policy/send.ts';
@@ -22,6 +23,8 @@ export type PlanView = {
     pins: { key: string; mailbox: number }[];
     stood: { mailbox: number; family: string; stood: Stood }[];
   } | null;
+  /** The sender's hours and gaps; null: it has none. */
+  pacing: Pacing | null;
 };
 
 export type PlanViewAnswer = ({ outcome: 'seen' } & PlanView) | { outcome: 'invalid'; param: string; message: string };

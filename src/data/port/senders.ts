@@ -5,7 +5,7 @@
  */
 import type { Ramp } from '../../policy/document.ts';
 import type { HealthLevel, HealthOutcome, HealthRates } from '../../policy/health.ts';
-import type { Mailbox, Provider, ProviderCaps, ProviderKind } from '../../policy/pool.ts';
+import type { Mailbox, Provider, ProviderCaps, ProviderKind, ProviderState } from '../../policy/pool.ts';
 import type { Page, Space } from '../store.ts';
 import type { ImapState } from './imap.ts';
 import type { Actor, Paging, Refused } from './management.ts';
@@ -96,6 +96,7 @@ export type ManagedMailbox = Mailbox & {
   /** Of its provider. */
   providerId: string;
   providerName: string;
+  providerState: ProviderState;
   identityId: string | null;
   identityHandle: string | null;
   stateNote: string | null;
@@ -170,6 +171,8 @@ export interface SendersReads {
   providers(input: Space & Paging): Promise<Page<ManagedProvider>>;
   /** By id or name. */
   provider(input: Space & { id: string }): Promise<ManagedProvider | null>;
+  /** Of all tenants: those whose last test failed, and was before this time; the oldest first. */
+  failingProviders(input: { before: number; most: number }): Promise<ManagedProvider[]>;
   /** Of one identity or provider, by number, where they are given. */
   mailboxes(
     input: Space & Paging & { identity: number | null; provider: number | null },

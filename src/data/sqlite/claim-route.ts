@@ -137,7 +137,7 @@ function take({ state, space, row, send, recipient, now }: Due, way: Way, at: nu
   storeRoute(state, row, place);
 }
 
-type Asked = Omit<RoutingAsked, 'identityCap' | 'isFull' | 'search'>;
+type Asked = Omit<RoutingAsked, 'identityCap' | 'isFull' | 'isPutOff' | 'search'>;
 
 /** No way has room: the earliest place over all that can be used is reserved; where there is none, somebody must change something. */
 function waitForAny(due: Due, asked: Asked, looks: readonly WayLook[], candidates: readonly Candidate[]): void {
@@ -177,7 +177,7 @@ function waitForAny(due: Due, asked: Asked, looks: readonly WayLook[], candidate
 
 /** The earliest millisecond at which a way that can be used has room and is open. */
 function placeOf(asked: Asked, { way, closed }: WayLook, now: number): number | null {
-  const { limits, ramp } = searchOf(asked, way);
+  const { limits, next } = searchOf(asked, way);
   let second = Math.ceil(Math.max(now, closed?.until ?? 0) / 1000);
   for (let moves = 0; moves < 1000; moves += 1) {
     const before = second;
@@ -187,7 +187,7 @@ function placeOf(asked: Asked, { way, closed }: WayLook, now: number): number | 
       if (place === null) return null;
       second = place;
     }
-    const place = ramp(second);
+    const place = next(second);
     if (place === null) return null;
     second = place;
     if (second === before) return second * 1000;

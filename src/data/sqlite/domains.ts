@@ -7,6 +7,7 @@
  * private part is gone at once.
  */
 import { dkimKey, type RecordFinding, settledState } from '../../core/sender-records.ts';
+import { formatTime } from '../../core/time.ts';
 import type {
   CheckedDomain,
   DomainAnswer,
@@ -336,7 +337,7 @@ function tellState(state: WriterState, space: Space, domain: ManagedDomain): voi
     const missing = requiredOf(domain).filter(({ key }) => settledState(findingOf(domain, key)) !== 'found');
     tell(state, space, 'domain.failing', domain, {
       missing: missing.map(({ label }) => `${label}.${domain.name} TXT`),
-      blocks_at: domain.blocksAt === null ? null : new Date(domain.blocksAt).toISOString(),
+      blocks_at: domain.blocksAt === null ? null : formatTime(domain.blocksAt),
     });
   }
   audit(state, {

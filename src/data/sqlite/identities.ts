@@ -110,11 +110,16 @@ const columns = (fields: IdentityFields): (string | number | null)[] => [
   fields.dailyCap,
   fields.approvals ?? 'none',
   fields.state,
+  fields.workingHours == null ? null : JSON.stringify(fields.workingHours),
+  fields.drip == null ? null : JSON.stringify(fields.drip),
+  fields.readyAt ?? null,
 ];
 
 function fieldsOf(identity: ManagedIdentity): IdentityFields {
   const { handle, fromEmail, fromName, tier, dailyCap, approvals, state, mailboxes } = identity;
-  return { handle, fromEmail, fromName, tier, dailyCap, approvals, state, mailboxes };
+  const { workingHours, drip, readyAt } = identity;
+  const pace = { workingHours, drip, readyAt };
+  return { handle, fromEmail, fromName, tier, dailyCap, approvals, state, mailboxes, ...pace };
 }
 
 /** The numbers of the mailboxes that are named, or what is wrong with one: none is taken from another identity unasked. */
@@ -189,9 +194,9 @@ export const IDENTITY_WRITES: Calls = {
     if (!Array.isArray(named)) return named;
     state.db
       .prepare(
-        `INSERT INTO identity (id, space, handle, from_email, from_name, tier, daily_cap, approvals, state, state_note,
-          created_at, updated_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        `INSERT INTO identity (id, space, handle, from_email, from_name, tier, daily_cap, approvals, state, working_hours,
+          drip, ready_at, state_note, created_at, updated_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       )
       .run(id, no, ...columns(fields), note, state.realNow, state.realNow);
     putMailboxes(state, find(state, no, id)!['no'] as number, named);
@@ -219,7 +224,7 @@ export const IDENTITY_WRITES: Calls = {
     state.db
       .prepare(
         `UPDATE identity SET handle = ?, from_email = ?, from_name = ?, tier = ?, daily_cap = ?, approvals = ?, state = ?,
-         state_note = ?, updated_at = ? WHERE no = ?`,
+         working_hours = ?, drip = ?, ready_at = ?, state_note = ?, updated_at = ? WHERE no = ?`,
       )
       .run(...columns(after), before.state === after.state ? identity.stateNote : note, state.realNow, identity.no);
     if (named !== null) putMailboxes(state, identity.no, named);

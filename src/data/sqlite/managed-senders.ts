@@ -2,7 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Ramp } from '../../policy/document.ts';
 import { fade, type Health, recoveryOf, scoreOf } from '../../policy/health.ts';
-import { DEFAULT_PROVIDER_NAME } from '../../policy/pool.ts';
+import { DEFAULT_PROVIDER_NAME, type ProviderState } from '../../policy/pool.ts';
 import type { ManagedMailbox, ManagedProvider } from '../port/senders.ts';
 import { prepared } from './database.ts';
 import { readingOf } from './imap-reading.ts';
@@ -45,7 +45,7 @@ export function managedMailbox(db: DatabaseSync, row: Row): ManagedMailbox {
   const health = healthAt(db, mailbox.no, now);
   if (health !== null) mailbox.health = scoreOf(health);
   if (mailbox.excludedSince !== null && health !== null) mailbox.recoversAt = recoveryOf(health, now);
-  const provider = prepared(db, 'SELECT id, name FROM provider WHERE no = ?').get(mailbox.provider);
+  const provider = prepared(db, 'SELECT id, name, state FROM provider WHERE no = ?').get(mailbox.provider);
   const identity = prepared(db, 'SELECT id, handle FROM identity WHERE no = ?').get(mailbox.identity);
   const imap = imapOf(row);
   const ramp = row['warmup'] as string | null;
@@ -54,6 +54,9 @@ export function managedMailbox(db: DatabaseSync, row: Row): ManagedMailbox {
     ramp: ramp === null ? null : (JSON.parse(ramp) as Ramp),
     providerId: (provider?.['id'] as string | undefined) ?? DEFAULT_PROVIDER_NAME,
     providerName: (provider?.['name'] as string | undefined) ?? DEFAULT_PROVIDER_NAME,
+    providerState:
+      (provider?.['state'] as ProviderState | undefined) ??
+      defaultProvider(defaultOff(db, row['space'] as number)).state,
     identityId: (identity?.['id'] as string | undefined) ?? null,
     identityHandle: (identity?.['handle'] as string | undefined) ?? null,
     stateNote: row['state_note'] as string | null,

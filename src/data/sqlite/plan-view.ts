@@ -2,7 +2,7 @@
 
 import type { LimitScope } from '../../policy/document.ts';
 import { familyOf } from '../../policy/families.ts';
-import { type ContactState, familyScope, type ScopeState, scopeId } from '../../policy/ledger.ts';
+import { type ContactState, dripScope, familyScope, type ScopeState, scopeId } from '../../policy/ledger.ts';
 import { look } from '../../policy/look.ts';
 import { adapted, adaptingIn } from '../../policy/probation.ts';
 import type { Send } from '../../policy/send.ts';
@@ -36,6 +36,7 @@ export function planView(state: WriterState, request: AdmitRequest): PlanViewAns
     recipients,
     scopes: [...scopesOf(space, send, recipients[0]!), ...routedScopes(space, send, request)],
     routing: routingOf(space, request),
+    pacing: space.pacing,
     contacts: [...keys].map((key) => ({ key, state: countersOf(space.contact(key)) })),
     domains: [...domains].map((domain) => ({ domain, state: countersOf(space.domain(domain)) })),
   };
@@ -53,7 +54,9 @@ function scopesOf(space: Space, send: Send, { facts }: PlanView['recipients'][nu
 /** What the ways of the sender count in, towards the families of the recipients. */
 function routedScopes(space: Space, send: Send, request: AdmitRequest): PlanView['scopes'] {
   const { sight } = space;
-  if (sight === null) return [];
+  const { identity } = send.scopes;
+  const drip = space.pacing === null || identity === null ? [] : [dripOf(space, identity)];
+  if (sight === null) return drip;
   const families = new Set(request.recipients.map(({ domain }) => familyOf(domain)));
   const names = new Map<string, { kind: LimitScope; id: string }>();
   for (const { provider, mailbox } of sight.ways) {
@@ -62,7 +65,13 @@ function routedScopes(space: Space, send: Send, request: AdmitRequest): PlanView
     names.set(`provider ${provider.no}`, { kind: 'provider', id: String(provider.no) });
     for (const id of ids) names.set(`mailbox ${id}`, { kind: 'mailbox', id });
   }
-  return [...names.values()].map(({ kind, id }) => ({ kind, id, state: plainScope(space.scope(kind, id)) }));
+  const routed = [...names.values()].map(({ kind, id }) => ({ kind, id, state: plainScope(space.scope(kind, id)) }));
+  return [...routed, ...drip];
+}
+
+function dripOf(space: Space, identity: string): PlanView['scopes'][number] {
+  const id = dripScope(identity);
+  return { kind: 'identity', id, state: plainScope(space.scope('identity', id)) };
 }
 
 /** The pool as this sender sees it; null where the tenant has none. */

@@ -47,6 +47,7 @@ import { applyAll, hasLeft, inverse, messageUnits, moveAlone, rememberCounted, r
 import { onItsWay, storeRoute, takeRoute } from './routes.ts';
 import { CREDITS, type Space, STORAGE } from './spaces.ts';
 import { factsOf, type MessageRow, type RecipientRow, recipientRows, sendOfRow } from './stored.ts';
+import { joinThread, leaveThread } from './thread-rows.ts';
 import { storedVerdict, withLater } from './verdicts.ts';
 import type { WriterState } from './writer-state.ts';
 
@@ -223,6 +224,8 @@ function storeContent(state: WriterState, replacing: Replacing, decided: readonl
     request.bodyBlob?.sha256 ?? request.body,
     message.id,
   );
+  leaveThread(state, message);
+  joinThread(state, message.space, message.id, request.meta);
   Object.assign(message, changed);
   return held.map(({ sha256 }) => sha256);
 }

@@ -38,8 +38,9 @@ export function chosenIn(facts: Facts): ChosenFacts | null {
 /** The recipient as it counts after a decision: on the way that was chosen, and on none where there is no choice. */
 export function onItsWay(recipient: SendRecipient, facts: Facts): SendRecipient {
   const chosen = chosenIn(facts);
-  if (chosen === null) return recipient.route == null ? recipient : { ...recipient, route: null };
-  return { ...recipient, route: { provider: chosen.provider, mailbox: chosen.mailbox, at: null } };
+  const isPaced = facts.pool?.pace != null;
+  if (chosen === null) return { ...recipient, route: null, isPaced };
+  return { ...recipient, route: { provider: chosen.provider, mailbox: chosen.mailbox, at: null }, isPaced };
 }
 
 /** Moves the spread on by one recipient. */

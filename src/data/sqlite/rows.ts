@@ -8,6 +8,8 @@ const textOrNull = (value: unknown): string | null => value as string | null;
 const number = (value: unknown): number => value as number;
 const numberOrNull = (value: unknown): number | null => value as number | null;
 
+const parsed = (value: unknown): unknown => (value === null || value === undefined ? null : JSON.parse(text(value)));
+
 export function tenantOf(row: Row): TenantRow {
   return {
     no: number(row['no']),
@@ -38,6 +40,9 @@ export function identityOf(row: Row): IdentityRow {
     tier: textOrNull(row['tier']),
     dailyCap: numberOrNull(row['daily_cap']),
     approvals: text(row['approvals']) as IdentityRow['approvals'],
+    workingHours: parsed(row['working_hours']) as IdentityRow['workingHours'],
+    drip: parsed(row['drip']) as IdentityRow['drip'],
+    readyAt: numberOrNull(row['ready_at']),
     state: text(row['state']) as IdentityRow['state'],
     createdAt: number(row['created_at']),
     updatedAt: number(row['updated_at']),

@@ -262,7 +262,11 @@ CREATE TABLE identity (
   state_note TEXT,
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
-  deleted_at INTEGER
+  deleted_at INTEGER,
+  -- When first contacts may leave, and how far apart, as JSON; when one that is being set up should be ready.
+  working_hours TEXT,
+  drip TEXT,
+  ready_at INTEGER
 );
 
 CREATE UNIQUE INDEX identity_handle ON identity (space, handle) WHERE deleted_at IS NULL;
@@ -548,6 +552,8 @@ CREATE TABLE provider (
   updated_at INTEGER NOT NULL,
   deleted_at INTEGER
 );
+
+CREATE INDEX provider_failing ON provider (tested_at) WHERE state = 'error' AND deleted_at IS NULL;
 
 CREATE UNIQUE INDEX provider_name ON provider (space, name) WHERE deleted_at IS NULL;
 

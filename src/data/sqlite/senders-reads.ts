@@ -77,6 +77,15 @@ export const SENDERS_READS: Calls = {
     return row === undefined ? null : managedProvider(db, space, row);
   },
 
+  failingProviders(db, { before, most }) {
+    const rows = prepared(
+      db,
+      `SELECT * FROM provider WHERE state = 'error' AND deleted_at IS NULL AND coalesce(tested_at, 0) <= ?
+       ORDER BY tested_at LIMIT ?`,
+    ).all(before, most);
+    return rows.map((row) => managedProvider(db, row['space'] as number, row));
+  },
+
   mailboxes(db, { tenantNo, mode, identity, provider, limit, cursor }) {
     const rows = prepared(
       db,

@@ -31,10 +31,13 @@ export class SpaceSenders implements SenderView {
   /** Identities by the key of their address, suspended ones first. */
   private readonly byAddress = new Map<string, IdentityRow[]>();
   private hasSuspended = false;
+  /** The sender of a send that names none. */
+  private readonly ownDefault: string;
 
   constructor(parts: SpaceSendersParts) {
     this.parts = parts;
     this.mailLeaves = parts.mailLeaves;
+    this.ownDefault = `${parts.tenantId}@${parts.gatewayDomain}`;
     for (const identity of new Set(parts.identities.values())) {
       this.hasSuspended ||= identity.state === 'suspended';
       const key = keyOf(identity.fromEmail);
@@ -51,38 +54,43 @@ export class SpaceSenders implements SenderView {
   }
 
   refused(send: Send, isDeparture: boolean): RefusedSender | null {
+    const id = send.scopes.identity;
+    const identity = id === null ? null : (this.parts.identities.get(id) ?? null);
     const from = send.from!;
-    const { identities, gatewayDomain, tenantId } = this.parts;
-    const identity = send.scopes.identity === null ? null : (identities.get(send.scopes.identity) ?? null);
-    const refusal = (cause: SenderCause, allowed: readonly string[]): RefusedSender => ({
-      cause,
-      address: from.email,
-      allowed,
-    });
-    if (!isDeparture && send.identities !== undefined && !isNamed(identity, send.identities)) {
-      return refusal(
-        'key',
-        send.identities.flatMap((name) => identities.get(name)?.fromEmail ?? []),
-      );
-    }
-    if (!isDeparture && identity !== null) {
-      const own = this.addressesOf(identity);
-      if (!own.includes(from.email) && !own.some((address) => keyOf(address) === keyOf(from.email))) {
-        return refusal('identity_address', own);
-      }
-    }
-    const holder = this.hasSuspended ? this.identityAt(from.email) : null;
+    // Keys and addresses were looked at when it was accepted; what changed since takes nothing back.
+    const cause = (isDeparture ? null : this.misuse(send, identity)) ?? this.foreign(from, identity);
+    return cause === null ? null : { cause, address: from.email, allowed: this.allowedFor(cause, send, identity) };
+  }
+
+  /** What the key or the identity may not send as. */
+  private misuse({ from, identities }: Send, identity: IdentityRow | null): SenderCause | null {
+    if (identities !== undefined && !isNamed(identity, identities)) return 'key';
+    if (identity === null || identity.fromEmail === from!.email) return null;
+    const key = keyOf(from!.email);
+    return this.addressesOf(identity).some((address) => keyOf(address) === key) ? null : 'identity_address';
+  }
+
+  /** Addresses that are somebody else's, or that nobody may send from. */
+  private foreign({ email, domain }: NonNullable<Send['from']>, identity: IdentityRow | null): SenderCause | null {
+    const holder = this.hasSuspended ? this.identityAt(email) : null;
     // Sent as the suspended identity itself, the reason is that one.
-    if (holder !== null && holder.state === 'suspended' && holder.id !== identity?.id) {
-      return refusal('suspended_address', []);
+    if (holder?.state === 'suspended' && holder.id !== identity?.id) return 'suspended_address';
+    if (domain !== this.parts.gatewayDomain || email === this.ownDefault) return null;
+    const local = email.slice(0, email.lastIndexOf('@')).toLowerCase();
+    return local !== this.parts.tenantId && OTHERS_DEFAULT.test(local) ? 'another_account' : null;
+  }
+
+  private allowedFor(cause: SenderCause, { identities }: Send, identity: IdentityRow | null): string[] {
+    switch (cause) {
+      case 'key':
+        return (identities ?? []).flatMap((name) => this.parts.identities.get(name)?.fromEmail ?? []);
+      case 'identity_address':
+        return this.addressesOf(identity!);
+      case 'another_account':
+        return [this.ownDefault];
+      default:
+        return [];
     }
-    if (from.domain === gatewayDomain) {
-      const local = from.email.slice(0, from.email.lastIndexOf('@')).toLowerCase();
-      if (local !== tenantId && OTHERS_DEFAULT.test(local)) {
-        return refusal('another_account', [`${tenantId}@${gatewayDomain}`]);
-      }
-    }
-    return null;
   }
 
   unverified(domain: string, now: number): UnverifiedDomain | null {

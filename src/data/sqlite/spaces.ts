@@ -25,6 +25,7 @@ import {
   type ScopeState,
   type Signal,
 } from '../../policy/ledger.ts';
+import type { Pacing } from '../../policy/pacing.ts';
 import type { Pool } from '../../policy/pool.ts';
 import type { Stood } from '../../policy/ramp.ts';
 import { effectiveDocument } from '../../policy/resolve.ts';
@@ -49,6 +50,7 @@ import { identityOf, tenantOf } from './rows.ts';
 import { loadPool } from './sender-rows.ts';
 import { SpaceSenders } from './space-senders.ts';
 import { type Freeing, freedAt, freeing } from './storage-frees.ts';
+import { PacingKept } from './working-hours.ts';
 
 export const spaceOf = (tenantNo: number, mode: Mode): number => tenantNo * 2 + (mode === 'test' ? 1 : 0);
 export const modeOf = (space: number): Mode => (space % 2 === 1 ? 'test' : 'live');
@@ -121,6 +123,7 @@ export class Space implements LedgerView {
   private readonly risks: RiskStates;
   private readonly routing: Routing;
   private readonly sights = new Map<number, PoolSight>();
+  private readonly pacingKept = new PacingKept();
   private assumedRisk: RiskState | null = null;
   private readonly held = new Map<string, Entry>();
   private readonly holding: Set<Space>;
@@ -219,7 +222,11 @@ export class Space implements LedgerView {
   }
 
   get identityState(): IdentityRow['state'] | null {
-    return this.identity?.state ?? null;
+    const { identity } = this;
+    if (identity === null) return null;
+    // Who is set up becomes active by itself.
+    const isReady = identity.state === 'provisioning' && identity.readyAt !== null && identity.readyAt <= this.time;
+    return isReady ? 'active' : identity.state;
   }
 
   get identityHandle(): string | null {
@@ -289,6 +296,22 @@ export class Space implements LedgerView {
       this.sights.set(identity ?? 0, known);
     }
     return known;
+  }
+
+  /** When the sending identity should be ready, where it is being set up. */
+  get readyAt(): number | null {
+    return this.identityState === 'provisioning' ? this.identity!.readyAt : null;
+  }
+
+  /** The sending identity's hours and gaps; null: it has none. */
+  get pacing(): Pacing | null {
+    const { identity } = this;
+    if (identity === null || (identity.workingHours === null && identity.drip === null)) return null;
+    return this.pacingKept.of(identity.no, identity, this.time);
+  }
+
+  private get time(): number {
+    return this.frozenAt ?? this.lastNow;
   }
 
   pin(contact: string): number | null {

@@ -291,11 +291,17 @@ function traitsOf(contact: Facts['contact']): AddressTraits | null {
   return role === null && !isDisposable && suggestion === null ? null : { role, isDisposable, suggestion };
 }
 
+/** Messages mostly come from one sender for a while: its domain is read once. */
+let lastSender = { email: '', domain: '' };
+
 /** The sender as decisions see it. */
 export function senderOf({ email, name }: { email: string; name: string | null }): NonNullable<Send['from']> {
-  const domain = email.slice(email.lastIndexOf('@') + 1);
-  const read = readDomain(domain);
-  return { email, domain: read.ok ? read.domain : domain.toLowerCase(), name };
+  if (email !== lastSender.email) {
+    const domain = email.slice(email.lastIndexOf('@') + 1);
+    const read = readDomain(domain);
+    lastSender = { email, domain: read.ok ? read.domain : domain.toLowerCase() };
+  }
+  return { email, domain: lastSender.domain, name };
 }
 
 /** The token of the lease under which a message was sent, or null. */
@@ -318,6 +324,7 @@ export function sendRecipientOf(row: RecipientRow, facts: Facts | null): SendRec
     undeliverable: facts?.undeliverable ?? null,
     simulated: facts?.simulated ?? null,
     traits: traitsOf(facts?.contact ?? null),
+    isPaced: facts?.pool?.pace != null,
     route: row.provider === null ? null : { provider: row.provider, mailbox: row.mailbox, at: row.routed_at },
   };
 }

@@ -39,6 +39,13 @@ export function joinThread(state: WriterState, space: number, message: number, m
   prepared(state.db, 'INSERT OR IGNORE INTO thread_message (root, message) VALUES (?, ?)').run(root.row, message);
 }
 
+/** A message that gets other labels leaves the conversation that it has joined. */
+export function leaveThread(state: WriterState, message: MessageRow): void {
+  const root = rootOf(threadIdOf(message));
+  if (root === null || root.row === message.id) return;
+  prepared(state.db, 'DELETE FROM thread_message WHERE root = ? AND message = ?').run(root.row, message.id);
+}
+
 /** A row for a conversation, so that it stays when its first message is gone. Answers with the number that names it. */
 export function noteThread(state: WriterState, space: number, threadId: string): number {
   const { row } = rootOf(threadId)!;

@@ -106,7 +106,11 @@ CREATE TABLE identity (
   state_note TEXT,
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
-  deleted_at INTEGER
+  deleted_at INTEGER,
+  -- When first contacts may leave, and how far apart, as JSON; when one that is being set up should be ready.
+  working_hours TEXT,
+  drip TEXT,
+  ready_at INTEGER
 );
 -- Messages name their identity for as long as they are kept, so a deleted one stays as a row and frees its handle.
 CREATE UNIQUE INDEX identity_handle ON identity (space, handle) WHERE deleted_at IS NULL;
@@ -615,6 +619,8 @@ CREATE TABLE provider (
   deleted_at INTEGER
 );
 CREATE UNIQUE INDEX provider_name ON provider (space, name) WHERE deleted_at IS NULL;
+
+CREATE INDEX provider_failing ON provider (tested_at) WHERE state = 'error' AND deleted_at IS NULL;
 
 -- Where a tenant has turned the gateway's own provider off.
 CREATE TABLE default_provider_off (
