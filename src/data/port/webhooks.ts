@@ -99,6 +99,8 @@ export type WebhookWork = WebhookTarget & {
   cursor: number;
   done: number[];
   tries: WebhookTry[];
+  /** Since when it could be tried, on the space's clock. */
+  readyAt: number;
   /** The space's time, and whether it stands still. */
   now: number;
   isFrozen: boolean;
@@ -178,11 +180,10 @@ export interface WebhooksReads {
   /** Attempts, newest first; null: there is no such endpoint. */
   webhookAttempts(input: Named & Paging & { isDelivered: boolean | null }): Promise<Page<WebhookAttemptRow> | null>;
   /** Every endpoint of every tenant, by number. */
-  allWebhooks(input: { after: number; limit: number }): Promise<({ no: number } & Space)[]>;
-  webhookNo(input: Named): Promise<number | null>;
+  allWebhooks(input: { after: number; limit: number }): Promise<({ no: number; id: string } & Space)[]>;
   /** What there is to deliver: events beyond the cursor, and beyond `skippedTo` where its generation is still the same. */
   webhookWork(input: {
-    no: number;
+    id: string;
     limit: number;
     skipped: { generation: number; seq: number } | null;
   }): Promise<WebhookWork | null>;

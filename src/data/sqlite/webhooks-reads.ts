@@ -49,16 +49,11 @@ export const WEBHOOKS_READS: {
   },
 
   allWebhooks(db, { after, limit }) {
-    const rows = prepared(db, 'SELECT no, space FROM webhook WHERE no > ? ORDER BY no LIMIT ?').all(after, limit);
+    const rows = prepared(db, 'SELECT no, id, space FROM webhook WHERE no > ? ORDER BY no LIMIT ?').all(after, limit);
     return rows.map((row) => {
       const space = Number(row['space']);
-      return { no: Number(row['no']), tenantNo: tenantNoOf(space), mode: modeOf(space) };
+      return { no: Number(row['no']), id: row['id'] as string, tenantNo: tenantNoOf(space), mode: modeOf(space) };
     });
-  },
-
-  webhookNo(db, { tenantNo, mode, id }) {
-    const row = webhookRow(db, spaceOf(tenantNo, mode), id);
-    return row === undefined ? null : Number(row['no']);
   },
 
   webhookWork,
@@ -76,7 +71,7 @@ export const WEBHOOKS_READS: {
 };
 
 function webhookWork(db: DatabaseSync, input: Parameters<WebhooksReads['webhookWork']>[0]): WebhookWork | null {
-  const row = prepared(db, 'SELECT * FROM webhook WHERE no = ?').get(input.no);
+  const row = prepared(db, 'SELECT * FROM webhook WHERE id = ?').get(input.id);
   if (row === undefined) return null;
   const space = Number(row['space']);
   const frozenAt = frozenIn(db, space);
@@ -104,6 +99,7 @@ function webhookWork(db: DatabaseSync, input: Parameters<WebhooksReads['webhookW
     cursor,
     done,
     tries: triesOf(row),
+    readyAt: Number(row['ready_at']),
     now: frozenAt ?? Date.now(),
     isFrozen: frozenAt !== null,
     events,

@@ -44,8 +44,8 @@ export const WEBHOOK_WRITES: {
     if (n >= MOST_WEBHOOKS) return { outcome: 'full' };
     prepared(
       db,
-      `INSERT INTO webhook (id, space, url, types, signature, concurrency, description, sealed, cursor, created_at, created_by)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO webhook (id, space, url, types, signature, concurrency, description, sealed, cursor, ready_at, created_at, created_by)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ).run(
       input.id,
       space.no,
@@ -56,6 +56,7 @@ export const WEBHOOK_WRITES: {
       input.description,
       input.sealed,
       space.seq,
+      space.now(state.realNow),
       state.realNow,
       input.actor.name,
     );
@@ -82,7 +83,6 @@ export const WEBHOOK_WRITES: {
       Number(row['no']),
     );
     note(state, input, 'webhook.changed', { before: changedOf(before, change), after: change });
-    wake(state, row);
     return shown(state, input);
   },
 
@@ -100,12 +100,11 @@ export const WEBHOOK_WRITES: {
     const row = rowOf(state, input);
     if (row === undefined) return null;
     const reason = row['paused_reason'] as PausedReason | null;
-    resume(state, Number(row['no']));
+    resume(state, row);
     if (reason !== null) {
       note(state, input, 'webhook.enabled', { before: { paused_reason: reason } });
       tellResumed(state, row, input.actor.name);
     }
-    wake(state, row);
     return shown(state, input);
   },
 
@@ -130,7 +129,6 @@ export const WEBHOOK_WRITES: {
       'UPDATE webhook SET old_sealed = sealed, old_until = ?, sealed = ?, generation = generation + 1 WHERE no = ?',
     ).run(until, sealed, Number(row['no']));
     note(state, input, 'webhook.secret_rotated', { after: { old_until: until } });
-    wake(state, row);
     return shown(state, input);
   },
 
@@ -145,10 +143,9 @@ export const WEBHOOK_WRITES: {
     }
     prepared(
       state.db,
-      `UPDATE webhook SET cursor = ?, done = '[]', tries = '[]', generation = generation + 1 WHERE no = ?`,
-    ).run(fromSeq - 1, Number(row['no']));
+      `UPDATE webhook SET cursor = ?, done = '[]', tries = '[]', ready_at = ?, generation = generation + 1 WHERE no = ?`,
+    ).run(fromSeq - 1, state.spaces.get(Number(row['space'])).now(state.realNow), Number(row['no']));
     note(state, input, 'webhook.replayed', { before: { cursor: row['cursor'] }, after: { from_seq: fromSeq } });
-    wake(state, row);
     return { outcome: 'done', webhook: shown(state, input)! };
   },
 
@@ -201,7 +198,7 @@ export const WEBHOOK_WRITES: {
       tellPeople(state, space, row, pausing);
     }
     if (input.resumes) {
-      resume(state, input.no);
+      resume(state, row);
       audit(state, { ...placeOf(row), ...ITSELF, action: 'webhook.resumed', target: row['id'] as string });
       tellResumed(state, row, null);
     }
@@ -236,11 +233,6 @@ function note(
   what: { before?: unknown; after?: unknown },
 ): void {
   audit(state, { tenantNo, mode, ...by(actor), action, target: id, ...what });
-}
-
-/** Whoever delivers looks at the endpoint again after the commit. */
-function wake(state: WriterState, row: Row): void {
-  state.eventSpaces.add(Number(row['space']));
 }
 
 function keepPlace(
@@ -304,12 +296,13 @@ function pause(
   ).run(reason, at, probeAt, cut(error), no);
 }
 
-function resume(state: WriterState, no: number): void {
+function resume(state: WriterState, row: Row): void {
+  const now = state.spaces.get(Number(row['space'])).now(state.realNow);
   prepared(
     state.db,
-    `UPDATE webhook SET paused_reason = NULL, paused_at = NULL, probe_at = NULL, tries = '[]', generation = generation + 1
-     WHERE no = ?`,
-  ).run(no);
+    `UPDATE webhook SET paused_reason = NULL, paused_at = NULL, probe_at = NULL, tries = '[]', ready_at = ?,
+       generation = generation + 1 WHERE no = ?`,
+  ).run(now, Number(row['no']));
 }
 
 type Paused = { reason: PausedReason; error: string | null; seq: number };
