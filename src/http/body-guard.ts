@@ -50,7 +50,7 @@ export class BodyGuard {
       const bytesBefore = request.raw.socket.bytesRead;
       this.reading.set(request.id, { request, reply, since: Date.now(), bytesBefore });
       // What is written to the disk as it comes holds no room.
-      const takesRoom = request.routeOptions.config.streamsBody?.(request) !== true;
+      const takesRoom = request.route?.config.streamsBody?.(request) !== true;
       if (!takesRoom || (coding === undefined && Number(length) <= LARGE_BYTES)) done(null, payload);
       else done(null, payload.pipe(this.counted(request)));
     });

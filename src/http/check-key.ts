@@ -9,7 +9,7 @@ type Checks = { authenticator: Authenticator; rates: RequestRates; problems: Pro
 
 /** Whether a request may pass, at once where its key is known; where it may not it is answered. */
 export function checkKey(request: FastifyRequest, reply: FastifyReply, checks: Checks): boolean | Promise<boolean> {
-  if (request.routeOptions.config.scopes === undefined) return true;
+  if (request.route?.config.scopes === undefined) return true;
   const result = checks.authenticator.authenticate({
     authorization: request.headers.authorization,
     tenant: single(request.headers['x-tenant']),
@@ -33,7 +33,7 @@ function checkScopes(
   }
   const { caller } = result;
   request.caller = caller;
-  const { scopes = [], operatorOnly } = request.routeOptions.config;
+  const { scopes = [], operatorOnly } = request.route?.config ?? {};
   if (!scopes.some((scope) => caller.scopes.has(scope))) {
     problems.refuse(request, reply, 'insufficient_permissions', {
       evidence: { required: scopes.join('` or `'), granted: [...caller.scopes] },

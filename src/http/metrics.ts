@@ -8,22 +8,27 @@ import type { Store } from '../data/store.ts';
 
 export class Metrics {
   readonly registry = new Registry();
-  private readonly requests = new Map<string, number>();
+  /** By route, method and status. */
+  private readonly requests = new Map<string, Map<string, Map<number, number>>>();
   private readonly store: Store;
 
   /** To be made before any route is. */
   constructor(server: FastifyInstance, store: Store) {
     this.store = store;
     server.addHook('onResponse', (request, reply, done) => {
-      const { url } = request.routeOptions;
-      const name = `${request.method} ${reply.statusCode} ${url ?? 'none'}`;
-      this.requests.set(name, (this.requests.get(name) ?? 0) + 1);
+      this.count(request.route?.url ?? 'none', request.method, reply.statusCode);
       done();
     });
     this.storeFigures();
     this.requestFigures();
     this.queueFigures();
     this.processFigures();
+  }
+
+  private count(url: string, method: string, status: number): void {
+    const ofRoute = this.requests.get(url) ?? added(this.requests, url, new Map<string, Map<number, number>>());
+    const ofMethod = ofRoute.get(method) ?? added(ofRoute, method, new Map<number, number>());
+    ofMethod.set(status, (ofMethod.get(status) ?? 0) + 1);
   }
 
   private storeFigures(): void {
@@ -63,10 +68,9 @@ export class Metrics {
       registers: [this.registry],
       collect() {
         this.reset();
-        for (const [name, count] of requests) {
-          const [method, status, route] = name.split(' ') as [string, string, string];
-          this.inc({ method, route, status }, count);
-        }
+        for (const [route, ofRoute] of requests)
+          for (const [method, ofMethod] of ofRoute)
+            for (const [status, count] of ofMethod) this.inc({ method, route, status }, count);
       },
     });
   }
@@ -98,6 +102,11 @@ export class Metrics {
       Math.floor(performance.timeOrigin / 1000),
     );
   }
+}
+
+function added<Key, Value>(map: Map<Key, Value>, key: Key, value: Value): Value {
+  map.set(key, value);
+  return value;
 }
 
 function counter(name: string, help: string, registers: Registry[], value: () => number): void {

@@ -49,10 +49,14 @@ const CHANGES_RATES = /^\/v1\/(?:policy|plans|tenants)(?:[/?]|$)/;
 const HEADERS_WITHIN_MS = 10_000;
 const BODY_WITHIN_MS = 15 * 60_000;
 
+type RouteOptions = FastifyRequest['routeOptions'];
+
 declare module 'fastify' {
   interface FastifyRequest {
     /** Whether the route has set the headroom headers itself. */
     headroomSet: boolean;
+    /** Its route, asked for once: `routeOptions` puts its answer together each time. Null where no route was found. */
+    route: RouteOptions | null;
   }
 }
 
@@ -111,8 +115,10 @@ export async function buildServer(input: {
   await server.register(fastifySwagger, OPENAPI);
   server.decorateRequest('caller', null);
   server.decorateRequest('headroomSet', false);
+  server.decorateRequest('route', null);
   readBodies(server);
   server.addHook('onRequest', (request, reply, done) => {
+    request.route = request.routeOptions;
     reply.header('X-Request-Id', request.id);
     if (request.headers['content-encoding'] !== undefined && request.headers['content-encoding'] !== 'identity') {
       reply.header('Accept-Encoding', 'identity');
@@ -183,7 +189,7 @@ function readBodies(server: FastifyInstance): void {
         done(error);
         return;
       }
-      const flaws = request.routeOptions.config.flawsRead === true ? [] : findFlaws(read.value);
+      const flaws = request.route?.config.flawsRead === true ? [] : findFlaws(read.value);
       if (flaws.length > 0) {
         const error = new Error('flawed') as FastifyError & { flaws: unknown };
         error.code = 'POSTERN_FLAWED';

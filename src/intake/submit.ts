@@ -25,7 +25,7 @@ import { changedBody, changedSubmission } from './changed-submission.ts';
 import type { FieldError, Fields } from './field-errors.ts';
 import { fingerprint } from './fingerprint.ts';
 import { readSubmission } from './submission.ts';
-import { type MessageIds, Threads } from './threads.ts';
+import { type MessageIds, namesThread, Threads } from './threads.ts';
 
 /** Bodies beyond this many octets lie in the blob folder. */
 export const INLINE_BYTES = 65_536;
@@ -195,6 +195,7 @@ export class Intake {
     const simulated = input.principal.mode === 'test' ? simulatedRequest(submission) : null;
     if (simulated !== null) return { ok: false, result: { outcome: 'simulated', code: simulated } };
     const filled = await this.filledIn(input, submission);
+    if (!namesThread(filled.submission)) return { ok: true, sent: submission, ...filled, files: reading.files };
     const joined = await this.threads.join(input.principal, filled.submission);
     if (joined === 'unknown') return { ok: false, result: unknownThread() };
     return { ok: true, sent: submission, ...filled, submission: joined, files: reading.files };

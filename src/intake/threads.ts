@@ -13,6 +13,11 @@ export type MessageIds = {
   make(messageId: string, tenantNo: number): string;
 };
 
+/** Whether a send says what it belongs to or answers. */
+export function namesThread({ threadId, inReplyTo, references }: Submission): boolean {
+  return threadId !== null || inReplyTo !== null || references.length > 0;
+}
+
 export class Threads {
   readonly #store: Pick<Store, 'threadFor'>;
   readonly #ids: MessageIds | null;
@@ -23,12 +28,11 @@ export class Threads {
   }
 
   /**
-   * The submission with its conversation, and with what it answers where it names a conversation alone. `unknown`: it names one that
+   * The submission, which names one, with its conversation, and with what it answers where it names a conversation alone. `unknown`: it names one that
    * is not there.
    */
   async join(principal: Principal, submission: Submission): Promise<Submission | 'unknown'> {
     const { threadId, inReplyTo, references } = submission;
-    if (threadId === null && inReplyTo === null && references.length === 0) return submission;
     const { tenantNo, mode } = principal;
     // What it answers comes first, then the newest of what came before.
     const answered = [...(inReplyTo === null ? [] : [inReplyTo]), ...references.toReversed()];
