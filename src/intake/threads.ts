@@ -13,6 +13,11 @@ export type MessageIds = {
   make(messageId: string, tenantNo: number): string;
 };
 
+/** Whether it names a conversation, or a message that it answers. */
+export function namesOthers({ threadId, inReplyTo, references }: Submission): boolean {
+  return threadId !== null || inReplyTo !== null || references.length > 0;
+}
+
 export class Threads {
   readonly #store: Pick<Store, 'threadFor'>;
   readonly #ids: MessageIds | null;
@@ -28,7 +33,7 @@ export class Threads {
    */
   async join(principal: Principal, submission: Submission): Promise<Submission | 'unknown'> {
     const { threadId, inReplyTo, references } = submission;
-    if (threadId === null && inReplyTo === null && references.length === 0) return submission;
+    if (!namesOthers(submission)) return submission;
     const { tenantNo, mode } = principal;
     // What it answers comes first, then the newest of what came before.
     const answered = [...(inReplyTo === null ? [] : [inReplyTo]), ...references.toReversed()];
