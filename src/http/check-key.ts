@@ -11,7 +11,8 @@ type Checks = { authenticator: Authenticator; rates: RequestRates; problems: Pro
 export function checkKey(request: FastifyRequest, reply: FastifyReply, checks: Checks): boolean | Promise<boolean> {
   if (request.route?.config.scopes === undefined) return true;
   const result = checks.authenticator.authenticate({
-    authorization: request.headers.authorization,
+    authorization:
+      checks.problems.wordings.of(request.url)?.authorization?.(request.headers) ?? request.headers.authorization,
     tenant: single(request.headers['x-tenant']),
     mode: single(request.headers['x-mode']),
     address: request.ip,

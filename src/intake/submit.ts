@@ -19,7 +19,7 @@ import type { AdmitAnswer, AdmitRecipient, AdmitRequest, CheckAnswer, Principal,
 import { scanContent } from '../policy/content/scan.ts';
 import { featuresOf } from '../policy/risk/features.ts';
 import { Templates } from '../templates/templates.ts';
-import { attachmentIds } from './attachments.ts';
+import { type AttachedFile, type AttachmentOptions, attachmentIds } from './attachments.ts';
 import { CanarySearch } from './canary-search.ts';
 import { changedBody, changedSubmission } from './changed-submission.ts';
 import type { FieldError, Fields } from './field-errors.ts';
@@ -86,6 +86,8 @@ type Reading =
     }
   | { ok: false; result: Exclude<Submitted, { outcome: 'answer' }> };
 
+type Uploads = NonNullable<AttachmentOptions['uploads']>;
+
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 export class Intake {
@@ -105,7 +107,8 @@ export class Intake {
   }
 
   async submit(input: SubmitInput): Promise<Submitted> {
-    const reading = await this.read(input);
+    const read = this.read(input);
+    const reading = read instanceof Promise ? await read : read;
     if (!reading.ok) return reading.result;
     if (input.idempotencyKey === null) return this.admit(input, reading);
     const name = `${input.principal.installationNo}.${input.principal.mode}.${input.idempotencyKey}`;
@@ -181,24 +184,34 @@ export class Intake {
     return { outcome: 'answer', answer: await this.store.planView(request) };
   }
 
-  private async read(input: SubmitInput): Promise<Reading> {
+  /** At once, unless an upload, a template or a conversation has to be asked for. */
+  private read(input: SubmitInput): Reading | Promise<Reading> {
     const ids = attachmentIds(input.body);
-    const uploads = ids.length === 0 ? new Map() : await this.store.attachments({ ...input.principal, ids });
+    if (ids.length === 0) return this.readWith(input, new Map());
+    return this.store.attachments({ ...input.principal, ids }).then((uploads) => this.readWith(input, uploads));
+  }
+
+  private readWith(input: SubmitInput, uploads: Uploads): Reading | Promise<Reading> {
     const reading = readSubmission(input.body, { sha256, uploads });
     if (!reading.ok)
       return { ok: false, result: { outcome: 'malformed', reason: reading.reason, errors: reading.errors } };
-    const { submission } = reading;
+    const { submission, files } = reading;
     if (submission.agent === null) submission.agent = input.agent;
     else if (input.isAgentBound === true && submission.agent !== input.agent) {
       return { ok: false, result: { outcome: 'forbidden_agent', agent: submission.agent } };
     }
     const simulated = input.principal.mode === 'test' ? simulatedRequest(submission) : null;
     if (simulated !== null) return { ok: false, result: { outcome: 'simulated', code: simulated } };
-    const filled = await this.filledIn(input, submission);
-    if (!namesThread(filled.submission)) return { ok: true, sent: submission, ...filled, files: reading.files };
+    if (submission.template !== null || namesThread(submission)) return this.completed(input, submission, files);
+    return { ok: true, sent: submission, submission, template: null, files };
+  }
+
+  /** With its template filled in, and in its conversation. */
+  private async completed(input: SubmitInput, sent: Submission, files: AttachedFile[]): Promise<Reading> {
+    const filled = await this.filledIn(input, sent);
     const joined = await this.threads.join(input.principal, filled.submission);
     if (joined === 'unknown') return { ok: false, result: unknownThread() };
-    return { ok: true, sent: submission, ...filled, submission: joined, files: reading.files };
+    return { ok: true, sent, ...filled, submission: joined, files };
   }
 
   /**
@@ -227,13 +240,20 @@ export class Intake {
     return { submission: filled, template: use };
   }
 
-  private async admit(input: SubmitInput, reading: Reading & { ok: true }): Promise<Submitted> {
+  private admit(input: SubmitInput, reading: Reading & { ok: true }): Promise<Submitted> {
     const { request, large } = this.request(input, reading);
     const files = large === null ? reading.files : [...reading.files, large];
+    const send = () => this.canaries.send(reading.submission, request, (searched) => this.store.admit(searched));
+    if (files.length === 0 && request.blobs.length === 0) return send().then(answered);
+    return this.admitWithFiles(files, request, send);
+  }
+
+  private async admitWithFiles(
+    files: readonly AttachedFile[],
+    request: AdmitRequest,
+    send: () => Promise<AdmitAnswer>,
+  ): Promise<Submitted> {
     const named = [...files, ...request.blobs].map(({ sha256: name }) => name);
-    const admit = (searched: AdmitRequest) => this.store.admit(searched);
-    const send = () => this.canaries.send<AdmitAnswer>(reading.submission, request, admit);
-    if (named.length === 0) return { outcome: 'answer', answer: await send() };
     const release = this.blobs.hold(named);
     let answer: AdmitAnswer;
     try {
@@ -243,7 +263,7 @@ export class Intake {
       release();
     }
     if (answer.outcome === 'refused' || answer.outcome === 'invalid') await this.forget(named);
-    return { outcome: 'answer', answer };
+    return answered(answer);
   }
 
   /** What is not stored leaves nothing on the disk either. */
@@ -314,6 +334,10 @@ function unknownThread(): Exclude<Submitted, { outcome: 'answer' }> {
 }
 
 function nothing(): void {}
+
+function answered(answer: AdmitAnswer): Submitted {
+  return { outcome: 'answer', answer };
+}
 
 /** Whether a promise settles in time; the timer never outlives it. */
 function within(promise: Promise<void>, waitMs: number): Promise<boolean> {

@@ -220,6 +220,8 @@ function errorOf(fault: { kind: string; message: string }): Error {
 
 const STORE_FAULTS: readonly StoreFaultKind[] = ['full', 'unavailable', 'clock', 'paused', 'undecided'];
 
+const readFlat = (answer: unknown): unknown => readAnswer(answer as Flat);
+
 export type SqliteStore = Store & {
   /** Believes the system clock after a leap. */
   acceptClock(): void;
@@ -257,8 +259,7 @@ export async function openSqliteStore(options: WriterOptions): Promise<OpenResul
   const calls: Record<string, (input: unknown) => Promise<unknown>> = {};
   for (const name of Object.keys(WRITER_CALLS)) calls[name] = (input) => threads.write(name, input);
   // The hot call travels flat, see admit-codec.ts.
-  calls['admit'] = async (input) =>
-    readAnswer((await threads.write('admit', flattenRequest(input as AdmitRequest))) as Flat);
+  calls['admit'] = (input) => threads.write('admit', flattenRequest(input as AdmitRequest)).then(readFlat);
   for (const name of Object.keys(READER_CALLS)) calls[name] = (input) => threads.read(name, input);
   const store = {
     ...calls,
