@@ -78,7 +78,7 @@ const THEIR_FIELDS: Readonly<Record<string, string>> = {
 };
 
 function inTheirFields({ code, param, message }: Issue, isText: boolean): Issue {
-  const [, name = '', rest = ''] = /^([a-z_]*)(.*)$/s.exec(param ?? '') ?? [];
+  const [, name = '', rest = ''] = /^([a-z_]+)($|[.[].*)/s.exec(param ?? '') ?? [];
   const theirs = name === 'text' ? (isText ? 'message' : 'textBody') : THEIR_FIELDS[name];
   if (theirs === undefined) return { code, param, message };
   return { code, param: name === 'metadata' ? theirs : theirs + rest, message };
