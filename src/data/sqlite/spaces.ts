@@ -20,6 +20,7 @@ import type { QuarantineStanding } from '../../policy/facts-quarantine.ts';
 import {
   type ContactState,
   familyScope,
+  isTextScope,
   type LeaseState,
   type LedgerView,
   type ScopeState,
@@ -248,7 +249,7 @@ export class Space implements LedgerView {
   }
 
   scope(kind: CounterScope, id: string): ScopeState {
-    if (kind === 'tenant') return this.cached(TENANT_KEY);
+    if (kind === 'tenant' && !isTextScope(id)) return this.cached(TENANT_KEY);
     // The address stands in this one, and must be nowhere when its owner is erased.
     const name = kind === 'recipient_template' ? createHash('sha256').update(id).digest('base64url') : id;
     return this.cached(scopeKey(kind, name));
