@@ -42,6 +42,10 @@ export type SubmitInput = {
   identities: readonly string[];
   body: unknown;
   idempotencyKey: string | null;
+  /** While the first request with the key is running: answered at once rather than waited for. */
+  waitsForFirst?: false;
+  /** Templates with phrases of spam are refused, whatever the policy says. */
+  refusesSpamPhrases?: true;
 };
 
 export type Submitted =
@@ -113,7 +117,10 @@ export class Intake {
     if (input.idempotencyKey === null) return this.admit(input, reading);
     const name = `${input.principal.installationNo}.${input.principal.mode}.${input.idempotencyKey}`;
     const first = this.running.get(name);
-    if (first !== undefined && !(await within(first, WAIT_FOR_FIRST_MS))) return { outcome: 'in_progress' };
+    if (first !== undefined) {
+      const isOver = input.waitsForFirst !== false && (await within(first, WAIT_FOR_FIRST_MS));
+      if (!isOver) return { outcome: 'in_progress' };
+    }
     const mine = this.admit(input, reading);
     const done = mine.then(nothing, nothing);
     this.running.set(name, done);
@@ -219,13 +226,15 @@ export class Intake {
    * cannot be filled in, the rules refuse the message.
    */
   private async filledIn(
-    { principal }: SubmitInput,
+    { principal, refusesSpamPhrases }: SubmitInput,
     submission: Submission,
   ): Promise<{ submission: Submission; template: TemplateUse | null }> {
     const { template: asked, subject, text, html } = submission;
     if (asked === null) return { submission, template: null };
     const overrides = subject !== '' || text !== null || html !== null;
-    const { use, content, kind } = await this.templates.use(principal, asked, submission.kind, overrides);
+    const found = await this.templates.use(principal, asked, submission.kind, overrides);
+    const { content, kind } = found;
+    const use = refusesSpamPhrases ? { ...found.use, refusesSpamPhrases } : found.use;
     if (content === null) return { submission: { ...submission, kind }, template: use };
     const { id, version } = use.found!;
     const filled = {
