@@ -37,6 +37,9 @@ const CONTACT = Type.Object({
   first_sent_at: orNull(Type.String(), { description: 'Whole seconds.' }),
   last_sent_at: orNull(Type.String(), { description: 'Whole seconds.' }),
   last_reply_at: orNull(Type.String()),
+  last_engaged_at: orNull(Type.String(), {
+    description: 'When the person last opened a message or followed a link in one, where the policy counts that.',
+  }),
 });
 
 const markBody = (mark: Mark | null) => (mark === null ? null : { since: formatTime(mark.since), note: mark.note });
@@ -61,12 +64,14 @@ export function contactBody(contact: ContactRow): Static<typeof CONTACT> {
     first_sent_at: timeOrNull(contact.firstSentAt),
     last_sent_at: timeOrNull(contact.lastSentAt),
     last_reply_at: timeOrNull(contact.lastReplyAt),
+    last_engaged_at: timeOrNull(contact.engagedAt),
   };
 }
 
 function isKnown(contact: ContactRow): boolean {
-  const { doNotContact, opportunity, threadTakenOver, consent, lastSentAt, lastReplyAt, suppressions } = contact;
-  const marks = [doNotContact, opportunity, threadTakenOver, consent, lastSentAt, lastReplyAt];
+  const { doNotContact, opportunity, threadTakenOver, consent, lastSentAt, lastReplyAt, engagedAt } = contact;
+  const { suppressions } = contact;
+  const marks = [doNotContact, opportunity, threadTakenOver, consent, lastSentAt, lastReplyAt, engagedAt];
   return marks.some((mark) => mark !== null) || suppressions.some((suppression) => !suppression.domain);
 }
 

@@ -3,15 +3,15 @@
  * minute first and then less and less often, verified ones about every six hours.
  *
  * What holds: at most `AT_ONCE` domains are looked at at a time, `OF_ONE_TENANT` of one tenant, so that whoever has many silent
- * domains delays nobody else; whoever asks while a look is under way gets its answer; a look changes nothing by itself, what it
- * showed is given to the store, which decides. Times here are real ones: the DNS knows no
+ * domains delays nobody else; who asks is answered by a look that began after that, one for all who ask meanwhile; a look changes
+ * nothing by itself, what it showed is given to the store, which decides. Times here are real ones: the DNS knows no
  * test clock.
  */
 import { randomInt } from 'node:crypto';
-import { settledState } from '../core/sender-records.ts';
+import { returnDomainOf, settledState } from '../core/sender-records.ts';
 import type { CheckedDomain, DomainRef, DomainToCheck, ManagedDomain } from '../data/port/domains.ts';
 import type { Store } from '../data/store.ts';
-import { type DomainDns, type DomainLook, lookAtDomain } from './domain-look.ts';
+import { type DomainDns, type DomainLook, hostsOf, lookAtDomain } from './domain-look.ts';
 
 export type DomainChecksParts = {
   store: Pick<Store, 'domainToCheck' | 'domainsDue' | 'recordDomainCheck'>;
@@ -42,7 +42,9 @@ const AWAITED: readonly [untilAge: number, pause: number][] = [
 
 export class DomainChecks {
   readonly #parts: DomainChecksParts;
-  readonly #running = new Map<number, Promise<ManagedDomain | null>>();
+  /** Looks that wait for their turn, and those that have begun to ask. */
+  readonly #coming = new Map<number, Promise<ManagedDomain | null>>();
+  readonly #asking = new Map<number, Promise<ManagedDomain | null>>();
   readonly #waiting: { tenantNo: number; go: () => void }[] = [];
   /** Looks under way, by tenant. */
   readonly #busy = new Map<number, number>();
@@ -50,6 +52,7 @@ export class DomainChecks {
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
   #bounceHost: string;
+  #isHostKnown = false;
 
   constructor(parts: DomainChecksParts) {
     this.#parts = parts;
@@ -78,18 +81,30 @@ export class DomainChecks {
 
   /** The domain as it is after a look at its records; null where it is gone. */
   look({ no, tenantNo }: DomainRef): Promise<ManagedDomain | null> {
-    let running = this.#running.get(no);
-    if (running === undefined) {
-      running = this.#inTurn(tenantNo, () => this.#lookAt(no)).finally(() => this.#running.delete(no));
-      this.#running.set(no, running);
+    let coming = this.#coming.get(no);
+    if (coming === undefined) {
+      coming = this.#inTurn(tenantNo, () => this.#begin(no));
+      this.#coming.set(no, coming);
     }
-    return running;
+    return coming;
+  }
+
+  /** One look of a domain at a time: what the later one saw is stored last. */
+  async #begin(no: number): Promise<ManagedDomain | null> {
+    for (let before = this.#asking.get(no); before !== undefined; before = this.#asking.get(no)) {
+      await before.catch(() => null);
+    }
+    this.#coming.delete(no);
+    const asking = this.#lookAt(no).finally(() => this.#asking.delete(no));
+    this.#asking.set(no, asking);
+    return asking;
   }
 
   async #round(): Promise<void> {
     let sleepMs = LONGEST_SLEEP_MS;
     try {
       const { due, nextAt } = await this.#parts.store.domainsDue({ now: Date.now(), most: A_ROUND });
+      if (!this.#isHostKnown && nextAt !== null) await this.#learnHost();
       await Promise.all(due.map((one) => this.look(one)));
       if (nextAt !== null) sleepMs = Math.min(sleepMs, Math.max(nextAt - Date.now(), 1000));
     } catch (fault) {
@@ -97,6 +112,14 @@ export class DomainChecks {
         this.#parts.log.warn({ error: String(fault) }, 'the records of domains cannot be looked at now');
     }
     if (!this.#isStopped) this.#timer = setTimeout(() => void this.#round(), sleepMs).unref();
+  }
+
+  /** What a domain's records are shown with, before the first look after a start. */
+  async #learnHost(): Promise<void> {
+    const { dns, gateway } = this.#parts;
+    const answer = await dns.mx(returnDomainOf(gateway));
+    this.#isHostKnown = answer.outcome !== 'failed';
+    this.#bounceHost = hostsOf(answer, gateway)[0]!;
   }
 
   async #inTurn<T>(tenantNo: number, work: () => Promise<T>): Promise<T> {
@@ -150,7 +173,7 @@ export class DomainChecks {
     const domain = this.#isStopped ? null : await this.#parts.store.domainToCheck({ no });
     if (domain === null) return null;
     const look = await lookAtDomain(this.#parts.dns, domain, this.#parts.gateway);
-    this.#bounceHost = look.bounceHosts[0]!;
+    if (look.bounceHosts.length > 1) this.#bounceHost = look.bounceHosts[0]!;
     return { domain, ...look };
   }
 

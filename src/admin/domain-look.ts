@@ -47,7 +47,7 @@ export async function lookAtDomain(dns: DomainDns, domain: ManagedDomain, gatewa
 }
 
 /** Where the operator has bounces taken, by preference, and the gateway itself. */
-function hostsOf(answer: DnsAnswer<MxRecord>, gateway: string): string[] {
+export function hostsOf(answer: DnsAnswer<MxRecord>, gateway: string): string[] {
   const listed = answer.outcome === 'found' ? [...answer.records].sort((a, b) => a.preference - b.preference) : [];
   const hosts = listed.map(({ exchange }) => exchange).filter((exchange) => exchange !== '');
   return [...new Set([...hosts, gateway])];

@@ -25,7 +25,7 @@ import { changedBody, changedSubmission } from './changed-submission.ts';
 import type { FieldError, Fields } from './field-errors.ts';
 import { fingerprint } from './fingerprint.ts';
 import { readSubmission } from './submission.ts';
-import { type MessageIds, namesOthers, Threads } from './threads.ts';
+import { type MessageIds, namesThread, Threads } from './threads.ts';
 
 /** Bodies beyond this many octets lie in the blob folder. */
 export const INLINE_BYTES = 65_536;
@@ -202,7 +202,7 @@ export class Intake {
     }
     const simulated = input.principal.mode === 'test' ? simulatedRequest(submission) : null;
     if (simulated !== null) return { ok: false, result: { outcome: 'simulated', code: simulated } };
-    if (submission.template !== null || namesOthers(submission)) return this.completed(input, submission, files);
+    if (submission.template !== null || namesThread(submission)) return this.completed(input, submission, files);
     return { ok: true, sent: submission, submission, template: null, files };
   }
 

@@ -14,7 +14,7 @@ export type MessageIds = {
 };
 
 /** Whether it names a conversation, or a message that it answers. */
-export function namesOthers({ threadId, inReplyTo, references }: Submission): boolean {
+export function namesThread({ threadId, inReplyTo, references }: Submission): boolean {
   return threadId !== null || inReplyTo !== null || references.length > 0;
 }
 
@@ -33,7 +33,7 @@ export class Threads {
    */
   async join(principal: Principal, submission: Submission): Promise<Submission | 'unknown'> {
     const { threadId, inReplyTo, references } = submission;
-    if (!namesOthers(submission)) return submission;
+    if (!namesThread(submission)) return submission;
     const { tenantNo, mode } = principal;
     // What it answers comes first, then the newest of what came before.
     const answered = [...(inReplyTo === null ? [] : [inReplyTo]), ...references.toReversed()];

@@ -67,7 +67,7 @@ export function look(input: LookInput): Facts {
   const warmup = lookWarmup(view, input.policy, send, recipient, departAt);
   const policy = adapted(input.policy, { identityCap, warmup, probation: probationIn(quarantine) });
   const counters = lookAtCounters(input, policy);
-  const { pool, place } = lookAtPool({ ...input, identityCap }, policy, counters);
+  const { pool, place } = lookAtPool(input, identityCap, policy, counters);
   return {
     engine: ENGINE,
     now,
@@ -110,7 +110,8 @@ const NO_POOL: PoolLook = { pool: null, place: null };
 
 /** The pool as one send meets it, under a policy with its identity's cap; `counters` is what the other limits said. */
 export function lookAtPool(
-  input: CountersInput & { view: RoutingView; identityCap: number | null },
+  input: CountersInput & { view: RoutingView },
+  identityCap: number | null,
   policy: Policy,
   counters: Pick<Facts, 'limits' | 'place'>,
 ): PoolLook {
@@ -125,7 +126,7 @@ export function lookAtPool(
   const isPutOff = own !== null && own.facts.cause !== 'none';
   const search = (way?: WaySearch): number | null => jointPlace(input, policy, departAt, both(way, own?.search));
   const asked = { view, policy, send, recipient, now, departAt, isFull, isPutOff, search };
-  const routed = sight === null ? null : lookRoute({ ...asked, identityCap: input.identityCap }, sight);
+  const routed = sight === null ? null : lookRoute({ ...asked, identityCap }, sight);
   const isShort = isCapped || (routed !== null && routed.routing.cause !== 'none');
   const alternatives = isShort ? (view.alternatives?.(Math.floor(departAt / 1000)) ?? []) : [];
   if (routed === null && alternatives.length === 0 && own === null && readyAt === null) return NO_POOL;

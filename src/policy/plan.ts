@@ -89,9 +89,9 @@ export class Planner {
     const { counters, send } = this.seed;
     const policy = adapted(this.policy, adaptingIn(first));
     const { account, identityCap } = first;
-    const input = { view: counters, send, recipient, now: first.now, counted, identityCap };
+    const input = { view: counters, send, recipient, now: first.now, counted };
     const limits = lookAtCounters(input, policy);
-    const { pool, place } = lookAtPool(input, policy, limits);
+    const { pool, place } = lookAtPool(input, identityCap, policy, limits);
     return {
       ...first,
       ...limits,

@@ -47,6 +47,9 @@ const PROBE_MS = 900_000;
 const ASK_AGAIN_MS = 5 * SECOND;
 /** After so long without a failure the next one starts at the first wait. */
 const FORGIVEN_MS = 30 * MINUTE;
+/** Beyond so many, those that nothing came to for a day are forgotten. */
+const MOST = 10_000;
+const FORGOTTEN_MS = 1440 * MINUTE;
 
 export class Breakers {
   readonly #breakers = new Map<string, Breaker>();
@@ -71,14 +74,7 @@ export class Breakers {
   /** An attempt failed through the way's own fault. Not null: it is closed from now on, or longer. */
   failed(name: string, id: number, cause: BreakerCause, now: number): Break | null {
     const { failures, firstMs, factor, longestMs } = BREAKER_PACES[cause];
-    const breaker = this.#breakers.get(name) ?? {
-      failures: 0,
-      closedUntil: null,
-      count: 0,
-      probe: null,
-      changedAt: now,
-    };
-    this.#breakers.set(name, breaker);
+    const breaker = this.#breakers.get(name) ?? this.#newBreaker(name, now);
     const isProbe = breaker.closedUntil !== null && breaker.probe === id;
     // What set out before it was closed tells nothing new.
     if (breaker.closedUntil !== null && !isProbe) return null;
@@ -91,6 +87,16 @@ export class Breakers {
     breaker.probe = null;
     breaker.changedAt = now;
     return { forMs, count: breaker.count };
+  }
+
+  #newBreaker(name: string, now: number): Breaker {
+    if (this.#breakers.size >= MOST) {
+      for (const [other, { changedAt }] of this.#breakers)
+        if (now - changedAt > FORGOTTEN_MS) this.#breakers.delete(other);
+    }
+    const breaker: Breaker = { failures: 0, closedUntil: null, count: 0, probe: null, changedAt: now };
+    this.#breakers.set(name, breaker);
+    return breaker;
   }
 
   /** Something was taken. True: the way was closed, and is open again. */

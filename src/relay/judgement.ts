@@ -64,7 +64,7 @@ export function teachingOf(result: DeliveryResult | null, judgement: Judgement |
         return { ...NOTHING, failure: { of: 'credentials', cause } };
       }
       // One sender that it does not take says nothing of the others that share a provider.
-      return { ...NOTHING, failure: { of: 'mailbox', cause: 'refused' }, isAlive: true };
+      return { ...NOTHING, failure: { of: 'mailbox', cause: 'beyond' }, isAlive: true };
     case 'beyond': {
       const isPressing = PRESSING.includes(bounce.class);
       const failure = isPressing ? ({ of: 'pair', cause: 'beyond' } as const) : null;

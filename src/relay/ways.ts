@@ -197,6 +197,7 @@ export class Ways implements WaysOut {
   }
 
   #keepClosed(key: string, name: RouteName, until: number): void {
+    if (this.#told.size >= MOST_FAMILIES) this.#told.clear();
     this.#told.set(key, until);
     void this.#close(name, until, 'one message is trying whether it works again');
   }

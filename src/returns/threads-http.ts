@@ -1,6 +1,7 @@
 /** `/v1/threads`: conversations, in the mode of the key. */
 import type { FastifyInstance } from 'fastify';
 import Type, { type Static } from 'typebox';
+import { readContentText } from '../core/content-text.ts';
 import type { Submission } from '../core/message.ts';
 import { messageStatus } from '../core/states.ts';
 import { formatTime, parseTime } from '../core/time.ts';
@@ -102,7 +103,7 @@ async function entryBody(entry: ThreadEntry, blobs: Blobs): Promise<Static<typeo
 
 function contentOf(octets: Uint8Array): Pick<Submission, 'text' | 'html'> | null {
   try {
-    return JSON.parse(Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength).toString()) as Submission;
+    return readContentText(Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength).toString());
   } catch {
     return null;
   }

@@ -119,6 +119,41 @@ test('one tenant’s silent domains leave room for another’s, and who asks twi
   assert.equal(changed.length, 6);
 });
 
+test('who asks while a look is under way is answered by one that began after that', async () => {
+  let asked = 0;
+  const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const begun = Promise.withResolvers<void>();
+  const store = {
+    async domainToCheck({ no }: { no: number }) {
+      const gate = gates[asked]!;
+      asked += 1;
+      begun.resolve();
+      await gate.promise;
+      return domainAt(no, { token: `look ${asked}` });
+    },
+    domainsDue: async () => ({ due: [], nextAt: null }),
+    recordDomainCheck: async () =>
+      ({ outcome: 'done', domain: domainAt(1, { token: `look ${asked}` }), changed: false }) as const,
+  };
+  const { dns, answer } = slowDns();
+  answer();
+  const checks = new DomainChecks({
+    ...{ store, dns, gateway: 'gateway.example', log: { warn: () => undefined } },
+    onChange: () => undefined,
+  });
+  const first = checks.look({ no: 1, tenantNo: 1 });
+  await begun.promise;
+  const later = [checks.look({ no: 1, tenantNo: 1 }), checks.look({ no: 1, tenantNo: 1 })];
+  gates[0]!.resolve();
+  assert.equal((await first)?.token, 'look 1');
+  gates[1]!.resolve();
+  assert.deepEqual(
+    (await Promise.all(later)).map((domain) => domain?.token),
+    ['look 2', 'look 2'],
+  );
+  assert.equal(asked, 2);
+});
+
 test('after a stop nothing is asked and nothing is stored', async () => {
   const { dns, answer } = slowDns();
   const recorded: number[] = [];

@@ -169,9 +169,8 @@ test('credentials are never shown again, nor is there a trace of them in the dat
     [201, 200, 201, 201, 422, 200, 200, 200, 200],
   );
   assert.deepEqual([answers[0]!.body.has_credentials, answers[0]!.body.url], [true, 'smtp://relay.example.com:587']);
-  assert.deepEqual(answers[3]!.body.imap, {
-    ...{ url: 'imaps://imap.example.com', append_to_sent: false, has_credentials: true },
-  });
+  const { url, has_credentials } = answers[3]!.body.imap;
+  assert.deepEqual([url, has_credentials], ['imaps://imap.example.com', true]);
   const said = JSON.stringify(answers.map(({ body }) => body));
   for (const secret of secrets) assert.ok(!said.includes(secret), secret);
   const files = readdirSync(gateway.directory, { recursive: true, withFileTypes: true }).filter((one) => one.isFile());

@@ -350,3 +350,49 @@ test('recipients of one message get one copy of its content in one claim', (t) =
   const [first, second] = queue.claim(START);
   assert.equal(Reflect.get(first!.content, 'inline'), Reflect.get(second!.content, 'inline'));
 });
+
+test('no tenant holds more claims than remain free, however many are due and however slow its way is', (t) => {
+  const queue = openQueue(t);
+  const [big, small] = [queue.tenant('a'), queue.tenant('b')];
+  for (let i = 0; i < 40; i += 1) queue.send(big, START, { to: [`p${i}@example.com`] });
+  const take = (most: number, held: { tenantNo: number; mode: 'live'; count: number }[]) =>
+    queue.at(START + 1, (state) => claim(state, { most, live: true, held }));
+  const ofBig = (count: number) => ({ tenantNo: big.tenantNo, mode: 'live' as const, count });
+  assert.equal(take(16, []).length, 8);
+  assert.equal(take(8, [ofBig(8)]).length, 0);
+  // What ends makes room for as many.
+  assert.equal(take(10, [ofBig(6)]).length, 2);
+  queue.send(small, START);
+  const [one, ...more] = take(8, [ofBig(8)]);
+  assert.equal(one?.tenantNo, small.tenantNo);
+  assert.equal(more.length, 0);
+});
+
+test('what goes back for the pace of its way says so, until it is handed out again', (t) => {
+  const queue = openQueue(t);
+  queue.send(queue.tenant('a'), START);
+  const [claimed] = queue.claim(START);
+  const at = START + 5000;
+  const waits = { for: 'destination_pace', until: at } as const;
+  assert.equal(queue.settle(START + 1, claimed!, { outcome: 'released', at, waits }), true);
+  const stored = () => queue.state.db.prepare('SELECT waits FROM recipient').get() as { waits: string | null };
+  assert.deepEqual(JSON.parse(stored().waits ?? ''), waits);
+  assert.deepEqual(queue.row(claimed!), { state: 'accepted', due: at, attempts: 0, possibleDuplicate: false });
+  assert.equal(queue.claim(at - 1).length, 0);
+  assert.equal(queue.claim(at).length, 1);
+  assert.equal(stored().waits, null);
+});
+
+test('what the only way surely did not take is deferred, or ends where the no is for good', (t) => {
+  const queue = openQueue(t);
+  const tenant = queue.tenant('a');
+  queue.send(tenant, START, { to: ['one@example.com'] });
+  queue.send(tenant, START, { to: ['two@example.com'] });
+  const [one, two] = queue.claim(START);
+  const nextAttemptAt = START + 60_000;
+  assert.equal(queue.settle(START + 1, one!, { outcome: 'elsewhere', nextAttemptAt, otherwise: 'deferred' }), true);
+  assert.equal(queue.settle(START + 1, two!, { outcome: 'elsewhere', nextAttemptAt, otherwise: 'bounced' }), true);
+  assert.equal(queue.row(one!).state, 'deferred');
+  assert.equal(queue.row(one!).due, nextAttemptAt);
+  assert.equal(queue.row(two!).state, 'bounced');
+});

@@ -14,7 +14,7 @@ import { newMailbox, newProvider, pause, resume, turn } from '../harness/pools.t
 import { type OpenedStore, openTestStore } from '../harness/sqlite-store.ts';
 import { decided, newIdentity, newPrincipal, submission } from '../harness/submissions.ts';
 
-const RUNS = Number(process.env['MODEL_RUNS'] ?? 20);
+const RUNS = Number(process.env['MODEL_RUNS'] ?? 10);
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const SPANS = [0, 1, 900, 61_000, HOUR, 5 * HOUR + 1, DAY, DAY + 17];

@@ -24,7 +24,9 @@ import { look, ratesFreeAt } from '../../src/policy/look.ts';
 import { adapted, adaptingIn } from '../../src/policy/probation.ts';
 import type { RiskState } from '../../src/policy/risk/state.ts';
 import type { Send, SendRecipient } from '../../src/policy/send.ts';
+import { spend } from '../../src/policy/spread.ts';
 import type { Verdict } from '../../src/policy/verdict.ts';
+import type { PoolSight } from '../../src/policy/ways.ts';
 
 /** Nothing is ever forgotten here, so that forgetting in a store shows where it changes an answer. */
 const FOR_EVER_SECONDS = 1e9;
@@ -62,6 +64,9 @@ export class PlainLedger implements LedgerView {
   readonly queue: PlainRecipient[] = [];
   areRepliesVisible = true;
   readonly leases = new Map<string, LeaseState>();
+  /** Set where the tenant has a pool, for the one identity that sends. */
+  sight: PoolSight | null = null;
+  private readonly pins = new Map<string, number>();
   private readonly scopes = new Map<string, ContactState>();
   private readonly contacts = new Map<string, ContactState>();
   private readonly domains = new Map<string, ContactState>();
@@ -90,6 +95,20 @@ export class PlainLedger implements LedgerView {
     return this.leases.get(contact) ?? null;
   }
 
+  pin(contact: string): number | null {
+    return this.pins.get(contact) ?? null;
+  }
+
+  /** The recipient as it counts on the way that was chosen, which moves the spread on and pins the contact. */
+  private onItsWay(recipient: SendRecipient, facts: Facts): SendRecipient {
+    const chosen = facts.pool?.routing?.chosen ?? null;
+    if (chosen === null || this.sight === null) return recipient;
+    const { provider, mailbox, replaces } = chosen;
+    spend(this.sight.spread, this.sight.ways.find((way) => way.provider.no === provider)!.provider);
+    if (mailbox !== null && (replaces !== null || !this.pins.has(recipient.key))) this.pins.set(recipient.key, mailbox);
+    return { ...recipient, route: { provider, mailbox, at: null } };
+  }
+
   /** Decides on a message, counts it, and queues what was accepted. */
   admit(send: Send, recipients: readonly SendRecipient[], policy: Policy, now: number, expiresAt: number): Decision[] {
     const counted: Counted = new Map();
@@ -100,11 +119,12 @@ export class PlainLedger implements LedgerView {
       const verdict = decide(rest, recipient, facts, policy);
       if (verdict.verdict !== 'block') {
         const capped = adapted(policy, adaptingIn(facts));
-        this.change(countDeparture(this, capped, rest, recipient, verdict.departAt, now, counted), now);
+        const routed = this.onItsWay(recipient, facts);
+        this.change(countDeparture(this, capped, rest, routed, verdict.departAt, now, counted), now);
         this.spend(rest.contentSize);
         rest = { ...rest, contentSize: 0 };
         const { departAt } = verdict;
-        const queued = { recipient, departAt, due: departAt, attempts: 0, message };
+        const queued = { recipient: routed, departAt, due: departAt, attempts: 0, message };
         message.recipients.push({ ...queued, state: 'waiting' });
         this.queue.push(message.recipients.at(-1)!);
       }

@@ -138,6 +138,15 @@ test('silence that counts is warned of while no reply could be seen, and no long
     second.body.warnings.map(({ code }: { code: string }) => code),
     ['unreachable_replies'],
   );
+  // A way for replies is enough: nobody need have used it yet.
+  await setPolicy(gateway, {
+    limits: [{ name: 'person', scope: 'recipient', window: 'rolling_30d', max: 9, reset_on_reply: true }],
+    tracking: { reply: true },
+  });
+  assert.deepEqual(await warningsOf({ to, subject: 'Once more' }), []);
+  await setPolicy(gateway, {
+    limits: [{ name: 'person', scope: 'recipient', window: 'rolling_30d', max: 9, reset_on_reply: true }],
+  });
   await moveClock(gateway, { advance: 'PT1M' }, 10);
   assert.equal((await gateway.fetchJson('POST', '/v1/returns', { kind: 'reply', email: to })).status, 200);
   assert.deepEqual((await send(gateway, { to, subject: 'And again' })).body.warnings, []);

@@ -198,6 +198,13 @@ test('a domain whose record is gone goes on for three days, on the test clock to
   dns.set(records.find(({ purpose }) => purpose === 'dkim_rsa')!.name, null);
   const failing = await inTest.verify(id);
   assert.equal(failing.state, 'failing');
+  const { body: notices } = await gate.fetchJson('GET', '/v1/notices', undefined, {
+    headers: { 'X-Tenant': gate.tenantId, 'X-Mode': 'test' },
+    key: gate.operatorKey,
+  });
+  const told = notices.data.find(({ kind }: { kind: string }) => kind === 'domain');
+  assert.match(JSON.stringify(told), /fades\.example are gone/);
+  assert.match(JSON.stringify(told), /There is no TXT record at .*_domainkey\.fades\.example/);
   assert.equal((await gate.fetchJson('POST', '/v1/messages', message)).status, 202, 'within the grace');
   await gate.fetchJson('POST', '/v1/test/clock', { advance: 'PT72H' });
   const refused = await gate.fetchJson('POST', '/v1/messages', message);

@@ -182,6 +182,8 @@ describe('openings and clicks', () => {
     assert.equal(await silent('life@example.com'), false);
     const contact = (await call('GET', '/v1/contacts/life@example.com')).body;
     assert.equal(contact.last_reply_at, null);
+    assert.ok(contact.last_engaged_at !== null);
+    assert.equal((await call('GET', '/v1/contacts/silent@example.com')).body.last_engaged_at, null);
   });
 
   test('cannot be made up, and lead nowhere but where the mail did', async () => {

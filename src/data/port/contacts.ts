@@ -16,6 +16,8 @@ export type ContactRow = ContactMarks & {
   firstSentAt: number | null;
   lastSentAt: number | null;
   lastReplyAt: number | null;
+  /** When the person last opened a message or followed a link; programs are told apart. */
+  engagedAt: number | null;
 };
 
 /** Absent: stays. Null clears. */

@@ -42,7 +42,7 @@ export type ThreadEntry =
   | { type: 'message'; at: number; message: StoredMessage; content: ThreadContent | null }
   | { type: 'reply' | 'auto_reply'; at: number; reply: InboundRow };
 
-/** The canonical content of a message, in JSON: in its row, or in the blob store. */
+/** The content of a message as core/content-text.ts writes it: in its row, or in the blob store. */
 export type ThreadContent = { inline: Uint8Array } | { blob: string };
 
 export type ThreadTimeline = { thread: ThreadRow; entries: ThreadEntry[] };

@@ -32,6 +32,7 @@ export function contactOf(entry: Entry, ofDomain: ContactRow['suppressions'], no
     firstSentAt: entry.firstAt === null || entry.firstAt > second ? null : entry.firstAt * 1000,
     lastSentAt: lastSent === null ? null : lastSent * 1000,
     lastReplyAt: entry.lastReplyAt,
+    engagedAt: entry.engagedAt,
     ...(entry.marks ?? NO_MARKS),
   };
 }

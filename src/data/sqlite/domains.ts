@@ -19,8 +19,9 @@ import type {
 import type { Actor } from '../port/management.ts';
 import { audit, by } from './audit.ts';
 import { domainOf, findingOf, requiredOf } from './domain-rows.ts';
+import { notify } from './notices.ts';
 import type { Row } from './rows.ts';
-import { modeOf, type Space, spaceOf, tenantNoOf } from './spaces.ts';
+import { modeOf, type Space, spaceOf } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
 
 type Calls = {
@@ -333,18 +334,33 @@ function meaningOf(domain: ManagedDomain): string {
 
 function tellState(state: WriterState, space: Space, domain: ManagedDomain): void {
   if (domain.state === 'verified') tell(state, space, 'domain.verified', domain);
-  else if (domain.state === 'failing') {
-    const missing = requiredOf(domain).filter(({ key }) => settledState(findingOf(domain, key)) !== 'found');
-    tell(state, space, 'domain.failing', domain, {
-      missing: missing.map(({ label }) => `${label}.${domain.name} TXT`),
-      blocks_at: domain.blocksAt === null ? null : formatTime(domain.blocksAt),
-    });
-  }
+  else if (domain.state === 'failing') tellFailing(state, space, domain);
   audit(state, {
-    tenantNo: tenantNoOf(space.no),
+    tenantNo: space.tenant.no,
     mode: modeOf(space.no),
     actor: 'domain check',
     action: `domain.${domain.state}`,
     target: domain.id,
+  });
+}
+
+function tellFailing(state: WriterState, space: Space, domain: ManagedDomain): void {
+  const lost = requiredOf(domain).filter(({ key }) => settledState(findingOf(domain, key)) !== 'found');
+  const blocksAt = formatTime(domain.blocksAt ?? 0);
+  tell(state, space, 'domain.failing', domain, {
+    missing: lost.map(({ label }) => `${label}.${domain.name} TXT`),
+    blocks_at: blocksAt,
+  });
+  const problems = lost.map(({ key }) => findingOf(domain, key).problem);
+  notify(state, space, {
+    kind: 'domain',
+    subject: `Records of the sender domain ${domain.name} are gone`,
+    lines: [
+      ...(domain.problem === null ? [] : [domain.problem]),
+      ...problems.flatMap((problem) => (problem === null ? [] : [problem])),
+      `Mail from it goes on until ${blocksAt}; then it is refused where a verified domain is asked for.`,
+      `See GET /v1/domains/${domain.name} for what to publish.`,
+    ],
+    occasion: `${domain.id} ${domain.blocksAt}`,
   });
 }

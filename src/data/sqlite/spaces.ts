@@ -115,6 +115,8 @@ export class Space implements LedgerView {
   readonly templates = new Map<string, TemplateRef | null>();
   /** People who were erased and stay blocked; null: none. */
   erased: ErasedContacts | null = null;
+  /** Whether a mailbox of it is looked through for answers. */
+  readsMailboxes = false;
   /** Set for the decision at hand. */
   identity: IdentityRow | null = null;
   private readonly readFreeing: () => Freeing;
@@ -262,8 +264,9 @@ export class Space implements LedgerView {
     return this.cached(domainKey(domain));
   }
 
+  /** Whether any way exists: a signed address in Reply-To, a mailbox that is read, or replies that were told of. */
   get areRepliesVisible(): boolean {
-    if (this.policy.document.tracking.reply === true) return true;
+    if (this.policy.document.tracking.reply === true || this.readsMailboxes) return true;
     return this.tenantEntry().gauges?.has(REPLIES) ?? false;
   }
 
@@ -475,6 +478,7 @@ export class Spaces {
       leases: loadLeases(this.db, no),
     });
     space.erased = readErased(this.db, no);
+    space.readsMailboxes = this.hasReadMailbox(no);
     space.nextDue = due.due ?? Number.POSITIVE_INFINITY;
     space.nextHoldEnd = this.holdEnd(no);
     space.lastNow = newestAt(this.db, logEnds(this.db, no)) ?? 0;
@@ -492,6 +496,13 @@ export class Spaces {
       .get(no, REAL_TIME);
     const due = row?.['due'] as number | null;
     return due === null ? Number.POSITIVE_INFINITY : due - REAL_TIME;
+  }
+
+  private hasReadMailbox(no: number): boolean {
+    const one = this.db.prepare(
+      'SELECT 1 FROM mailbox WHERE space = ? AND imap_url IS NOT NULL AND deleted_at IS NULL LIMIT 1',
+    );
+    return one.get(no) !== undefined;
   }
 
   /** When the first of the approvals that wait is over. */

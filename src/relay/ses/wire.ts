@@ -123,6 +123,7 @@ export class Wire {
 
   /** All but the last octet. An answer that comes meanwhile is given back. */
   async #sendMost(open: ClientRequest, answered: Promise<Answer>, body: Buffer): Promise<Answer | null> {
+    if (body.length === 0) return null;
     const late = setTimeout(() => open.destroy(new Error('no connection in time')), this.#options.connectMs);
     try {
       return await Promise.race([written(open, body.subarray(0, -1)), answered]);

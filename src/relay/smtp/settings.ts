@@ -1,4 +1,9 @@
-/** What an SMTP transport can be told, and what holds where it is told nothing. */
+/**
+ * What an SMTP transport can be told, and what holds where it is told nothing.
+ *
+ * Invariant: where there is a password TLS is required, unless it was said otherwise or the host is this machine; where TLS is
+ * required the certificate is verified. Deliberately absent: reading addresses (smtp-url.ts).
+ */
 import type { Socket } from 'node:net';
 import { hostname } from 'node:os';
 import type { ConnectionOptions } from 'node:tls';

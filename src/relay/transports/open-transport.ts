@@ -1,4 +1,11 @@
-/** The one place that makes transports: from the settings of a provider, whoever owns it. */
+/**
+ * The one place that makes transports: from the settings of a provider, whoever owns it.
+ *
+ * What holds: what a tenant names is looked up by our name servers and behind the guard, at the usual ports unless the operator opened
+ * the address; it gets no credentials of the machine's and names no file of it; whatever is wrong with settings is one sentence.
+ *
+ * Deliberately absent: connecting (the first delivery does), and keeping transports (transport-book.ts).
+ */
 import { readFileSync } from 'node:fs';
 import { getCACertificates } from 'node:tls';
 import type { AddressGuard } from '../../base/address-guard.ts';

@@ -5,6 +5,7 @@
  * the name; without TLS a password goes to this machine alone. What the server sends is bounded.
  */
 import { isIP } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { ImapFlow, type ImapFlowOptions } from 'imapflow';
 import { type AddressGuard, guardedAddresses } from '../../base/address-guard.ts';
 import type { Credentials } from '../../base/credentials.ts';
@@ -16,6 +17,8 @@ export type ConnectionParts = {
   guard: AddressGuard;
   /** For tests, whom to trust. */
   ca?: string;
+  /** Until the server has let us in. */
+  connectMs?: number;
 };
 
 export type Opened =
@@ -35,6 +38,7 @@ export async function openImap(url: string, credentials: Credentials, parts: Con
     return { outcome: 'failed', why: found.why, isRefused: found.outcome === 'refused' };
   }
   const { address } = found.addresses[0]!;
+  const connectMs = parts.connectMs ?? CONNECT_MS;
   const tls: NonNullable<ImapFlowOptions['tls']> = { rejectUnauthorized: read.isVerified };
   if (parts.ca !== undefined) tls.ca = parts.ca;
   const client = new ImapFlow({
@@ -45,18 +49,26 @@ export async function openImap(url: string, credentials: Credentials, parts: Con
     auth: { user: credentials.user, pass: credentials.pass },
     logger: false,
     ...{ disableAutoIdle: true, disableCompression: true },
-    ...{ connectionTimeout: CONNECT_MS, greetingTimeout: CONNECT_MS, socketTimeout: SILENCE_MS },
+    ...{ connectionTimeout: connectMs, greetingTimeout: connectMs, socketTimeout: SILENCE_MS },
     ...{ maxLiteralSize: MAX_LITERAL, maxResponseSize: MAX_LITERAL + 64 * 1024 },
     clientInfo: { name: 'Postern' },
   });
   // A fault after the connection was made ends what is under way; here it must only not be unheard.
   client.on('error', () => undefined);
+  const tooLate = new AbortController();
   try {
-    await client.connect();
-    return { outcome: 'open', client };
+    const late = pause(2 * connectMs, 'late' as const, { signal: tooLate.signal }).catch(() => 'late' as const);
+    const connecting = client.connect();
+    // Given up, it may still end badly, and nobody listens then.
+    connecting.catch(() => undefined);
+    if ((await Promise.race([connecting, late])) !== 'late') return { outcome: 'open', client };
+    client.close();
+    return { outcome: 'failed', why: 'the server did not let us in within its time', isRefused: false };
   } catch (fault) {
     client.close();
     return { outcome: 'failed', ...whyNot(fault) };
+  } finally {
+    tooLate.abort();
   }
 }
 
