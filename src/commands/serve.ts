@@ -13,8 +13,8 @@ when all ports are open; SIGTERM or SIGINT stops it within POSTERN_GRACE seconds
 `;
 
 /**
- * The thread that serves HTTP makes most garbage: it has the room that bin/postern gives it, the threads that it starts this much. With
- * the same for all they would hold 50 MB more.
+ * The thread that serves HTTP makes most garbage: it has the room that bin/postern gives it, and the threads that it starts have
+ * this much. V8 takes the room of a thread's heap from its flags alone when the thread starts, and passes over `resourceLimits`.
  */
 const THREADS_SEMI_SPACE_MB = 6;
 
