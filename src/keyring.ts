@@ -127,8 +127,8 @@ export async function openKeyring(
   const masters = newestFirst(unwrapAll(ring, start).values());
   if (entry !== undefined && newest > masters[0]!.version) return { error: replaced(given === null) };
   const secrets = openSecrets(masters);
-  const keyring = new StoredKeyring(directory, given === null ? 'file' : 'environment', store, secrets, masters);
-  if (ring.length > 0) await keyring.tidy(start, log);
+  const keyring = new StoredKeyring(directory, given === null ? 'file' : 'environment', store, secrets, masters, start);
+  if (ring.length > 0) await keyring.tidy(log);
   return { secrets, rotate: (next) => keyring.rotate(next) };
 }
 
@@ -144,6 +144,8 @@ class StoredKeyring {
   readonly #store: RingStore;
   readonly #secrets: Secrets;
   #masters: MasterSecret[];
+  /** What the process was started with: the next start may be given it again. */
+  readonly #start: MasterSecret;
   #isRotating = false;
 
   constructor(
@@ -152,16 +154,19 @@ class StoredKeyring {
     store: RingStore,
     secrets: Secrets,
     masters: MasterSecret[],
+    start: MasterSecret,
   ) {
     this.#directory = directory;
     this.#source = source;
     this.#store = store;
     this.#secrets = secrets;
     this.#masters = masters;
+    this.#start = start;
   }
 
-  /** Ends a change that was interrupted. `start`: the secret that the process was started with. */
-  async tidy(start: MasterSecret, log: KeyringLog): Promise<void> {
+  /** Ends a change that was interrupted. */
+  async tidy(log: KeyringLog): Promise<void> {
+    const start = this.#start;
     const current = this.#masters[0]!;
     await this.#sealAnew(null);
     if (start.version === current.version) {
@@ -224,7 +229,9 @@ class StoredKeyring {
   async #goOver(next: MasterSecret): Promise<{ resealed: number; unreadable: number } | null> {
     const before = this.#masters;
     const held = before.map((one) => ({ ...entryOf(one), wraps: { [next.version]: wrap(one, next) } }));
-    const fresh = { ...entryOf(next), wraps: { [before[0]!.version]: wrap(next, before[0]!) } };
+    const openers = [before[0]!, this.#start];
+    const wraps = Object.fromEntries(openers.map((one) => [one.version, wrap(next, one)]));
+    const fresh = { ...entryOf(next), wraps };
     return this.#sealAnew({ ring: [fresh, ...held], under: openSecrets([next]) });
   }
 

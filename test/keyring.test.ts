@@ -167,14 +167,21 @@ describe('a change of the master secret', () => {
     const rotated = await keyring.rotate(null);
     assert.ok(rotated.ok && rotated.secret !== null && rotated.secret.length >= 32 && rotated.source === 'environment');
     await assertAllOpen((await open(old)).secrets, 2);
-    await assertAllOpen((await open(rotated.secret)).secrets, 2);
-    const refused = await openKeyring(directory, old, store, LOG);
-    assert.ok('error' in refused && /POSTERN_SECRET/.test(refused.error));
-    const given = await (await open(rotated.secret)).rotate('n'.repeat(40));
+    const twice = await open(old);
+    const second = await twice.rotate(null);
+    const third = await twice.rotate(null);
+    assert.ok(second.ok && third.ok);
+    await assertAllOpen((await open(old)).secrets, 4);
+    await assertAllOpen((await open(third.secret)).secrets, 4);
+    for (const replaced of [old, rotated.secret, second.secret]) {
+      const refused = await openKeyring(directory, replaced, store, LOG);
+      assert.ok('error' in refused && /POSTERN_SECRET/.test(refused.error));
+    }
+    const given = await (await open(third.secret)).rotate('n'.repeat(40));
     assert.deepEqual(given, {
-      ...{ ok: true, version: 3, resealed: 4, unreadable: 0, secret: null, source: 'environment' },
+      ...{ ok: true, version: 5, resealed: 4, unreadable: 0, secret: null, source: 'environment' },
     });
-    await assertAllOpen((await open('n'.repeat(40))).secrets, 3);
+    await assertAllOpen((await open('n'.repeat(40))).secrets, 5);
     for (const bad of ['short', old, rotated.secret]) {
       assert.equal((await (await open('n'.repeat(40))).rotate(bad)).ok, false, bad);
     }
