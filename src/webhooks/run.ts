@@ -80,7 +80,7 @@ export class Run {
     else if (this.#probeAt !== null && this.#probeAt <= this.#now()) await this.#probe();
     else if (lost === null) return this.#end();
     if (this.#cursor() - this.#work.cursor >= STORED_EVERY && this.#attempted === 0) this.#store();
-    await this.#storing?.catch(() => undefined);
+    await this.#storing;
     if (this.#fault !== null) throw this.#fault;
     return this.#end();
   }
@@ -226,21 +226,23 @@ export class Run {
   /** Stores what there is to store, behind whatever is being stored already. */
   #store(): void {
     this.#isDirty = true;
-    this.#storing ??= this.#storeAll().finally(() => {
-      this.#storing = null;
-    });
-    this.#storing.catch((fault: unknown) => {
-      this.#isOver = true;
-      this.#fault = fault;
-    });
+    this.#storing ??= this.#storeAll();
   }
 
   async #storeAll(): Promise<void> {
-    while (this.#isDirty && !this.#isOver) {
-      this.#isDirty = false;
-      if (!(await this.#parts.store.progressWebhook(this.#progress()))) this.#isOver = true;
-      else if (this.#pause !== null || this.#resumes) this.#isOver = true;
+    try {
+      while (this.#isDirty && !this.#isOver) {
+        this.#isDirty = false;
+        const progress = this.#progress();
+        const isStored = await this.#parts.store.progressWebhook(progress);
+        if (!isStored || progress.pause !== null || progress.resumes) this.#isOver = true;
+      }
+    } catch (fault) {
+      this.#isOver = true;
+      this.#fault = fault;
     }
+    // In the same turn as the last look at what there is to store: nothing comes between.
+    this.#storing = null;
   }
 
   #progress(): WebhookProgress {

@@ -843,6 +843,8 @@ CREATE TABLE webhook (
   gap_to INTEGER,
   gap_at INTEGER,
   delivered_at INTEGER,
+  -- Since when it could be tried, on the clock of its space.
+  ready_at INTEGER NOT NULL,
   -- How many attempts there were, and how many of them came through.
   attempts INTEGER NOT NULL DEFAULT 0,
   delivered INTEGER NOT NULL DEFAULT 0,
