@@ -30,7 +30,7 @@ export type Receiver = {
   close(): Promise<void>;
 };
 
-const WAIT_MS = 20_000;
+const WAIT_MS = 60_000;
 
 export async function startReceiver(port = 0): Promise<Receiver> {
   const received: Received[] = [];
