@@ -3,7 +3,7 @@
  *
  * What holds: everything else is refused in the session, and no notification is ever sent, so that nobody gets backscatter. 250 after
  * the data means that the mail is on the disk. A connection, a command and the data each have a deadline however slowly octets
- * trickle; addresses and the whole have a cap of connections. Data with a bare CR, a bare LF or a NUL is refused and the connection
+ * trickle; addresses and the whole have a cap of connections, and at the whole one who has kept us waiting makes room. Data with a bare CR, a bare LF or a NUL is refused and the connection
  * closed, so that no two servers can disagree about where it ends.
  *
  * Deliberately absent: authentication, relaying, and what a mail means (inbox.ts).
@@ -17,6 +17,8 @@ import type { Inbox } from './inbox.ts';
 export type ListenerLimits = {
   connections: number;
   connectionsPerAddress: number;
+  /** Where there is no more room, one that has said nothing for so long, and has named nobody we know, is ended. */
+  idleMs: number;
   recipients: number;
   bytes: number;
   /** From connecting to the end, whatever was done. */
@@ -28,8 +30,9 @@ export type ListenerLimits = {
 };
 
 const LIMITS: ListenerLimits = {
-  connections: 400,
+  connections: 800,
   connectionsPerAddress: 40,
+  idleMs: 5000,
   recipients: 20,
   bytes: 25 * 1024 * 1024,
   sessionMs: 30 * 60_000,
@@ -153,7 +156,7 @@ class Sessions {
   /** Caps come first: a connection beyond them costs one line. */
   #admit(socket: Socket): void {
     const from = socket.remoteAddress ?? '';
-    if (this.#openFrom(from) >= this.#limits.connectionsPerAddress || this.#openAll() >= this.#limits.connections) {
+    if (this.#openFrom(from) >= this.#limits.connectionsPerAddress || !this.#hasRoom()) {
       socket.on('error', () => undefined);
       socket.setTimeout(LOOK_EVERY_MS, () => socket.destroy());
       socket.end('421 4.7.0 Too many connections, please try again later\r\n');
@@ -166,6 +169,28 @@ class Sessions {
     const before = new Set(this.#smtp.connections);
     this.#smtp.connect(socket);
     for (const connection of this.#smtp.connections) if (!before.has(connection)) this.#watch(connection);
+  }
+
+  /** A socket that was ended lives until its client hangs up, or a short while: hence twice the cap at the very most. */
+  #hasRoom(): boolean {
+    const open = this.#openAll();
+    const { connections } = this.#limits;
+    return open < connections || (open < connections * 2 && this.#endIdlest());
+  }
+
+  /** Ends whoever has kept us waiting longest before naming a recipient; false: nobody has for long. */
+  #endIdlest(): boolean {
+    let idlest: Connection | null = null;
+    let since = performance.now() - this.#limits.idleMs;
+    for (const [connection, { repliedAt, dataSince }] of this.#watched) {
+      if (repliedAt > since || dataSince !== null || connection.session.envelope.rcptTo.length > 0) continue;
+      idlest = connection;
+      since = repliedAt;
+    }
+    if (idlest === null) return false;
+    this.#watched.delete(idlest);
+    this.#end(idlest, 421, '4.7.0 Too many connections, please try again later');
+    return true;
   }
 
   /** Counted by looking: an upgrade to TLS takes all listeners off the socket below it. */
