@@ -98,6 +98,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
     directory,
     domain: settings.domain,
     mailLeaves: leavesMachine(settings.outbound),
+    takesMail: settings.inboundPort !== null,
     operatorEmail: settings.operatorEmail,
     failpoint: settings.failpoint,
   });
@@ -274,8 +275,12 @@ export async function withData(settings: Settings, request: ControlRequest): Pro
   const directory = resolve(settings.dataDir);
   const locked = await lockData(directory, (socket) => serveControl(socket, () => null));
   if (!locked.ok) return locked.message;
-  const mailLeaves = leavesMachine(settings.outbound);
-  const opened = await openSqliteStore({ directory, domain: settings.domain, mailLeaves });
+  const opened = await openSqliteStore({
+    directory,
+    domain: settings.domain,
+    mailLeaves: leavesMachine(settings.outbound),
+    takesMail: settings.inboundPort !== null,
+  });
   if (!opened.ok) {
     await locked.lock.release();
     return opened.message;
