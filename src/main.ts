@@ -65,6 +65,10 @@ import { startInbound } from './returns/start-inbound.ts';
 import { threadRoutes } from './returns/threads-http.ts';
 import { unsubscribeRoutes } from './returns/unsubscribe.ts';
 import { Simulations } from './simulate/simulations.ts';
+import { openAddresses } from './webhooks/address.ts';
+import { webhookFigures } from './webhooks/figures.ts';
+import { webhookRoutes } from './webhooks/http.ts';
+import { Outbox } from './webhooks/outbox.ts';
 
 export type Gateway = {
   /** The line that says that all ports are open. */
@@ -156,6 +160,13 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   });
   unsubscribeRoutes(server, { store, tokens: openTokens(secrets) });
   docsRoutes(server, { problems, publicUrl: () => publicUrl });
+  const outboxParts = {
+    ...{ store, secrets, log, addresses: openAddresses(transportParts.dns, settings.webhookAllow) },
+    textsIn: (locale: string) => problems.textsIn(locale),
+  };
+  const outbox = settings.role === 'api' ? null : new Outbox(outboxParts);
+  webhookRoutes(server, { ...outboxParts, problems, watch: (id, space) => outbox?.watch(id, space) });
+  if (outbox !== null) webhookFigures(gate.metrics.registry, store, outbox);
   const keys = await firstStart(store);
   let address: string;
   try {
@@ -209,6 +220,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
           ...{ dns: transportParts.dns, guard: transportParts.guard, outside: outside.imap ?? {} },
         });
   if (settings.role !== 'api') domainChecks.start();
+  await outbox?.start();
   controls = {
     store,
     intake,
@@ -227,7 +239,9 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
       eventWaiters: () => bell.count,
       async stop() {
         // What is accepted while the relay stops is durable and goes out after the next start.
-        await Promise.all([within(gate.server.close(), settings.graceMs / 2), relay?.stop(settings.graceMs * 0.9)]);
+        const { graceMs } = settings;
+        const closed = within(gate.server.close(), graceMs / 2);
+        await Promise.all([closed, relay?.stop(graceMs * 0.9), outbox?.stop(graceMs * 0.9)]);
         await mailboxes?.stop();
         await feedback.stop();
         await inbound.inbound.stop();
