@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { addressTraits } from '../base/address-traits.ts';
 import { readDomain } from '../base/domain.ts';
 import { contentText, readContentText } from '../core/content-text.ts';
-import type { Submission } from '../core/message.ts';
+import type { Address, Submission } from '../core/message.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import { REASONS } from '../core/reasons.ts';
 import { parseSimulatorAddress, SIMULATOR_DOMAIN } from '../core/simulator.ts';
@@ -42,6 +42,10 @@ export type SubmitInput = {
   identities: readonly string[];
   body: unknown;
   idempotencyKey: string | null;
+  /** All recipients or none: where one would be blocked, nothing is stored. */
+  wholeOnly?: boolean;
+  /** What To and Cc show, where that is not who gets it. */
+  shown?: { to: Address[]; cc: Address[] };
 };
 
 export type Submitted =
@@ -306,6 +310,7 @@ export class Intake {
       leaseToken: submission.leaseToken,
       template,
       ...(input.identities.length === 0 ? {} : { identities: input.identities }),
+      ...(input.wholeOnly === true ? { wholeOnly: true } : {}),
       content: featuresOf(submission),
       findings: scanContent({
         subject: submission.subject,
