@@ -62,14 +62,19 @@ function mailOf(email: Email): Mail {
     cc: flat(email.cc),
     replyTo: flat(email.replyTo),
     subject: email.subject ?? null,
-    text: email.text ?? null,
-    html: email.html ?? null,
+    text: bodyOf(email.text),
+    html: bodyOf(email.html),
     messageId: email.messageId ?? null,
     inReplyTo: email.inReplyTo ?? null,
     references: email.references ?? null,
     headers: headers.map(({ originalKey, value }) => [originalKey, decodeWords(value)]),
     files: email.attachments.map(fileOf),
   };
+}
+
+/** Line ends are LF, however the body was encoded. */
+function bodyOf(text: string | undefined): string | null {
+  return text?.replace(/\r\n/g, '\n') ?? null;
 }
 
 function flat(addresses: readonly Address[] = []): MailAddress[] {
