@@ -43,6 +43,7 @@ import { buildServer } from './http/server.ts';
 import { faceRoutes, wordsOf } from './intake/faces/index.ts';
 import { intakeRoutes } from './intake/http.ts';
 import { Policies } from './intake/policies.ts';
+import { openSubmission } from './intake/smtp/open-submission.ts';
 import { Intake } from './intake/submit.ts';
 import type { MessageIds } from './intake/threads.ts';
 import { openKeyring } from './keyring.ts';
@@ -191,6 +192,19 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
     await locked.lock.release();
     return inbound;
   }
+  const tokens = openTokens(secrets);
+  const submission = await openSubmission({
+    ...{ ...settings, port: settings.smtpPort, directory, door, log },
+    ...{ authenticator: gate.authenticator, rates: gate.rates },
+    isOwnId: (messageId) => tokens.parseMessageId(messageId.trim()) !== null,
+  });
+  if (!submission.ok) {
+    await inbound.inbound.stop();
+    await gate.server.close();
+    await store.close();
+    await locked.lock.release();
+    return submission;
+  }
   const sweeper = new Sweeper(store, blobs, log);
   sweeper.start();
   await simulations.start();
@@ -233,15 +247,15 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   return {
     ok: true,
     gateway: {
-      listening: { http: address, smtp: null, inbound: inbound.inbound.address },
+      listening: { http: address, smtp: submission.server?.address ?? null, inbound: inbound.inbound.address },
       welcome: keys === null ? null : welcomeText(address, keys),
       store,
       eventWaiters: () => bell.count,
       async stop() {
         // What is accepted while the relay stops is durable and goes out after the next start.
         const { graceMs } = settings;
-        const closed = within(gate.server.close(), graceMs / 2);
-        await Promise.all([closed, relay?.stop(graceMs * 0.9), outbox?.stop(graceMs * 0.9)]);
+        const doors = Promise.all([gate.server.close(), submission.server?.close()]);
+        await Promise.all([within(doors, graceMs / 2), relay?.stop(graceMs * 0.9), outbox?.stop(graceMs * 0.9)]);
         await mailboxes?.stop();
         await feedback.stop();
         await inbound.inbound.stop();

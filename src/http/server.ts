@@ -41,6 +41,7 @@ export type Gate = {
   metrics: Metrics;
   problems: Problems;
   authenticator: Authenticator;
+  rates: RequestRates;
 };
 
 export const MAX_BODY_BYTES = 25 * 1024 * 1024;
@@ -147,7 +148,7 @@ export async function buildServer(input: {
   endConnectionsOnStop(server);
   server.setErrorHandler((error: FastifyError, request, reply) => answerFault(error, request, reply, problems, log));
   server.setNotFoundHandler((request, reply) => answerNowhere(routes, request, reply, problems));
-  return { server, problems, authenticator, metrics };
+  return { server, problems, authenticator, metrics, rates };
 }
 
 /** Once it stops, a connection ends with its answer: kept alive it would hold the stop up for as long as it may idle. */
