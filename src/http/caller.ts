@@ -25,5 +25,7 @@ declare module 'fastify' {
     scopes?: readonly KeyScope[];
     /** The route serves the operator alone and no tenant need be named. */
     operatorOnly?: boolean;
+    /** Its requests are not counted: what they ask for is, request by request. */
+    uncounted?: boolean;
   }
 }

@@ -21,6 +21,7 @@ import { BodyGuard } from './body-guard.ts';
 import type { Caller } from './caller.ts';
 import { checkKey } from './check-key.ts';
 import { setHeadroom } from './headroom-headers.ts';
+import { isInner } from './inner.ts';
 import { Metrics } from './metrics.ts';
 import { OPENAPI } from './openapi.ts';
 import { linksOf, Problems } from './problems.ts';
@@ -40,6 +41,8 @@ export type Gate = {
   metrics: Metrics;
   problems: Problems;
   authenticator: Authenticator;
+  /** Every route with its schema. */
+  routes: RouteTable;
 };
 
 export const MAX_BODY_BYTES = 25 * 1024 * 1024;
@@ -146,7 +149,7 @@ export async function buildServer(input: {
   endConnectionsOnStop(server);
   server.setErrorHandler((error: FastifyError, request, reply) => answerFault(error, request, reply, problems, log));
   server.setNotFoundHandler((request, reply) => answerNowhere(routes, request, reply, problems));
-  return { server, problems, authenticator, metrics };
+  return { server, problems, authenticator, metrics, routes };
 }
 
 /** Once it stops, a connection ends with its answer: kept alive it would hold the stop up for as long as it may idle. */
@@ -157,7 +160,7 @@ function endConnectionsOnStop(server: FastifyInstance): void {
     done();
   });
   server.addHook('onResponse', (request, _reply, done) => {
-    if (isStopping) request.raw.socket.end();
+    if (isStopping && !isInner(request)) request.raw.socket.end();
     done();
   });
 }
