@@ -42,6 +42,7 @@ import { linksOf } from './http/problems.ts';
 import { buildServer } from './http/server.ts';
 import { faceRoutes, wordsOf } from './intake/faces/index.ts';
 import { intakeRoutes } from './intake/http.ts';
+import { mcpRoutes } from './intake/mcp/http.ts';
 import { Policies } from './intake/policies.ts';
 import { openSubmission } from './intake/smtp/open-submission.ts';
 import { Intake } from './intake/submit.ts';
@@ -129,6 +130,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   const door = { intake, policies, problems, store, blobs };
   intakeRoutes(server, door);
   faceRoutes(server, door);
+  mcpRoutes(server, { ...door, routes: gate.routes, publicUrl: () => publicUrl });
   const providers = providerTools({ store, secrets, transportParts, outbound: settings.outbound });
   const managed = { store, blobs, problems, authenticator: gate.authenticator, providers };
   adminRoutes(server, managed);
