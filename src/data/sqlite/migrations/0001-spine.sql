@@ -831,3 +831,12 @@ CREATE TABLE imap_place (
 );
 -- Those that are read, looked up again and again.
 CREATE INDEX mailbox_read ON mailbox (no) WHERE imap_url IS NOT NULL AND deleted_at IS NULL;
+
+-- Short names of conversations, as one of the compatible interfaces gives them; only those that were given out.
+CREATE TABLE thread_name (
+  root INTEGER PRIMARY KEY,
+  id TEXT NOT NULL,
+  space INTEGER NOT NULL,
+  name TEXT NOT NULL
+);
+CREATE UNIQUE INDEX thread_name_name ON thread_name (space, name);
