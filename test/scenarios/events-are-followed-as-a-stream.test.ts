@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, it } from 'node:test';
-import { EventBell } from '../../src/admin/event-bell.ts';
+import { EventBell } from '../../src/http/event-bell.ts';
 import { EventFeed } from '../../src/admin/event-feed.ts';
 import { type Following, follow } from '../../src/admin/event-stream.ts';
 import type { EventsPage } from '../../src/data/port/events.ts';
