@@ -15,6 +15,7 @@ import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, ty
 import { newId } from '../base/ids.ts';
 import { findFlaws, parseJson } from '../base/json.ts';
 import type { Settings } from '../config/settings.ts';
+import { SMS_DOMAIN } from '../core/channel.ts';
 import { type Store, StoreFault } from '../data/store.ts';
 import { Authenticator } from './authenticate.ts';
 import { BodyGuard } from './body-guard.ts';
@@ -209,12 +210,16 @@ declare module 'fastify' {
   }
 }
 
+/** What counts apart for text messages counts so for each of them. */
+const ANY_NUMBER = { key: '', domain: SMS_DOMAIN };
+
 /** An answer waits so long for its headroom, and goes without it where the store is stuck. */
 const LONGEST_HEADROOM_MS = 1000;
 
 async function addHeadroom(request: FastifyRequest, reply: FastifyReply, store: Store): Promise<void> {
   const caller = request.caller as Caller;
-  const looked = store.headroom({ principal: caller.principal!, identity: null, recipient: null });
+  const recipient = request.route?.config.channel === 'sms' ? ANY_NUMBER : null;
+  const looked = store.headroom({ principal: caller.principal!, identity: null, recipient });
   const tooLate = new AbortController();
   try {
     const late = setTimeout(LONGEST_HEADROOM_MS, null, { signal: tooLate.signal }).catch(() => null);

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { addressTraits } from '../base/address-traits.ts';
 import { readDomain } from '../base/domain.ts';
+import { type Channel, channelOf } from '../core/channel.ts';
 import { contentText, readContentText } from '../core/content-text.ts';
 import type { Submission } from '../core/message.ts';
 import type { ReasonCode } from '../core/reasons.ts';
@@ -42,6 +43,8 @@ export type SubmitInput = {
   identities: readonly string[];
   body: unknown;
   idempotencyKey: string | null;
+  /** `sms`: its recipients are telephone numbers, in the form that core/channel.ts gives them. Mail unless said. */
+  channel?: Channel;
   /** While the first request with the key is running: answered at once rather than waited for. */
   waitsForFirst?: false;
   /** Templates with phrases of spam are refused, whatever the policy says. */
@@ -154,7 +157,8 @@ export class Intake {
     const reading = await this.read({ ...input, agent: content.agent, body: changedBody(content, patch) });
     if (!reading.ok) return reading.result as Changed;
     const submission = changedSubmission(content, reading.submission, patch, held.sendAt);
-    const { request, large } = this.request({ ...input, idempotencyKey: null }, { ...reading, submission });
+    const channel = channelOf(content.to[0]?.domain ?? '');
+    const { request, large } = this.request({ ...input, idempotencyKey: null, channel }, { ...reading, submission });
     const files = large === null ? reading.files : [...reading.files, large];
     const named = [...files, ...request.blobs].map(({ sha256: blob }) => blob);
     const release = this.blobs.hold(named);
@@ -301,7 +305,7 @@ export class Intake {
       from: submission.from === null ? null : { email: submission.from.email, name: submission.from.name },
       subject: submission.subject,
       meta: metaOf(submission, template),
-      recipients: recipientsOf(submission, input.principal.mode),
+      recipients: recipientsOf(submission, input),
       body: large === null ? body : '',
       bodyBytes,
       bodyBlob: large === null ? null : { sha256: large.sha256, size: bodyBytes },
@@ -371,22 +375,24 @@ function simulatedRequest(submission: Submission): ReasonCode | null {
   return null;
 }
 
-function recipientsOf(submission: Submission, mode: Principal['mode']): AdmitRecipient[] {
+function recipientsOf(submission: Submission, { principal, channel }: SubmitInput): AdmitRecipient[] {
   const recipients: AdmitRecipient[] = [];
   for (const kind of ['to', 'cc', 'bcc'] as const) {
     for (const { email, name, key, domain } of submission[kind]) {
       const traits = addressTraits(key, domain);
-      recipients.push({ kind, email, name, key, domain, ...simulation(key, domain, mode), traits });
+      recipients.push({ kind, email, name, key, domain, ...judged(key, domain, principal.mode, channel), traits });
     }
   }
   return recipients;
 }
 
-function simulation(
+function judged(
   key: string,
   domain: string,
   mode: Principal['mode'],
+  channel: Channel = 'email',
 ): { undeliverable: string | null; simulated: string | null } {
+  if (channelOf(domain) !== channel) return { undeliverable: 'no_mail_domain', simulated: null };
   if (domain !== SIMULATOR_DOMAIN) {
     const read = readDomain(domain);
     return { undeliverable: read.ok && read.isMixedScript ? 'mixed_scripts' : null, simulated: null };

@@ -20,6 +20,7 @@ import type { QuarantineStanding } from '../../policy/facts-quarantine.ts';
 import {
   type ContactState,
   familyScope,
+  isTextScope,
   type LeaseState,
   type LedgerView,
   type ScopeState,
@@ -248,14 +249,14 @@ export class Space implements LedgerView {
   }
 
   scope(kind: CounterScope, id: string): ScopeState {
-    if (kind === 'tenant') return this.cached(TENANT_KEY);
+    if (kind === 'tenant' && !isTextScope(id)) return this.cached(TENANT_KEY);
     // The address stands in this one, and must be nowhere when its owner is erased.
     const name = kind === 'recipient_template' ? createHash('sha256').update(id).digest('base64url') : id;
     return this.cached(scopeKey(kind, name));
   }
 
   contact(key: string): ContactState {
-    const entry = this.cache.entry(this.no, key);
+    const entry = this.cached(key);
     const fact = this.erased?.find(key) ?? null;
     return fact === null ? entry : { ...entry, suppressions: [...entry.suppressions, fact] };
   }
@@ -348,7 +349,7 @@ export class Space implements LedgerView {
     return entry;
   }
 
-  /** Between groups: entries may be evicted, so none is kept. */
+  /** Between groups, and when one is forgotten: entries may be evicted, so none is kept. */
   release(): void {
     this.held.clear();
   }

@@ -4,7 +4,7 @@ import type { ExplainedReason, Issue, ProblemBody } from '../../../core/explain.
 import { REASONS } from '../../../core/reasons.ts';
 import type { OtherAnswer } from '../../../http/wording.ts';
 import { type Fields, isFields } from '../../field-errors.ts';
-import { freeBitsOf } from '../face-ids.ts';
+import { shortOf } from '../face-ids.ts';
 import type { Told } from '../told.ts';
 import { rateHeaders } from './rates.ts';
 import { sendmuxParam } from './read.ts';
@@ -20,8 +20,6 @@ export type SendmuxError = {
 };
 
 export type Refusal = { status: number; error: SendmuxError; messageId: string | null };
-
-export const emlOf = (messageId: string): string => freeBitsOf('eml', 'msg', messageId);
 
 export function taken(request: FastifyRequest, data: object, status = 200): OtherAnswer {
   return { status, body: { ok: true, data, meta: { request_id: request.id } }, headers: rateHeaders(request) };
@@ -60,7 +58,7 @@ export function refusalOf(problem: ProblemBody, body?: Fields): Refusal {
     clears: problem.clears,
     retry_at: problem.retry_at,
   };
-  return { status: http, error, messageId: problem.message_id ? emlOf(problem.message_id) : null };
+  return { status: http, error, messageId: problem.message_id ? shortOf(problem.message_id) : null };
 }
 
 function issueIn({ code, param, message }: Issue): Issue {
@@ -112,7 +110,7 @@ export function queuedData(told: Told & { kind: 'decided' }, body: Fields): Reco
     return { email, param: recipientPlace(email, body), code: first.code, message: `${first.detail} ${first.fix}` };
   });
   return {
-    message_id: emlOf(told.messageId),
+    message_id: shortOf(told.messageId),
     status: 'queued',
     ...(rejected.length === 0 ? {} : { rejected }),
     ...(told.warnings.length === 0 ? {} : { warnings: told.warnings }),
