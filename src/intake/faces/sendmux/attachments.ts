@@ -54,23 +54,24 @@ async function upload(
     return door.problems.refuse(request, reply, code, { errors: issues });
   }
   const file = { bytes: bytes!, filename: name.filename, contentType: contentType! };
-  const { id, expiresAt } = await keepUpload(request, door, file);
+  const { id } = await keepUpload(request, door, file);
   reply.header('Location', `${path}/${id}`);
   const shown = { filename: file.filename, contentType: file.contentType, size: file.bytes.length };
-  return answerWithOther(reply, taken(request, attachmentBody(id, shown, expiresAt), 201));
+  return answerWithOther(reply, taken(request, attachmentBody(id, shown), 201));
 }
 
 function attachmentBody(
   id: string,
   { filename, contentType, size }: { filename: string; contentType: string; size: number },
-  expiresAt: number,
 ): object {
+  // The first 48 bits of an id are the milliseconds at which it was made (RFC 9562 §5.7).
+  const madeAt = Buffer.from(decodeTypeId('att', id)!).readUIntBE(0, 6);
   return {
     attachment_id: id,
     filename,
     content_type: contentType,
     size_bytes: size,
-    expires_at: formatTime(expiresAt),
+    expires_at: formatTime(Math.floor((madeAt + KEPT_MS) / 1000) * 1000),
   };
 }
 
@@ -82,13 +83,7 @@ async function show(
   const { id } = request.params;
   const { tenantNo, mode } = request.caller!.principal!;
   const file = (await door.store.attachments({ tenantNo, mode, ids: [id] })).get(id);
-  const madeAt = decodeTypeId('att', id);
-  if (file === undefined || madeAt === null) {
-    return door.problems.refuse(request, reply, 'not_found', {
-      evidence: { resource: 'attachment', id: id.slice(0, 100) },
-    });
-  }
-  // The first 48 bits of an id are the milliseconds at which it was made (RFC 9562 §5.7).
-  const expiresAt = Buffer.from(madeAt).readUIntBE(0, 6) + KEPT_MS;
-  return answerWithOther(reply, taken(request, attachmentBody(id, file, expiresAt)));
+  if (file !== undefined) return answerWithOther(reply, taken(request, attachmentBody(id, file)));
+  const evidence = { resource: 'attachment', id: id.slice(0, 100) };
+  return door.problems.refuse(request, reply, 'not_found', { evidence });
 }
