@@ -143,6 +143,8 @@ export type AdmitRequest = {
   template?: TemplateUse | null;
   /** What the risk score sees of the content; absent where nobody looked. */
   content?: ContentFeatures;
+  /** All recipients or none: where one would be blocked, all are refused, and nothing is stored (the `messageId` is empty). */
+  wholeOnly?: boolean;
 };
 
 export type RecipientVerdict = {

@@ -805,6 +805,15 @@ CREATE TABLE thread_message (
   PRIMARY KEY (root, message)
 ) WITHOUT ROWID;
 
+CREATE TABLE thread_name (
+  root INTEGER PRIMARY KEY,
+  id TEXT NOT NULL,
+  space INTEGER NOT NULL,
+  name TEXT NOT NULL
+);
+
+CREATE UNIQUE INDEX thread_name_name ON thread_name (space, name);
+
 CREATE TABLE used_key (
   id INTEGER PRIMARY KEY,
   hash INTEGER NOT NULL,

@@ -95,6 +95,7 @@ const EMPTYING = [
   'DELETE FROM inbound WHERE space = :space',
   'DELETE FROM thread_message WHERE root IN (SELECT root FROM thread WHERE space = :space)',
   'DELETE FROM thread WHERE space = :space',
+  'DELETE FROM thread_name WHERE space = :space',
   'DELETE FROM appeal WHERE quarantine IN (SELECT no FROM quarantine WHERE space = :space)',
   'DELETE FROM quarantine_hold WHERE quarantine IN (SELECT no FROM quarantine WHERE space = :space)',
   'DELETE FROM quarantine WHERE space = :space',

@@ -41,7 +41,7 @@ import { sweep } from './sweeps.ts';
 import { TEMPLATE_WRITES } from './templates.ts';
 import { createKey, createTenant, revokeKey } from './tenants.ts';
 import { endTestClock, moveTestClock, resetTestData } from './test-clock.ts';
-import { archiveThread } from './threads.ts';
+import { archiveThread, nameThreads } from './threads.ts';
 import { UNCERTAIN_WRITES } from './uncertain.ts';
 import { unsubscribe } from './unsubscribes.ts';
 import { WEBHOOK_WRITES } from './webhooks.ts';
@@ -121,6 +121,7 @@ export const WRITER_CALLS: Calls = {
   provenReturn,
   takeInbound,
   archiveThread,
+  nameThreads,
   unsubscribe,
   unusedBlobs: (state, { sha256s }) => unusedBlobs(state, sha256s),
   ...ACCOUNT_WRITES,

@@ -887,3 +887,12 @@ CREATE TABLE webhook_attempt (
   next_at INTEGER,
   PRIMARY KEY (webhook, delivered, slot)
 ) WITHOUT ROWID;
+
+-- Short names of conversations, as one of the compatible interfaces gives them; only those that were given out.
+CREATE TABLE thread_name (
+  root INTEGER PRIMARY KEY,
+  id TEXT NOT NULL,
+  space INTEGER NOT NULL,
+  name TEXT NOT NULL
+);
+CREATE UNIQUE INDEX thread_name_name ON thread_name (space, name);
