@@ -194,13 +194,13 @@ export class Outbox {
     }
   }
 
-  #after(endpoint: Endpoint, { generation, isFrozen, id, url }: WebhookWork, end: RunEnd): Ended {
+  #after(endpoint: Endpoint, { generation, isFrozen, id }: WebhookWork, end: RunEnd): Ended {
     endpoint.isBlocked = end.isBlocked;
     endpoint.isSlow = end.isSlow || (endpoint.isSlow && end.isIdle);
     endpoint.skipped = { generation, seq: end.skippedTo };
     if (end.isPausing) {
       this.#counts.paused += 1;
-      this.#parts.log.warn({ webhook: id, url }, 'a webhook is paused');
+      this.#parts.log.warn({ webhook: id }, 'a webhook is paused');
     }
     // On a clock that stands still only its move makes anything due, and that rings.
     const waitMs = end.nextAt === null || isFrozen ? null : Math.max(0, end.nextAt - Date.now());
