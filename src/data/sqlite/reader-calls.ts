@@ -34,6 +34,7 @@ import { KEY_SELECT } from './tenants.ts';
 import { testClock } from './test-clock-reads.ts';
 import { THREAD_READS } from './threads-reads.ts';
 import { UNCERTAIN_READS } from './uncertain.ts';
+import { WEBHOOKS_READS } from './webhooks-reads.ts';
 
 type Calls = {
   [Name in keyof StoreReads]: (
@@ -72,6 +73,7 @@ export const READER_CALLS: Calls = {
   ...INBOUND_READS,
   ...OPERATOR_MAIL_READS,
   ...THREAD_READS,
+  ...WEBHOOKS_READS,
   keyByPrefix(db, { prefix }) {
     const row = db.prepare(`${KEY_SELECT} WHERE k.prefix = ?`).get(prefix);
     return row === undefined ? null : keyOf(row);
