@@ -436,5 +436,6 @@ test('an address in Reply-To is no way for replies where nothing listens', async
     const { id } = (await agent.call('POST', '/v1/messages', mail)).body;
     const [recipient] = (await agent.call('GET', `/v1/messages/${id}/verdict`)).body.recipients;
     assert.equal(recipient.facts.risk.replies_visible, isVisible, port);
+    assert.equal((await agent.call('GET', '/v1/risk')).body.replies_visible, isVisible);
   }
 });
