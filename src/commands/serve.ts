@@ -19,12 +19,13 @@ export async function serveCommand(args: string[]): Promise<number> {
   const started = await startGateway(read.settings);
   if (!started.ok) return failed(started.message, EXIT_FAILED);
   const { gateway } = started;
-  if (gateway.welcome !== null) process.stderr.write(gateway.welcome);
-  process.stdout.write(`${JSON.stringify({ msg: 'listening', ...gateway.listening })}\n`);
+  // Before the line that says it listens: whoever reads it may stop it at once.
   const told = new Promise<void>((resolve) => {
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);
   });
+  if (gateway.welcome !== null) process.stderr.write(gateway.welcome);
+  process.stdout.write(`${JSON.stringify({ msg: 'listening', ...gateway.listening })}\n`);
   // Not at the end alone, which a crash leaves out: the next start is to be quick above all then.
   flushCompileCache();
   await told;

@@ -10,9 +10,13 @@ type Checks = { authenticator: Authenticator; rates: RequestRates; problems: Pro
 
 /** Whether a request may pass, at once where its key is known; where it may not it is answered. */
 export function checkKey(request: FastifyRequest, reply: FastifyReply, checks: Checks): boolean | Promise<boolean> {
-  if (request.route?.config.scopes === undefined) return true;
+  const { scopes, isKeyOptional } = request.route?.config ?? {};
+  if (scopes === undefined) return true;
+  const authorization =
+    checks.problems.wordings.of(request.url)?.authorization?.(request.headers) ?? request.headers.authorization;
+  if (isKeyOptional === true && authorization === undefined) return true;
   const result = checks.authenticator.authenticate({
-    authorization: request.headers.authorization,
+    authorization,
     tenant: single(request.headers['x-tenant']),
     mode: single(request.headers['x-mode']),
     address: request.ip,

@@ -18,7 +18,7 @@ export class CanarySearch {
   private readonly known = new Map<string, { version: string; matcher: CanaryMatcher }>();
 
   /** Sends a request searched with the canaries that the store has. */
-  async send<Answer extends { outcome: string }>(
+  send<Answer extends { outcome: string }>(
     submission: Submission,
     request: AdmitRequest,
     send: (request: AdmitRequest) => Promise<Answer | Stale>,
@@ -26,16 +26,19 @@ export class CanarySearch {
     const { tenantNo, mode } = request.principal;
     const space = `${tenantNo}.${mode}`;
     const plain = request.findings ?? null;
-    for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+    const tried = (tries: number): Promise<Answer> => {
       const known = this.known.get(space);
       if (known !== undefined) search(known, submission, request, plain);
-      const answer = await send(request);
-      if (!isStale(answer)) return answer;
-      this.learn(space, answer.known);
-      request.canaries = null;
-      request.findings = plain;
-    }
-    throw new Error('the canaries change faster than a send can be searched');
+      return send(request).then((answer) => {
+        if (!isStale(answer)) return answer;
+        if (tries === MOST_TRIES) throw new Error('the canaries change faster than a send can be searched');
+        this.learn(space, answer.known);
+        request.canaries = null;
+        request.findings = plain;
+        return tried(tries + 1);
+      });
+    };
+    return tried(1);
   }
 
   private learn(space: string, known: KnownCanaries | null): void {
@@ -61,7 +64,8 @@ function search(
 }
 
 function partsOf(submission: Submission): SearchedParts {
-  const { subject, text, html, headers, attachments, from, to, cc, replyTo } = submission;
+  const { subject, text, html, headers, attachments, from, replyTo } = submission;
+  const { to, cc } = submission.shown ?? submission;
   const named = [...(from === null ? [] : [from]), ...to, ...cc, ...replyTo];
   return {
     subject,

@@ -6,6 +6,7 @@ import { simulatedReason } from '../core/simulator.ts';
 import type { Blobs } from '../data/blobs.ts';
 import type { Store } from '../data/store.ts';
 import { type Problems, refusal } from '../http/problems.ts';
+import type { Policy } from '../policy/document.ts';
 import { decidedOutcome, type Outcome, problemOutcome } from './outcome.ts';
 import type { Policies } from './policies.ts';
 import type { Intake, SubmitInput, Submitted } from './submit.ts';
@@ -62,12 +63,12 @@ function agentHeader(request: FastifyRequest): string | null {
   return typeof given === 'string' && given !== '' ? given.slice(0, 255) : null;
 }
 
-/** What is answered to a submission, in Postern's own format. */
-export async function outcomeOf(
+/** What is answered to a submission, in Postern's own format; at once where the policy that decided is known. */
+export function outcomeOf(
   request: FastifyRequest,
   { problems, policies }: Pick<IntakeDoor, 'problems' | 'policies'>,
   submitted: Submitted,
-): Promise<Outcome> {
+): Outcome | Promise<Outcome> {
   if (submitted.outcome !== 'answer') return refusedOutcome(request, problems, submitted);
   const { answer } = submitted;
   if (answer.outcome === 'invalid') {
@@ -78,8 +79,9 @@ export async function outcomeOf(
     const evidence = { first_at: answer.firstUsedAt, original_message_id: answer.messageId };
     return problemOutcome(request, problems, refusal('idempotency_key_reused', { clearsAt: answer.until, evidence }));
   }
-  const policy = await policies.get(answer.policyVersion);
-  return decidedOutcome(request, problems, answer, policy, answer.outcome === 'replayed');
+  const decided = (policy: Policy) => decidedOutcome(request, problems, answer, policy, answer.outcome === 'replayed');
+  const policy = policies.get(answer.policyVersion);
+  return policy instanceof Promise ? policy.then(decided) : decided(policy);
 }
 
 /** What is answered to a submission that no decision was made on. */

@@ -32,8 +32,8 @@ export function intakeRoutes(server: FastifyInstance, door: IntakeDoor): void {
       if (key === false) {
         return door.problems.refuse(request, reply, 'idempotency_key_invalid', { param: 'Idempotency-Key' });
       }
-      const submitted = await door.intake.submit(submitInput(request, request.body, key));
-      return answerWith(request, reply, await outcomeOf(request, door, submitted));
+      const outcome = outcomeOf(request, door, await door.intake.submit(submitInput(request, request.body, key)));
+      return answerWith(request, reply, outcome instanceof Promise ? await outcome : outcome);
     },
   );
   batchRoute(server, door);

@@ -5,8 +5,9 @@
 import { createHash } from 'node:crypto';
 import { addressTraits } from '../base/address-traits.ts';
 import { readDomain } from '../base/domain.ts';
+import { type Channel, channelOf } from '../core/channel.ts';
 import { contentText, readContentText } from '../core/content-text.ts';
-import type { Submission } from '../core/message.ts';
+import type { Address, Submission } from '../core/message.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import { REASONS } from '../core/reasons.ts';
 import { parseSimulatorAddress, SIMULATOR_DOMAIN } from '../core/simulator.ts';
@@ -19,7 +20,7 @@ import type { AdmitAnswer, AdmitRecipient, AdmitRequest, CheckAnswer, Principal,
 import { scanContent } from '../policy/content/scan.ts';
 import { featuresOf } from '../policy/risk/features.ts';
 import { Templates } from '../templates/templates.ts';
-import { attachmentIds } from './attachments.ts';
+import { type AttachedFile, type AttachmentOptions, attachmentIds } from './attachments.ts';
 import { CanarySearch } from './canary-search.ts';
 import { changedBody, changedSubmission } from './changed-submission.ts';
 import type { FieldError, Fields } from './field-errors.ts';
@@ -42,6 +43,16 @@ export type SubmitInput = {
   identities: readonly string[];
   body: unknown;
   idempotencyKey: string | null;
+  /** All recipients or none: where one would be blocked, nothing is stored. */
+  wholeOnly?: boolean;
+  /** What To and Cc show, where that is not who gets it. */
+  shown?: { to: Address[]; cc: Address[] };
+  /** `sms`: its recipients are telephone numbers, in the form that core/channel.ts gives them. Mail unless said. */
+  channel?: Channel;
+  /** While the first request with the key is running: answered at once rather than waited for. */
+  waitsForFirst?: false;
+  /** Templates with phrases of spam are refused, whatever the policy says. */
+  refusesSpamPhrases?: true;
 };
 
 export type Submitted =
@@ -86,6 +97,8 @@ type Reading =
     }
   | { ok: false; result: Exclude<Submitted, { outcome: 'answer' }> };
 
+type Uploads = NonNullable<AttachmentOptions['uploads']>;
+
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 export class Intake {
@@ -105,12 +118,16 @@ export class Intake {
   }
 
   async submit(input: SubmitInput): Promise<Submitted> {
-    const reading = await this.read(input);
+    const read = this.read(input);
+    const reading = read instanceof Promise ? await read : read;
     if (!reading.ok) return reading.result;
     if (input.idempotencyKey === null) return this.admit(input, reading);
     const name = `${input.principal.installationNo}.${input.principal.mode}.${input.idempotencyKey}`;
     const first = this.running.get(name);
-    if (first !== undefined && !(await within(first, WAIT_FOR_FIRST_MS))) return { outcome: 'in_progress' };
+    if (first !== undefined) {
+      const isOver = input.waitsForFirst !== false && (await within(first, WAIT_FOR_FIRST_MS));
+      if (!isOver) return { outcome: 'in_progress' };
+    }
     const mine = this.admit(input, reading);
     const done = mine.then(nothing, nothing);
     this.running.set(name, done);
@@ -150,7 +167,8 @@ export class Intake {
     const reading = await this.read({ ...input, agent: content.agent, body: changedBody(content, patch) });
     if (!reading.ok) return reading.result as Changed;
     const submission = changedSubmission(content, reading.submission, patch, held.sendAt);
-    const { request, large } = this.request({ ...input, idempotencyKey: null }, { ...reading, submission });
+    const channel = channelOf(content.to[0]?.domain ?? '');
+    const { request, large } = this.request({ ...input, idempotencyKey: null, channel }, { ...reading, submission });
     const files = large === null ? reading.files : [...reading.files, large];
     const named = [...files, ...request.blobs].map(({ sha256: blob }) => blob);
     const release = this.blobs.hold(named);
@@ -187,24 +205,35 @@ export class Intake {
     return { outcome: 'answer', answer: await this.store.planView(request) };
   }
 
-  private async read(input: SubmitInput): Promise<Reading> {
+  /** At once, unless an upload, a template or a conversation has to be asked for. */
+  private read(input: SubmitInput): Reading | Promise<Reading> {
     const ids = attachmentIds(input.body);
-    const uploads = ids.length === 0 ? new Map() : await this.store.attachments({ ...input.principal, ids });
+    if (ids.length === 0) return this.readWith(input, new Map());
+    return this.store.attachments({ ...input.principal, ids }).then((uploads) => this.readWith(input, uploads));
+  }
+
+  private readWith(input: SubmitInput, uploads: Uploads): Reading | Promise<Reading> {
     const reading = readSubmission(input.body, { sha256, uploads });
     if (!reading.ok)
       return { ok: false, result: { outcome: 'malformed', reason: reading.reason, errors: reading.errors } };
-    const { submission } = reading;
+    const { submission, files } = reading;
+    if (input.shown !== undefined) submission.shown = input.shown;
     if (submission.agent === null) submission.agent = input.agent;
     else if (input.isAgentBound === true && submission.agent !== input.agent) {
       return { ok: false, result: { outcome: 'forbidden_agent', agent: submission.agent } };
     }
     const simulated = input.principal.mode === 'test' ? simulatedRequest(submission) : null;
     if (simulated !== null) return { ok: false, result: { outcome: 'simulated', code: simulated } };
-    const filled = await this.filledIn(input, submission);
-    if (!namesThread(filled.submission)) return { ok: true, sent: submission, ...filled, files: reading.files };
+    if (submission.template !== null || namesThread(submission)) return this.completed(input, submission, files);
+    return { ok: true, sent: submission, submission, template: null, files };
+  }
+
+  /** With its template filled in, and in its conversation. */
+  private async completed(input: SubmitInput, sent: Submission, files: AttachedFile[]): Promise<Reading> {
+    const filled = await this.filledIn(input, sent);
     const joined = await this.threads.join(input.principal, filled.submission);
     if (joined === 'unknown') return { ok: false, result: unknownThread() };
-    return { ok: true, sent: submission, ...filled, submission: joined, files: reading.files };
+    return { ok: true, sent, ...filled, submission: joined, files };
   }
 
   /**
@@ -212,13 +241,15 @@ export class Intake {
    * cannot be filled in, the rules refuse the message.
    */
   private async filledIn(
-    { principal }: SubmitInput,
+    { principal, refusesSpamPhrases }: SubmitInput,
     submission: Submission,
   ): Promise<{ submission: Submission; template: TemplateUse | null }> {
     const { template: asked, subject, text, html } = submission;
     if (asked === null) return { submission, template: null };
     const overrides = subject !== '' || text !== null || html !== null;
-    const { use, content, kind } = await this.templates.use(principal, asked, submission.kind, overrides);
+    const found = await this.templates.use(principal, asked, submission.kind, overrides);
+    const { content, kind } = found;
+    const use = refusesSpamPhrases ? { ...found.use, refusesSpamPhrases } : found.use;
     if (content === null) return { submission: { ...submission, kind }, template: use };
     const { id, version } = use.found!;
     const filled = {
@@ -233,13 +264,20 @@ export class Intake {
     return { submission: filled, template: use };
   }
 
-  private async admit(input: SubmitInput, reading: Reading & { ok: true }): Promise<Submitted> {
+  private admit(input: SubmitInput, reading: Reading & { ok: true }): Promise<Submitted> {
     const { request, large } = this.request(input, reading);
     const files = large === null ? reading.files : [...reading.files, large];
+    const send = () => this.canaries.send(reading.submission, request, (searched) => this.store.admit(searched));
+    if (files.length === 0 && request.blobs.length === 0) return send().then(answered);
+    return this.admitWithFiles(files, request, send);
+  }
+
+  private async admitWithFiles(
+    files: readonly AttachedFile[],
+    request: AdmitRequest,
+    send: () => Promise<AdmitAnswer>,
+  ): Promise<Submitted> {
     const named = [...files, ...request.blobs].map(({ sha256: name }) => name);
-    const admit = (searched: AdmitRequest) => this.store.admit(searched);
-    const send = () => this.canaries.send<AdmitAnswer>(reading.submission, request, admit);
-    if (named.length === 0) return { outcome: 'answer', answer: await send() };
     const release = this.blobs.hold(named);
     let answer: AdmitAnswer;
     try {
@@ -249,7 +287,7 @@ export class Intake {
       release();
     }
     if (answer.outcome === 'refused' || answer.outcome === 'invalid') await this.forget(named);
-    return { outcome: 'answer', answer };
+    return answered(answer);
   }
 
   /** What is not stored leaves nothing on the disk either. */
@@ -278,7 +316,7 @@ export class Intake {
       from: submission.from === null ? null : { email: submission.from.email, name: submission.from.name },
       subject: submission.subject,
       meta: metaOf(submission, template),
-      recipients: recipientsOf(submission, input.principal.mode),
+      recipients: recipientsOf(submission, input),
       body: large === null ? body : '',
       bodyBytes,
       bodyBlob: large === null ? null : { sha256: large.sha256, size: bodyBytes },
@@ -292,6 +330,7 @@ export class Intake {
       leaseToken: submission.leaseToken,
       template,
       ...(input.identities.length === 0 ? {} : { identities: input.identities }),
+      ...(input.wholeOnly === true ? { wholeOnly: true } : {}),
       content: featuresOf(submission),
       findings: scanContent({
         subject: submission.subject,
@@ -321,6 +360,10 @@ function unknownThread(): Exclude<Submitted, { outcome: 'answer' }> {
 
 function nothing(): void {}
 
+function answered(answer: AdmitAnswer): Submitted {
+  return { outcome: 'answer', answer };
+}
+
 /** Whether a promise settles in time; the timer never outlives it. */
 function within(promise: Promise<void>, waitMs: number): Promise<boolean> {
   return new Promise((resolve) => {
@@ -344,22 +387,24 @@ function simulatedRequest(submission: Submission): ReasonCode | null {
   return null;
 }
 
-function recipientsOf(submission: Submission, mode: Principal['mode']): AdmitRecipient[] {
+function recipientsOf(submission: Submission, { principal, channel }: SubmitInput): AdmitRecipient[] {
   const recipients: AdmitRecipient[] = [];
   for (const kind of ['to', 'cc', 'bcc'] as const) {
     for (const { email, name, key, domain } of submission[kind]) {
       const traits = addressTraits(key, domain);
-      recipients.push({ kind, email, name, key, domain, ...simulation(key, domain, mode), traits });
+      recipients.push({ kind, email, name, key, domain, ...judged(key, domain, principal.mode, channel), traits });
     }
   }
   return recipients;
 }
 
-function simulation(
+function judged(
   key: string,
   domain: string,
   mode: Principal['mode'],
+  channel: Channel = 'email',
 ): { undeliverable: string | null; simulated: string | null } {
+  if (channelOf(domain) !== channel) return { undeliverable: 'no_mail_domain', simulated: null };
   if (domain !== SIMULATOR_DOMAIN) {
     const read = readDomain(domain);
     return { undeliverable: read.ok && read.isMixedScript ? 'mixed_scripts' : null, simulated: null };

@@ -13,7 +13,7 @@ export type MessageIds = {
   make(messageId: string, tenantNo: number): string;
 };
 
-/** Whether a send says what it belongs to or answers. */
+/** Whether it names a conversation, or a message that it answers. */
 export function namesThread({ threadId, inReplyTo, references }: Submission): boolean {
   return threadId !== null || inReplyTo !== null || references.length > 0;
 }
@@ -28,11 +28,12 @@ export class Threads {
   }
 
   /**
-   * The submission, which names one, with its conversation, and with what it answers where it names a conversation alone. `unknown`: it names one that
+   * The submission with its conversation, and with what it answers where it names a conversation alone. `unknown`: it names one that
    * is not there.
    */
   async join(principal: Principal, submission: Submission): Promise<Submission | 'unknown'> {
     const { threadId, inReplyTo, references } = submission;
+    if (!namesThread(submission)) return submission;
     const { tenantNo, mode } = principal;
     // What it answers comes first, then the newest of what came before.
     const answered = [...(inReplyTo === null ? [] : [inReplyTo]), ...references.toReversed()];
