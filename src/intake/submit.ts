@@ -45,6 +45,10 @@ export type SubmitInput = {
   idempotencyKey: string | null;
   /** `sms`: its recipients are telephone numbers, in the form that core/channel.ts gives them. Mail unless said. */
   channel?: Channel;
+  /** While the first request with the key is running: answered at once rather than waited for. */
+  waitsForFirst?: false;
+  /** Templates with phrases of spam are refused, whatever the policy says. */
+  refusesSpamPhrases?: true;
 };
 
 export type Submitted =
@@ -116,7 +120,10 @@ export class Intake {
     if (input.idempotencyKey === null) return this.admit(input, reading);
     const name = `${input.principal.installationNo}.${input.principal.mode}.${input.idempotencyKey}`;
     const first = this.running.get(name);
-    if (first !== undefined && !(await within(first, WAIT_FOR_FIRST_MS))) return { outcome: 'in_progress' };
+    if (first !== undefined) {
+      const isOver = input.waitsForFirst !== false && (await within(first, WAIT_FOR_FIRST_MS));
+      if (!isOver) return { outcome: 'in_progress' };
+    }
     const mine = this.admit(input, reading);
     const done = mine.then(nothing, nothing);
     this.running.set(name, done);
@@ -223,13 +230,15 @@ export class Intake {
    * cannot be filled in, the rules refuse the message.
    */
   private async filledIn(
-    { principal }: SubmitInput,
+    { principal, refusesSpamPhrases }: SubmitInput,
     submission: Submission,
   ): Promise<{ submission: Submission; template: TemplateUse | null }> {
     const { template: asked, subject, text, html } = submission;
     if (asked === null) return { submission, template: null };
     const overrides = subject !== '' || text !== null || html !== null;
-    const { use, content, kind } = await this.templates.use(principal, asked, submission.kind, overrides);
+    const found = await this.templates.use(principal, asked, submission.kind, overrides);
+    const { content, kind } = found;
+    const use = refusesSpamPhrases ? { ...found.use, refusesSpamPhrases } : found.use;
     if (content === null) return { submission: { ...submission, kind }, template: use };
     const { id, version } = use.found!;
     const filled = {

@@ -4,9 +4,10 @@ import { readFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { connect } from 'node:tls';
 import { makeSelfSigned } from '../../src/base/self-signed.ts';
+import { isBroken, receivedIn } from '../../src/base/smtp-sessions.ts';
 import { StoreFault } from '../../src/data/store.ts';
 import type { Arrived, Inbox } from '../../src/returns/inbox.ts';
-import { isBroken, type ListenerLimits, receivedIn, startListener } from '../../src/returns/listener.ts';
+import { type ListenerLimits, startListener } from '../../src/returns/listener.ts';
 import { deliverMail, smtpTalk, type Talk, trickle } from '../harness/smtp-talk.ts';
 
 const TLS = makeSelfSigned('gateway.example', Date.now());

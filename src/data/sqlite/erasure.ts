@@ -59,6 +59,7 @@ export const ERASURE_WRITES: Writes = {
     space.erased.add(hashed, { id, reason: 'legal_request', domain: false, since, expiresAt: null });
     prepared(state.db, "DELETE FROM suppression WHERE space = ? AND key = ? AND kind = 'address'").run(space.no, key);
     state.ledger.forgetEntry(space.no, key);
+    space.release();
     forgetLeases(state, space, key);
     forgetCaptures(state, space, { key, domain });
     forgetLetters(state, space, key);

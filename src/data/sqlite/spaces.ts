@@ -256,7 +256,7 @@ export class Space implements LedgerView {
   }
 
   contact(key: string): ContactState {
-    const entry = this.cache.entry(this.no, key);
+    const entry = this.cached(key);
     const fact = this.erased?.find(key) ?? null;
     return fact === null ? entry : { ...entry, suppressions: [...entry.suppressions, fact] };
   }
@@ -349,7 +349,7 @@ export class Space implements LedgerView {
     return entry;
   }
 
-  /** Between groups: entries may be evicted, so none is kept. */
+  /** Between groups, and when one is forgotten: entries may be evicted, so none is kept. */
   release(): void {
     this.held.clear();
   }
