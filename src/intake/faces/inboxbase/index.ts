@@ -30,19 +30,24 @@ export const inboxbase: Face = {
 };
 
 function refuse(problem: ProblemBody, request: FastifyRequest): OtherAnswer {
-  const { http, word } = INBOXBASE_WORDS[problem.code];
+  const { http } = INBOXBASE_WORDS[problem.code];
   const handle = unknownHandle(problem);
   if (handle !== null) return { status: http, body: { error: 'identity not found in org', details: { handle } } };
   const { code, detail, fix, clears, retry_at, errors, type: doc_url, request_id } = problem;
   const details = { code, detail, fix, clears, retry_at, ...(errors && { errors }), doc_url, request_id };
-  const error = code === 'authentication_required' ? keyTrouble(request) : word;
-  return { status: http, body: { error, details } };
+  return { status: http, body: { error: errorOf(problem, request), details } };
 }
 
 /** Where the problem is that an identity is not there. */
 function unknownHandle({ code, reasons }: ProblemBody): string | null {
   const { resource, id } = reasons[0]?.evidence ?? {};
   return code === 'not_found' && resource === 'identity' ? String(id) : null;
+}
+
+function errorOf({ code, reasons }: ProblemBody, request: FastifyRequest): string {
+  if (code === 'authentication_required') return keyTrouble(request);
+  const isConversation = code === 'not_found' && reasons[0]?.evidence['resource'] === 'conversation';
+  return isConversation ? 'conversation not found' : INBOXBASE_WORDS[code].word;
 }
 
 function keyTrouble({ headers }: FastifyRequest): string {
