@@ -5,6 +5,7 @@ import { molted } from './molted.ts';
 import { postmark } from './postmark.ts';
 import { resend } from './resend.ts';
 import { sendgrid } from './sendgrid.ts';
+import { sendmux } from './sendmux.ts';
 import { servicem8 } from './servicem8.ts';
 
-export const DRIVERS: readonly FaceDriver[] = [servicem8, inboxbase, molted, postmark, resend, sendgrid];
+export const DRIVERS: readonly FaceDriver[] = [servicem8, inboxbase, molted, sendmux, postmark, resend, sendgrid];
