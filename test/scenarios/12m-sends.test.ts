@@ -187,7 +187,7 @@ describe('the queued form', () => {
 });
 
 describe('errors', () => {
-  test('keys', async () => {
+  test('a key that is missing, malformed, unknown or may not send', async () => {
     const path = `${BASE}/v1/identities/x/send`;
     const bare = await fetch(gateway.url + path, {
       method: 'POST',

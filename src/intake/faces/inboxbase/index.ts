@@ -6,7 +6,7 @@
  * there. Absent: `email.no_reply` among the events, and whatever their dashboard alone can do.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { ProblemBody } from '../../../core/explain.ts';
+import type { Issue, ProblemBody } from '../../../core/explain.ts';
 import type { ManagedIdentity } from '../../../data/port/identities.ts';
 import { EventBell } from '../../../http/event-bell.ts';
 import type { OtherAnswer } from '../../../http/wording.ts';
@@ -34,8 +34,20 @@ function refuse(problem: ProblemBody, request: FastifyRequest): OtherAnswer {
   const handle = unknownHandle(problem);
   if (handle !== null) return { status: http, body: { error: 'identity not found in org', details: { handle } } };
   const { code, detail, fix, clears, retry_at, errors, type: doc_url, request_id } = problem;
-  const details = { code, detail, fix, clears, retry_at, ...(errors && { errors }), doc_url, request_id };
+  const named = errors && { errors: errors.map(inTheirFields) };
+  const details = { code, detail, fix, clears, retry_at, ...named, doc_url, request_id };
   return { status: http, body: { error: errorOf(problem, request), details } };
+}
+
+const THEIR_FIELDS: Readonly<Record<string, string>> = {
+  in_reply_to: 'inReplyTo',
+  tags: 'labels',
+  thread_id: 'convId',
+};
+
+function inTheirFields({ code, param, message }: Issue): Issue {
+  const [, name = '', rest = ''] = /^([a-z_]+)($|[.[].*)/s.exec(param ?? '') ?? [];
+  return { code, param: THEIR_FIELDS[name] === undefined ? param : THEIR_FIELDS[name] + rest, message };
 }
 
 /** Where the problem is that an identity is not there. */
