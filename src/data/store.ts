@@ -61,6 +61,7 @@ import type { TestClockReads, TestClockWrites } from './port/test-clock.ts';
 import type { ThreadsReads, ThreadsWrites } from './port/threads.ts';
 import type { UncertainReads, UncertainWrites } from './port/uncertain.ts';
 import type { Waits } from './port/waits.ts';
+import type { WebhooksReads, WebhooksWrites } from './port/webhooks.ts';
 
 /** `paused`: nothing ails it, the operator has stopped sending. `undecided`: what one decision needs could not be read. */
 export type StoreFaultKind = 'full' | 'unavailable' | 'clock' | 'paused' | 'undecided';
@@ -142,6 +143,8 @@ export type AdmitRequest = {
   template?: TemplateUse | null;
   /** What the risk score sees of the content; absent where nobody looked. */
   content?: ContentFeatures;
+  /** All recipients or none: where one would be blocked, all are refused, and nothing is stored (the `messageId` is empty). */
+  wholeOnly?: boolean;
 };
 
 export type RecipientVerdict = {
@@ -482,7 +485,8 @@ export interface StoreWrites
     UncertainWrites,
     TemplatesWrites,
     TestClockWrites,
-    ThreadsWrites {
+    ThreadsWrites,
+    WebhooksWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer | StaleCanaries>;
   /** Decides and changes nothing. */
   check(request: AdmitRequest): Promise<CheckAnswer | StaleCanaries>;
@@ -548,7 +552,8 @@ export interface StoreReads
     UncertainReads,
     TemplatesReads,
     TestClockReads,
-    ThreadsReads {
+    ThreadsReads,
+    WebhooksReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;
   keysOfTenant(input: { tenantNo: number }): Promise<KeyRow[]>;

@@ -7,7 +7,7 @@ import { addressTraits } from '../base/address-traits.ts';
 import { readDomain } from '../base/domain.ts';
 import { type Channel, channelOf } from '../core/channel.ts';
 import { contentText, readContentText } from '../core/content-text.ts';
-import type { Submission } from '../core/message.ts';
+import type { Address, Submission } from '../core/message.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import { REASONS } from '../core/reasons.ts';
 import { parseSimulatorAddress, SIMULATOR_DOMAIN } from '../core/simulator.ts';
@@ -43,6 +43,10 @@ export type SubmitInput = {
   identities: readonly string[];
   body: unknown;
   idempotencyKey: string | null;
+  /** All recipients or none: where one would be blocked, nothing is stored. */
+  wholeOnly?: boolean;
+  /** What To and Cc show, where that is not who gets it. */
+  shown?: { to: Address[]; cc: Address[] };
   /** `sms`: its recipients are telephone numbers, in the form that core/channel.ts gives them. Mail unless said. */
   channel?: Channel;
   /** While the first request with the key is running: answered at once rather than waited for. */
@@ -134,6 +138,12 @@ export class Intake {
     }
   }
 
+  /** The submission as its sender means it; null where it cannot be read, which `submit` says in full. */
+  async canonical(input: SubmitInput): Promise<Submission | null> {
+    const reading = await this.read(input);
+    return reading.ok ? reading.sent : null;
+  }
+
   async check(input: SubmitInput): Promise<Checked> {
     const reading = await this.read(input);
     if (!reading.ok) return reading.result as Checked;
@@ -207,6 +217,7 @@ export class Intake {
     if (!reading.ok)
       return { ok: false, result: { outcome: 'malformed', reason: reading.reason, errors: reading.errors } };
     const { submission, files } = reading;
+    if (input.shown !== undefined) submission.shown = input.shown;
     if (submission.agent === null) submission.agent = input.agent;
     else if (input.isAgentBound === true && submission.agent !== input.agent) {
       return { ok: false, result: { outcome: 'forbidden_agent', agent: submission.agent } };
@@ -319,6 +330,7 @@ export class Intake {
       leaseToken: submission.leaseToken,
       template,
       ...(input.identities.length === 0 ? {} : { identities: input.identities }),
+      ...(input.wholeOnly === true ? { wholeOnly: true } : {}),
       content: featuresOf(submission),
       findings: scanContent({
         subject: submission.subject,

@@ -1,6 +1,7 @@
 /** `/v1/inbound`: mail that came in, as it was read and as it came, in the mode of the key. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type, { type Static } from 'typebox';
+import { addressKey } from '../base/address.ts';
 import { INBOUND_KINDS, KEPT_FOR } from '../core/inbound.ts';
 import { formatTime, parseTime } from '../core/time.ts';
 import type { Blobs } from '../data/blobs.ts';
@@ -111,11 +112,20 @@ const listQuery = Type.Object(
     kind: Type.Optional(oneOf(SHOWN_KINDS)),
     outcome: Type.Optional(oneOf(OUTCOMES)),
     message_id: Type.Optional(Type.String({ maxLength: 100, description: 'Only mail about this message.' })),
+    recipient: Type.Optional(
+      Type.String({ maxLength: 320, description: 'Only mail about this address, or written from it.' }),
+    ),
     since: Type.Optional(Type.String({ maxLength: 35, description: 'RFC 3339: only what came from then on.' })),
   },
   { additionalProperties: false },
 );
-type ListQuery = PageQuery & { kind?: string; outcome?: string; message_id?: string; since?: string };
+type ListQuery = PageQuery & {
+  kind?: string;
+  outcome?: string;
+  message_id?: string;
+  recipient?: string;
+  since?: string;
+};
 
 const oneId = Type.Object({ id: Type.String({ maxLength: 100 }) });
 type OneId = { id: string };
@@ -142,13 +152,14 @@ export function inboundRoutes(server: FastifyInstance, { store, problems, blobs 
       },
     },
     async (request, reply) => {
-      const { kind = null, outcome = null, message_id: messageId = null, since } = request.query;
+      const { kind = null, outcome = null, message_id: messageId = null, recipient, since } = request.query;
       const from = since === undefined ? null : parseTime(since);
       if (since !== undefined && from === null) {
         const message = '"since" must be a time as RFC 3339 has it.';
         return problems.invalid(request, reply, [{ code: 'invalid_parameter', param: 'since', message }]);
       }
-      const filter = { kind, outcome, messageId, since: from };
+      const person = recipient === undefined ? null : (addressKey(recipient) ?? recipient.toLowerCase());
+      const filter = { kind, outcome, messageId, person, since: from };
       const page = await store.inbound({ ...spaceOf(request), filter, ...pageOf(request.query) });
       return { data: page.rows.map(inboundBody), next_cursor: page.next };
     },

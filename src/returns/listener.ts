@@ -15,7 +15,7 @@ import type { Inbox } from './inbox.ts';
 export type ListenerLimits = SessionLimits & { recipients: number };
 
 const LIMITS: ListenerLimits = {
-  connections: 400,
+  connections: 800,
   connectionsPerAddress: 40,
   recipients: 20,
   bytes: 25 * 1024 * 1024,

@@ -46,6 +46,8 @@ const cases: [string, Stage | null, string, boolean, boolean, string, string][] 
   ['552 5.2.2 Over quota', 'rcpt', 'mailbox_full', false, false, 'recipient', 'none'],
   ['550 5.4.4 Host not found', null, 'domain_not_found', true, true, 'recipient', 'none'],
   ['451 4.7.1 Greylisted', 'rcpt', 'greylisted', false, false, 'receiver', 'greylist'],
+  ['421 4.7.0 Too many connections', 'banner', 'rate_limited', false, false, 'operator', 'normal'],
+  ['454 4.7.0 Maximum sending rate exceeded: throttled', 'mail', 'rate_limited', false, false, 'operator', 'normal'],
   ['535 5.7.8 Bad credentials', 'auth', 'auth_failure', false, false, 'operator', 'slow'],
   ['554 No', 'banner', 'infrastructure', false, false, 'receiver', 'normal'],
   ['550 5.7.1 Blocked using zen.spamhaus.org', 'rcpt', 'reputation_block', false, false, 'operator', 'none'],

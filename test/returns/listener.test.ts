@@ -236,6 +236,20 @@ test('an address that opens too many connections leaves room for the others', as
   assert.match(greeting, /^220/);
 });
 
+test('where there is no more room, who says nothing makes room for who does', async (t) => {
+  const { port, taken } = await listener(t, {}, { connectionsPerAddress: 2, connections: 3, idleMs: 0 });
+  const named = await toData(port);
+  const silent = [await smtpTalk(port, '127.0.0.2'), await smtpTalk(port, '127.0.0.2')];
+  const ended = Promise.race(silent.map((talk) => talk.closed.then(() => talk)));
+  assert.match(await deliverMail(port, { from: '', to: KNOWN, data: MAIL }), /^250 /);
+  assert.equal(taken.length, 1);
+  const gone = await ended;
+  assert.match(await gone.reply(), /^421 4\.7\.0 /);
+  assert.match(await silent.find((talk) => talk !== gone)!.say('NOOP'), /^250/);
+  named.write(`${MAIL}\r\n.\r\n`);
+  assert.match(await named.reply(), /^250 /);
+});
+
 test('it is encrypted by STARTTLS, and what was sent in the clear behind it is dropped', async (t) => {
   const { port, taken } = await listener(t);
   const talk = await smtpTalk(port);

@@ -95,6 +95,12 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer | 
   if ('message' in sender) return { outcome: 'invalid', ...sender };
   const send = sendOf(state, space, request, sender);
   const duplicate = deduped === null ? null : duplicateFact(state, deduped);
+  if (request.wholeOnly === true) {
+    const unstored = askedOfSend(space, { ...request, isStored: false }, now);
+    const seen = decideAll(state, space, send, request, now, duplicate, unstored, null);
+    const isWhole = seen.every(({ verdict }) => verdict.verdict !== 'block');
+    if (!isWhole) return { outcome: 'refused', ...seenAdmission(space, send, request, seen, now) };
+  }
   const asked = askedOfSend(space, { ...request, isStored: true }, now);
   const risen: RiskStep = { elevated: false, quarantine: false };
   const decided = decideAll(state, space, send, request, now, duplicate, asked, risen);
@@ -215,6 +221,20 @@ export function check(state: WriterState, request: AdmitRequest): CheckAnswer | 
   const decided = decideAll(state, space, send, request, now, known, asked, null);
   return {
     outcome: 'checked',
+    ...seenAdmission(space, send, request, decided, now),
+    traces: decided.map(({ recipient, facts }) => trace(send, recipient, facts, space.policy)),
+  };
+}
+
+/** What was decided and not stored. */
+function seenAdmission(
+  space: Space,
+  send: Send,
+  request: AdmitRequest,
+  decided: readonly Decided[],
+  now: number,
+): Admission {
+  return {
     messageId: '',
     createdAt: now,
     requestId: request.requestId,
@@ -226,7 +246,6 @@ export function check(state: WriterState, request: AdmitRequest): CheckAnswer | 
     warmup: decided[0]?.facts.warmup ?? null,
     risk: riskStanding(space, now),
     recipients: decided.map((one, i) => recipientVerdict(one, request.recipients[i]!.email, null)),
-    traces: decided.map(({ recipient, facts }) => trace(send, recipient, facts, space.policy)),
   };
 }
 

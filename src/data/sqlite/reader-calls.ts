@@ -33,6 +33,7 @@ import { KEY_SELECT } from './tenants.ts';
 import { testClock } from './test-clock-reads.ts';
 import { THREAD_READS } from './threads-reads.ts';
 import { UNCERTAIN_READS } from './uncertain.ts';
+import { WEBHOOKS_READS } from './webhooks-reads.ts';
 
 type Calls = {
   [Name in keyof StoreReads]: (
@@ -70,6 +71,7 @@ export const READER_CALLS: Calls = {
   ...TEMPLATE_READS,
   ...INBOUND_READS,
   ...THREAD_READS,
+  ...WEBHOOKS_READS,
   keyByPrefix(db, { prefix }) {
     const row = db.prepare(`${KEY_SELECT} WHERE k.prefix = ?`).get(prefix);
     return row === undefined ? null : keyOf(row);

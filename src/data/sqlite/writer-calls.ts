@@ -41,9 +41,10 @@ import { sweep } from './sweeps.ts';
 import { TEMPLATE_WRITES } from './templates.ts';
 import { createKey, createTenant, revokeKey } from './tenants.ts';
 import { endTestClock, moveTestClock, resetTestData } from './test-clock.ts';
-import { archiveThread } from './threads.ts';
+import { archiveThread, nameThreads } from './threads.ts';
 import { UNCERTAIN_WRITES } from './uncertain.ts';
 import { unsubscribe } from './unsubscribes.ts';
+import { WEBHOOK_WRITES } from './webhooks.ts';
 import type { WriterState } from './writer-state.ts';
 
 type Calls = {
@@ -81,6 +82,8 @@ export const RECORDING_CALLS: ReadonlySet<string> = new Set([
   'poolHeadroom',
   'closeRoute',
   'openRoute',
+  'progressWebhook',
+  'noteWebhookTest',
   'sweep',
 ]);
 
@@ -118,6 +121,7 @@ export const WRITER_CALLS: Calls = {
   provenReturn,
   takeInbound,
   archiveThread,
+  nameThreads,
   unsubscribe,
   unusedBlobs: (state, { sha256s }) => unusedBlobs(state, sha256s),
   ...ACCOUNT_WRITES,
@@ -141,6 +145,7 @@ export const WRITER_CALLS: Calls = {
   ...TEMPLATE_WRITES,
   ...QUARANTINE_WRITES,
   ...RETURN_HOOK_WRITES,
+  ...WEBHOOK_WRITES,
   noteEngagement,
   noteImap,
   putSetting(state, { name, value }) {
