@@ -1,6 +1,7 @@
 /** The tenant's side of a quarantine: where it stands, and the appeal. */
 import type { FastifyInstance } from 'fastify';
 import Type, { type Static } from 'typebox';
+import { messageIdIn } from '../base/id-forms.ts';
 import { actorOf, conflict, notFound, principalOf } from './answers.ts';
 import type { AdminDeps } from './deps.ts';
 import { APPEAL, appealBody, OWN_QUARANTINE, ownQuarantineBody } from './quarantine-bodies.ts';
@@ -19,7 +20,7 @@ const APPEALING = Type.Object(
     message_id: Type.Optional(
       orNull(Type.String({ minLength: 1, maxLength: 1000 }), {
         description:
-          'A message that shows it: `msg_…`, the id of one of its recipients, or the Message-ID it was sent with.',
+          'A message that shows it: `msg_…` or the form of it that a compatible interface gave, the id of one of its recipients, or the Message-ID it was sent with.',
       }),
     ),
   },
@@ -64,7 +65,7 @@ export function quarantineRoutes(
     async (request, reply) => {
       const { tenantNo, tenantId, mode } = principalOf(request);
       const { statement, message_id: named } = request.body as Static<typeof APPEALING>;
-      const messageId = named == null ? null : (readMessageId(named, tenantNo) ?? named.trim());
+      const messageId = named == null ? null : (readMessageId(named, tenantNo) ?? messageIdIn(named.trim()));
       const filed = await store.fileAppeal({ tenantNo, mode, statement, messageId, actor: actorOf(request) });
       if (filed.outcome === 'filed') return reply.code(201).send(appealBody(filed.quarantine, filed.appeal));
       if (filed.outcome === 'unknown_message') return notFound(request, reply, problems, 'message', named ?? '');

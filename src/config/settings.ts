@@ -130,7 +130,7 @@ export const VARIABLES: readonly Variable[] = [
     field: 'smtpPort',
     default: '2525',
     read: portOrOff,
-    meaning: 'Port of SMTP submission. 0 takes a free one, off opens none. Not built into this version: always off.',
+    meaning: 'Port of SMTP submission. 0 takes a free one, off opens none.',
   },
   {
     name: 'POSTERN_INBOUND_PORT',

@@ -11,11 +11,12 @@ import type { Address, Submission } from './message.ts';
 /** An address alone where the rest follows from it. */
 type AddressText = string | [email: string, name: string | null, key: string, domain: string, isMixedScript?: true];
 
-type Frame = Partial<Omit<Submission, 'from' | 'to' | 'cc' | 'bcc' | 'replyTo' | 'text' | 'html'>> & {
+type Frame = Partial<Omit<Submission, 'from' | 'to' | 'cc' | 'bcc' | 'shown' | 'replyTo' | 'text' | 'html'>> & {
   from?: AddressText;
   to?: AddressText[];
   cc?: AddressText[];
   bcc?: AddressText[];
+  shown?: [to: AddressText[], cc: AddressText[]];
   replyTo?: AddressText[];
   text?: number;
   html?: number;
@@ -25,12 +26,13 @@ const FRAME_END = '\n';
 
 /** JSON leaves out what is undefined, and escapes line ends. */
 export function contentText(submission: Submission): string {
-  const { text, html } = submission;
+  const { text, html, shown } = submission;
   const frame: { [Key in keyof Frame]: Frame[Key] | undefined } = {
     from: submission.from === null ? undefined : addressText(submission.from),
     to: addressTexts(submission.to),
     cc: addressTexts(submission.cc),
     bcc: addressTexts(submission.bcc),
+    shown: shown === undefined ? undefined : [shown.to.map(addressText), shown.cc.map(addressText)],
     replyTo: addressTexts(submission.replyTo),
     subject: submission.subject,
     text: text?.length,
@@ -69,6 +71,9 @@ export function readContentText(stored: string): Submission {
     to: readAddresses(frame.to),
     cc: readAddresses(frame.cc),
     bcc: readAddresses(frame.bcc),
+    ...(frame.shown === undefined
+      ? {}
+      : { shown: { to: readAddresses(frame.shown[0]), cc: readAddresses(frame.shown[1]) } }),
     replyTo: readAddresses(frame.replyTo),
     subject: frame.subject ?? '',
     text: frame.text === undefined ? null : stored.slice(end + 1, textEnd),

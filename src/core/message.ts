@@ -40,6 +40,8 @@ export type Submission = {
   to: Address[];
   cc: Address[];
   bcc: Address[];
+  /** What To and Cc show, where that is not who gets it: mail that was written before its envelope. Absent: `to` and `cc`. */
+  shown?: { to: Address[]; cc: Address[] };
   replyTo: Address[];
   subject: string;
   text: string | null;

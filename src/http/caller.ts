@@ -1,4 +1,5 @@
 /** Who asks: what a key says about its bearer. Every door and every route sees callers only in this shape. */
+import type { Channel } from '../core/channel.ts';
 import type { KeyScope, Principal } from '../data/store.ts';
 
 export type Caller = {
@@ -25,5 +26,11 @@ declare module 'fastify' {
     scopes?: readonly KeyScope[];
     /** The route serves the operator alone and no tenant need be named. */
     operatorOnly?: boolean;
+    /** Whoever sends no key may ask too. */
+    isKeyOptional?: boolean;
+    /** Whose headroom stands in the headers, where the route does not set them: mail's unless said. */
+    channel?: Channel;
+    /** Its requests are not counted: what they ask for is, request by request. */
+    uncounted?: boolean;
   }
 }

@@ -2,6 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { DecidedReason } from '../core/explain.ts';
 import type { Authenticator, AuthResult } from './authenticate.ts';
+import { isInner, withoutPerson } from './inner.ts';
 import type { Problems } from './problems.ts';
 import type { RequestRates } from './request-rates.ts';
 
@@ -9,10 +10,13 @@ type Checks = { authenticator: Authenticator; rates: RequestRates; problems: Pro
 
 /** Whether a request may pass, at once where its key is known; where it may not it is answered. */
 export function checkKey(request: FastifyRequest, reply: FastifyReply, checks: Checks): boolean | Promise<boolean> {
-  if (request.route?.config.scopes === undefined) return true;
+  const { scopes, isKeyOptional } = request.route?.config ?? {};
+  if (scopes === undefined) return true;
+  const authorization =
+    checks.problems.wordings.of(request.url)?.authorization?.(request.headers) ?? request.headers.authorization;
+  if (isKeyOptional === true && authorization === undefined) return true;
   const result = checks.authenticator.authenticate({
-    authorization:
-      checks.problems.wordings.of(request.url)?.authorization?.(request.headers) ?? request.headers.authorization,
+    authorization,
     tenant: single(request.headers['x-tenant']),
     mode: single(request.headers['x-mode']),
     address: request.ip,
@@ -32,9 +36,9 @@ function checkScopes(
     refuseKey(result.cause, request, reply, problems);
     return false;
   }
-  const { caller } = result;
+  const caller = isInner(request) ? withoutPerson(result.caller) : result.caller;
   request.caller = caller;
-  const { scopes = [], operatorOnly } = request.route?.config ?? {};
+  const { scopes = [], operatorOnly, uncounted } = request.route?.config ?? {};
   if (!scopes.some((scope) => caller.scopes.has(scope))) {
     problems.refuse(request, reply, 'insufficient_permissions', {
       evidence: { required: scopes.join('` or `'), granted: [...caller.scopes] },
@@ -52,7 +56,7 @@ function checkScopes(
     return false;
   }
   // The operator's own requests are not counted, whomever they are for.
-  if (caller.principal === null || caller.operator) return true;
+  if (caller.principal === null || result.caller.operator || uncounted === true) return true;
   const now = Date.now();
   const judge = (reason: DecidedReason | null) => {
     if (reason !== null) problems.send(request, reply, { reasons: [reason], messageId: null }, now);

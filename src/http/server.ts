@@ -15,12 +15,14 @@ import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, ty
 import { newId } from '../base/ids.ts';
 import { findFlaws, parseJson } from '../base/json.ts';
 import type { Settings } from '../config/settings.ts';
+import { SMS_DOMAIN } from '../core/channel.ts';
 import { type Store, StoreFault } from '../data/store.ts';
 import { Authenticator } from './authenticate.ts';
 import { BodyGuard } from './body-guard.ts';
 import type { Caller } from './caller.ts';
 import { checkKey } from './check-key.ts';
 import { setHeadroom } from './headroom-headers.ts';
+import { isInner } from './inner.ts';
 import { Metrics } from './metrics.ts';
 import { OPENAPI } from './openapi.ts';
 import { linksOf, Problems } from './problems.ts';
@@ -40,6 +42,9 @@ export type Gate = {
   metrics: Metrics;
   problems: Problems;
   authenticator: Authenticator;
+  rates: RequestRates;
+  /** Every route with its schema. */
+  routes: RouteTable;
 };
 
 export const MAX_BODY_BYTES = 25 * 1024 * 1024;
@@ -146,7 +151,7 @@ export async function buildServer(input: {
   endConnectionsOnStop(server);
   server.setErrorHandler((error: FastifyError, request, reply) => answerFault(error, request, reply, problems, log));
   server.setNotFoundHandler((request, reply) => answerNowhere(routes, request, reply, problems));
-  return { server, problems, authenticator, metrics };
+  return { server, problems, authenticator, metrics, rates, routes };
 }
 
 /** Once it stops, a connection ends with its answer: kept alive it would hold the stop up for as long as it may idle. */
@@ -157,7 +162,7 @@ function endConnectionsOnStop(server: FastifyInstance): void {
     done();
   });
   server.addHook('onResponse', (request, _reply, done) => {
-    if (isStopping) request.raw.socket.end();
+    if (isStopping && !isInner(request)) request.raw.socket.end();
     done();
   });
 }
@@ -209,12 +214,16 @@ declare module 'fastify' {
   }
 }
 
+/** What counts apart for text messages counts so for each of them. */
+const ANY_NUMBER = { key: '', domain: SMS_DOMAIN };
+
 /** An answer waits so long for its headroom, and goes without it where the store is stuck. */
 const LONGEST_HEADROOM_MS = 1000;
 
 async function addHeadroom(request: FastifyRequest, reply: FastifyReply, store: Store): Promise<void> {
   const caller = request.caller as Caller;
-  const looked = store.headroom({ principal: caller.principal!, identity: null, recipient: null });
+  const recipient = request.route?.config.channel === 'sms' ? ANY_NUMBER : null;
+  const looked = store.headroom({ principal: caller.principal!, identity: null, recipient });
   const tooLate = new AbortController();
   try {
     const late = setTimeout(LONGEST_HEADROOM_MS, null, { signal: tooLate.signal }).catch(() => null);

@@ -214,7 +214,8 @@ function readContent(entry: Fields, place: string, errors: FieldErrors): Uint8Ar
     errors.add('missing_parameter', `${place}.content`, 'A file needs "content" in base64, or "attachment_id".');
     return null;
   }
-  const bytes = typeof value === 'string' ? decodeBase64(value) : null;
+  // Another door than HTTP has decoded it already; JSON holds no such value.
+  const bytes = typeof value === 'string' ? decodeBase64(value) : value instanceof Uint8Array ? value : null;
   if (bytes === null) {
     errors.invalid(`${place}.content`, 'It must be base64 (RFC 4648 §4) with padding, without blanks or line ends.');
     return null;

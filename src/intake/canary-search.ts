@@ -64,7 +64,8 @@ function search(
 }
 
 function partsOf(submission: Submission): SearchedParts {
-  const { subject, text, html, headers, attachments, from, to, cc, replyTo } = submission;
+  const { subject, text, html, headers, attachments, from, replyTo } = submission;
+  const { to, cc } = submission.shown ?? submission;
   const named = [...(from === null ? [] : [from]), ...to, ...cc, ...replyTo];
   return {
     subject,

@@ -46,8 +46,11 @@ export function changedSubmission(
   sendAt: number | null,
 ): Submission {
   const attachments = patch['attachments'] === undefined ? stored.attachments : read.attachments;
+  const { shown, ...kept } = stored;
+  const isNamedAnew = patch['to'] !== undefined || patch['cc'] !== undefined;
   return {
-    ...stored,
+    ...kept,
+    ...(shown === undefined || isNamedAnew ? {} : { shown }),
     from: read.from,
     to: read.to,
     cc: read.cc,

@@ -7,8 +7,13 @@ import { hash } from 'node:crypto';
 import { contentText } from '../core/content-text.ts';
 import type { Submission } from '../core/message.ts';
 
+/** A program that sends the same mail once more may give it another id. */
+const RENEWED = 'x-original-message-id';
+
 /** SHA-256 of the canonical submission, 64 lower-case hex digits. `text`: its stored text, where that is known. */
 export function fingerprint(submission: Submission, text?: string): string {
+  const headers = submission.headers.filter(([name]) => name.toLowerCase() !== RENEWED);
+  if (headers.length < submission.headers.length) return fingerprint({ ...submission, headers });
   return hash('sha256', isCanonical(submission) ? (text ?? contentText(submission)) : canonical(submission), 'hex');
 }
 

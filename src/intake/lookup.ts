@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { readAddress } from '../base/address.ts';
+import { messageIdIn } from '../base/id-forms.ts';
 import { isReasonCode, REASON_CODES } from '../core/reasons.ts';
 import { RECIPIENT_STATES } from '../core/states.ts';
 import { parseTime } from '../core/time.ts';
@@ -92,10 +93,10 @@ export function lookupRoutes(server: FastifyInstance, door: IntakeDoor): void {
   );
 }
 
-/** The message that a route names, for the store. */
+/** The message that a route names, in any form of its id, for the store. */
 export function nameOf(request: FastifyRequest<{ Params: { id: string } }>): MessageName {
   const { tenantNo, mode } = request.caller!.principal!;
-  return { tenantNo, mode, id: request.params.id };
+  return { tenantNo, mode, id: messageIdIn(request.params.id) };
 }
 
 export function refuseUnknown(

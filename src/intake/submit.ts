@@ -5,8 +5,9 @@
 import { createHash } from 'node:crypto';
 import { addressTraits } from '../base/address-traits.ts';
 import { readDomain } from '../base/domain.ts';
+import { type Channel, channelOf } from '../core/channel.ts';
 import { contentText, readContentText } from '../core/content-text.ts';
-import type { Submission } from '../core/message.ts';
+import type { Address, Submission } from '../core/message.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import { REASONS } from '../core/reasons.ts';
 import { parseSimulatorAddress, SIMULATOR_DOMAIN } from '../core/simulator.ts';
@@ -42,6 +43,16 @@ export type SubmitInput = {
   identities: readonly string[];
   body: unknown;
   idempotencyKey: string | null;
+  /** All recipients or none: where one would be blocked, nothing is stored. */
+  wholeOnly?: boolean;
+  /** What To and Cc show, where that is not who gets it. */
+  shown?: { to: Address[]; cc: Address[] };
+  /** `sms`: its recipients are telephone numbers, in the form that core/channel.ts gives them. Mail unless said. */
+  channel?: Channel;
+  /** While the first request with the key is running: answered at once rather than waited for. */
+  waitsForFirst?: false;
+  /** Templates with phrases of spam are refused, whatever the policy says. */
+  refusesSpamPhrases?: true;
 };
 
 export type Submitted =
@@ -113,7 +124,10 @@ export class Intake {
     if (input.idempotencyKey === null) return this.admit(input, reading);
     const name = `${input.principal.installationNo}.${input.principal.mode}.${input.idempotencyKey}`;
     const first = this.running.get(name);
-    if (first !== undefined && !(await within(first, WAIT_FOR_FIRST_MS))) return { outcome: 'in_progress' };
+    if (first !== undefined) {
+      const isOver = input.waitsForFirst !== false && (await within(first, WAIT_FOR_FIRST_MS));
+      if (!isOver) return { outcome: 'in_progress' };
+    }
     const mine = this.admit(input, reading);
     const done = mine.then(nothing, nothing);
     this.running.set(name, done);
@@ -122,6 +136,12 @@ export class Intake {
     } finally {
       if (this.running.get(name) === done) this.running.delete(name);
     }
+  }
+
+  /** The submission as its sender means it; null where it cannot be read, which `submit` says in full. */
+  async canonical(input: SubmitInput): Promise<Submission | null> {
+    const reading = await this.read(input);
+    return reading.ok ? reading.sent : null;
   }
 
   async check(input: SubmitInput): Promise<Checked> {
@@ -147,7 +167,8 @@ export class Intake {
     const reading = await this.read({ ...input, agent: content.agent, body: changedBody(content, patch) });
     if (!reading.ok) return reading.result as Changed;
     const submission = changedSubmission(content, reading.submission, patch, held.sendAt);
-    const { request, large } = this.request({ ...input, idempotencyKey: null }, { ...reading, submission });
+    const channel = channelOf(content.to[0]?.domain ?? '');
+    const { request, large } = this.request({ ...input, idempotencyKey: null, channel }, { ...reading, submission });
     const files = large === null ? reading.files : [...reading.files, large];
     const named = [...files, ...request.blobs].map(({ sha256: blob }) => blob);
     const release = this.blobs.hold(named);
@@ -196,6 +217,7 @@ export class Intake {
     if (!reading.ok)
       return { ok: false, result: { outcome: 'malformed', reason: reading.reason, errors: reading.errors } };
     const { submission, files } = reading;
+    if (input.shown !== undefined) submission.shown = input.shown;
     if (submission.agent === null) submission.agent = input.agent;
     else if (input.isAgentBound === true && submission.agent !== input.agent) {
       return { ok: false, result: { outcome: 'forbidden_agent', agent: submission.agent } };
@@ -219,13 +241,15 @@ export class Intake {
    * cannot be filled in, the rules refuse the message.
    */
   private async filledIn(
-    { principal }: SubmitInput,
+    { principal, refusesSpamPhrases }: SubmitInput,
     submission: Submission,
   ): Promise<{ submission: Submission; template: TemplateUse | null }> {
     const { template: asked, subject, text, html } = submission;
     if (asked === null) return { submission, template: null };
     const overrides = subject !== '' || text !== null || html !== null;
-    const { use, content, kind } = await this.templates.use(principal, asked, submission.kind, overrides);
+    const found = await this.templates.use(principal, asked, submission.kind, overrides);
+    const { content, kind } = found;
+    const use = refusesSpamPhrases ? { ...found.use, refusesSpamPhrases } : found.use;
     if (content === null) return { submission: { ...submission, kind }, template: use };
     const { id, version } = use.found!;
     const filled = {
@@ -292,7 +316,7 @@ export class Intake {
       from: submission.from === null ? null : { email: submission.from.email, name: submission.from.name },
       subject: submission.subject,
       meta: metaOf(submission, template),
-      recipients: recipientsOf(submission, input.principal.mode),
+      recipients: recipientsOf(submission, input),
       body: large === null ? body : '',
       bodyBytes,
       bodyBlob: large === null ? null : { sha256: large.sha256, size: bodyBytes },
@@ -306,6 +330,7 @@ export class Intake {
       leaseToken: submission.leaseToken,
       template,
       ...(input.identities.length === 0 ? {} : { identities: input.identities }),
+      ...(input.wholeOnly === true ? { wholeOnly: true } : {}),
       content: featuresOf(submission),
       findings: scanContent({
         subject: submission.subject,
@@ -362,22 +387,24 @@ function simulatedRequest(submission: Submission): ReasonCode | null {
   return null;
 }
 
-function recipientsOf(submission: Submission, mode: Principal['mode']): AdmitRecipient[] {
+function recipientsOf(submission: Submission, { principal, channel }: SubmitInput): AdmitRecipient[] {
   const recipients: AdmitRecipient[] = [];
   for (const kind of ['to', 'cc', 'bcc'] as const) {
     for (const { email, name, key, domain } of submission[kind]) {
       const traits = addressTraits(key, domain);
-      recipients.push({ kind, email, name, key, domain, ...simulation(key, domain, mode), traits });
+      recipients.push({ kind, email, name, key, domain, ...judged(key, domain, principal.mode, channel), traits });
     }
   }
   return recipients;
 }
 
-function simulation(
+function judged(
   key: string,
   domain: string,
   mode: Principal['mode'],
+  channel: Channel = 'email',
 ): { undeliverable: string | null; simulated: string | null } {
+  if (channelOf(domain) !== channel) return { undeliverable: 'no_mail_domain', simulated: null };
   if (domain !== SIMULATOR_DOMAIN) {
     const read = readDomain(domain);
     return { undeliverable: read.ok && read.isMixedScript ? 'mixed_scripts' : null, simulated: null };

@@ -4,6 +4,7 @@
  *
  * What a tenant may use is known to its `SenderView`; names are compared there, in one form for A- and U-labels.
  */
+import type { Channel } from '../core/channel.ts';
 import type { PackReader, PackWriter } from '../core/pack.ts';
 import type { Policy } from './document.ts';
 import type { Send } from './send.ts';
@@ -61,12 +62,14 @@ export function lookSender(
   send: Send,
   now: number,
   isDeparture = false,
+  channel: Channel = 'email',
 ): SenderFacts | null {
   const { from } = send;
   if (view == null || from === undefined) return null;
   let refused = view.refused(send, isDeparture);
   let domain: UnverifiedDomain | null = null;
-  if (asksForDomain(policy, view.mailLeaves)) {
+  // Text messages come from no domain.
+  if (channel === 'email' && asksForDomain(policy, view.mailLeaves)) {
     domain = view.unverified(from.domain, now);
     if (refused === null && !isDeparture && from.name !== null) refused = refusedName(view, from.name, now);
   }

@@ -1,5 +1,5 @@
 /** The facts about the template that a message was made from: which version it is, what its check found, how rendering ended. */
-import { type LintName, lintBits, lintsOfBits } from '../core/lints.ts';
+import { type LintLevel, type LintName, lintBits, lintsOfBits } from '../core/lints.ts';
 import type { PackReader, PackWriter } from '../core/pack.ts';
 
 export const TEMPLATE_STATES = ['draft', 'submitted', 'approved', 'rejected'] as const;
@@ -32,6 +32,8 @@ export type TemplateFacts = {
   found: { id: string; slug: string; version: number; state: TemplateState } | null;
   /** The caller gave a subject or a body of its own in place of the template's. */
   overrides: boolean;
+  /** The door takes phrases of spam for an error, whatever the policy says. */
+  refusesSpamPhrases?: true;
   lints: readonly LintName[];
   failure: RenderFailure | null;
 };
@@ -48,7 +50,7 @@ export function packTemplate(w: PackWriter, facts: TemplateFacts | null): void {
     w.text(found.slug);
     w.uint(found.version);
   }
-  w.byte(facts.overrides ? 1 : 0);
+  w.byte((facts.overrides ? 1 : 0) | (facts.refusesSpamPhrases ? 2 : 0));
   w.uint(lintBits(facts.lints));
   w.byte(failure === null ? 0 : 1 + RENDER_PROBLEMS.indexOf(failure.problem));
   if (failure === null) return;
@@ -66,9 +68,10 @@ export function unpackTemplate(r: PackReader): TemplateFacts | null {
   const state = r.byte();
   const found =
     state === 0 ? null : { id: r.text(), slug: r.text(), version: r.uint(), state: TEMPLATE_STATES[state - 1]! };
-  const overrides = r.byte() === 1;
+  const flags = r.byte();
   const lints = lintsOfBits(r.uint());
-  return { asked, askedVersion, found, overrides, lints, failure: unpackFailure(r) };
+  const strict = (flags & 2) === 0 ? {} : { refusesSpamPhrases: true as const };
+  return { asked, askedVersion, found, overrides: (flags & 1) === 1, ...strict, lints, failure: unpackFailure(r) };
 }
 
 function unpackFailure(r: PackReader): RenderFailure | null {
@@ -83,6 +86,14 @@ function unpackFailure(r: PackReader): RenderFailure | null {
     column: r.optional(),
     message: r.text(),
   };
+}
+
+/** How much each finding matters for this send. */
+export function lintLevels(
+  facts: TemplateFacts,
+  ofPolicy: Readonly<Record<string, LintLevel>>,
+): Readonly<Record<string, LintLevel>> {
+  return facts.refusesSpamPhrases ? { ...ofPolicy, spam_phrase: 'error' } : ofPolicy;
 }
 
 /** What the rules about templates name in their evidence, and the scope they apply to. */

@@ -3,6 +3,7 @@
  * that the same code serves the stores (rows and their cache), `check`, simulations and the model the stores are tested against.
  */
 
+import { channelOf } from '../core/channel.ts';
 import type { CounterScope, LimitScope, LimitUnit, Policy } from './document.ts';
 import type { AccountFacts, IdentityState, SuppressionFact } from './facts.ts';
 import type { QuarantineStanding } from './facts-quarantine.ts';
@@ -116,7 +117,19 @@ export function stateOf(view: Counters, scope: CounterScope, send: Send, recipie
   // A space stands in no slug; what was made from no template counts together.
   if (scope === 'recipient_template') return view.scope(scope, `${send.template ?? ''} ${recipient.key}`);
   const id = scopeId(scope, send);
-  return id === null ? null : view.scope(scope, id);
+  if (id === null) return null;
+  return view.scope(scope, channelOf(recipient.domain) === 'sms' ? textScope(id) : id);
+}
+
+const TEXTS = ' sms';
+
+/** Text messages count apart from mail, in every scope of a message. */
+function textScope(id: string): string {
+  return id + TEXTS;
+}
+
+export function isTextScope(id: string): boolean {
+  return id.endsWith(TEXTS);
 }
 
 /** The state that a way counts in: of its provider, or of its mailbox; an implied mailbox is each sender's own. */

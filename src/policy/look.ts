@@ -1,4 +1,5 @@
 /** `look`: takes from the ledger every number that the rules need for one recipient, and nothing else. */
+import { channelOf } from '../core/channel.ts';
 import type { Limit, LimitScope, Policy } from './document.ts';
 import type { AccountFacts, Facts, LimitFact } from './facts.ts';
 import { type ApprovalAsked, lookAtApproval } from './facts-approval.ts';
@@ -95,7 +96,7 @@ export function look(input: LookInput): Facts {
     content: send.findings ?? null,
     template: send.templateFacts ?? null,
     pool,
-    sender: lookSender(view.senders, policy, send, departAt),
+    sender: lookSender(view.senders, policy, send, departAt, false, channelOf(recipient.domain)),
   };
 }
 
@@ -116,6 +117,8 @@ export function lookAtPool(
   counters: Pick<Facts, 'limits' | 'place'>,
 ): PoolLook {
   const { view, send, recipient, now } = input;
+  // A text message goes by no provider of mail.
+  if (channelOf(recipient.domain) === 'sms') return NO_POOL;
   const sight = view.sight ?? null;
   const departAt = departureAskedFor(send, now);
   const isFull = counters.limits.some(({ freeAt }) => freeAt !== 0);
@@ -263,7 +266,7 @@ export function lookAtDeparture(
     content: null,
     template: null,
     pool: null,
-    sender: lookSender(view.senders, policy, send, now, true),
+    sender: lookSender(view.senders, policy, send, now, true, channelOf(recipient.domain)),
   };
 }
 

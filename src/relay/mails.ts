@@ -288,7 +288,8 @@ function outgoing(
   attachments: OutgoingAttachment[],
   { messageId, unsubscribeUrl, unsubscribeAddress, replyAddress, tracked }: Links,
 ): OutgoingMessage {
-  const { to, cc, replyTo, subject, headers, inReplyTo, references } = submission;
+  const { replyTo, subject, headers, inReplyTo, references } = submission;
+  const { to, cc } = submission.shown ?? submission;
   const linked = (content: string | null): string | null =>
     unsubscribeUrl === null ? content : (content?.replaceAll(UNSUBSCRIBE_PLACEHOLDER, () => unsubscribeUrl) ?? null);
   return {

@@ -5,11 +5,12 @@
  * What holds: nothing goes a way that a breaker has closed, but one probe when its time is over; as many go at once, and as fast,
  * as the shapes of destination, mailbox and provider allow; the store is told of a way that closes or opens before the delivery
  * that found out is settled, so that the recipient's next choice knows. Mail of test mode goes to the sink or the simulator under
- * the name of its route, and neither waits nor teaches.
+ * the name of its route, and neither waits nor teaches; so do text messages in either mode.
  *
  * Deliberately absent: choosing (the store's, in src/policy/route.ts), and what an end means for the recipient (settlement.ts).
  */
 import { setTimeout as pause } from 'node:timers/promises';
+import { channelOfAddress } from '../core/channel.ts';
 import type { RouteName } from '../data/port/routing.ts';
 import type { Waits } from '../data/port/waits.ts';
 import type { Claimed, Store } from '../data/store.ts';
@@ -102,6 +103,7 @@ export class Ways implements WaysOut {
 
   enter(claimed: Claimed, now: number): Entered | Promise<Entered> {
     if (claimed.mode === 'test') return { way: this.#testWay(claimed) };
+    if (channelOfAddress(claimed.email) === 'sms') return { way: this.#sinkWay(claimed) };
     const { provider } = claimed.route;
     const { outbound } = this.#parts;
     if (provider.kind === 'sink' || (provider.no === 0 && outbound === null)) return { way: this.#sinkWay(claimed) };

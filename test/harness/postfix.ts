@@ -10,9 +10,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 export type TestPostfix = {
-  ports: { plain: number; tls: number; implicit: number; auth: number };
+  /** `submit` takes mail for everybody. */
+  ports: { plain: number; tls: number; implicit: number; auth: number; submit: number };
   /** Everything that was delivered, one message after another. */
   delivered: () => string;
+  log: () => string;
   stop: () => Promise<void>;
 };
 
@@ -76,8 +78,18 @@ maillog_file = ${directory}/log
 maillog_file_prefixes = ${directory}
 `;
 
+/** Where it hands on what is not its own. */
+export type RelayHost = { port: number; user: string; pass: string };
+
+const RELAY = ({ port, user, pass }: RelayHost) => `relayhost = [127.0.0.1]:${port}
+smtp_tls_security_level = encrypt
+smtp_sasl_auth_enable = yes
+smtp_sasl_security_options = noanonymous
+smtp_sasl_password_maps = inline:{ { [127.0.0.1]:${port} = ${user}:${pass} } }
+`;
+
 /** `users`: by name, for AUTH on the port `auth`. */
-export async function startTestPostfix(users: Record<string, string> = {}): Promise<TestPostfix> {
+export async function startTestPostfix(users: Record<string, string> = {}, relay?: RelayHost): Promise<TestPostfix> {
   const directory = mkdtempSync(join(tmpdir(), 'postern-postfix-'));
   chmodSync(directory, 0o755);
   for (const folder of ['queue', 'data', 'etc', 'mail']) mkdirSync(join(directory, folder));
@@ -85,16 +97,24 @@ export async function startTestPostfix(users: Record<string, string> = {}): Prom
   execFileSync('chown', ['65534:65534', join(directory, 'mail')]);
   const answering = await answerAuth(users);
   const [plain, tls, implicit, auth] = [await freePort(), await freePort(), await freePort(), await freePort()];
+  const submit = await freePort();
   const etc = join(directory, 'etc');
   const service = (port: number, ...options: string[]): string =>
     `127.0.0.1:${port} inet n - n - - smtpd\n${options.map((option) => `  -o ${option}\n`).join('')}`;
-  writeFileSync(join(etc, 'main.cf'), MAIN(directory).replace('AUTH_PORT', String(answering.port)));
+  const settings = MAIN(directory).replace('AUTH_PORT', String(answering.port));
+  writeFileSync(join(etc, 'main.cf'), settings + (relay === undefined ? '' : RELAY(relay)));
   writeFileSync(
     join(etc, 'master.cf'),
     service(plain!, 'smtpd_tls_security_level=none') +
       service(tls!, 'smtpd_tls_security_level=may') +
       service(implicit!, 'smtpd_tls_wrappermode=yes') +
       service(auth!, 'smtpd_tls_security_level=encrypt', 'smtpd_tls_auth_only=yes', 'smtpd_sasl_auth_enable=yes') +
+      service(
+        submit,
+        'mynetworks=127.0.0.0/8',
+        'smtpd_relay_restrictions=permit_mynetworks,reject',
+        'smtpd_recipient_restrictions=permit_mynetworks,reject',
+      ) +
       SERVICES +
       'postlog unix-dgram n - n - 1 postlogd\n',
   );
@@ -117,8 +137,9 @@ export async function startTestPostfix(users: Record<string, string> = {}): Prom
   }
   const box = join(directory, 'mail', 'bob');
   return {
-    ports: { plain: plain!, tls: tls!, implicit: implicit!, auth: auth! },
+    ports: { plain: plain!, tls: tls!, implicit: implicit!, auth: auth!, submit },
     delivered: () => (existsSync(box) ? readFileSync(box, 'latin1') : ''),
+    log: () => (existsSync(join(directory, 'log')) ? readFileSync(join(directory, 'log'), 'utf8') : ''),
     async stop() {
       run('stop');
       await clean();

@@ -95,7 +95,7 @@ const anyQuarantine: fc.Arbitrary<QuarantineFacts> = fc.oneof(
   }),
 );
 const mark = fc.record({ since: time, note: perhaps(text) });
-const template: fc.Arbitrary<TemplateFacts> = fc.record({
+const sentTemplate: fc.Arbitrary<TemplateFacts> = fc.record({
   asked: text,
   askedVersion: perhaps(amount),
   found: perhaps(fc.record({ id: text, slug: text, version: amount, state: fc.constantFrom(...TEMPLATE_STATES) })),
@@ -112,6 +112,9 @@ const template: fc.Arbitrary<TemplateFacts> = fc.record({
     }),
   ),
 });
+const template = fc
+  .tuple(sentTemplate, fc.boolean())
+  .map(([facts, isStrict]): TemplateFacts => (isStrict ? { ...facts, refusesSpamPhrases: true } : facts));
 
 const whys = fc.subarray([...ROUTE_WHYS]);
 const chosen = fc.record({ provider: amount, mailbox: perhaps(amount), why: whys, replaces: perhaps(amount) });

@@ -60,6 +60,7 @@ describe('looking messages up', () => {
       provider: 'default',
       mailbox: null,
       reply: '250 2.0.0 queued',
+      why: [],
       class: null,
     });
   });

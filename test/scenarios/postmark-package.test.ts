@@ -85,4 +85,20 @@ describe('the postmark package', () => {
     });
     assert.equal((await client.getOutboundMessageDetails(sent.MessageID)).Subject, 'Hello Gil');
   });
+
+  test('suppressions are added and seen, and lifting one is left to a person', async () => {
+    const EmailAddress = 'hal@example.com';
+    const made = await client.createSuppressions('outbound', {
+      Suppressions: [{ EmailAddress }, { EmailAddress: 'none' }],
+    });
+    assert.deepEqual(
+      made.Suppressions.map(({ Status }) => Status),
+      ['Suppressed', 'Failed'],
+    );
+    await assert.rejects(client.sendEmail({ ...mail, To: EmailAddress }), Errors.InactiveRecipientsError);
+    const dump = await client.getSuppressions('outbound');
+    assert.equal(dump.Suppressions[0]!.SuppressionReason, 'ManualSuppression');
+    const gone = await client.deleteSuppressions('outbound', { Suppressions: [{ EmailAddress }] });
+    assert.equal(gone.Suppressions[0]!.Status, 'Failed');
+  });
 });

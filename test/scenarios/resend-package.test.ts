@@ -119,4 +119,36 @@ describe('the resend package', () => {
     assert.equal(sent.error, null);
     assert.equal((await captured('gil@example.com')).subject, 'Quote for Gil');
   });
+
+  test('lists go on after the last email seen', async () => {
+    const first = await resend.emails.list({ limit: 2 });
+    assert.equal(first.data!.has_more, true);
+    const { id } = first.data!.data.at(-1)!;
+    const second = await resend.emails.list({ limit: 2, after: id });
+    const ids = [...first.data!.data, ...second.data!.data].map((one) => one.id);
+    assert.equal(new Set(ids).size, 4);
+  });
+
+  test('suppressions are added, found, and lifted by a person alone', async () => {
+    const email = 'hal@example.com';
+    const { data } = await resend.suppressions.add({ email });
+    assert.match(data!.id, /^[0-9a-f-]{36}$/);
+    assert.equal((await resend.emails.send({ ...mail, to: email })).error!.name, 'validation_error');
+    assert.equal((await resend.suppressions.get(email)).data!.origin, 'manual');
+    assert.equal((await resend.suppressions.get(data!.id)).data!.email, email);
+    assert.ok((await resend.suppressions.list()).data!.data.some((one) => one.email === email));
+    assert.match((await resend.suppressions.remove(email)).error!.message, /person/i);
+    const person = await gateway.fetchJson(
+      'POST',
+      `/v1/tenants/${gateway.tenantId}/keys`,
+      { mode: 'test', scopes: ['send', 'read', 'manage', 'approve'] },
+      { key: gateway.operatorKey },
+    );
+    const approving = new Resend(person.body.key, { baseUrl: `${gateway.url}/compat/resend` });
+    assert.equal((await approving.suppressions.remove(email)).data!.deleted, true);
+    assert.equal((await resend.emails.send({ ...mail, to: email })).error, null);
+    assert.equal((await resend.suppressions.get(email)).error!.name, 'not_found');
+    const batch = await resend.suppressions.batch.add({ emails: ['ivy@example.com', 'jon@example.com'] });
+    assert.equal(batch.data!.data.length, 2);
+  });
 });

@@ -108,4 +108,19 @@ describe('the @sendgrid/mail package', () => {
     assert.equal(message!['subject'], 'Hello Gil');
     assert.equal(message!['status'], 'scheduled');
   });
+
+  test('global suppressions are kept by the official client', async () => {
+    const url = '/v3/asm/suppressions/global';
+    const [made] = await sendgridClient.request({
+      method: 'POST',
+      url,
+      body: { recipient_emails: ['hal@example.com'] },
+    });
+    assert.equal(made.statusCode, 201);
+    await assert.rejects(service.send({ ...mail, to: 'hal@example.com' }), { code: 400 });
+    const [, body] = await sendgridClient.request({ method: 'GET', url: `${url}/hal@example.com` });
+    assert.deepEqual(body, { recipient_email: 'hal@example.com' });
+    // The key may not lift what a person must.
+    await assert.rejects(sendgridClient.request({ method: 'DELETE', url: `${url}/hal@example.com` }), { code: 403 });
+  });
 });

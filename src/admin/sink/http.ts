@@ -2,6 +2,7 @@
 import type {} from '@fastify/swagger';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type Static } from 'typebox';
+import { channelOfAddress } from '../../core/channel.ts';
 import { formatTime } from '../../core/time.ts';
 import type { CaptureRow } from '../../data/port/captures.ts';
 import type { Store } from '../../data/store.ts';
@@ -27,6 +28,9 @@ const CapturedMail = Type.Object(
     id: Type.String({ description: '`cap_…`' }),
     message_id: orNull(Type.String({ description: 'The message, `msg_…`; null where it is gone.' })),
     recipient_id: orNull(Type.String({ description: 'The recipient, `rcp_…`; null where it is gone.' })),
+    channel: Type.Union([Type.Literal('email'), Type.Literal('sms')], {
+      description: '`sms`: a text message, to the telephone number before the `@`.',
+    }),
     envelope: Type.Object(
       { from: Type.String(), to: Type.Array(Type.String()) },
       { description: 'What MAIL FROM and RCPT TO would have said (RFC 5321).' },
@@ -164,6 +168,7 @@ function mailBody(row: CaptureRow, mail: ReadMail): Static<typeof CapturedMail> 
     id: row.id,
     message_id: row.messageId,
     recipient_id: row.recipientId,
+    channel: channelOfAddress(row.to),
     envelope: { from: row.from, to: [row.to] },
     subject: mail.subject,
     text: mail.text,

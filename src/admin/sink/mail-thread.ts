@@ -5,14 +5,14 @@ import { MOST_BODY_LENGTH, MOST_HEADERS, MOST_PARTS, type ReadMail, UNREADABLE }
 
 const OPTIONS = { maxNestingDepth: 20, maxHeadersSize: 262_144, maxRfc822NestingDepth: 0 };
 
-parentPort!.on('message', async ({ id, raw }: { id: number; raw: Uint8Array }) => {
+parentPort!.on('message', async ({ id, question: raw }: { id: number; question: Uint8Array }) => {
   let mail: ReadMail = UNREADABLE;
   try {
     mail = mailOf(await PostalMime.parse(raw, OPTIONS));
   } catch {
     // Beyond the bounds above: shown raw.
   }
-  parentPort!.postMessage({ id, mail });
+  parentPort!.postMessage({ id, answer: mail });
 });
 
 function mailOf(email: Email): ReadMail {

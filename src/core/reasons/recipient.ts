@@ -42,13 +42,14 @@ export const RECIPIENT = {
         null_mx: 'its domain takes no mail (null MX)',
         simulator: 'simulator addresses work in test mode only',
         unknown_simulator_address: 'the simulator has no such address',
+        no_mail_domain: 'its domain stands for telephone numbers and takes no mail',
       },
     },
     evidence: {
       address: 'the address as it was given',
       domain: 'its domain',
       problem:
-        '`syntax`, `no_dot`, `ip_literal`, `mixed_scripts`, `no_such_domain`, `no_mail_host`, `null_mx`, `simulator` or `unknown_simulator_address`',
+        '`syntax`, `no_dot`, `ip_literal`, `mixed_scripts`, `no_such_domain`, `no_mail_host`, `null_mx`, `simulator`, `unknown_simulator_address` or `no_mail_domain`',
     },
     example: ({ recipient }) => ({
       scope: recipient,

@@ -91,6 +91,7 @@ export function flattenRequest(request: AdmitRequest): Flat {
   flattenFeatures(request.content, flat);
   flat.push(request.findings == null ? null : JSON.stringify(request.findings), request.canaries ?? null);
   flat.push(request.identities === undefined ? null : JSON.stringify(request.identities));
+  flat.push(request.wholeOnly === true ? 1 : 0);
   return flat;
 }
 
@@ -194,6 +195,7 @@ export function readRequest(flat: Flat): AdmitRequest {
     findings: readFindings(c),
     canaries: c.textOrNull(),
     ...readIdentities(c),
+    ...(c.number() === 1 ? { wholeOnly: true } : {}),
   };
 }
 

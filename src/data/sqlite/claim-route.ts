@@ -5,6 +5,7 @@
  * What holds: a recipient counts on one way at most, at the second for which it was let through; a place that lies ahead is reserved;
  * nothing waits without a time, and never beyond the message's end. What may have been taken once is not sent another way.
  */
+import { channelOf } from '../../core/channel.ts';
 import { countRoute, seriesIn } from '../../policy/ledger.ts';
 import { chosenOf, looksAt, type RoutingAsked, searchOf } from '../../policy/look-route.ts';
 import { type Candidate, isSameWay, type RouteWhy, route } from '../../policy/route.ts';
@@ -38,6 +39,9 @@ type Due = {
 /** A way that may be taken now; `leave` takes its turn in the rates. */
 export type TakenWay = { route: Route; leave: () => void };
 
+/** Text messages have no carrier: they are kept. */
+const STAYS: TakenWay = { route: DEFAULT_ROUTE, leave: () => undefined };
+
 /** The way of a recipient that is due; null where it waits, which its row says by now. `space.identity` is the message's. */
 export function wayAtClaim(
   state: WriterState,
@@ -48,6 +52,7 @@ export function wayAtClaim(
   now: number,
 ): TakenWay | null {
   const due: Due = { state, space, row, message, send, recipient: sendRecipientOf(row, null), now };
+  if (channelOf(due.recipient.domain) === 'sms') return STAYS;
   const { sight } = space;
   if (sight === null) return gatewaysOwn(due);
   const kept = standing(due, sight);

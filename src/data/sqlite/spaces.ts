@@ -20,6 +20,7 @@ import type { QuarantineStanding } from '../../policy/facts-quarantine.ts';
 import {
   type ContactState,
   familyScope,
+  isTextScope,
   type LeaseState,
   type LedgerView,
   type ScopeState,
@@ -117,6 +118,8 @@ export class Space implements LedgerView {
   erased: ErasedContacts | null = null;
   /** Whether a mailbox of it is looked through for answers. */
   readsMailboxes = false;
+  /** Whether an address in Reply-To can be written to. */
+  takesMail = true;
   /** Set for the decision at hand. */
   identity: IdentityRow | null = null;
   private readonly readFreeing: () => Freeing;
@@ -248,14 +251,14 @@ export class Space implements LedgerView {
   }
 
   scope(kind: CounterScope, id: string): ScopeState {
-    if (kind === 'tenant') return this.cached(TENANT_KEY);
+    if (kind === 'tenant' && !isTextScope(id)) return this.cached(TENANT_KEY);
     // The address stands in this one, and must be nowhere when its owner is erased.
     const name = kind === 'recipient_template' ? createHash('sha256').update(id).digest('base64url') : id;
     return this.cached(scopeKey(kind, name));
   }
 
   contact(key: string): ContactState {
-    const entry = this.cache.entry(this.no, key);
+    const entry = this.cached(key);
     const fact = this.erased?.find(key) ?? null;
     return fact === null ? entry : { ...entry, suppressions: [...entry.suppressions, fact] };
   }
@@ -266,7 +269,7 @@ export class Space implements LedgerView {
 
   /** Whether any way exists: a signed address in Reply-To, a mailbox that is read, or replies that were told of. */
   get areRepliesVisible(): boolean {
-    if (this.policy.document.tracking.reply === true || this.readsMailboxes) return true;
+    if ((this.takesMail && this.policy.document.tracking.reply === true) || this.readsMailboxes) return true;
     return this.tenantEntry().gauges?.has(REPLIES) ?? false;
   }
 
@@ -348,7 +351,7 @@ export class Space implements LedgerView {
     return entry;
   }
 
-  /** Between groups: entries may be evicted, so none is kept. */
+  /** Between groups, and when one is forgotten: entries may be evicted, so none is kept. */
   release(): void {
     this.held.clear();
   }
@@ -479,6 +482,7 @@ export class Spaces {
     });
     space.erased = readErased(this.db, no);
     space.readsMailboxes = this.hasReadMailbox(no);
+    space.takesMail = this.gateway.takesMail ?? true;
     space.nextDue = due.due ?? Number.POSITIVE_INFINITY;
     space.nextHoldEnd = this.holdEnd(no);
     space.lastNow = newestAt(this.db, logEnds(this.db, no)) ?? 0;

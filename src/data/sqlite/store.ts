@@ -31,9 +31,6 @@ const HAND_OVER_AT = 12;
 const MOST_IN_A_MESSAGE = 128;
 /** Submissions that may wait for the writer; more are told to come again rather than kept in memory. */
 const MOST_WAITING = 16_384;
-/** Room for new objects in the heaps of the two threads; three times what one collection looks through. */
-const WRITER_YOUNG_MB = 24;
-const READER_YOUNG_MB = 6;
 const OVERLOADED = { fault: { kind: 'unavailable', message: 'more submissions wait than can be kept' } };
 /** EX_SOFTWARE of sysexits.h. */
 const EXIT_SOFTWARE = 70;
@@ -240,16 +237,10 @@ function started(thread: Worker): Promise<{ ready: true } | { failed: string }> 
 
 /** Opens (and migrates) the data in a folder. Answers with a sentence when it cannot be used. */
 export async function openSqliteStore(options: WriterOptions): Promise<OpenResult> {
-  const writer = new Worker(new URL('./writer.ts', import.meta.url), {
-    workerData: options,
-    resourceLimits: { maxYoungGenerationSizeMb: WRITER_YOUNG_MB },
-  });
+  const writer = new Worker(new URL('./writer.ts', import.meta.url), { workerData: options });
   const writing = await started(writer);
   if ('failed' in writing) return { ok: false, message: writing.failed };
-  const reader = new Worker(new URL('./reader.ts', import.meta.url), {
-    workerData: options,
-    resourceLimits: { maxYoungGenerationSizeMb: READER_YOUNG_MB },
-  });
+  const reader = new Worker(new URL('./reader.ts', import.meta.url), { workerData: options });
   const reading = await started(reader);
   if ('failed' in reading) {
     await writer.terminate();

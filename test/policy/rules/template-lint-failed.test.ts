@@ -31,3 +31,9 @@ test('warnings alone, and no finding at all, pass', () => {
   assert.deepEqual(findings(templateLintFailed, factsOf({ template: warned })), []);
   assert.deepEqual(findings(templateLintFailed, factsOf({ template: templateFactsOf() })), []);
 });
+
+test('a door may take phrases of spam for errors, whatever the policy says', () => {
+  const template = templateFactsOf({ lints: ['spam_phrase', 'missing_text'], refusesSpamPhrases: true });
+  const [found] = findings(templateLintFailed, factsOf({ template }), policy({ spam_phrase: 'warn' }));
+  assert.deepEqual(found?.evidence['findings'], ['spam_phrase']);
+});

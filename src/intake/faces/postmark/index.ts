@@ -3,6 +3,7 @@
  * recipient is taken is taken; in a batch each element has its own `ErrorCode`.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { readAddress } from '../../../base/address.ts';
 import type { ProblemBody } from '../../../core/explain.ts';
 import { formatTime } from '../../../core/time.ts';
 import type { OtherAnswer } from '../../../http/wording.ts';
@@ -14,6 +15,7 @@ import { idOfUuid, uuidOf } from '../face-ids.ts';
 import { answerTold, type Told, toldOfOne } from '../told.ts';
 import { readPostmark } from './read.ts';
 import { shownInList, shownWhole } from './show.ts';
+import { suppressionRoutes } from './suppressions.ts';
 import { POSTMARK_WORDS } from './words.ts';
 
 const BASE = '/compat/postmark';
@@ -63,6 +65,7 @@ function routes(server: FastifyInstance, door: IntakeDoor): void {
   });
   server.get(`${BASE}/messages/outbound`, reads, (request, reply) => list(request, reply, door));
   server.get<ById>(`${BASE}/messages/outbound/:id/details`, reads, (request, reply) => show(request, reply, door));
+  suppressionRoutes(server, door, BASE);
 }
 
 async function sendOne(request: FastifyRequest, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {
@@ -120,17 +123,23 @@ async function sendBatch(
 
 const EVERYTHING = { status: null, recipient: null, tag: null, reason: null, since: null, until: null, q: null };
 
+/** How far a list reaches back. */
+const MOST_LISTED = 200;
+
 async function list(request: FastifyRequest, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {
-  const { count = '50', offset = '0', tag } = request.query as Record<string, string | undefined>;
-  const [limit, skipped] = [Number(count), Number(offset)];
-  if (!Number.isInteger(limit) || limit < 1 || limit > 200 || skipped !== 0) {
-    const message = 'Give a count from 1 to 200 and the offset 0.';
+  const { count = '50', offset = '0', tag, recipient } = request.query as Record<string, string | undefined>;
+  const [wanted, skipped] = [Number(count), Number(offset)];
+  const isRange = Number.isInteger(wanted) && Number.isInteger(skipped) && wanted >= 1 && skipped >= 0;
+  if (!isRange || wanted + skipped > MOST_LISTED) {
+    const message = `Count and offset together reach at most ${MOST_LISTED}.`;
     return door.problems.invalid(request, reply, [{ code: 'invalid_parameter', param: 'count', message }]);
   }
   const { tenantNo, mode } = request.caller!.principal!;
-  const filter = { ...EVERYTHING, tag: tag ?? null };
-  const page = await door.store.messages({ tenantNo, mode, filter, limit, cursor: null });
-  return reply.send({ TotalCount: page.rows.length, Messages: page.rows.map(shownInList) });
+  const read = recipient === undefined ? null : readAddress(recipient);
+  const filter = { ...EVERYTHING, tag: tag ?? null, recipient: read?.ok === true ? read.address.key : null };
+  const { rows, next } = await door.store.messages({ tenantNo, mode, filter, limit: wanted + skipped, cursor: null });
+  const Messages = rows.slice(skipped).map(shownInList);
+  return reply.send({ TotalCount: rows.length + (next === null ? 0 : 1), Messages });
 }
 
 async function show(request: FastifyRequest<ById>, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {

@@ -18,6 +18,7 @@ import { idOfUuid, uuidOf } from '../face-ids.ts';
 import { answerTold, type Told, toldOfOne } from '../told.ts';
 import { readResend } from './read.ts';
 import { shownInList, shownWhole } from './show.ts';
+import { suppressionRoutes } from './suppressions.ts';
 import { RESEND_WORDS } from './words.ts';
 
 const BASE = '/compat/resend';
@@ -57,6 +58,7 @@ function routes(server: FastifyInstance, door: IntakeDoor): void {
   server.get<ById>(`${BASE}/emails/:id`, reads, (request, reply) => show(request, reply, door));
   server.patch<ById>(`${BASE}/emails/:id`, changes, (request, reply) => reschedule(request, reply, door));
   server.post<ById>(`${BASE}/emails/:id/cancel`, changes, (request, reply) => cancel(request, reply, door));
+  suppressionRoutes(server, door, BASE);
 }
 
 async function sendOne(request: FastifyRequest, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {
@@ -151,9 +153,11 @@ function answerBatch(
 }
 
 /** The message that a path names, by its UUID or by our own id. */
-function nameIn(request: FastifyRequest<ById>): MessageName {
+const nameIn = (request: FastifyRequest<ById>): MessageName => named(request, request.params.id);
+
+function named(request: FastifyRequest, id: string): MessageName {
   const { tenantNo, mode } = request.caller!.principal!;
-  return { tenantNo, mode, id: idOfUuid('msg', request.params.id) ?? '' };
+  return { tenantNo, mode, id: idOfUuid('msg', id) ?? '' };
 }
 
 async function show(request: FastifyRequest<ById>, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {
@@ -168,16 +172,23 @@ const LARGEST_PAGE = 100;
 const EVERYTHING = { status: null, recipient: null, tag: null, reason: null, since: null, until: null, q: null };
 
 async function list(request: FastifyRequest, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {
-  const { limit: asked = String(DEFAULT_PAGE) } = request.query as { limit?: string };
+  const { limit: asked = String(DEFAULT_PAGE), after, before } = request.query as Record<string, string | undefined>;
   const limit = Number(asked);
+  const invalid = (param: string, message: string) =>
+    door.problems.invalid(request, reply, [{ code: 'invalid_parameter', param, message }]);
   if (!Number.isInteger(limit) || limit < 1 || limit > LARGEST_PAGE) {
-    const message = `It must be a whole number from 1 to ${LARGEST_PAGE}.`;
-    return door.problems.invalid(request, reply, [{ code: 'invalid_parameter', param: 'limit', message }]);
+    return invalid('limit', `It must be a whole number from 1 to ${LARGEST_PAGE}.`);
   }
+  if (before !== undefined) return invalid('before', 'Lists go from the newest to the oldest: use "after".');
   const { tenantNo, mode } = request.caller!.principal!;
-  const page = await door.store.messages({ tenantNo, mode, filter: EVERYTHING, limit, cursor: null });
-  const data = page.rows.map((message) => shownInList(message));
-  return reply.send({ object: 'list', has_more: page.next !== null, data });
+  const last = after === undefined ? null : await door.store.message(named(request, after));
+  if (after !== undefined && last === null) return refuseUnknown(request, reply, door, after);
+  // What arrived in the same millisecond is passed over up to the one that was named.
+  const filter = { ...EVERYTHING, until: last === null ? null : last.createdAt + 1 };
+  const { rows, next } = await door.store.messages({ tenantNo, mode, filter, limit: 2 * limit, cursor: null });
+  const older = rows.slice(rows.findIndex(({ id }) => id === last?.id) + 1);
+  const data = older.slice(0, limit).map((message) => shownInList(message));
+  return reply.send({ object: 'list', has_more: next !== null || older.length > limit, data });
 }
 
 async function reschedule(request: FastifyRequest<ById>, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {

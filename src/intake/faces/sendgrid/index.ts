@@ -10,6 +10,7 @@ import type { Fields } from '../../field-errors.ts';
 import type { Face } from '../face.ts';
 import { answerTold, type Told, toldOfOne } from '../told.ts';
 import { readSendgrid } from './read.ts';
+import { suppressionRoutes } from './suppressions.ts';
 import { SENDGRID_WORDS } from './words.ts';
 
 const BASE = '/compat/sendgrid';
@@ -38,6 +39,7 @@ function refuse(problem: ProblemBody, at: number | null): OtherAnswer {
 function routes(server: FastifyInstance, door: IntakeDoor): void {
   const options = { ...readByHand, schema: { hide: true }, config: { scopes: ['send'] as const, flawsRead: true } };
   server.post(`${BASE}/v3/mail/send`, options, (request, reply) => send(request, reply, door));
+  suppressionRoutes(server, door, BASE);
 }
 
 async function send(request: FastifyRequest, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {

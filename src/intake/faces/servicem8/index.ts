@@ -1,20 +1,24 @@
 /**
- * ServiceM8's messaging API: one `SendResult` for every status, with what its developers asked for beside it: the quota, warnings
- * before a quarantine, and on every refusal when it clears, who can lift it, what to tell the customer, and the evidence.
+ * ServiceM8's messaging API: mail, text messages, and the list of its error codes, which it keeps to itself. Text messages are
+ * decided on like mail and kept here, since nobody carries them.
+ *
+ * What holds: every answer to a key that is known tells the quota, also where there is nothing at a path; a text message counts
+ * against limits apart from mail's, and a quarantine stops both.
  */
-import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { ProblemBody } from '../../../core/explain.ts';
 import { REASON_CODES, REASONS } from '../../../core/reasons.ts';
-import type { OtherAnswer } from '../../../http/wording.ts';
 import { type IntakeDoor, idempotencyKeyOf, readByHand, submitInput } from '../../door.ts';
 import type { Face } from '../face.ts';
-import { uuidOf } from '../face-ids.ts';
-import { answerTold, type Told, toldOfOne } from '../told.ts';
-import { readServiceM8 } from './read.ts';
-import { SERVICEM8_WORDS } from './words.ts';
+import { answerTold, toldOfOne } from '../told.ts';
+import { readServiceM8, readText, type ServiceM8Read } from './read.ts';
+import { refusedResult, takenResult } from './result.ts';
+import { INVALID_NUMBER, SERVICEM8_WORDS } from './words.ts';
 
 const BASE = '/compat/servicem8';
+const EMAIL = '/platform_service_email';
+const TEXT = '/platform_service_sms';
+const CODES = '/error_codes';
+const METHODS: Readonly<Record<string, string>> = { [EMAIL]: 'POST', [TEXT]: 'POST', [CODES]: 'GET' };
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 export const servicem8: Face = {
@@ -26,70 +30,32 @@ export const servicem8: Face = {
     const key = headers['x-api-key'];
     return typeof key === 'string' ? `Bearer ${key}` : undefined;
   },
-  refuse: (problem) => refuse(problem, null),
+  refuse: (problem, request) => refusedResult(problem, null, isAboutText(request)),
   routes,
 };
 
-/** To the second and with an offset, as its clients parse it. */
-const offsetTime = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}+00:00`;
-
-function refuse(problem: ProblemBody, told: Told | null): OtherAnswer {
-  const { http, word, message } = SERVICEM8_WORDS[problem.code];
-  const id = problem.message_id;
-  return {
-    status: http,
-    body: {
-      errorCode: word,
-      message: [saidOf(problem, message), ...(problem.errors ?? []).map((one) => `${one.param}: ${one.message}`)].join(
-        '; ',
-      ),
-      // Support finds the line in the log by it, also where nothing was decided.
-      messageID: id === null || id === '' ? randomUUID() : uuidOf('msg', id),
-      submittedAt: offsetTime(told?.kind === 'decided' ? told.createdAt : Date.now()),
-      ...(http === 429 && told?.kind === 'decided' ? quotaIn(told) : {}),
-      reason: problem.code,
-      detail: problem.detail,
-      fix: problem.fix,
-      customer_message: problem.customer_message,
-      clears: problem.clears,
-      retry_at: problem.retry_at,
-      reasons: problem.reasons.map(({ code, detail, clears, evidence, scope }) => ({
-        code,
-        detail,
-        clears,
-        evidence,
-        scope,
-      })),
-      doc_url: problem.type,
-    },
-  };
-}
-
-/** What its pages say of an address that is none, whether it was the form or the domain. */
-function saidOf({ code, errors = [] }: ProblemBody, message: string): string {
-  const isAddress = code === 'validation_failed' && errors.some(({ param }) => param === 'to' || param === 'cc');
-  return isAddress ? SERVICEM8_WORDS.invalid_recipient.message : message;
-}
-
-/** The limit with the smallest share left, of those that the whole account, app, installation or identity has. */
-function quotaIn(told: Told & { kind: 'decided' }): { quota?: object } {
-  const scopes: ReadonlySet<string> = new Set(['tenant', 'app', 'installation', 'identity']);
-  const known = told.limits.filter(({ rate, scope }) => !rate && scopes.has(scope.kind));
-  const [tightest] = known.sort((a, b) => a.remaining * b.limit - b.remaining * a.limit);
-  if (tightest === undefined) return {};
-  const { limit, remaining, resetsAt, scope } = tightest;
-  return { quota: { limit, remaining, reset: resetsAt === null ? null : offsetTime(resetsAt), scope: scope.kind } };
+function isAboutText({ url }: FastifyRequest): boolean {
+  return url.startsWith(BASE + TEXT);
 }
 
 function routes(server: FastifyInstance, door: IntakeDoor): void {
-  const send = {
-    ...readByHand,
-    schema: { hide: true },
-    config: { scopes: ['send'] as const, flawsRead: true },
-    onSend: repeatQuota,
-  };
-  server.post(`${BASE}/platform_service_email`, send, (request, reply) => sendEmail(request, reply, door));
-  server.get(`${BASE}/error_codes`, { schema: { hide: true } }, () => ({ data: ERROR_CODES }));
+  const shared = { schema: { hide: true }, onSend: repeatQuota };
+  const sends = { scopes: ['send'] as const, flawsRead: true };
+  const anyKey = { scopes: ['send', 'read', 'manage', 'approve'] as const };
+  server.post(BASE + EMAIL, { ...shared, ...readByHand, config: sends }, (request, reply) =>
+    sendEmail(request, reply, door),
+  );
+  server.post(BASE + TEXT, { ...shared, ...readByHand, config: { ...sends, channel: 'sms' } }, (request, reply) =>
+    send(request, reply, door, readText(request.body)),
+  );
+  server.get(BASE + CODES, { ...shared, config: { ...anyKey, isKeyOptional: true } }, () => errorCodes(door));
+  server.route({
+    ...shared,
+    method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    url: `${BASE}/*`,
+    config: anyKey,
+    handler: (request, reply) => answerNowhere(request, reply, door),
+  });
 }
 
 /** The quota in the headers that its developers asked for. */
@@ -106,32 +72,66 @@ function repeatQuota(
   done(null, payload);
 }
 
-async function sendEmail(request: FastifyRequest, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {
-  const key = idempotencyKeyOf(request);
-  if (key === false)
-    return door.problems.refuse(request, reply, 'idempotency_key_invalid', { param: 'Idempotency-Key' });
+function sendEmail(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  door: IntakeDoor,
+): FastifyReply | Promise<FastifyReply> {
   const impersonated = request.headers['x-impersonate-uuid'];
   if (impersonated !== undefined && !(typeof impersonated === 'string' && UUID.test(impersonated))) {
     const detail = 'The header x-impersonate-uuid is no UUID of a staff member.';
     return door.problems.refuse(request, reply, 'insufficient_permissions', { detail });
   }
-  const read = readServiceM8(request.body, impersonated ?? null);
-  if (!read.ok) return door.problems.invalid(request, reply, read.errors);
-  const told = await toldOfOne(request, door, () => door.intake.submit(submitInput(request, read.body, key)));
-  if (told.problem !== null) return answerTold(request, reply, told, refuse(told.problem, told));
-  const taken = told as Told & { kind: 'decided' };
-  const body = {
-    errorCode: 0,
-    message: 'OK',
-    messageID: uuidOf('msg', taken.messageId),
-    submittedAt: offsetTime(taken.createdAt),
-    ...quotaIn(taken),
-    warnings: taken.warnings,
-  };
-  return answerTold(request, reply, told, { status: 200, body });
+  return send(request, reply, door, readServiceM8(request.body, impersonated ?? null));
 }
 
-const ERROR_CODES = REASON_CODES.map((reason) => {
-  const { http, word, message } = SERVICEM8_WORDS[reason];
-  return { errorCode: word, http, message, reason, title: REASONS[reason].title, fix: REASONS[reason].fix };
-});
+async function send(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  door: IntakeDoor,
+  read: ServiceM8Read,
+): Promise<FastifyReply> {
+  const key = idempotencyKeyOf(request);
+  if (key === false) {
+    return door.problems.refuse(request, reply, 'idempotency_key_invalid', { param: 'Idempotency-Key' });
+  }
+  if (!read.ok) return door.problems.invalid(request, reply, read.errors);
+  const isText = isAboutText(request);
+  const input = submitInput(request, read.body, key);
+  const told = await toldOfOne(request, door, () => door.intake.submit(isText ? { ...input, channel: 'sms' } : input));
+  if (told.kind === 'problem') return answerTold(request, reply, told, refusedResult(told.problem, told, isText));
+  const answer = told.problem === null ? takenResult(told) : refusedResult(told.problem, told, isText);
+  return answerTold(request, reply, told, answer);
+}
+
+function answerNowhere(request: FastifyRequest, reply: FastifyReply, { problems }: IntakeDoor): FastifyReply {
+  const path = request.url.split('?')[0]!;
+  const allowed = METHODS[path.slice(BASE.length).replace(/\/$/, '')];
+  if (allowed === undefined) {
+    return problems.refuse(request, reply, 'not_found', { evidence: { path: path.slice(0, 200) } });
+  }
+  reply.header('Allow', allowed);
+  return problems.refuse(request, reply, 'method_not_allowed', { evidence: { method: request.method, allowed } });
+}
+
+/** Every number with what it stands for, and where that is explained. */
+function errorCodes({ problems }: IntakeDoor): { data: object[] } {
+  const data = REASON_CODES.map((reason) => {
+    const { http, word, message } = SERVICEM8_WORDS[reason];
+    const { title, fix, retryable, clearsBy } = REASONS[reason];
+    const messages = reason === 'invalid_recipient' ? [message, INVALID_NUMBER] : [message];
+    return {
+      errorCode: word,
+      http,
+      message,
+      messages,
+      reason,
+      title,
+      fix,
+      retryable,
+      clears: { by: clearsBy },
+      doc_url: problems.docsBase + reason,
+    };
+  });
+  return { data };
+}

@@ -1,4 +1,5 @@
 /** A request of ServiceM8's messaging API as a submission. What it does not know is left out. */
+import { addressOfNumber, SMS_SENDER } from '../../../core/channel.ts';
 import type { Issue } from '../../../core/explain.ts';
 import { type Fields, isFields } from '../../field-errors.ts';
 import { idOfUuid } from '../face-ids.ts';
@@ -35,6 +36,36 @@ export function readServiceM8(value: unknown, impersonated: string | null): Serv
   const files = filesOf(attachments, add);
   if (files.length > 0) body['attachments'] = files;
   return errors.length === 0 ? { ok: true, body } : { ok: false, errors };
+}
+
+const LONGEST_TEXT = 1600;
+
+/** A text message: to one number, in E.164 form. */
+export function readText(value: unknown): ServiceM8Read {
+  if (!isFields(value)) {
+    return {
+      ok: false,
+      errors: [{ code: 'invalid_parameter', param: '', message: 'The body must be a JSON object.' }],
+    };
+  }
+  const errors: Issue[] = [];
+  const { to, message, regardingJobUUID } = value;
+  const address = typeof to === 'string' ? addressOfNumber(to) : null;
+  if (!isText(to)) errors.push({ code: 'missing_parameter', param: 'to', message: 'It must be one number.' });
+  else if (address === null) {
+    const why = 'It must be a number in E.164 form, with its plus sign: "+61400000000".';
+    errors.push({ code: 'invalid_parameter', param: 'to', message: why });
+  }
+  if (!isText(message)) {
+    errors.push({ code: 'missing_parameter', param: 'message', message: 'A text message needs a message.' });
+  } else if ([...message].length > LONGEST_TEXT) {
+    const why = `A text message has at most ${LONGEST_TEXT} characters.`;
+    errors.push({ code: 'invalid_parameter', param: 'message', message: why });
+  }
+  if (errors.length > 0) return { ok: false, errors };
+  const body: Record<string, unknown> = { from: SMS_SENDER, to: address, subject: 'Text message', text: message };
+  if (isText(regardingJobUUID)) body['metadata'] = { regardingJobUUID };
+  return { ok: true, body };
 }
 
 type Add = (code: string, param: string, message: string) => void;

@@ -5,6 +5,8 @@
 import type { ReasonCode } from '../../../core/reasons.ts';
 import type { FaceWord } from '../face.ts';
 
+export const INVALID_NUMBER = 'Invalid phone number';
+
 export type ServiceM8Word = FaceWord & { word: number; message: string };
 
 const RATE = 'Maximum sending rate exceeded';
@@ -80,3 +82,9 @@ export const SERVICEM8_WORDS = {
   service_unavailable: { http: 503, word: 503, message: 'Service unavailable' },
   internal_error: { http: 500, word: 500, message: 'Internal error' },
 } as const satisfies Readonly<Record<ReasonCode, ServiceM8Word>>;
+
+/** The message of a reason; a limit whose window is `rate` is a rate, whatever it is set on. */
+export function messageOf(code: ReasonCode, evidence: Readonly<Record<string, unknown>>): string {
+  const { message } = SERVICEM8_WORDS[code];
+  return message === QUOTA && evidence['per'] !== undefined ? RATE : message;
+}

@@ -1,0 +1,58 @@
+/**
+ * Room for mails in progress, as large request bodies have it: those over 256 kB hold at most 48 MB together, one tenant half of
+ * that; small ones never wait for it.
+ */
+const FREE_BYTES = 256 * 1024;
+const ROOM_BYTES = 48 * 1024 * 1024;
+
+export class DataRoom {
+  readonly #byTenant = new Map<number, number>();
+  #held = 0;
+
+  get heldBytes(): number {
+    return this.#held;
+  }
+
+  enter(tenantNo: number): Holding {
+    return new Holding((wanted, held) => this.#take(tenantNo, wanted, held));
+  }
+
+  /** `bytes` may be negative: given back. */
+  #take(tenantNo: number, bytes: number, ofThis: number): boolean {
+    const ofTenant = this.#byTenant.get(tenantNo) ?? 0;
+    // The largest mail is larger than half the room: alone it may pass.
+    const isAlone = ofTenant === ofThis;
+    if (bytes > 0 && (this.#held + bytes > ROOM_BYTES || (!isAlone && ofTenant + bytes > ROOM_BYTES / 2))) return false;
+    this.#held += bytes;
+    const left = ofTenant + bytes;
+    if (left > 0) this.#byTenant.set(tenantNo, left);
+    else this.#byTenant.delete(tenantNo);
+    return true;
+  }
+}
+
+/** What one mail holds. */
+export class Holding {
+  readonly #take: (bytes: number, held: number) => boolean;
+  #seen = 0;
+  #held = 0;
+
+  constructor(take: (bytes: number, held: number) => boolean) {
+    this.#take = take;
+  }
+
+  /** Whether there is room for so much more. */
+  add(bytes: number): boolean {
+    this.#seen += bytes;
+    if (this.#seen <= FREE_BYTES) return true;
+    const more = this.#seen - this.#held;
+    if (!this.#take(more, this.#held)) return false;
+    this.#held += more;
+    return true;
+  }
+
+  leave(): void {
+    if (this.#held > 0) this.#take(-this.#held, this.#held);
+    this.#held = 0;
+  }
+}
