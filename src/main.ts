@@ -42,6 +42,7 @@ import { linksOf } from './http/problems.ts';
 import { buildServer } from './http/server.ts';
 import { faceRoutes, wordsOf } from './intake/faces/index.ts';
 import { intakeRoutes } from './intake/http.ts';
+import { mcpRoutes } from './intake/mcp/http.ts';
 import { Policies } from './intake/policies.ts';
 import { openSubmission } from './intake/smtp/open-submission.ts';
 import { Intake } from './intake/submit.ts';
@@ -62,10 +63,15 @@ import { feedbackRoutes } from './returns/feedback.ts';
 import { returnRoutes } from './returns/http.ts';
 import { type ImapOutside, startImap } from './returns/imap/start-imap.ts';
 import { inboundRoutes } from './returns/inbound-http.ts';
+import { operatorMailRoutes } from './returns/operator-mail-http.ts';
 import { startInbound } from './returns/start-inbound.ts';
 import { threadRoutes } from './returns/threads-http.ts';
 import { unsubscribeRoutes } from './returns/unsubscribe.ts';
 import { Simulations } from './simulate/simulations.ts';
+import { openAddresses } from './webhooks/address.ts';
+import { webhookFigures } from './webhooks/figures.ts';
+import { webhookRoutes } from './webhooks/http.ts';
+import { Outbox } from './webhooks/outbox.ts';
 
 export type Gateway = {
   /** The line that says that all ports are open. */
@@ -99,6 +105,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
     directory,
     domain: settings.domain,
     mailLeaves: leavesMachine(settings.outbound),
+    takesMail: settings.inboundPort !== null,
     operatorEmail: settings.operatorEmail,
     failpoint: settings.failpoint,
   });
@@ -124,6 +131,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   const door = { intake, policies, problems, store, blobs };
   intakeRoutes(server, door);
   faceRoutes(server, door);
+  mcpRoutes(server, { ...door, routes: gate.routes, publicUrl: () => publicUrl });
   const providers = providerTools({ store, secrets, transportParts, outbound: settings.outbound });
   const managed = { store, blobs, problems, authenticator: gate.authenticator, providers };
   adminRoutes(server, managed);
@@ -145,6 +153,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   const bell = eventRoutes(server, { store, problems, authenticator: gate.authenticator });
   returnRoutes(server, { store, problems, addressKey });
   inboundRoutes(server, { store, problems, blobs });
+  operatorMailRoutes(server, { store, problems });
   threadRoutes(server, { store, problems, blobs, addressKey });
   returnHookRoutes(server, { store, problems, secrets, publicUrl: () => publicUrl });
   const feedback = feedbackRoutes(server, {
@@ -156,6 +165,13 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   });
   unsubscribeRoutes(server, { store, tokens: openTokens(secrets) });
   docsRoutes(server, { problems, publicUrl: () => publicUrl });
+  const outboxParts = {
+    ...{ store, secrets, log, addresses: openAddresses(transportParts.dns, settings.webhookAllow) },
+    textsIn: (locale: string) => problems.textsIn(locale),
+  };
+  const outbox = settings.role === 'api' ? null : new Outbox(outboxParts);
+  webhookRoutes(server, { ...outboxParts, problems, watch: (id, space) => outbox?.watch(id, space) });
+  if (outbox !== null) webhookFigures(gate.metrics.registry, store, outbox);
   const keys = await firstStart(store);
   let address: string;
   try {
@@ -222,6 +238,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
           ...{ dns: transportParts.dns, guard: transportParts.guard, outside: outside.imap ?? {} },
         });
   if (settings.role !== 'api') domainChecks.start();
+  await outbox?.start();
   controls = {
     store,
     intake,
@@ -240,8 +257,9 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
       eventWaiters: () => bell.count,
       async stop() {
         // What is accepted while the relay stops is durable and goes out after the next start.
+        const { graceMs } = settings;
         const doors = Promise.all([gate.server.close(), submission.server?.close()]);
-        await Promise.all([within(doors, settings.graceMs / 2), relay?.stop(settings.graceMs * 0.9)]);
+        await Promise.all([within(doors, graceMs / 2), relay?.stop(graceMs * 0.9), outbox?.stop(graceMs * 0.9)]);
         await mailboxes?.stop();
         await feedback.stop();
         await inbound.inbound.stop();
@@ -289,8 +307,12 @@ export async function withData(settings: Settings, request: ControlRequest): Pro
   const directory = resolve(settings.dataDir);
   const locked = await lockData(directory, (socket) => serveControl(socket, () => null));
   if (!locked.ok) return locked.message;
-  const mailLeaves = leavesMachine(settings.outbound);
-  const opened = await openSqliteStore({ directory, domain: settings.domain, mailLeaves });
+  const opened = await openSqliteStore({
+    directory,
+    domain: settings.domain,
+    mailLeaves: leavesMachine(settings.outbound),
+    takesMail: settings.inboundPort !== null,
+  });
   if (!opened.ok) {
     await locked.lock.release();
     return opened.message;

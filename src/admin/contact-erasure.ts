@@ -10,8 +10,10 @@ import type { ExplainOptions } from '../core/explain.ts';
 import { formatTime } from '../core/time.ts';
 import type { Blobs } from '../data/blobs.ts';
 import type { ContactAddress } from '../data/port/contacts.ts';
+import type { EngagementRow } from '../data/port/engagement.ts';
 import type { Erased } from '../data/port/erasure.ts';
-import type { Space, Store, StoredMessage } from '../data/store.ts';
+import type { InboundRow } from '../data/port/inbound.ts';
+import type { Page, Space, Store, StoredMessage } from '../data/store.ts';
 import { eventBody } from '../http/event-body.ts';
 import { actorOf, principalOf, refuseLoosening } from './answers.ts';
 import { contactBody } from './contacts.ts';
@@ -41,6 +43,9 @@ const EXPORT = Type.Object({
   contact: Type.Unknown(),
   suppressions: Type.Array(Type.Unknown()),
   messages: Type.Array(Type.Unknown(), { description: 'Each with what happened to this person’s copy.' }),
+  letters: Type.Array(Type.Unknown(), {
+    description: 'Mail that came in from the person, or about one of the messages to them.',
+  }),
   captured: Type.Array(Type.Unknown(), { description: 'Mail in the sink.' }),
   events: Type.Array(Type.Unknown(), { description: 'Events about the person and no message.' }),
 });
@@ -70,7 +75,7 @@ export function contactErasureRoutes(
       schema: {
         summary: 'Everything that is known of a person',
         description:
-          'As one JSON document, an empty one where nothing is known: marks, suppressions, messages, captured mail, events.',
+          'As one JSON document, an empty one where nothing is known: marks, suppressions, messages with what was opened and clicked, mail that came in, captured mail, events.',
         tags: TAGS,
         params: EMAIL_PARAMS,
         response: { 200: EXPORT },
@@ -105,6 +110,7 @@ export function contactErasureRoutes(
       const note = (request.body as Static<typeof ERASE> | undefined)?.note ?? null;
       const begun = await store.eraseContact({ ...person, note, actor: actorOf(request) });
       if (begun.outcome !== 'erased') return refuseLoosening(request, reply, problems, begun, 'contact.erase');
+      await blobs.removeUnused(begun.unused, (sha256s) => store.unusedBlobs({ sha256s }));
       const messages = await eraseMessages(store, blobs, person);
       const events = await eraseEvents(store, person);
       return {
@@ -164,6 +170,8 @@ async function* exportOf(store: Store, person: Person, texts: ExplainOptions): A
   yield* joined(suppressionsOf(store, person));
   yield '],"messages":[';
   yield* joined(messagesOf(store, person, texts));
+  yield '],"letters":[';
+  yield* joined(lettersOf(store, space, key));
   yield '],"captured":[';
   yield* joined(capturedOf(store, space, key));
   yield '],"events":[';
@@ -192,6 +200,7 @@ async function* messagesOf(store: Store, person: Person, texts: ExplainOptions):
       const timeline = await store.messageTimeline({ tenantNo, mode, id });
       if (timeline === null) continue;
       const { message, admission, events } = timeline;
+      const engagement = (await store.engagement({ tenantNo, mode, messageId: id })) ?? [];
       const own = new Set(admission.recipients.filter((one) => one.key === key).map((one) => one.id));
       const { subject, kind, from, createdAt, meta, hasContent } = message;
       yield {
@@ -208,8 +217,26 @@ async function* messagesOf(store: Store, person: Person, texts: ExplainOptions):
         events: events
           .filter(({ data }) => own.has(String(data['recipient_id'])))
           .map((event) => eventBody(event, texts)),
+        engagement: engagement.filter((one) => own.has(one.recipientId)).map(engagementBody),
       };
     }
+  }
+}
+
+function engagementBody({ opened, clicked, firstOpenedAt, firstClickedAt, lastAt }: EngagementRow): object {
+  const [first_opened_at, first_clicked_at] = [timeOrNull(firstOpenedAt), timeOrNull(firstClickedAt)];
+  return { opened, clicked, first_opened_at, first_clicked_at, last_at: formatTime(lastAt) };
+}
+
+async function* lettersOf(store: Store, space: Space, person: string): AsyncGenerator<object> {
+  const filter = { kind: null, outcome: null, messageId: null, person, since: null };
+  for (let cursor: string | null = null; ; ) {
+    const page: Page<InboundRow> = await store.inbound({ ...space, filter, limit: MESSAGES_AT_ONCE, cursor });
+    for (const { id, at, kind, messageId, from, subject, text, details } of page.rows) {
+      yield { ...{ id, received_at: formatTime(at), kind, message_id: messageId, from, subject, text }, ...details };
+    }
+    if (page.next === null) return;
+    cursor = page.next;
   }
 }
 

@@ -12,8 +12,8 @@ import type { ExplainOptions } from '../core/explain.ts';
 import type { EventsPage } from '../data/port/events.ts';
 import type { Space, Store } from '../data/store.ts';
 import type { Authenticator } from '../http/authenticate.ts';
+import type { EventBell, Waiter } from '../http/event-bell.ts';
 import type { Problems } from '../http/problems.ts';
-import type { EventBell, Waiter } from './event-bell.ts';
 import { EVENTS_AT_ONCE, EventFeed } from './event-feed.ts';
 import { readTypes, SEQ, TYPES } from './event-query.ts';
 

@@ -5,10 +5,10 @@ import type { EventType } from '../core/events.ts';
 import type { EventsPage } from '../data/port/events.ts';
 import type { Space, Store } from '../data/store.ts';
 import type { Authenticator } from '../http/authenticate.ts';
+import { EventBell } from '../http/event-bell.ts';
 import { eventBody } from '../http/event-body.ts';
 import type { Problems } from '../http/problems.ts';
 import { event } from '../http/schemas.ts';
-import { EventBell } from './event-bell.ts';
 import { readTypes, SEQ, TYPES } from './event-query.ts';
 import { eventStreamRoute } from './event-stream.ts';
 

@@ -21,8 +21,8 @@ import { CLOSED, ID_PARAMS, line, listOf, listQuery, NOTE, orNull, pageBody, pag
 
 const HANDLE = Type.String({
   // What begins like an id could be taken for another identity.
-  pattern: '^(?!idn_)[a-z0-9][a-z0-9._-]{0,62}$',
-  description: 'How messages name it: a-z, 0-9, dot, underscore and hyphen.',
+  pattern: '^(?!idn_)[a-z0-9][a-z0-9._@-]{0,62}$',
+  description: 'How messages name it: a-z, 0-9, dot, underscore, hyphen and the sign of an address.',
 });
 const SENDER = Type.Union(
   [

@@ -1,6 +1,6 @@
 /**
  * The same id in the forms that other systems' clients know: a UUID is the 128 bits of a TypeID, `eml_` and 24 characters are its free
- * bits in base 36. All are computed, both ways; nothing of them is stored.
+ * bits in base 36, `req_` has the same characters behind another prefix. All are computed, both ways; nothing of them is stored.
  */
 import { decodeTypeId, encodeTypeId } from './ids.ts';
 
@@ -38,9 +38,22 @@ export function idOfShort(text: string): string | null {
   return encodeTypeId('msg', Buffer.from(bits.toString(16).padStart(32, '0'), 'hex'));
 }
 
+/** `req_…` for `msg_…`: the same bits. Throws on any other text. */
+export function requestOf(id: string): string {
+  const bytes = decodeTypeId('msg', id);
+  if (bytes === null) throw new RangeError(`${id} is no msg_ id`);
+  return encodeTypeId('req', bytes);
+}
+
+/** The `msg_…` that a `req_…` stands for; null for any other text. */
+export function idOfRequest(text: string): string | null {
+  const bytes = decodeTypeId('req', text);
+  return bytes === null ? null : encodeTypeId('msg', bytes);
+}
+
 /** Our id of a message, whichever form of it was given; any other text as it is. */
 export function messageIdIn(text: string): string {
-  return idOfUuid('msg', text) ?? idOfShort(text) ?? text;
+  return idOfUuid('msg', text) ?? idOfShort(text) ?? idOfRequest(text) ?? text;
 }
 
 function hexOf(prefix: string, id: string): string {

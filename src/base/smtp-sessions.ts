@@ -2,7 +2,7 @@
  * What the two SMTP servers of a gateway share (RFC 5321): who may connect and for how long, and how strictly lines are read.
  *
  * What holds: a connection, a command and the data each have a deadline however slowly octets trickle; addresses and the whole have
- * a cap of connections. A command ends with CRLF and nothing else, and is cut at 4 kB; data with a bare CR, a bare LF or a NUL is
+ * a cap of connections, and where the whole is full a silent stranger makes room. A command ends with CRLF and nothing else, and is cut at 4 kB; data with a bare CR, a bare LF or a NUL is
  * refused and the connection closed, so that no two servers can disagree about where a command or a mail ends.
  *
  * Deliberately absent: what a command means. Replies, addresses and mail are the callers'.
@@ -13,6 +13,8 @@ import { SMTPServer, type SMTPServerDataStream, type SMTPServerOptions, type SMT
 export type SessionLimits = {
   connections: number;
   connectionsPerAddress: number;
+  /** Where there is no more room, one that has let us wait for so long, and has neither signed in nor named a recipient, is ended. */
+  idleMs?: number;
   bytes: number;
   /** From connecting, or from the last `renew`, to the end, whatever was done. */
   sessionMs: number;
@@ -43,6 +45,7 @@ type Parser = Exclude<SmtpConnection['_parser'], false>;
 const MOST_COMMAND_BYTES = 4096;
 const LOOK_EVERY_MS = 1000;
 const CLOSE_WITHIN_MS = 2000;
+const IDLE_MS = 5000;
 const BROKEN = '5.5.2 Bare CR, bare LF and NUL are not taken';
 const BROKEN_COMMAND = '5.5.2 A command ends with CRLF, and holds no CR or LF';
 const NO_ROOM = '4.3.1 There is no room now, please try again later';
@@ -169,7 +172,7 @@ export class SmtpSessions {
   /** Caps come first: a connection beyond them costs one line. */
   #admit(socket: Socket): void {
     const from = socket.remoteAddress ?? '';
-    if (this.#openFrom(from) >= this.#limits.connectionsPerAddress || this.#openAll() >= this.#limits.connections) {
+    if (this.#openFrom(from) >= this.#limits.connectionsPerAddress || !this.#hasRoom()) {
       socket.on('error', () => undefined);
       socket.setTimeout(LOOK_EVERY_MS, () => socket.destroy());
       socket.end('421 4.7.0 Too many connections, please try again later\r\n');
@@ -187,6 +190,29 @@ export class SmtpSessions {
       const now = performance.now();
       this.#watched.set(connection, { since: now, repliedAt: now, written: 0, dataSince: null });
     }
+  }
+
+  /** A socket that was ended lives until its client hangs up, or a short while: hence twice the cap at the very most. */
+  #hasRoom(): boolean {
+    const open = this.#openAll();
+    const { connections } = this.#limits;
+    return open < connections || (open < connections * 2 && this.#endIdlest());
+  }
+
+  /** Ends the stranger who has let us wait longest; false: nobody has for long. */
+  #endIdlest(): boolean {
+    let idlest: SmtpConnection | null = null;
+    let since = performance.now() - (this.#limits.idleMs ?? IDLE_MS);
+    for (const [connection, { repliedAt, dataSince }] of this.#watched) {
+      const { user, envelope } = connection.session;
+      if (repliedAt > since || dataSince !== null || user || envelope.rcptTo.length > 0) continue;
+      idlest = connection;
+      since = repliedAt;
+    }
+    if (idlest === null) return false;
+    this.#watched.delete(idlest);
+    this.end(idlest, 421, '4.7.0 Too many connections, please try again later');
+    return true;
   }
 
   /** Counted by looking: an upgrade to TLS takes all listeners off the socket below it. */

@@ -1,6 +1,5 @@
 /** `postern serve`: starts the gateway and stops it on SIGTERM or SIGINT. */
 import { flushCompileCache } from 'node:module';
-import { setFlagsFromString } from 'node:v8';
 import { readSettings } from '../config/settings.ts';
 import { startGateway } from '../main.ts';
 import { EXIT_DONE, EXIT_FAILED } from './exit-codes.ts';
@@ -12,27 +11,21 @@ Starts the gateway. Settings come from POSTERN_… variables (docs/reference/con
 when all ports are open; SIGTERM or SIGINT stops it within POSTERN_GRACE seconds.
 `;
 
-/**
- * The thread that serves HTTP makes most garbage: it has the room that bin/postern gives it, and the threads that it starts have
- * this much. V8 takes the room of a thread's heap from its flags alone when the thread starts, and passes over `resourceLimits`.
- */
-const THREADS_SEMI_SPACE_MB = 6;
-
 export async function serveCommand(args: string[]): Promise<number> {
   const given = readOptions(args, {}, HELP);
   if (typeof given === 'number') return given;
   const read = readSettings(process.env);
   if (!read.ok) return failed(read.message, EXIT_FAILED);
-  setFlagsFromString(`--max-semi-space-size=${THREADS_SEMI_SPACE_MB}`);
   const started = await startGateway(read.settings);
   if (!started.ok) return failed(started.message, EXIT_FAILED);
   const { gateway } = started;
-  if (gateway.welcome !== null) process.stderr.write(gateway.welcome);
-  process.stdout.write(`${JSON.stringify({ msg: 'listening', ...gateway.listening })}\n`);
+  // Before the line that says it listens: whoever reads it may stop it at once.
   const told = new Promise<void>((resolve) => {
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);
   });
+  if (gateway.welcome !== null) process.stderr.write(gateway.welcome);
+  process.stdout.write(`${JSON.stringify({ msg: 'listening', ...gateway.listening })}\n`);
   // Not at the end alone, which a crash leaves out: the next start is to be quick above all then.
   flushCompileCache();
   await told;

@@ -7,6 +7,7 @@ const MINUTE = 60 * SECOND;
 type Pace = { firstMs: number; factor: number; maxMs: number };
 
 /**
+ * `normal`: a throttle too opens within seconds or minutes, and shapes and breakers slow down what goes there meanwhile.
  * `greylist`: most greylists open after one to five minutes, and forget after some hours. `slow`: a full mailbox or a
  * reputation does not change within minutes, and trying at a normal pace is what made it worse.
  */

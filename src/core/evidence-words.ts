@@ -34,7 +34,7 @@ export function rfc3339(timeMs: number | null | undefined): string | null {
 
 /** Whether a field of evidence holds a time. `warn_at` does not: it is the policy's field, and a score. */
 export function isTimeField(field: string): boolean {
-  return field === 'since' || (field.endsWith('_at') && field !== 'warn_at');
+  return field === 'since' || field.endsWith('_until') || (field.endsWith('_at') && field !== 'warn_at');
 }
 
 /** What the placeholders of a text stand for. */

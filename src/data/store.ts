@@ -38,6 +38,7 @@ import type { LeasesReads, LeasesWrites } from './port/leases.ts';
 import type { ManagementReads, ManagementWrites } from './port/management.ts';
 import type { MessagesReads, MessagesWrites } from './port/messages.ts';
 import type { NoticesReads, NoticesWrites } from './port/notices.ts';
+import type { OperatorMailReads, OperatorMailWrites } from './port/operator-mail.ts';
 import type { PlansWrites } from './port/plans.ts';
 import type { PlatformReads, PlatformWrites } from './port/platform.ts';
 import type { PoliciesReads, PoliciesWrites } from './port/policies.ts';
@@ -61,6 +62,7 @@ import type { TestClockReads, TestClockWrites } from './port/test-clock.ts';
 import type { ThreadsReads, ThreadsWrites } from './port/threads.ts';
 import type { UncertainReads, UncertainWrites } from './port/uncertain.ts';
 import type { Waits } from './port/waits.ts';
+import type { WebhooksReads, WebhooksWrites } from './port/webhooks.ts';
 
 /** `paused`: nothing ails it, the operator has stopped sending. `undecided`: what one decision needs could not be read. */
 export type StoreFaultKind = 'full' | 'unavailable' | 'clock' | 'paused' | 'undecided';
@@ -467,6 +469,7 @@ export interface StoreWrites
     ImapWrites,
     ErasureWrites,
     NoticesWrites,
+    OperatorMailWrites,
     PlatformWrites,
     QuarantineWrites,
     InboundWrites,
@@ -484,7 +487,8 @@ export interface StoreWrites
     UncertainWrites,
     TemplatesWrites,
     TestClockWrites,
-    ThreadsWrites {
+    ThreadsWrites,
+    WebhooksWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer | StaleCanaries>;
   /** Decides and changes nothing. */
   check(request: AdmitRequest): Promise<CheckAnswer | StaleCanaries>;
@@ -534,6 +538,7 @@ export interface StoreReads
     EventsReads,
     ErasureReads,
     NoticesReads,
+    OperatorMailReads,
     PlatformReads,
     QuarantineReads,
     QueueReads,
@@ -550,7 +555,8 @@ export interface StoreReads
     UncertainReads,
     TemplatesReads,
     TestClockReads,
-    ThreadsReads {
+    ThreadsReads,
+    WebhooksReads {
   /** The key with this public part, whatever its state. */
   keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;
   keysOfTenant(input: { tenantNo: number }): Promise<KeyRow[]>;

@@ -6,6 +6,7 @@
  */
 import { Transform } from 'node:stream';
 import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify';
+import { isInner } from './inner.ts';
 import type { Problems } from './problems.ts';
 
 const FREE_MS = 10_000;
@@ -43,7 +44,8 @@ export class BodyGuard {
     server.addHook('onClose', async () => clearInterval(timer));
     server.addHook('preParsing', (request, reply, payload, done) => {
       const { 'content-length': length, 'transfer-encoding': coding } = request.headers;
-      if (length === undefined && coding === undefined) {
+      // What the server asks itself is in memory already, and counted there.
+      if ((length === undefined && coding === undefined) || isInner(request)) {
         done(null, payload);
         return;
       }
@@ -59,8 +61,10 @@ export class BodyGuard {
       done();
     });
     server.addHook('onResponse', (request, _reply, done) => {
-      this.reading.delete(request.id);
-      this.release(request);
+      if (!isInner(request)) {
+        this.reading.delete(request.id);
+        this.release(request);
+      }
       done();
     });
     server.addHook('onRequestAbort', (request, done) => {

@@ -30,5 +30,7 @@ declare module 'fastify' {
     isKeyOptional?: boolean;
     /** Whose headroom stands in the headers, where the route does not set them: mail's unless said. */
     channel?: Channel;
+    /** Its requests are not counted: what they ask for is, request by request. */
+    uncounted?: boolean;
   }
 }

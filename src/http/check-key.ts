@@ -2,6 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { DecidedReason } from '../core/explain.ts';
 import type { Authenticator, AuthResult } from './authenticate.ts';
+import { isInner, withoutPerson } from './inner.ts';
 import type { Problems } from './problems.ts';
 import type { RequestRates } from './request-rates.ts';
 
@@ -35,9 +36,9 @@ function checkScopes(
     refuseKey(result.cause, request, reply, problems);
     return false;
   }
-  const { caller } = result;
+  const caller = isInner(request) ? withoutPerson(result.caller) : result.caller;
   request.caller = caller;
-  const { scopes = [], operatorOnly } = request.route?.config ?? {};
+  const { scopes = [], operatorOnly, uncounted } = request.route?.config ?? {};
   if (!scopes.some((scope) => caller.scopes.has(scope))) {
     problems.refuse(request, reply, 'insufficient_permissions', {
       evidence: { required: scopes.join('` or `'), granted: [...caller.scopes] },
@@ -55,7 +56,7 @@ function checkScopes(
     return false;
   }
   // The operator's own requests are not counted, whomever they are for.
-  if (caller.principal === null || caller.operator) return true;
+  if (caller.principal === null || result.caller.operator || uncounted === true) return true;
   const now = Date.now();
   const judge = (reason: DecidedReason | null) => {
     if (reason !== null) problems.send(request, reply, { reasons: [reason], messageId: null }, now);

@@ -13,7 +13,7 @@ import {
 } from '../core/explain.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import { formatTime } from '../core/time.ts';
-import { Wordings } from './wording.ts';
+import { answerWithOther, Wordings } from './wording.ts';
 
 /** Where the pages about reasons are; asked each time, since a free port is known only once it is open. */
 export type ProblemOptions = { docsBase: () => string; links: Links };
@@ -74,12 +74,7 @@ export class Problems {
     if (wait !== null) reply.header('Retry-After', wait);
     const other = this.wordings.of(request.url);
     if (other === undefined) return reply.code(body.status).type(PROBLEM_TYPE).send(body);
-    const { status, body: said, type, headers = {} } = other.refuse(body, request);
-    reply.header('X-Postern-Reason', body.code).headers(headers);
-    return reply
-      .code(status)
-      .type(type ?? 'application/json; charset=utf-8')
-      .send(said);
+    return answerWithOther(reply.header('X-Postern-Reason', body.code), other.refuse(body, request));
   }
 
   /** A refusal with one reason that is about the request itself. */

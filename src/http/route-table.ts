@@ -1,18 +1,29 @@
-/** Which methods each path takes, collected as routes are made: for the `Allow` of a 405. */
-import type { FastifyInstance } from 'fastify';
+/**
+ * Which methods each path takes, collected as routes are made: for the `Allow` of a 405. And the schema of each, for doors that
+ * offer routes under other names.
+ */
+import type { FastifyInstance, FastifySchema } from 'fastify';
+import type { KeyScope } from '../data/store.ts';
 
-type Entry = { method: string; segments: string[] };
+export type RouteEntry = { schema: FastifySchema; scopes: readonly KeyScope[] };
+type Entry = { method: string; url: string; segments: string[] } & RouteEntry;
 
 export class RouteTable {
   private readonly entries: Entry[] = [];
 
   /** To be called before any route is made. */
   constructor(server: FastifyInstance) {
-    server.addHook('onRoute', ({ method, url }) => {
+    server.addHook('onRoute', ({ method, url, schema = {}, config }) => {
+      const scopes = config?.scopes ?? [];
       for (const one of Array.isArray(method) ? method : [method]) {
-        this.entries.push({ method: one, segments: segmentsOf(url) });
+        this.entries.push({ method: one, url, segments: segmentsOf(url), schema, scopes });
       }
     });
+  }
+
+  /** The route as it was made: its path with its parameters. */
+  find(method: string, url: string): RouteEntry | undefined {
+    return this.entries.find((entry) => entry.method === method && entry.url === url);
   }
 
   /** The methods by which a path is served, in alphabetical order; none where nothing is there. */

@@ -22,6 +22,7 @@ import { BodyGuard } from './body-guard.ts';
 import type { Caller } from './caller.ts';
 import { checkKey } from './check-key.ts';
 import { setHeadroom } from './headroom-headers.ts';
+import { isInner } from './inner.ts';
 import { Metrics } from './metrics.ts';
 import { OPENAPI } from './openapi.ts';
 import { linksOf, Problems } from './problems.ts';
@@ -42,6 +43,8 @@ export type Gate = {
   problems: Problems;
   authenticator: Authenticator;
   rates: RequestRates;
+  /** Every route with its schema. */
+  routes: RouteTable;
 };
 
 export const MAX_BODY_BYTES = 25 * 1024 * 1024;
@@ -148,7 +151,7 @@ export async function buildServer(input: {
   endConnectionsOnStop(server);
   server.setErrorHandler((error: FastifyError, request, reply) => answerFault(error, request, reply, problems, log));
   server.setNotFoundHandler((request, reply) => answerNowhere(routes, request, reply, problems));
-  return { server, problems, authenticator, metrics, rates };
+  return { server, problems, authenticator, metrics, rates, routes };
 }
 
 /** Once it stops, a connection ends with its answer: kept alive it would hold the stop up for as long as it may idle. */
@@ -159,7 +162,7 @@ function endConnectionsOnStop(server: FastifyInstance): void {
     done();
   });
   server.addHook('onResponse', (request, _reply, done) => {
-    if (isStopping) request.raw.socket.end();
+    if (isStopping && !isInner(request)) request.raw.socket.end();
     done();
   });
 }

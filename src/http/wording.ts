@@ -2,7 +2,7 @@
  * Other systems' words: below a path of its own each compatible interface answers every problem as its clients know them,
  * from a key that is wrong to a body that is no JSON.
  */
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ProblemBody } from '../core/explain.ts';
 
 export type OtherAnswer = {
@@ -37,4 +37,13 @@ export class Wordings {
     const end = url.slice(ROOT.length).search(/[/?]/);
     return this.byBase.get(end === -1 ? url : url.slice(0, ROOT.length + end));
   }
+}
+
+/** Answers with it as it is. */
+export function answerWithOther(reply: FastifyReply, { status, body, type, headers = {} }: OtherAnswer): FastifyReply {
+  return reply
+    .headers(headers)
+    .code(status)
+    .type(type ?? 'application/json; charset=utf-8')
+    .send(body);
 }

@@ -138,6 +138,12 @@ export class Intake {
     }
   }
 
+  /** The submission as its sender means it; null where it cannot be read, which `submit` says in full. */
+  async canonical(input: SubmitInput): Promise<Submission | null> {
+    const reading = await this.read(input);
+    return reading.ok ? reading.sent : null;
+  }
+
   async check(input: SubmitInput): Promise<Checked> {
     const reading = await this.read(input);
     if (!reading.ok) return reading.result as Checked;

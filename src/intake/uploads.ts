@@ -69,8 +69,12 @@ async function answerUpload(
   if (bytes === undefined || bytes.length === 0) errors.invalid('', 'The body is the file, and there is none.');
   else if (isProgram(bytes)) errors.add('attachment_rejected', '', 'The file is a program, whatever its name.');
   if (errors.list.length > 0) return refuse(request, reply, door, errors.list);
-  const stored = await keep(request, door, { bytes: bytes!, filename, contentType: contentType! });
-  return reply.code(201).send(stored);
+  const file = { bytes: bytes!, filename, contentType: contentType! };
+  const { id, sha256, expiresAt } = await keepUpload(request, door, file);
+  const size = file.bytes.length;
+  return reply
+    .code(201)
+    .send({ id, filename, size, content_type: file.contentType, sha256, expires_at: formatTime(expiresAt) });
 }
 
 function nameOf(request: FastifyRequest<Upload>, errors: FieldErrors): string {
@@ -98,11 +102,12 @@ function refuse(
   return door.problems.refuse(request, reply, isRejected ? 'attachment_rejected' : 'validation_failed', { errors });
 }
 
-async function keep(
+/** Stored for 24 hours. */
+export async function keepUpload(
   request: FastifyRequest,
   { store, blobs }: IntakeDoor,
   file: { bytes: Buffer; filename: string; contentType: string },
-): Promise<object> {
+): Promise<{ id: string; sha256: string; expiresAt: number }> {
   const { bytes, filename, contentType } = file;
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   const { tenantNo, mode } = request.caller!.principal!;
@@ -112,7 +117,7 @@ async function keep(
     const size = bytes.length;
     const { id, expiresAt, unused } = await store.putUpload({ tenantNo, mode, sha256, size, filename, contentType });
     await blobs.removeUnused(unused, (sha256s) => store.unusedBlobs({ sha256s }));
-    return { id, filename, size, content_type: contentType, sha256, expires_at: formatTime(expiresAt) };
+    return { id, sha256, expiresAt };
   } finally {
     release();
   }

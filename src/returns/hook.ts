@@ -112,6 +112,8 @@ export function hookRoutes(server: FastifyInstance, parts: HookParts): void {
       '/v1/returns/hook/:id',
       {
         bodyLimit: MAX_BYTES,
+        // What is wrong with one item is said at that item.
+        attachValidation: true,
         preValidation: (request, reply) => checkSignature(request as Signed, reply, parts),
         schema: {
           tags: ['Returns'],
@@ -161,12 +163,15 @@ async function checkSignature(
 type Told = Record<string, unknown> & { outcome: Outcome };
 
 async function carryOut(request: Signed, { store, readBounce, addressKey }: HookParts): Promise<{ data: Told[] }> {
+  const flaws = flawsByItem(request);
   const { no, tenantNo, mode } = request.hook!;
   const name = String(request.headers['webhook-id']);
   const forgetBefore = Date.now() - 2 * HOOK_TOLERANCE_MS - 60_000;
   const data: Told[] = [];
   for (let from = 0; from < request.body.length; from += ITEMS_AT_ONCE) {
-    const read = request.body.slice(from, from + ITEMS_AT_ONCE).map((one) => readItem(one, readBounce, addressKey));
+    const read = request.body
+      .slice(from, from + ITEMS_AT_ONCE)
+      .map((one, i) => flaws.get(from + i) ?? readItem(one, readBounce, addressKey));
     const returns = read.filter((one) => typeof one !== 'string');
     const part = { tenantNo, mode, hook: no, name: `${name} ${from}`, forgetBefore, returns };
     const answers = (await store.reportHooked(part))?.values() ?? null;
@@ -176,6 +181,21 @@ async function carryOut(request: Signed, { store, readBounce, addressKey }: Hook
     }
   }
   return { data };
+}
+
+/** The first flaw of each item that has one. @throws where the list itself is not one. */
+function flawsByItem({ body, validationError }: Signed): Map<number, string> {
+  const flaws = new Map<number, string>();
+  if (validationError === undefined) return flaws;
+  if (!Array.isArray(body) || body.length === 0 || body.length > MOST_ITEMS) throw validationError;
+  for (const { instancePath, message = 'is not what it must be', params } of validationError.validation) {
+    const [, index, field] = instancePath.split('/');
+    const extra = params['additionalProperty'];
+    const about = field ?? (extra === undefined ? 'The item' : String(extra).slice(0, 100));
+    if (index === undefined || flaws.has(Number(index))) continue;
+    flaws.set(Number(index), extra === undefined ? `${about} ${message}.` : `There is no field ${about}.`);
+  }
+  return flaws;
 }
 
 /** What is wrong with it, in words, or what it reports. */

@@ -1,6 +1,7 @@
 /** `/v1/inbound`: mail that came in, as it was read and as it came, in the mode of the key. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type, { type Static } from 'typebox';
+import { addressKey } from '../base/address.ts';
 import { INBOUND_KINDS, KEPT_FOR } from '../core/inbound.ts';
 import { formatTime, parseTime } from '../core/time.ts';
 import type { Blobs } from '../data/blobs.ts';
@@ -9,6 +10,7 @@ import type { Store } from '../data/store.ts';
 import { PAGE_QUERY, type PageQuery, pageOf, pageSchema } from '../http/page-query.ts';
 import type { Problems } from '../http/problems.ts';
 import { idText, oneOf, orNull } from '../http/schemas.ts';
+import { sendMail } from './operator-mail-http.ts';
 
 const TAGS = ['Returns'];
 const OUTCOMES = ['applied', 'kept'] as const;
@@ -111,11 +113,20 @@ const listQuery = Type.Object(
     kind: Type.Optional(oneOf(SHOWN_KINDS)),
     outcome: Type.Optional(oneOf(OUTCOMES)),
     message_id: Type.Optional(Type.String({ maxLength: 100, description: 'Only mail about this message.' })),
+    recipient: Type.Optional(
+      Type.String({ maxLength: 320, description: 'Only mail about this address, or written from it.' }),
+    ),
     since: Type.Optional(Type.String({ maxLength: 35, description: 'RFC 3339: only what came from then on.' })),
   },
   { additionalProperties: false },
 );
-type ListQuery = PageQuery & { kind?: string; outcome?: string; message_id?: string; since?: string };
+type ListQuery = PageQuery & {
+  kind?: string;
+  outcome?: string;
+  message_id?: string;
+  recipient?: string;
+  since?: string;
+};
 
 const oneId = Type.Object({ id: Type.String({ maxLength: 100 }) });
 type OneId = { id: string };
@@ -142,13 +153,14 @@ export function inboundRoutes(server: FastifyInstance, { store, problems, blobs 
       },
     },
     async (request, reply) => {
-      const { kind = null, outcome = null, message_id: messageId = null, since } = request.query;
+      const { kind = null, outcome = null, message_id: messageId = null, recipient, since } = request.query;
       const from = since === undefined ? null : parseTime(since);
       if (since !== undefined && from === null) {
         const message = '"since" must be a time as RFC 3339 has it.';
         return problems.invalid(request, reply, [{ code: 'invalid_parameter', param: 'since', message }]);
       }
-      const filter = { kind, outcome, messageId, since: from };
+      const person = recipient === undefined ? null : (addressKey(recipient) ?? recipient.toLowerCase());
+      const filter = { kind, outcome, messageId, person, since: from };
       const page = await store.inbound({ ...spaceOf(request), filter, ...pageOf(request.query) });
       return { data: page.rows.map(inboundBody), next_cursor: page.next };
     },
@@ -188,14 +200,7 @@ export function inboundRoutes(server: FastifyInstance, { store, problems, blobs 
       const octets = found === null ? null : 'inline' in found ? found.inline : await blobs.get(found.blob);
       if (octets === null)
         return problems.refuse(request, reply, 'not_found', { evidence: { resource: 'inbound', id } });
-      // As a download: no browser may take it for a page of this origin.
-      return reply
-        .header('Content-Disposition', `attachment; filename="${id}.eml"`)
-        .header('X-Content-Type-Options', 'nosniff')
-        .header('Content-Security-Policy', "default-src 'none'; sandbox")
-        .header('Cache-Control', 'no-store')
-        .type('message/rfc822')
-        .send(Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength));
+      return sendMail(reply, id, octets);
     },
   );
 }

@@ -46,9 +46,13 @@ export function unsubscribeRoutes(server: FastifyInstance, { store, tokens }: Un
       done(null, null),
     );
     const schema = { hide: true };
-    scope.get<One>('/u/:token', { schema }, async (request, reply) =>
-      tokens.parseUnsubscribe(request.params.token) === null ? page(reply, 404, UNKNOWN) : page(reply, 200, ASK),
-    );
+    scope.route<One>({
+      method: ['GET', 'HEAD'],
+      url: '/u/:token',
+      schema,
+      handler: async (request, reply) =>
+        tokens.parseUnsubscribe(request.params.token) === null ? page(reply, 404, UNKNOWN) : page(reply, 200, ASK),
+    });
     scope.post<One>('/u/:token', { schema, bodyLimit: MOST_BODY }, async (request, reply) => {
       const named = tokens.parseUnsubscribe(request.params.token);
       if (named === null) return page(reply, 404, UNKNOWN);

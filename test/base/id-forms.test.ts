@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { idOfShort, idOfUuid, messageIdIn, shortOf, uuidOf } from '../../src/base/id-forms.ts';
+import { idOfShort, idOfUuid, messageIdIn, requestOf, shortOf, uuidOf } from '../../src/base/id-forms.ts';
 import { encodeTypeId, newId } from '../../src/base/ids.ts';
 
 test('an id of a message comes back from each of its forms, in any letter case of a UUID', () => {
@@ -11,7 +11,7 @@ test('an id of a message comes back from each of its forms, in any letter case o
       bytes[8] = 0x80 | (bytes[8]! & 63);
       const id = encodeTypeId('msg', bytes);
       assert.match(shortOf(id), /^eml_[0-9a-z]{24}$/);
-      for (const form of [id, uuidOf('msg', id), uuidOf('msg', id).toUpperCase(), shortOf(id)]) {
+      for (const form of [id, uuidOf('msg', id), uuidOf('msg', id).toUpperCase(), shortOf(id), requestOf(id)]) {
         assert.equal(messageIdIn(form), id);
       }
     }),

@@ -14,6 +14,7 @@ function one(field: string, value: unknown, noun: string | null = null): string 
 test('times are RFC 3339 with milliseconds, and what is no time of four-digit years is none', () => {
   assert.equal(rfc3339(1_777_277_520_001), '2026-04-27T08:12:00.001Z');
   assert.equal(one('since', 0), '1970-01-01T00:00:00.000Z');
+  assert.equal(one('closed_until', 0), '1970-01-01T00:00:00.000Z');
   for (const timeMs of [null, undefined, Number.NaN, Number.POSITIVE_INFINITY, -1, 8.64e15 + 1, 253_402_300_800_000]) {
     assert.equal(rfc3339(timeMs), null);
   }

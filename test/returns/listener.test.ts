@@ -8,6 +8,7 @@ import { isBroken, receivedIn } from '../../src/base/smtp-sessions.ts';
 import { StoreFault } from '../../src/data/store.ts';
 import type { Arrived, Inbox } from '../../src/returns/inbox.ts';
 import { type ListenerLimits, startListener } from '../../src/returns/listener.ts';
+import type { Postmaster } from '../../src/returns/postmaster.ts';
 import { deliverMail, smtpTalk, type Talk, trickle } from '../harness/smtp-talk.ts';
 
 const TLS = makeSelfSigned('gateway.example', Date.now());
@@ -29,8 +30,25 @@ async function listener(t: TestContext, behaviour: Behaviour = {}, limits: Parti
           }
         : (_target: unknown, arrived: Arrived) => behaviour.take!(arrived),
   } as unknown as Inbox;
+  const postmaster = {
+    takes: async (address: string) => /^postmaster@gateway\.example$/i.test(address),
+    keep: async (arrived: Arrived) => {
+      taken.push(arrived);
+      return 'opm_1';
+    },
+  } as unknown as Postmaster;
   const log = { error: () => undefined, warn: () => undefined };
-  const parts = { host: '127.0.0.1', port: 0, name: 'gateway.example', tls: TLS, inbox, log, limits, lookEveryMs: 20 };
+  const parts = {
+    host: '127.0.0.1',
+    port: 0,
+    name: 'gateway.example',
+    tls: TLS,
+    inbox,
+    postmaster,
+    log,
+    limits,
+    lookEveryMs: 20,
+  };
   const started = await startListener(parts);
   t.after(() => started.close());
   return { port: started.port, taken, started };
@@ -53,6 +71,19 @@ test('mail for a signed address is taken, with its envelope and its octets as th
   assert.equal(taken[0]!.mailFrom, '');
   assert.equal(taken[0]!.rcptTo, KNOWN);
   assert.match(Buffer.from(taken[0]!.octets).toString(), /^From: a@b\.example\r\nSubject: x\r\n\r\nhello\r\n/);
+});
+
+test('mail for the postmaster is taken beside it, unless it is large: then nothing of it is', async (t) => {
+  const { port, taken } = await listener(t);
+  const to = ['Postmaster@gateway.example', KNOWN];
+  assert.match(await deliverMail(port, { from: 'a@b.example', to, data: MAIL }), /^250 /);
+  assert.deepEqual(
+    taken.map(({ rcptTo }) => rcptTo),
+    to,
+  );
+  const large = `${MAIL}${`${'x'.repeat(998)}\r\n`.repeat(1100)}`;
+  assert.match(await deliverMail(port, { from: 'a@b.example', to: [...to].reverse(), data: large }), /^552 5\.3\.4 /);
+  assert.equal(taken.length, 2);
 });
 
 test('everything else is refused in the session, and many guesses end it', async (t) => {
@@ -234,6 +265,20 @@ test('an address that opens too many connections leaves room for the others', as
   let greeting = '';
   for (let i = 0; i < 50 && !greeting.startsWith('220'); i++) greeting = (await smtpTalk(port, '127.0.0.2')).greeting;
   assert.match(greeting, /^220/);
+});
+
+test('where there is no more room, who says nothing makes room for who does', async (t) => {
+  const { port, taken } = await listener(t, {}, { connectionsPerAddress: 2, connections: 3, idleMs: 0 });
+  const named = await toData(port);
+  const silent = [await smtpTalk(port, '127.0.0.2'), await smtpTalk(port, '127.0.0.2')];
+  const ended = Promise.race(silent.map((talk) => talk.closed.then(() => talk)));
+  assert.match(await deliverMail(port, { from: '', to: KNOWN, data: MAIL }), /^250 /);
+  assert.equal(taken.length, 1);
+  const gone = await ended;
+  assert.match(await gone.reply(), /^421 4\.7\.0 /);
+  assert.match(await silent.find((talk) => talk !== gone)!.say('NOOP'), /^250/);
+  named.write(`${MAIL}\r\n.\r\n`);
+  assert.match(await named.reply(), /^250 /);
 });
 
 test('it is encrypted by STARTTLS, and what was sent in the clear behind it is dropped', async (t) => {

@@ -106,6 +106,27 @@ describe('a hook for what came back', () => {
     assert.ok(bounced.every((data) => data['reported'] === true));
   });
 
+  test('carries out a list of which some items are no reports at all', async () => {
+    const { id } = await send();
+    const answer = await post([
+      { kind: 'opened', message_id: id },
+      5,
+      null,
+      { kind: 'bounce', message_id: id, class: 'bad' },
+      { kind: 'complaint', message_id: id },
+      { kind: 'reply', message_id: id, score: 3 },
+    ]);
+    assert.deepEqual(outcomes(answer), ['invalid', 'invalid', 'invalid', 'invalid', 'applied', 'invalid']);
+    const details = answer.body.data.map(({ detail }) => detail);
+    assert.match(String(details[0]), /^kind must be /);
+    assert.match(String(details[1]), /^The item must be object/);
+    assert.equal(details[5], 'There is no field score.');
+    for (const list of [[], {}, Array.from({ length: 501 }, () => ({ kind: 'reply', message_id: id }))]) {
+      const { status, body } = await post(list);
+      assert.deepEqual([status, body['code']], [422, 'validation_failed']);
+    }
+  });
+
   test('carries a call out once, however often it comes', async () => {
     const { id } = await send();
     const headers = { 'webhook-id': 'evt-1' };
@@ -167,7 +188,7 @@ describe('a hook for what came back', () => {
     assert.equal((await post('[')).status, 400);
     assert.equal((await post('[{"kind":"bounce","kind":"reply"}]')).status, 400);
     assert.equal((await post([])).status, 422);
-    assert.equal((await post([{ kind: 'nonsense' }])).status, 422);
+    assert.deepEqual(outcomes(await post([{ kind: 'nonsense' }])), ['invalid']);
     assert.equal((await post(JSON.stringify([{ kind: 'x'.repeat(1_100_000) }]))).status, 413);
     assert.equal((await post([], {}, { ...hook, url: hook.url.replace(/.$/, '0') })).status, 404);
   });

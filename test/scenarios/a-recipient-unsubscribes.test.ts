@@ -80,6 +80,7 @@ describe('a recipient of marketing mail', () => {
     assert.match(text, /<form method="post">/);
     assert.ok(!text.includes('look@example.com'));
     assert.match(page.headers.get('content-security-policy') ?? '', /default-src 'none'/);
+    assert.equal((await fetch(linkOf(raw!), { method: 'HEAD' })).status, 200);
     assert.equal((await call('GET', '/v1/suppressions/check?email=look@example.com')).body.suppressed, false);
   });
 

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { PolicyDocument } from '../../src/policy/document.ts';
 import { messageAfter } from '../harness/events.ts';
 import { startTestGateway, type TestGateway } from '../harness/gateway.ts';
 import { deliverMail } from '../harness/smtp-talk.ts';
-import { makeTenant, type TestTenant } from '../harness/tenants.ts';
+import { asOperator, makeTenant, type TestTenant } from '../harness/tenants.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of any shape
 type Body = any;
@@ -131,6 +134,10 @@ describe('what comes back by SMTP', () => {
   const typesOf = async (id: string) => (await eventsOf(id)).map(({ type }) => type);
   const isSuppressed = async (email: string) =>
     (await call('POST', '/v1/messages', { to: email, subject: 'Again', text: 'Again.' })).body.code === 'suppressed';
+  const rawOf = async (id: string): Promise<Buffer> => {
+    const headers = { authorization: `Bearer ${tenant.agent.key}` };
+    return Buffer.from(await (await fetch(`${gateway.url}/v1/inbound/${id}/raw`, { headers })).arrayBuffer());
+  };
   const newest = async (): Promise<Body> => (await call('GET', '/v1/inbound?limit=1')).body.data[0];
   const deliver = (to: string, data: string, from = '') => deliverMail(port, { from, to, data });
   /** Everything of the account that a mail could change. */
@@ -350,6 +357,29 @@ describe('what comes back by SMTP', () => {
     assert.deepEqual((await typesOf(message.id)).slice(-1), ['message.replied']);
   });
 
+  test('what a person wrote is given out with what is known of them, and goes with them, large letters too', async () => {
+    const message = await sent();
+    assert.match(await deliver(message.path, reply(message), message.email), /^250 /);
+    const large = `${reply(message)}${'It is long.\n'.repeat(7000)}`;
+    assert.match(await deliver(message.path, large, message.email), /^250 /);
+    const { data } = (await call('GET', `/v1/inbound?recipient=${message.email.toUpperCase()}`)).body;
+    assert.equal(data.length, 2);
+    const { letters } = (await call('GET', `/v1/contacts/${message.email}/export`)).body;
+    assert.deepEqual(
+      letters.map(({ id, text }: Body) => [id, text.startsWith('Yes, please.')]),
+      data.map(({ id }: Body) => [id, true]),
+    );
+    const blob = createHash('sha256')
+      .update(await rawOf(data[0].id))
+      .digest('hex');
+    const path = join(gateway.directory, 'blobs', blob.slice(0, 2), blob);
+    assert.ok(existsSync(path));
+    const erased = await tenant.person.call('POST', `/v1/contacts/${message.email}/erase`, { note: 'asked' });
+    assert.equal(erased.status, 200, JSON.stringify(erased.body));
+    assert.deepEqual((await call('GET', `/v1/inbound?recipient=${message.email}`)).body.data, []);
+    assert.ok(!existsSync(path));
+  });
+
   test('nothing of it is another account’s', async () => {
     const stranger = await makeTenant(gateway);
     const { id } = await newest();
@@ -357,4 +387,55 @@ describe('what comes back by SMTP', () => {
     assert.equal((await stranger.agent.call('GET', `/v1/inbound/${id}`)).status, 404);
     assert.equal((await stranger.agent.call('GET', `/v1/inbound/${id}/raw`)).status, 404);
   });
+});
+
+test('what is written to the postmaster is kept for the operator, and for nobody else', async (t) => {
+  const gateway = await startTestGateway({ POSTERN_INBOUND_PORT: '0', POSTERN_DOMAIN: 'gateway.example' });
+  t.after(() => gateway.stop());
+  const { agent } = await makeTenant(gateway);
+  const operator = asOperator(gateway);
+  const port = Number(gateway.gateway.listening.inbound!.split(':')[1]);
+  const letter = (subject: string) => `From: Ann <ann@isp.example>\nSubject: ${subject}\n\nPlease look.\n`;
+  const write = (to: string, subject = to) => deliverMail(port, { from: 'ann@isp.example', to, data: letter(subject) });
+  assert.match(await write('postmaster@bounces.acme.example'), /^550 /);
+  assert.equal((await agent.call('POST', '/v1/domains', { domain: 'acme.example' })).status, 201);
+  const taken = ['postmaster', 'PostMaster@gateway.example', 'abuse@bounces.gateway.example'];
+  for (const to of [...taken, 'postmaster@bounces.acme.example']) assert.match(await write(to), /^250 /, to);
+  assert.match(await write('postmaster', 'postmaster'), /^250 /, 'the same once more');
+  for (const to of ['postmaster@acme.example', 'postmaster@elsewhere.example', 'root@gateway.example']) {
+    assert.match(await write(to), /^550 5\.1\.1 /, to);
+  }
+  const { data } = (await operator('GET', '/v1/operator-mail')).body;
+  assert.deepEqual(
+    data.map(({ envelope }: Body) => envelope.to),
+    ['postmaster@bounces.acme.example', ...taken.reverse()],
+  );
+  const [{ id, from, text }] = data;
+  assert.deepEqual([from, text.trim()], [{ email: 'ann@isp.example', name: 'Ann' }, 'Please look.']);
+  const raw = await fetch(`${gateway.url}/v1/operator-mail/${id}/raw`, {
+    headers: { authorization: `Bearer ${gateway.operatorKey}` },
+  });
+  assert.equal((await raw.text()).trim(), letter('postmaster@bounces.acme.example').trim().replaceAll('\n', '\r\n'));
+  assert.equal((await agent.call('GET', '/v1/operator-mail')).status, 403);
+  assert.deepEqual((await agent.call('GET', '/v1/inbound')).body.data, []);
+  assert.equal((await operator('DELETE', `/v1/operator-mail/${id}`)).status, 200);
+  assert.equal((await operator('GET', `/v1/operator-mail/${id}`)).status, 404);
+});
+
+test('an address in Reply-To is no way for replies where nothing listens', async (t) => {
+  for (const [port, isVisible] of [
+    ['off', false],
+    ['0', true],
+  ] as const) {
+    const gateway = await startTestGateway({ POSTERN_INBOUND_PORT: port });
+    t.after(() => gateway.stop());
+    const { agent } = await makeTenant(gateway);
+    const mail = { to: 'bob@rcpt.example', subject: 'Hello', text: 'Hello.' };
+    assert.equal((await agent.call('PUT', '/v1/policy', { tracking: { reply: true } })).status, 200);
+    await agent.call('POST', '/v1/messages', mail);
+    const { id } = (await agent.call('POST', '/v1/messages', mail)).body;
+    const [recipient] = (await agent.call('GET', `/v1/messages/${id}/verdict`)).body.recipients;
+    assert.equal(recipient.facts.risk.replies_visible, isVisible, port);
+    assert.equal((await agent.call('GET', '/v1/risk')).body.replies_visible, isVisible);
+  }
 });

@@ -19,11 +19,11 @@ export type Erased = {
 export interface ErasureWrites {
   /**
    * Forgets the contact, its suppressions and its captured mail, keeps a hash of the address that goes on blocking it, and takes
-   * the address out of the audit log. From then on nothing new can be sent there.
+   * the address out of the audit log. From then on nothing new can be sent there. `unused`: blobs that nothing holds any more.
    */
   eraseContact(
     input: Space & ContactAddress & { note: string | null; actor: Actor },
-  ): Promise<{ outcome: 'erased'; suppressionId: string } | Refused>;
+  ): Promise<{ outcome: 'erased'; suppressionId: string; unused: string[] } | Refused>;
   /** Takes the person out of these messages; what has not left is cancelled for this person. A few dozen at once. */
   eraseMessages(input: Space & { key: string; ids: string[] }): Promise<Erased>;
   /** Removes from the archives what was brought back from there and changed or removed. */

@@ -79,6 +79,8 @@ export type InboundFilter = {
   kind: string | null;
   outcome: string | null;
   messageId: string | null;
+  /** Key of an address: mail about this person, or written by them. */
+  person: string | null;
   /** Milliseconds; from this time on. */
   since: number | null;
 };

@@ -58,11 +58,15 @@ export type ThreadFilter = {
 };
 
 export interface ThreadsWrites {
+  /** Short names of conversations, in their order: 16 hexadecimal digits, given to each once and kept as long as it is. */
+  nameThreads(input: SpaceName & { ids: string[] }): Promise<string[]>;
   /** Puts a conversation aside, or takes it back. Null: there is none. */
   archiveThread(input: SpaceName & { id: string; archived: boolean }): Promise<{ archivedAt: number | null } | null>;
 }
 
 export interface ThreadsReads {
+  /** The conversation that a short name stands for. */
+  threadNamed(input: SpaceName & { name: string }): Promise<string | null>;
   /** The conversation that a send belongs to; `unknown`: it names one that does not exist. Null: none of those known. */
   threadFor(claim: ThreadClaim): Promise<ThreadFound | 'unknown' | null>;
   /** The one in which something happened last comes first. A page looks at a bounded number of events, as that of messages does. */

@@ -83,8 +83,8 @@ export function loadDomains(db: DatabaseSync, space: number): ReadonlyMap<string
   return new Map(known.map((one) => [one.name, one]));
 }
 
-/** The gateway's own domain, and whether what it carries itself can leave the machine. */
-export type WayOut = { domain: string; mailLeaves?: boolean };
+/** The gateway's own domain, whether what it carries itself can leave the machine, and whether answers to its addresses can arrive. */
+export type WayOut = { domain: string; mailLeaves?: boolean; takesMail?: boolean };
 
 /** Whether mail of a space can leave the machine. Test mail never does. */
 export function mailLeaves(db: DatabaseSync, space: number, gateway: WayOut): boolean {

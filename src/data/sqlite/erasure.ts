@@ -62,7 +62,7 @@ export const ERASURE_WRITES: Writes = {
     space.release();
     forgetLeases(state, space, key);
     forgetCaptures(state, space, { key, domain });
-    forgetLetters(state, space, key);
+    const unused = forgetLetters(state, space, key);
     prepared(state.db, 'UPDATE lease SET contact = ? WHERE space = ? AND contact = ? AND ended_at IS NOT NULL').run(
       hashed,
       space.no,
@@ -71,7 +71,7 @@ export const ERASURE_WRITES: Writes = {
     prepared(state.db, 'DELETE FROM shadow_difference WHERE space = ? AND lower(email) = ?').run(space.no, key);
     forgetAudit(state, tenantNo, key, hashed);
     audit(state, { tenantNo, mode, ...by(actor), action: 'contact.erased', target: hashed, note });
-    return { outcome: 'erased', suppressionId: id };
+    return { outcome: 'erased', suppressionId: id, unused };
   },
 
   eraseMessages(state, { tenantNo, mode, key, ids }) {
@@ -214,8 +214,8 @@ function forgetCaptures(state: WriterState, space: Space, { key }: ContactAddres
   dropCaptures(state, gone);
 }
 
-/** Mail that came from or about the person, and mail of others that names them. Blobs that only it held go with a sweep. */
-function forgetLetters(state: WriterState, space: Space, key: string): void {
+/** Mail that came from or about the person, and mail of others that names them; answers with the blobs that only it held. */
+function forgetLetters(state: WriterState, space: Space, key: string): string[] {
   const rows = prepared(
     state.db,
     `SELECT no, space, size, blob, recipient_key = ?2 OR from_key = ?2 AS own,
@@ -226,7 +226,7 @@ function forgetLetters(state: WriterState, space: Space, key: string): void {
     InboundPlace & { own: number | null; words: string }
   >;
   const gone = [...rows].filter(({ own, words }) => own === 1 || namesAddress(words, key));
-  dropInbound(
+  return dropInbound(
     state,
     gone.map(({ words: _words, own: _own, ...place }) => place),
   );

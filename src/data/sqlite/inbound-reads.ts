@@ -17,7 +17,7 @@ type Input<Name extends keyof InboundReads> = Parameters<InboundReads[Name]>[0];
 type Row = Record<string, string | number | null> & { no: number };
 
 const COLUMNS = `no, id, at, channel, proof, kind, form, outcome, why, message_id, recipient_id, recipient_key, root,
-  (SELECT t.id FROM thread t WHERE t.root = inbound.root) AS thread_id, mail_from, rcpt_to, from_email, from_name, subject, own_id,
+  (SELECT t.id FROM thread t WHERE t.root = inbound.root) AS thread_id, mail_from, rcpt_to, from_email, from_key, from_name, subject, own_id,
   text, details, size`;
 
 /** Only a recipient, or message, whose row or archive is kept: what is beyond retention is nobody's any more. */
@@ -69,10 +69,11 @@ export function lettersOf(db: DatabaseSync, root: number, most: number): (Inboun
   return (rows as Row[]).reverse().map((row) => ({ ...inboundOf(row), no: row.no }));
 }
 
-function matches(row: Row, { kind, outcome, messageId, since }: InboundFilter): boolean {
+function matches(row: Row, { kind, outcome, messageId, person, since }: InboundFilter): boolean {
   if (kind !== null && row['kind'] !== kind) return false;
   if (outcome !== null && row['outcome'] !== outcome) return false;
   if (messageId !== null && row['message_id'] !== messageId) return false;
+  if (person !== null && row['recipient_key'] !== person && row['from_key'] !== person) return false;
   return since === null || Number(row['at']) >= since;
 }
 

@@ -41,4 +41,9 @@ function forgetThreads(state: WriterState, before: number): void {
     `DELETE FROM thread WHERE root < ? AND NOT EXISTS (SELECT 1 FROM thread_message m WHERE m.root = thread.root)
        AND NOT EXISTS (SELECT 1 FROM inbound i WHERE i.root = thread.root)`,
   ).run(firstRowOf(before));
+  prepared(
+    state.db,
+    `DELETE FROM thread_name WHERE root < ? AND NOT EXISTS (SELECT 1 FROM message m WHERE m.id = thread_name.root)
+       AND NOT EXISTS (SELECT 1 FROM thread t WHERE t.root = thread_name.root)`,
+  ).run(firstRowOf(before));
 }

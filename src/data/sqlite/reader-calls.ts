@@ -19,6 +19,7 @@ import { LEASE_READS } from './leases-reads.ts';
 import { MANAGEMENT_READS } from './management-reads.ts';
 import { MESSAGES_READS } from './messages-reads.ts';
 import { NOTICE_READS } from './notices-reads.ts';
+import { OPERATOR_MAIL_READS } from './operator-mail.ts';
 import { QUARANTINE_READS } from './quarantine-reads.ts';
 import { QUEUE_READS } from './queue-reads.ts';
 import { RETURN_HOOK_READS } from './return-hooks.ts';
@@ -33,6 +34,7 @@ import { KEY_SELECT } from './tenants.ts';
 import { testClock } from './test-clock-reads.ts';
 import { THREAD_READS } from './threads-reads.ts';
 import { UNCERTAIN_READS } from './uncertain.ts';
+import { WEBHOOKS_READS } from './webhooks-reads.ts';
 
 type Calls = {
   [Name in keyof StoreReads]: (
@@ -69,7 +71,9 @@ export const READER_CALLS: Calls = {
   ...SIMULATION_READS,
   ...TEMPLATE_READS,
   ...INBOUND_READS,
+  ...OPERATOR_MAIL_READS,
   ...THREAD_READS,
+  ...WEBHOOKS_READS,
   keyByPrefix(db, { prefix }) {
     const row = db.prepare(`${KEY_SELECT} WHERE k.prefix = ?`).get(prefix);
     return row === undefined ? null : keyOf(row);

@@ -511,6 +511,25 @@ CREATE TABLE notice_occasion (
   at INTEGER NOT NULL
 );
 
+CREATE TABLE operator_mail (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL,
+  received_at INTEGER NOT NULL,
+  mail_from TEXT NOT NULL,
+  rcpt_to TEXT NOT NULL,
+  from_email TEXT,
+  from_name TEXT,
+  subject TEXT NOT NULL,
+  text TEXT,
+  digest TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  raw BLOB NOT NULL
+);
+
+CREATE UNIQUE INDEX operator_mail_digest ON operator_mail (digest);
+
+CREATE UNIQUE INDEX operator_mail_id ON operator_mail (id);
+
 CREATE TABLE plan (
   name TEXT PRIMARY KEY,
   document TEXT NOT NULL,
@@ -805,6 +824,15 @@ CREATE TABLE thread_message (
   PRIMARY KEY (root, message)
 ) WITHOUT ROWID;
 
+CREATE TABLE thread_name (
+  root INTEGER PRIMARY KEY,
+  id TEXT NOT NULL,
+  space INTEGER NOT NULL,
+  name TEXT NOT NULL
+);
+
+CREATE UNIQUE INDEX thread_name_name ON thread_name (space, name);
+
 CREATE TABLE used_key (
   id INTEGER PRIMARY KEY,
   hash INTEGER NOT NULL,
@@ -818,3 +846,57 @@ CREATE TABLE used_key (
 );
 
 CREATE INDEX used_key_test ON used_key (space) WHERE space % 2 = 1;
+
+CREATE TABLE webhook (
+  no INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  url TEXT NOT NULL,
+  types TEXT NOT NULL,
+  signature TEXT NOT NULL,
+  concurrency INTEGER NOT NULL,
+  description TEXT,
+  sealed BLOB NOT NULL,
+  old_sealed BLOB,
+  old_until INTEGER,
+  paused_reason TEXT,
+  paused_at INTEGER,
+  probe_at INTEGER,
+  error TEXT,
+  generation INTEGER NOT NULL DEFAULT 0,
+  cursor INTEGER NOT NULL,
+  done TEXT NOT NULL DEFAULT '[]',
+  tries TEXT NOT NULL DEFAULT '[]',
+  gap_from INTEGER,
+  gap_to INTEGER,
+  gap_at INTEGER,
+  delivered_at INTEGER,
+  -- Since when it could be tried, on the clock of its space.
+  ready_at INTEGER NOT NULL,
+  -- How many attempts there were, and how many of them came through.
+  attempts INTEGER NOT NULL DEFAULT 0,
+  delivered INTEGER NOT NULL DEFAULT 0,
+  created_at INTEGER NOT NULL,
+  created_by TEXT NOT NULL
+);
+
+CREATE INDEX webhook_space ON webhook (space, no);
+
+CREATE TABLE webhook_attempt (
+  webhook INTEGER NOT NULL,
+  delivered INTEGER NOT NULL,
+  slot INTEGER NOT NULL,
+  no INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  event TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  type INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  status INTEGER,
+  error TEXT,
+  excerpt TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  duration INTEGER NOT NULL,
+  next_at INTEGER,
+  PRIMARY KEY (webhook, delivered, slot)
+) WITHOUT ROWID;

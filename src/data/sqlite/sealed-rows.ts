@@ -16,6 +16,8 @@ export const SEALED_PLACES: Readonly<Record<string, Place>> = {
   mailbox: { table: 'mailbox', column: 'sealed', context: "'mailbox/' || t.id" },
   imap: { table: 'mailbox', column: 'imap_sealed', context: "'mailbox/' || t.id || '/imap'" },
   hook: { table: 'return_hook', column: 'sealed', context: "'return-hook/' || t.id" },
+  webhook: { table: 'webhook', column: 'sealed', context: "'webhook/' || t.id" },
+  webhook_old: { table: 'webhook', column: 'old_sealed', context: "'webhook/' || t.id" },
   dkim: {
     table: 'domain_key',
     column: 'sealed',

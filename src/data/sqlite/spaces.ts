@@ -118,6 +118,8 @@ export class Space implements LedgerView {
   erased: ErasedContacts | null = null;
   /** Whether a mailbox of it is looked through for answers. */
   readsMailboxes = false;
+  /** Whether an address in Reply-To can be written to. */
+  takesMail = true;
   /** Set for the decision at hand. */
   identity: IdentityRow | null = null;
   private readonly readFreeing: () => Freeing;
@@ -267,7 +269,7 @@ export class Space implements LedgerView {
 
   /** Whether any way exists: a signed address in Reply-To, a mailbox that is read, or replies that were told of. */
   get areRepliesVisible(): boolean {
-    if (this.policy.document.tracking.reply === true || this.readsMailboxes) return true;
+    if ((this.takesMail && this.policy.document.tracking.reply === true) || this.readsMailboxes) return true;
     return this.tenantEntry().gauges?.has(REPLIES) ?? false;
   }
 
@@ -480,6 +482,7 @@ export class Spaces {
     });
     space.erased = readErased(this.db, no);
     space.readsMailboxes = this.hasReadMailbox(no);
+    space.takesMail = this.gateway.takesMail ?? true;
     space.nextDue = due.due ?? Number.POSITIVE_INFINITY;
     space.nextHoldEnd = this.holdEnd(no);
     space.lastNow = newestAt(this.db, logEnds(this.db, no)) ?? 0;

@@ -38,6 +38,8 @@ export function moveTestClock(
   expireApprovals(state, MOST_EXPIRED);
   passTime(state, state.spaces.get(space.no), to);
   reviewHealth(state, state.spaces.get(space.no), to);
+  // What waits for a time on this clock, and is delivered from the log of events, looks again.
+  state.eventSpaces.add(space.no);
   audit(state, { ...actOf(input), action: 'test_clock.moved', before: space.frozenAt, after: to });
   return { ok: true, now: to };
 }
@@ -93,6 +95,7 @@ const EMPTYING = [
   'DELETE FROM inbound WHERE space = :space',
   'DELETE FROM thread_message WHERE root IN (SELECT root FROM thread WHERE space = :space)',
   'DELETE FROM thread WHERE space = :space',
+  'DELETE FROM thread_name WHERE space = :space',
   'DELETE FROM appeal WHERE quarantine IN (SELECT no FROM quarantine WHERE space = :space)',
   'DELETE FROM quarantine_hold WHERE quarantine IN (SELECT no FROM quarantine WHERE space = :space)',
   'DELETE FROM quarantine WHERE space = :space',
@@ -106,6 +109,10 @@ const EMPTYING = [
   'DELETE FROM mailbox_hour WHERE mailbox IN (SELECT no FROM mailbox WHERE space = :space)',
   'DELETE FROM mailbox_health WHERE space = :space',
   'UPDATE mailbox SET health = 100, excluded_since = NULL WHERE space = :space',
+  'DELETE FROM webhook_attempt WHERE webhook IN (SELECT no FROM webhook WHERE space = :space)',
+  `UPDATE webhook SET done = '[]', tries = '[]', generation = generation + 1, error = NULL, probe_at = NULL,
+     paused_reason = iif(paused_reason = 'manual', paused_reason, NULL), paused_at = iif(paused_reason = 'manual', paused_at, NULL),
+     cursor = coalesce((SELECT seq FROM event_head h WHERE h.space = webhook.space), 0) WHERE space = :space`,
 ];
 
 function empty(state: WriterState, no: number): void {

@@ -167,6 +167,14 @@ function contentOf(db: DatabaseSync, { id, body_form: form }: MessageRow): Threa
 export const THREAD_READS = {
   threads,
 
+  threadNamed(db: DatabaseSync, { tenantNo, mode, name }: Input<'threadNamed'>): string | null {
+    const row = prepared(db, 'SELECT id FROM thread_name WHERE space = ? AND name = ?').get(
+      spaceOf(tenantNo, mode),
+      name,
+    );
+    return row === undefined ? null : String(row['id']);
+  },
+
   thread(db: DatabaseSync, { tenantNo, mode, id }: Input<'thread'>) {
     const thread = threadOf(db, spaceOf(tenantNo, mode), id);
     if (thread === null) return null;

@@ -1,11 +1,13 @@
 /** Writes of conversations. What joins one is written with the message; see thread-rows.ts. */
+import { randomBytes } from 'node:crypto';
 import type { ThreadsWrites } from '../port/threads.ts';
 import { prepared } from './database.ts';
 import { spaceOf } from './spaces.ts';
-import { noteThread } from './thread-rows.ts';
+import { noteThread, rootOf } from './thread-rows.ts';
 import { THREAD_READS } from './threads-reads.ts';
 import type { WriterState } from './writer-state.ts';
 
+type Naming = Parameters<ThreadsWrites['nameThreads']>[0];
 type Input = Parameters<ThreadsWrites['archiveThread']>[0];
 
 export function archiveThread(state: WriterState, input: Input): { archivedAt: number | null } | null {
@@ -20,4 +22,18 @@ export function archiveThread(state: WriterState, input: Input): { archivedAt: n
   ).run(input.archived ? 1 : 0, now, root);
   const row = prepared(state.db, 'SELECT archived_at FROM thread WHERE root = ?').get(root)!;
   return { archivedAt: row['archived_at'] as number | null };
+}
+
+export function nameThreads(state: WriterState, { tenantNo, mode, ids }: Naming): string[] {
+  const space = spaceOf(tenantNo, mode);
+  const known = prepared(state.db, 'SELECT name FROM thread_name WHERE root = ?');
+  const add = prepared(state.db, 'INSERT INTO thread_name (root, id, space, name) VALUES (?, ?, ?, ?)');
+  return ids.map((id) => {
+    const { row } = rootOf(id)!;
+    const found = known.get(row)?.['name'];
+    if (found !== undefined) return String(found);
+    const name = randomBytes(8).toString('hex');
+    add.run(row, id, space, name);
+    return name;
+  });
 }

@@ -23,6 +23,7 @@ import { KEY_WRITES } from './keys.ts';
 import { LEASE_WRITES } from './leases.ts';
 import { MAILBOX_WRITES } from './mailboxes.ts';
 import { NOTICE_WRITES } from './notices.ts';
+import { OPERATOR_MAIL_WRITES } from './operator-mail.ts';
 import { planView } from './plan-view.ts';
 import { PLATFORM_WRITES } from './platform.ts';
 import { POLICY_WRITES, putPolicy } from './policies.ts';
@@ -41,9 +42,10 @@ import { sweep } from './sweeps.ts';
 import { TEMPLATE_WRITES } from './templates.ts';
 import { createKey, createTenant, revokeKey } from './tenants.ts';
 import { endTestClock, moveTestClock, resetTestData } from './test-clock.ts';
-import { archiveThread } from './threads.ts';
+import { archiveThread, nameThreads } from './threads.ts';
 import { UNCERTAIN_WRITES } from './uncertain.ts';
 import { unsubscribe } from './unsubscribes.ts';
+import { WEBHOOK_WRITES } from './webhooks.ts';
 import type { WriterState } from './writer-state.ts';
 
 type Calls = {
@@ -81,6 +83,8 @@ export const RECORDING_CALLS: ReadonlySet<string> = new Set([
   'poolHeadroom',
   'closeRoute',
   'openRoute',
+  'progressWebhook',
+  'noteWebhookTest',
   'sweep',
 ]);
 
@@ -118,6 +122,7 @@ export const WRITER_CALLS: Calls = {
   provenReturn,
   takeInbound,
   archiveThread,
+  nameThreads,
   unsubscribe,
   unusedBlobs: (state, { sha256s }) => unusedBlobs(state, sha256s),
   ...ACCOUNT_WRITES,
@@ -125,6 +130,7 @@ export const WRITER_CALLS: Calls = {
   ...KEY_WRITES,
   ...LEASE_WRITES,
   ...NOTICE_WRITES,
+  ...OPERATOR_MAIL_WRITES,
   ...ERASURE_WRITES,
   ...PLATFORM_WRITES,
   ...INCIDENT_WRITES,
@@ -141,6 +147,7 @@ export const WRITER_CALLS: Calls = {
   ...TEMPLATE_WRITES,
   ...QUARANTINE_WRITES,
   ...RETURN_HOOK_WRITES,
+  ...WEBHOOK_WRITES,
   noteEngagement,
   noteImap,
   putSetting(state, { name, value }) {

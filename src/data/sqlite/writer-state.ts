@@ -24,6 +24,8 @@ export type WriterOptions = {
   domain: string;
   /** Whether mail that the gateway itself carries can leave the machine; absent: it cannot. */
   mailLeaves?: boolean;
+  /** Whether mail to addresses that the gateway signs can arrive; absent: it can. */
+  takesMail?: boolean;
   /** A clock set from outside, in place of the system's (see `StoreClock`). */
   clock?: SharedArrayBuffer;
   /** Who is told of what happens to any tenant; null or absent: nobody. */

@@ -1,2 +1,2 @@
 /** A face's ids: the same value as ours in another form. */
-export { idOfShort, idOfUuid, messageIdIn, shortOf, uuidOf } from '../../base/id-forms.ts';
+export { idOfRequest, idOfShort, idOfUuid, messageIdIn, requestOf, shortOf, uuidOf } from '../../base/id-forms.ts';

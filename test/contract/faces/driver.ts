@@ -1,7 +1,11 @@
 /** What the contract suite needs to know of a face: how its clients send one plain message, and how they read a refusal. */
+import type { TestGateway } from '../../harness/gateway.ts';
+
 export type FaceDriver = {
   /** The face's name. */
   name: string;
+  /** What has to be there before its clients can send. */
+  prepare?(gateway: TestGateway): Promise<void>;
   /** A request that sends a short text to one address. */
   send(
     to: string,

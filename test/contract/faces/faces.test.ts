@@ -38,6 +38,7 @@ describe('the faces', () => {
     const headers = { 'x-mode': 'test' };
     const put = await gateway.fetchJson('PUT', path, policy, { key: gateway.operatorKey, headers });
     assert.ok(put.status < 300, JSON.stringify(put.body));
+    for (const driver of DRIVERS) await driver.prepare?.(gateway);
   });
   after(() => gateway.stop());
 

@@ -831,3 +831,86 @@ CREATE TABLE imap_place (
 );
 -- Those that are read, looked up again and again.
 CREATE INDEX mailbox_read ON mailbox (no) WHERE imap_url IS NOT NULL AND deleted_at IS NULL;
+
+-- Mail to postmaster@ and abuse@ of the gateway's own domains, for the operator to read.
+CREATE TABLE operator_mail (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL,
+  received_at INTEGER NOT NULL,
+  mail_from TEXT NOT NULL,
+  rcpt_to TEXT NOT NULL,
+  from_email TEXT,
+  from_name TEXT,
+  subject TEXT NOT NULL,
+  text TEXT,
+  digest TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  raw BLOB NOT NULL
+);
+CREATE UNIQUE INDEX operator_mail_id ON operator_mail (id);
+CREATE UNIQUE INDEX operator_mail_digest ON operator_mail (digest);
+
+-- Endpoints that are told of events. Every event up to `cursor` was delivered or is not wanted; `done` and `tries` are JSON of
+-- what stands beyond it. `generation` changes with whatever makes attempts under way invalid.
+CREATE TABLE webhook (
+  no INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  space INTEGER NOT NULL,
+  url TEXT NOT NULL,
+  types TEXT NOT NULL,
+  signature TEXT NOT NULL,
+  concurrency INTEGER NOT NULL,
+  description TEXT,
+  sealed BLOB NOT NULL,
+  old_sealed BLOB,
+  old_until INTEGER,
+  paused_reason TEXT,
+  paused_at INTEGER,
+  probe_at INTEGER,
+  error TEXT,
+  generation INTEGER NOT NULL DEFAULT 0,
+  cursor INTEGER NOT NULL,
+  done TEXT NOT NULL DEFAULT '[]',
+  tries TEXT NOT NULL DEFAULT '[]',
+  gap_from INTEGER,
+  gap_to INTEGER,
+  gap_at INTEGER,
+  delivered_at INTEGER,
+  -- Since when it could be tried, on the clock of its space.
+  ready_at INTEGER NOT NULL,
+  -- How many attempts there were, and how many of them came through.
+  attempts INTEGER NOT NULL DEFAULT 0,
+  delivered INTEGER NOT NULL DEFAULT 0,
+  created_at INTEGER NOT NULL,
+  created_by TEXT NOT NULL
+);
+CREATE INDEX webhook_space ON webhook (space, no);
+
+-- The newest attempts of each endpoint: a ring of those that failed, and one of the others.
+CREATE TABLE webhook_attempt (
+  webhook INTEGER NOT NULL,
+  delivered INTEGER NOT NULL,
+  slot INTEGER NOT NULL,
+  no INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  event TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  type INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  status INTEGER,
+  error TEXT,
+  excerpt TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  duration INTEGER NOT NULL,
+  next_at INTEGER,
+  PRIMARY KEY (webhook, delivered, slot)
+) WITHOUT ROWID;
+
+-- Short names of conversations, as one of the compatible interfaces gives them; only those that were given out.
+CREATE TABLE thread_name (
+  root INTEGER PRIMARY KEY,
+  id TEXT NOT NULL,
+  space INTEGER NOT NULL,
+  name TEXT NOT NULL
+);
+CREATE UNIQUE INDEX thread_name_name ON thread_name (space, name);

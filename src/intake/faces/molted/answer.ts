@@ -3,11 +3,11 @@
  * the order of its policy page. The reason in an answer is the first that fails in that order; all of them stand in the trace, with
  * the canonical codes.
  */
-import { decodeTypeId, encodeTypeId } from '../../../base/ids.ts';
 import type { ExplainedReason, ProblemBody } from '../../../core/explain.ts';
 import { REASONS, type ReasonCode } from '../../../core/reasons.ts';
 import { formatTime } from '../../../core/time.ts';
 import { RULES } from '../../../policy/rules/index.ts';
+import { requestOf } from '../face-ids.ts';
 import type { Told, ToldRecipient } from '../told.ts';
 import { MOLTED_WORDS, type MoltedWord, rankOf, ruleNameOf, wordOf } from './words.ts';
 
@@ -18,18 +18,6 @@ export type Vocabulary = 'page' | 'finer';
 
 export const named = (word: MoltedWord, vocabulary: Vocabulary): string =>
   vocabulary === 'finer' ? (word.finer ?? word.word) : word.word;
-
-/** Its ids of sends: `req_` and the same characters. */
-export function requestIdOf(messageId: string): string {
-  const bytes = decodeTypeId('msg', messageId);
-  return bytes === null ? '' : encodeTypeId('req', bytes);
-}
-
-/** Our id of what a send is called there; empty where the text is no such name. */
-export function messageIdOf(requestId: string): string {
-  const bytes = decodeTypeId('req', requestId) ?? decodeTypeId('msg', requestId);
-  return bytes === null ? '' : encodeTypeId('msg', bytes);
-}
 
 /** The reasons that refuse, the first that fails first. */
 export function inOrder(reasons: readonly ExplainedReason[]): ExplainedReason[] {
@@ -94,7 +82,7 @@ export function refusalFields(reasons: readonly ExplainedReason[]): Record<strin
   const original = reasons.find(({ code }) => code === 'duplicate')?.evidence['original_message_id'];
   return {
     ...(suppressionReason === undefined ? {} : { suppressionReason }),
-    ...(typeof original === 'string' ? { originalRequestId: requestIdOf(original) } : {}),
+    ...(typeof original === 'string' ? { originalRequestId: requestOf(original) } : {}),
     ...cooldownIn(reasons),
     detail: first.detail,
     fix: first.fix,
@@ -111,7 +99,7 @@ type Became = Record<string, unknown> & { status: string };
 /** One send; `told.recipients` has one. */
 export function sendBody(told: Decided, vocabulary: Vocabulary): Became {
   const one = told.recipients[0]!;
-  const requestId = requestIdOf(told.messageId);
+  const requestId = requestOf(told.messageId);
   const policyTrace = traceOf(one.reasons, vocabulary);
   const warnings = told.warnings.length === 0 ? {} : { warnings: told.warnings };
   const limits = { limits: told.limits.map(budgetLine) };

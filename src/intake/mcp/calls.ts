@@ -1,0 +1,206 @@
+/**
+ * A call of a tool, carried to its route and back: the same server answers it as it answers HTTP, with the caller's key, address,
+ * language and request id. A refusal is a result that says so, never a fault of the protocol.
+ */
+import type { FastifyInstance, FastifyReply, FastifyRequest, InjectOptions } from 'fastify';
+import type { ProblemBody } from '../../core/explain.ts';
+import { refusal } from '../../http/problems.ts';
+import type { RouteTable } from '../../http/route-table.ts';
+import { type IntakeDoor, submitInput } from '../door.ts';
+import { type Input, inputOf } from './input-schema.ts';
+import { repeatKey } from './repeat-key.ts';
+import { type Body, TOOLS, type Tool } from './tools.ts';
+import { headroomOf, headroomText, refusalText } from './words.ts';
+
+export type CallResult = {
+  content: { type: 'text'; text: string }[];
+  structuredContent: Body;
+  isError?: boolean;
+};
+
+export type ListedTool = {
+  name: string;
+  title: string;
+  description: string;
+  inputSchema: Input['schema'];
+  annotations: Tool['hints'];
+};
+
+/** What says who asks and in which language, from where. */
+const CARRIED = ['authorization', 'x-tenant', 'x-mode', 'x-agent-id', 'accept-language', 'x-forwarded-for'] as const;
+/** The headroom of a call is that of the whole answer. */
+const HEADROOM = [
+  'x-risk-level',
+  'ratelimit-policy',
+  'ratelimit',
+  'x-quota-limit',
+  'x-quota-remaining',
+  'x-quota-reset',
+];
+
+type Key = { text: string; isMade: boolean };
+type Issue = { code: string; param: string; message: string };
+
+export class Calls {
+  readonly listed: ListedTool[];
+  private readonly tools = new Map<string, { tool: Tool; input: Input }>();
+  private readonly server: FastifyInstance;
+  private readonly door: IntakeDoor;
+
+  /** To be made once every route is. */
+  constructor(server: FastifyInstance, door: IntakeDoor, routes: RouteTable) {
+    this.server = server;
+    this.door = door;
+    this.listed = TOOLS.map((tool) => {
+      const route = routes.find(tool.method, tool.url);
+      if (route === undefined) throw new Error(`the tool ${tool.name} has no route`);
+      const input = inputOf(route, tool.shaping);
+      this.tools.set(tool.name, { tool, input });
+      const { name, title, hints } = tool;
+      const needs = `Needs a key with ${route.scopes.filter((scope) => scope !== 'approve').join(' or ')}.`;
+      return {
+        name,
+        title,
+        description: `${tool.description} ${needs}`,
+        inputSchema: input.schema,
+        annotations: { title, ...hints },
+      };
+    });
+  }
+
+  has(name: string): boolean {
+    return this.tools.has(name);
+  }
+
+  async call(name: string, args: Body, request: FastifyRequest, reply: FastifyReply): Promise<CallResult> {
+    const { tool, input } = this.tools.get(name)!;
+    const key = tool.sends === true ? await this.keyOf(args, input, request) : null;
+    if (key !== null && 'code' in key) return this.invalid(tool, request, [key]);
+    const asked = this.requestOf(tool, input, args, key, request);
+    if ('code' in asked) return this.invalid(tool, request, [asked]);
+    const answer = await this.server.inject(asked);
+    for (const header of HEADROOM) {
+      const value = answer.headers[header];
+      if (value !== undefined) reply.header(header, value);
+    }
+    const headroom = headroomOf(answer.headers);
+    if (headroom !== null) request.headroomSet = true;
+    const body = answer.json() as Body;
+    const more = { ...(key === null ? {} : { idempotency_key: key.text }), headroom };
+    if (answer.statusCode >= 400) {
+      const problem = body as ProblemBody & Body;
+      return refused(tool, key?.isMade === true ? ownWords(problem) : problem, more);
+    }
+    const isReplayed = answer.headers['idempotent-replayed'] === 'true';
+    const shown = tool.show?.(body, args) ?? body;
+    const lines = tool.tell({ body, args, isReplayed, key });
+    if (headroom !== null) lines.push(headroomText(headroom));
+    return result(lines.join('\n'), { ...shown, ...(key === null ? {} : { replayed: isReplayed }), ...more });
+  }
+
+  private requestOf(
+    tool: Tool,
+    { places }: Input,
+    args: Body,
+    key: Key | null,
+    request: FastifyRequest,
+  ): (InjectOptions & { url: string }) | Issue {
+    let path = tool.url;
+    const query = new URLSearchParams();
+    const body: [string, unknown][] = [];
+    const given = { ...tool.shaping.defaults, ...args };
+    for (const name of Object.keys(tool.shaping.own ?? {})) delete given[name];
+    for (const [name, value] of Object.entries(given)) {
+      // What no field is called the route refuses, by its name.
+      const { place, name: field } = places.get(name) ?? { place: tool.method === 'GET' ? 'query' : 'body', name };
+      if (place === 'body') body.push([field, value]);
+      else if (place === 'query' && value != null) query.set(field, textOf(value));
+    }
+    for (const [name, { place, name: field }] of places) {
+      if (place !== 'params') continue;
+      const value = args[name];
+      if (typeof value !== 'string' || value === '') {
+        const code = value == null ? 'missing_parameter' : 'invalid_parameter';
+        return { code, param: name, message: 'It must be an id.' };
+      }
+      path = path.replace(`:${field}`, encodeURIComponent(value.slice(0, 300)));
+    }
+    const search = query.size === 0 ? '' : `?${query}`;
+    const payload = tool.method === 'GET' ? undefined : JSON.stringify(Object.fromEntries(body));
+    return {
+      method: tool.method,
+      url: `${path}${search}`,
+      headers: headersOf(request, key, payload),
+      remoteAddress: request.raw.socket.remoteAddress,
+      ...(payload === undefined ? {} : { payload }),
+    };
+  }
+
+  /** Null where the message cannot be read: its refusal says why. */
+  private async keyOf(args: Body, { places }: Input, request: FastifyRequest): Promise<Key | Issue | null> {
+    const { idempotency_key: named, again } = args;
+    if (again != null && typeof again !== 'boolean' && (typeof again !== 'string' || again === '')) {
+      return { code: 'invalid_parameter', param: 'again', message: 'It must be true, or a word for this repeat.' };
+    }
+    const isAgain = again != null && again !== false;
+    if (named != null) {
+      if (isAgain) {
+        const message = 'Give "idempotency_key" or "again", not both.';
+        return { code: 'mutually_exclusive', param: 'again', message };
+      }
+      // One that cannot be a key is refused by the route.
+      return { text: textOf(named), isMade: false };
+    }
+    const body = Object.fromEntries(Object.entries(args).filter(([name]) => places.has(name)));
+    const submission = await this.door.intake.canonical(submitInput(request, body, null));
+    if (submission === null) return null;
+    return { text: repeatKey(submission, isAgain ? String(again) : null), isMade: true };
+  }
+
+  private invalid(tool: Tool, request: FastifyRequest, errors: readonly Issue[]): CallResult {
+    const problem = this.door.problems.body(request, refusal('validation_failed', { errors }));
+    return refused(tool, problem as ProblemBody & Body, {});
+  }
+}
+
+/** Of a key that the caller has not made itself. */
+function ownWords(problem: ProblemBody & Body): ProblemBody & Body {
+  if (problem.code !== 'idempotency_key_reused') return problem;
+  const first = problem.reasons[0]?.evidence['original_message_id'];
+  const detail = `This message was sent already, as ${String(first)}: what it says, from whom and to whom is the same, and only times, labels or the lease token differ.`;
+  const fix = 'Take it as sent. Only if it is meant to go out once more, call again with `again: true`.';
+  return { ...problem, detail, fix };
+}
+
+function headersOf(request: FastifyRequest, key: Key | null, payload: string | undefined): Record<string, string> {
+  const headers: Record<string, string> = { 'x-request-id': request.id };
+  for (const name of CARRIED) {
+    const value = request.headers[name];
+    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  if (payload !== undefined) headers['content-type'] = 'application/json';
+  if (key !== null) headers['idempotency-key'] = key.text;
+  return headers;
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+function refused(tool: Tool, problem: ProblemBody & Body, more: Body): CallResult {
+  const { headroom } = more;
+  const lines = [refusalText(problem, tool.nothingDone)];
+  if (headroom != null) lines.push(headroomText(headroom as NonNullable<ReturnType<typeof headroomOf>>));
+  return { ...result(lines.join('\n'), { ...problem, ...more }), isError: true };
+}
+
+/** In words, and once more whole for clients that show a model nothing else. */
+function result(text: string, structured: Body): CallResult {
+  return {
+    content: [
+      { type: 'text', text },
+      { type: 'text', text: JSON.stringify(structured) },
+    ],
+    structuredContent: structured,
+  };
+}
