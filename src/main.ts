@@ -131,7 +131,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   const door = { intake, policies, problems, store, blobs };
   intakeRoutes(server, door);
   faceRoutes(server, door);
-  mcpRoutes(server, { ...door, routes: gate.routes, publicUrl: () => publicUrl });
+  mcpRoutes(server, { ...door, routes: gate.routes, publicUrl: () => publicUrl, log });
   const providers = providerTools({ store, secrets, transportParts, outbound: settings.outbound });
   const managed = { store, blobs, problems, authenticator: gate.authenticator, providers };
   adminRoutes(server, managed);

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { REASON_CODES, REASONS } from '../../src/core/reasons.ts';
+import { SIMULATOR_DOMAIN } from '../../src/core/simulator.ts';
 import { startTestGateway, type TestGateway } from '../harness/gateway.ts';
 import { type Agent, connectAgent } from '../harness/mcp.ts';
 import { makeTenant, makeTestKey, type TestTenant } from '../harness/tenants.ts';
@@ -36,6 +38,7 @@ test('an agent asked twice to send the same thing sends it once', async () => {
   assert.match(first.body.id, /^msg_/);
   assert.match(first.body.idempotency_key, /^mcp-[0-9a-f]{32}$/);
   assert.equal(first.body.replayed, false);
+  assert.equal(first.body.idempotency_key_until, '2027-03-02T09:00:00.000Z');
   // Another order of fields and another spelling of the same recipient are the same message.
   const second = await agent.call('send_message', {
     text: 'It is ready.',
@@ -191,6 +194,17 @@ test('held messages are listed for the agent to see, not to decide', async () =>
     found.body.data.map(({ id }: { id: string }) => id),
     [sent.body.id],
   );
+});
+
+test('every reason reaches the agent in words that say what to do', async () => {
+  for (const code of REASON_CODES.filter((one) => REASONS[one].http !== null)) {
+    const message = { to: `blocked+${code}@${SIMULATOR_DOMAIN}`, subject: 'Simulated', text: 'x' };
+    const { isError, body, text } = await agent.call('send_message', message);
+    assert.deepEqual([isError, body.code, body.status], [true, code, REASONS[code].http]);
+    assert.ok(text.includes(`What to do: ${body.fix}`), text);
+    assert.match(text, /^Who can clear it: /m);
+    if (body.retry_at !== null) assert.ok(text.includes(body.retry_at), text);
+  }
 });
 
 test('a check and a plan consume nothing', async () => {

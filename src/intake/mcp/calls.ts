@@ -4,8 +4,13 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest, InjectOptions } from 'fastify';
 import type { ProblemBody } from '../../core/explain.ts';
-import { refusal } from '../../http/problems.ts';
+import type { ReasonCode } from '../../core/reasons.ts';
+import { formatTime } from '../../core/time.ts';
+import { StoreFault } from '../../data/store.ts';
+import { type Refusal, refusal } from '../../http/problems.ts';
 import type { RouteTable } from '../../http/route-table.ts';
+import type { Log } from '../../http/server.ts';
+import { unserved } from '../../http/unserved.ts';
 import { type IntakeDoor, submitInput } from '../door.ts';
 import { type Input, inputOf } from './input-schema.ts';
 import { repeatKey } from './repeat-key.ts';
@@ -38,17 +43,21 @@ const HEADROOM = [
   'x-quota-reset',
 ];
 
-type Key = { text: string; isMade: boolean };
+const UNKNOWN = 'It is not known whether it was done. The same call may be made again: a send goes out once.';
+/** Unless the policy says otherwise. */
+const KEPT_SECONDS = 86_400;
+
+type Key = { text: string; isMade: boolean; keptMs: number };
 type Issue = { code: string; param: string; message: string };
 
 export class Calls {
   readonly listed: ListedTool[];
   private readonly tools = new Map<string, { tool: Tool; input: Input }>();
   private readonly server: FastifyInstance;
-  private readonly door: IntakeDoor;
+  private readonly door: IntakeDoor & { log: Log };
 
   /** To be made once every route is. */
-  constructor(server: FastifyInstance, door: IntakeDoor, routes: RouteTable) {
+  constructor(server: FastifyInstance, door: IntakeDoor & { log: Log }, routes: RouteTable) {
     this.server = server;
     this.door = door;
     this.listed = TOOLS.map((tool) => {
@@ -72,8 +81,31 @@ export class Calls {
     return this.tools.has(name);
   }
 
+  /** A fault too is a result: the model reads that it may ask again, and nothing of what went wrong. */
   async call(name: string, args: Body, request: FastifyRequest, reply: FastifyReply): Promise<CallResult> {
     const { tool, input } = this.tools.get(name)!;
+    try {
+      return await this.carry(tool, input, args, request, reply);
+    } catch (error) {
+      const isFault = error instanceof StoreFault;
+      if (!isFault || error.kind !== 'paused') {
+        const told = (error as Error).stack ?? String(error);
+        this.door.log.error({ request_id: request.id, error: told }, 'a call of a tool failed');
+      }
+      const { code, refusal: why } = isFault
+        ? unserved(error)
+        : { code: 'internal_error' as const, refusal: { evidence: { reference: request.id } } };
+      return this.refuse(tool, request, code, why);
+    }
+  }
+
+  private async carry(
+    tool: Tool,
+    input: Input,
+    args: Body,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<CallResult> {
     const key = tool.sends === true ? await this.keyOf(args, input, request) : null;
     if (key !== null && 'code' in key) return this.invalid(tool, request, [key]);
     const asked = this.requestOf(tool, input, args, key, request);
@@ -91,11 +123,13 @@ export class Calls {
       const problem = body as ProblemBody & Body;
       return refused(tool, key?.isMade === true ? ownWords(problem) : problem, more);
     }
+    const until = key === null ? null : formatTime(Date.parse(String(body['created_at'])) + key.keptMs);
     const isReplayed = answer.headers['idempotent-replayed'] === 'true';
     const shown = tool.show?.(body, args) ?? body;
-    const lines = tool.tell({ body, args, isReplayed, key });
+    const lines = tool.tell({ body, isReplayed, key: key === null ? null : { ...key, until: until! } });
     if (headroom !== null) lines.push(headroomText(headroom));
-    return result(lines.join('\n'), { ...shown, ...(key === null ? {} : { replayed: isReplayed }), ...more });
+    const sent = key === null ? {} : { replayed: isReplayed, idempotency_key_until: until };
+    return result(lines.join('\n'), { ...shown, ...sent, ...more });
   }
 
   private requestOf(
@@ -149,17 +183,31 @@ export class Calls {
         return { code: 'mutually_exclusive', param: 'again', message };
       }
       // One that cannot be a key is refused by the route.
-      return { text: textOf(named), isMade: false };
+      return { text: textOf(named), isMade: false, keptMs: await this.keptMs(request) };
     }
     const body = Object.fromEntries(Object.entries(args).filter(([name]) => places.has(name)));
     const submission = await this.door.intake.canonical(submitInput(request, body, null));
     if (submission === null) return null;
-    return { text: repeatKey(submission, isAgain ? String(again) : null), isMade: true };
+    const text = repeatKey(submission, isAgain ? String(again) : null);
+    return { text, isMade: true, keptMs: await this.keptMs(request) };
+  }
+
+  /** For how long the key of a send that is taken on answers. */
+  private async keptMs(request: FastifyRequest): Promise<number> {
+    const { tenantNo, mode } = request.caller!.principal!;
+    const { inForce } = await this.door.store.policyState({ owner: 'tenant', tenantNo, mode });
+    const { idempotency_seconds: seconds = KEPT_SECONDS } = inForce.document.retention as {
+      idempotency_seconds?: number;
+    };
+    return seconds * 1000;
   }
 
   private invalid(tool: Tool, request: FastifyRequest, errors: readonly Issue[]): CallResult {
-    const problem = this.door.problems.body(request, refusal('validation_failed', { errors }));
-    return refused(tool, problem as ProblemBody & Body, {});
+    return this.refuse(tool, request, 'validation_failed', { errors });
+  }
+
+  private refuse(tool: Tool, request: FastifyRequest, code: ReasonCode, more: Refusal): CallResult {
+    return refused(tool, this.door.problems.body(request, refusal(code, more)) as ProblemBody & Body, {});
   }
 }
 
@@ -189,7 +237,8 @@ function textOf(value: unknown): string {
 
 function refused(tool: Tool, problem: ProblemBody & Body, more: Body): CallResult {
   const { headroom } = more;
-  const lines = [refusalText(problem, tool.nothingDone)];
+  const isOpen = problem.code === 'internal_error' || problem.code === 'idempotency_in_progress';
+  const lines = [refusalText(problem, isOpen ? UNKNOWN : tool.nothingDone)];
   if (headroom != null) lines.push(headroomText(headroom as NonNullable<ReturnType<typeof headroomOf>>));
   return { ...result(lines.join('\n'), { ...problem, ...more }), isError: true };
 }

@@ -1,10 +1,11 @@
 /** The door for agents: `/mcp`. The protocol and its packages are loaded when somebody first comes. */
 import type { FastifyInstance } from 'fastify';
 import type { RouteTable } from '../../http/route-table.ts';
+import type { Log } from '../../http/server.ts';
 import type { IntakeDoor } from '../door.ts';
 import { Calls } from './calls.ts';
 
-export type McpDoor = IntakeDoor & { routes: RouteTable; publicUrl: () => string };
+export type McpDoor = IntakeDoor & { routes: RouteTable; publicUrl: () => string; log: Log };
 
 export function mcpRoutes(server: FastifyInstance, door: McpDoor): void {
   let calls: Calls;

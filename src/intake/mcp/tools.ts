@@ -11,11 +11,10 @@ export type Body = Record<string, unknown>;
 
 export type Told = {
   body: Body;
-  args: Body;
   /** The header `Idempotent-Replayed`. */
   isReplayed: boolean;
-  /** The key that a send went by, and whether it was made from the content. */
-  key: { text: string; isMade: boolean } | null;
+  /** The key that a send went by, whether it was made from the content, and when it is free again. */
+  key: { text: string; isMade: boolean; until: string } | null;
 };
 
 export type Tool = {
@@ -247,7 +246,7 @@ function sentText({ body, isReplayed, key }: Told): string[] {
   }
   if (key !== null) {
     const made = key.isMade ? ', made from the content' : '';
-    lines.push(`Idempotency key ${key.text}${made}: the same call sends nothing more while it is kept.`);
+    lines.push(`Idempotency key ${key.text}${made}: until ${key.until} the same call sends nothing more.`);
   }
   return lines;
 }
@@ -285,10 +284,19 @@ function limitsText(body: Body): string[] {
   return [...lines, `The tightest: ${body['binding']}.`];
 }
 
-type Decided = RecipientBody & { verdict: string };
+type Decided = RecipientBody & {
+  verdict: string;
+  later?: { at: string; cause: string; verdict: string; reasons: Reason[] } | null;
+};
 
 function verdictText(body: Body): string[] {
-  const lines = [`${body['message_id']} was decided so:`, ...recipientLines(body['recipients'] as Decided[])];
+  const recipients = body['recipients'] as Decided[];
+  const lines = [`${body['message_id']} was decided so:`, ...recipientLines(recipients)];
+  for (const { email, later } of recipients) {
+    if (later == null) continue;
+    lines.push(`${email} was decided again at ${later.at} (${later.cause}): ${later.verdict}`);
+    lines.push(...later.reasons.map((reason) => `- ${reasonLine(reason)}`));
+  }
   const now = body['now'] as { at: string; recipients: Decided[] } | undefined;
   if (now !== undefined) lines.push(`Decided now, at ${now.at}, it would be:`, ...recipientLines(now.recipients));
   return lines;
