@@ -269,6 +269,8 @@ describe('Molted’s reasons', () => {
     );
     await queued(send(tenant, { dedupeKey: 'k' }));
     const { call } = tenant.agent;
+    // It has left before the contact changes: what is stopped on its way gives its places back.
+    await ok(call('POST', '/v1/test/clock?wait=10', { advance: 'PT1M' }));
     const failing = ({ body }: Answer): string[] =>
       (body.policyTrace.auditEvents as Event[]).filter(({ passed }) => !passed).map(({ rule }) => rule);
     // The catalogue puts the account's credits first.
