@@ -1,5 +1,5 @@
 /**
- * The command: `postern serve | migrate | send | check | keys | secrets | simulate | bounce | doctor`.
+ * The command: `postern serve | migrate | send | check | keys | secrets | mcp | simulate | bounce | doctor`.
  *
  * Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 refused by the policy. With `--json` standard output carries one
  * JSON value and nothing else.
@@ -24,6 +24,7 @@ Usage: postern COMMAND [OPTIONS]
   check       the verdict a send would get; nothing is consumed
   keys        create, list and revoke API keys
   secrets     put a new master secret in the place of the current one
+  mcp         the tools for agents, over standard input and output
   simulate    run a file of past traffic through a policy
   bounce      classify mail that came back
   doctor      look at everything around the gateway that mail depends on
@@ -38,6 +39,7 @@ const COMMANDS: Record<string, (args: string[]) => Promise<number>> = {
   check: async (args) => (await import('./commands/send.ts')).checkCommand(args),
   keys: async (args) => (await import('./commands/keys.ts')).keysCommand(args),
   secrets: async (args) => (await import('./commands/secrets.ts')).secretsCommand(args),
+  mcp: async (args) => (await import('./commands/mcp.ts')).mcpCommand(args),
   simulate: async (args) => (await import('./commands/simulate.ts')).simulateCommand(args),
   bounce: async (args) => (await import('./commands/bounce.ts')).bounceCommand(args),
   doctor: async (args) => (await import('./commands/doctor.ts')).doctorCommand(args),

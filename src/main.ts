@@ -63,6 +63,7 @@ import { feedbackRoutes } from './returns/feedback.ts';
 import { returnRoutes } from './returns/http.ts';
 import { type ImapOutside, startImap } from './returns/imap/start-imap.ts';
 import { inboundRoutes } from './returns/inbound-http.ts';
+import { operatorMailRoutes } from './returns/operator-mail-http.ts';
 import { startInbound } from './returns/start-inbound.ts';
 import { threadRoutes } from './returns/threads-http.ts';
 import { unsubscribeRoutes } from './returns/unsubscribe.ts';
@@ -152,6 +153,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   const bell = eventRoutes(server, { store, problems, authenticator: gate.authenticator });
   returnRoutes(server, { store, problems, addressKey });
   inboundRoutes(server, { store, problems, blobs });
+  operatorMailRoutes(server, { store, problems });
   threadRoutes(server, { store, problems, blobs, addressKey });
   returnHookRoutes(server, { store, problems, secrets, publicUrl: () => publicUrl });
   const feedback = feedbackRoutes(server, {

@@ -25,6 +25,9 @@ const RISK = Type.Object({
   threshold: Type.Integer({ description: 'The score at which the account comes into quarantine.' }),
   signals: Type.Array(SIGNAL, { description: 'What makes up the score, the greatest contribution first.' }),
   falls_by: Type.Array(Type.String(), { description: 'What would bring it down.' }),
+  replies_visible: Type.Boolean({
+    description: 'Whether there is any way by which a reply could be seen; where there is none, silence weighs half.',
+  }),
 });
 
 export function riskRoutes(server: FastifyInstance, { store }: AdminDeps): void {
@@ -41,8 +44,12 @@ export function riskRoutes(server: FastifyInstance, { store }: AdminDeps): void 
     },
     async (request) => {
       const { tenantNo, mode } = principalOf(request);
-      const { score, level, warnAt, threshold, signals, fallsBy } = await store.riskOf({ tenantNo, mode });
-      return { score, level, warn_at: warnAt, threshold, signals, falls_by: fallsBy };
+      const report = await store.riskOf({ tenantNo, mode });
+      const { score, level, warnAt, threshold, signals, fallsBy, repliesVisible } = report;
+      return {
+        ...{ score, level, warn_at: warnAt, threshold, signals },
+        ...{ falls_by: fallsBy, replies_visible: repliesVisible },
+      };
     },
   );
 }

@@ -38,6 +38,7 @@ import type { LeasesReads, LeasesWrites } from './port/leases.ts';
 import type { ManagementReads, ManagementWrites } from './port/management.ts';
 import type { MessagesReads, MessagesWrites } from './port/messages.ts';
 import type { NoticesReads, NoticesWrites } from './port/notices.ts';
+import type { OperatorMailReads, OperatorMailWrites } from './port/operator-mail.ts';
 import type { PlansWrites } from './port/plans.ts';
 import type { PlatformReads, PlatformWrites } from './port/platform.ts';
 import type { PoliciesReads, PoliciesWrites } from './port/policies.ts';
@@ -468,6 +469,7 @@ export interface StoreWrites
     ImapWrites,
     ErasureWrites,
     NoticesWrites,
+    OperatorMailWrites,
     PlatformWrites,
     QuarantineWrites,
     InboundWrites,
@@ -536,6 +538,7 @@ export interface StoreReads
     EventsReads,
     ErasureReads,
     NoticesReads,
+    OperatorMailReads,
     PlatformReads,
     QuarantineReads,
     QueueReads,

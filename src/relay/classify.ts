@@ -139,9 +139,16 @@ function isPermanentReply(code: number | null, enhanced: string | null): boolean
   return !(code !== null && code < 500) && !enhanced?.startsWith('4');
 }
 
+/** Replies of RFC 4954 §6: about the sign-in alone, also where MAIL is the first command that asks for one. */
+const SIGN_IN_CODES = [530, 534, 535, 538];
+
+export function isAboutSignIn(code: number | null, stage: Stage | null): boolean {
+  return stage === 'auth' || (stage === 'mail' && code !== null && SIGN_IN_CODES.includes(code));
+}
+
 /** A permanent "no" to this message. Before MAIL nothing was said about it, so another session may do better. */
 function isRefusal(code: number | null, enhanced: string | null, stage: Stage | null): boolean {
-  if (stage !== null && SESSION_STAGES.includes(stage)) return false;
+  if (stage !== null && (SESSION_STAGES.includes(stage) || isAboutSignIn(code, stage))) return false;
   return code === null ? enhanced !== null && !enhanced.startsWith('4') : code >= 500;
 }
 

@@ -2,7 +2,7 @@
 import type { Bounce } from '../core/bounce.ts';
 import type { ProviderKind } from '../policy/pool.ts';
 import type { BreakerCause } from './breakers.ts';
-import { type Blame, blameOf, classify, type ReplyRules } from './classify.ts';
+import { type Blame, blameOf, classify, isAboutSignIn, type ReplyRules } from './classify.ts';
 import type { ShapeEnd, ShapeKind } from './shapes.ts';
 import type { DeliveryResult, Stage } from './transports/transport.ts';
 
@@ -58,7 +58,7 @@ export function teachingOf(result: DeliveryResult | null, judgement: Judgement |
     case 'account':
       if (isLimited)
         return { ...NOTHING, shape: slowed('mailbox'), failure: { of: 'credentials', cause: 'throttled' } };
-      if (result.stage === 'auth') {
+      if (isAboutSignIn(result.reply.code, result.stage)) {
         // RFC 4954 §6: 454 is a passing trouble of the server.
         const cause = result.reply.code === null || result.reply.code < 500 ? 'unreachable' : 'refused';
         return { ...NOTHING, failure: { of: 'credentials', cause } };

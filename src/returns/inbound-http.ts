@@ -10,6 +10,7 @@ import type { Store } from '../data/store.ts';
 import { PAGE_QUERY, type PageQuery, pageOf, pageSchema } from '../http/page-query.ts';
 import type { Problems } from '../http/problems.ts';
 import { idText, oneOf, orNull } from '../http/schemas.ts';
+import { sendMail } from './operator-mail-http.ts';
 
 const TAGS = ['Returns'];
 const OUTCOMES = ['applied', 'kept'] as const;
@@ -199,14 +200,7 @@ export function inboundRoutes(server: FastifyInstance, { store, problems, blobs 
       const octets = found === null ? null : 'inline' in found ? found.inline : await blobs.get(found.blob);
       if (octets === null)
         return problems.refuse(request, reply, 'not_found', { evidence: { resource: 'inbound', id } });
-      // As a download: no browser may take it for a page of this origin.
-      return reply
-        .header('Content-Disposition', `attachment; filename="${id}.eml"`)
-        .header('X-Content-Type-Options', 'nosniff')
-        .header('Content-Security-Policy', "default-src 'none'; sandbox")
-        .header('Cache-Control', 'no-store')
-        .type('message/rfc822')
-        .send(Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength));
+      return sendMail(reply, id, octets);
     },
   );
 }

@@ -1,5 +1,6 @@
 /**
- * The SMTP listener for what comes back (RFC 5321): it takes mail for addresses that this gateway has signed, and for nobody else.
+ * The SMTP listener for what comes back (RFC 5321): it takes mail for addresses that this gateway has signed and for its postmaster,
+ * and for nobody else.
  *
  * What holds: everything else is refused in the session, and no notification is ever sent, so that nobody gets backscatter. 250 after
  * the data means that the mail is on the disk. Deadlines, caps and the strict reading of lines are those of smtp-sessions.ts.
@@ -10,7 +11,8 @@ import type { SMTPServerDataStream, SMTPServerSession } from 'smtp-server';
 import { Refusal, receivedIn, type SessionLimits, type SmtpConnection, SmtpSessions } from '../base/smtp-sessions.ts';
 import type { InboundAnswer } from '../data/port/inbound.ts';
 import { StoreFault } from '../data/store.ts';
-import type { Inbox } from './inbox.ts';
+import type { Arrived, Inbox } from './inbox.ts';
+import { MOST_OPERATOR_BYTES, type Postmaster } from './postmaster.ts';
 
 export type ListenerLimits = SessionLimits & { recipients: number };
 
@@ -37,6 +39,7 @@ export type ListenerParts = {
   name: string;
   tls: { certificate: string; key: string };
   inbox: Inbox;
+  postmaster: Postmaster;
   log: ListenerLog;
   limits?: Partial<ListenerLimits>;
   /** How often deadlines are looked at. */
@@ -51,6 +54,7 @@ export type Listener = {
 };
 
 const NOBODY = '5.1.1 There is no such address here';
+const TOO_LARGE = `5.3.4 The operator takes at most ${MOST_OPERATOR_BYTES} octets`;
 const LATER = '4.3.0 This cannot be taken now, please try again later';
 
 export async function startListener(parts: ListenerParts): Promise<Listener> {
@@ -90,7 +94,8 @@ class Taking {
     if (session.envelope.rcptTo.length >= this.#limits.recipients) return new Refusal(452, '4.5.3 Too many recipients');
     const target = this.#parts.inbox.targetOf(address);
     try {
-      if (target !== null && (await this.#parts.inbox.exists(target))) return null;
+      if (target === null ? await this.#parts.postmaster.takes(address) : await this.#parts.inbox.exists(target))
+        return null;
     } catch (fault) {
       return this.#laterFor(fault);
     }
@@ -129,16 +134,25 @@ class Taking {
   /** All or none: a mail that one of its addresses cannot take now is sent again, and the others know it then. */
   async #take(octets: Uint8Array, mailFrom: string, addresses: readonly string[]): Promise<Error | null> {
     if (receivedIn(octets) > MOST_RECEIVED) return new Refusal(554, '5.4.6 Too many hops, this mail goes in circles');
+    const targets = addresses.map((address) => ({ address, target: this.#parts.inbox.targetOf(address) }));
+    if (octets.length > MOST_OPERATOR_BYTES && targets.some(({ target }) => target === null)) {
+      return new Refusal(552, TOO_LARGE);
+    }
     let answer: InboundAnswer['outcome'] = 'not_found';
-    for (const address of addresses) {
-      const target = this.#parts.inbox.targetOf(address);
-      if (target === null) continue;
+    for (const { address, target } of targets) {
       const arrived = { octets, channel: 'smtp', mailFrom, rcptTo: address } as const;
-      const { outcome } = await this.#parts.inbox.take(target, arrived);
+      const outcome =
+        target === null ? await this.#keep(arrived) : (await this.#parts.inbox.take(target, arrived)).outcome;
       if (outcome === 'later') return new Refusal(451, LATER);
       if (outcome !== 'not_found') answer = outcome;
     }
     return answer === 'not_found' ? new Refusal(550, NOBODY) : null;
+  }
+
+  async #keep(arrived: Arrived): Promise<'taken'> {
+    const id = await this.#parts.postmaster.keep(arrived);
+    this.#parts.log.warn({ id, to: arrived.rcptTo }, 'somebody wrote to the operator: see /v1/operator-mail');
+    return 'taken';
   }
 
   #laterFor(fault: unknown): Refusal {

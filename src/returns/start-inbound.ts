@@ -6,6 +6,7 @@ import type { Store } from '../data/store.ts';
 import { InboundReader } from './inbound-reader.ts';
 import { Inbox } from './inbox.ts';
 import { type Listener, type ListenerLimits, type ListenerLog, startListener } from './listener.ts';
+import { Postmaster } from './postmaster.ts';
 
 export type InboundParts = {
   store: Store;
@@ -39,13 +40,14 @@ export async function startInbound(
   const { store, blobs, tokens, log, host, port, domain } = parts;
   const reader = new InboundReader(parts.script);
   const inbox = new Inbox({ store, blobs, reader, tokens });
+  const postmaster = new Postmaster({ store, reader, domain });
   let listener: Listener | null = null;
   if (port !== null) {
     const opened = openCertificate({ certificate: parts.tlsCert, key: parts.tlsKey }, parts.directory, domain);
     if (!opened.ok) return opened;
     try {
       listener = await startListener({
-        ...{ host, port, name: domain, tls: opened.certificate, inbox, log },
+        ...{ host, port, name: domain, tls: opened.certificate, inbox, postmaster, log },
         ...(parts.limits === undefined ? {} : { limits: parts.limits }),
       });
     } catch (error) {

@@ -34,11 +34,16 @@ export function webhookFigures(registry: Registry, store: Pick<Store, 'webhookFi
       this.set(outbox.figures.underWay);
     },
   });
-  const behind = new Gauge({
+  new Gauge({
     name: 'postern_webhook_behind_events',
     help: 'Events that endpoints have not got yet: of all of them together, and of the one furthest behind.',
     labelNames: ['of'],
     registers,
+    async collect() {
+      const { behind, mostBehind } = await store.webhookFigures(null);
+      this.set({ of: 'all' }, behind);
+      this.set({ of: 'furthest' }, mostBehind);
+    },
   });
   new Gauge({
     name: 'postern_webhook_endpoints',
@@ -46,11 +51,9 @@ export function webhookFigures(registry: Registry, store: Pick<Store, 'webhookFi
     labelNames: ['status'],
     registers,
     async collect() {
-      const { active, paused, behind: all, mostBehind } = await store.webhookFigures(null);
+      const { active, paused } = await store.webhookFigures(null);
       this.set({ status: 'active' }, active);
       this.set({ status: 'paused' }, paused);
-      behind.set({ of: 'all' }, all);
-      behind.set({ of: 'furthest' }, mostBehind);
     },
   });
 }

@@ -17,7 +17,7 @@ const addresses = fc.array(fc.oneof(plain, full, mixed), { maxLength: 3 });
 const pairs = fc.array(fc.tuple(text, text), { maxLength: 3 });
 const file = record({ filename: text, contentType: text, contentId: orNull(text), sha256: text, size: fc.nat() });
 
-const submissions: fc.Arbitrary<Submission> = record({
+const plainSubmissions: fc.Arbitrary<Submission> = record({
   from: orNull(fc.oneof(plain, full)),
   to: addresses,
   cc: addresses,
@@ -55,6 +55,11 @@ const submissions: fc.Arbitrary<Submission> = record({
   onLimit: fc.constantFrom('reject', 'defer'),
   expiresAt: orNull(fc.nat()),
 });
+
+const submissions = fc.oneof(
+  plainSubmissions,
+  fc.tuple(plainSubmissions, addresses, addresses).map(([one, to, cc]): Submission => ({ ...one, shown: { to, cc } })),
+);
 
 describe('contentText', () => {
   it('is read back as what was written, whatever the bodies hold', () => {

@@ -95,6 +95,15 @@ describe('fingerprint', () => {
   });
 });
 
+describe('fingerprint of a mail that is sent once more', () => {
+  it('knows nothing of the id that its program gives it anew', () => {
+    const ofId = (id: string): string => fingerprintOf({ headers: { 'X-Job': '1', 'X-Original-Message-ID': id } });
+    assert.equal(ofId('<a@b.example>'), ofId('<c@b.example>'));
+    assert.equal(ofId('<a@b.example>'), fingerprintOf({ headers: { 'X-Job': '1' } }));
+    assert.notEqual(ofId('<a@b.example>'), fingerprintOf());
+  });
+});
+
 describe('canonicalJson', () => {
   it('writes one text for one value, whatever the order of keys, and the value can be read from it', () => {
     fc.assert(

@@ -49,6 +49,8 @@ const cases: [string, Stage | null, string, boolean, boolean, string, string][] 
   ['421 4.7.0 Too many connections', 'banner', 'rate_limited', false, false, 'operator', 'normal'],
   ['454 4.7.0 Maximum sending rate exceeded: throttled', 'mail', 'rate_limited', false, false, 'operator', 'normal'],
   ['535 5.7.8 Bad credentials', 'auth', 'auth_failure', false, false, 'operator', 'slow'],
+  ['530 5.7.0 Authentication required', 'mail', 'auth_failure', false, false, 'operator', 'slow'],
+  ['530 5.1.1 User unknown', 'rcpt', 'unknown_user', true, true, 'recipient', 'none'],
   ['554 No', 'banner', 'infrastructure', false, false, 'receiver', 'normal'],
   ['550 5.7.1 Blocked using zen.spamhaus.org', 'rcpt', 'reputation_block', false, false, 'operator', 'none'],
   ['no answer in time', 'mail', 'infrastructure', false, false, 'receiver', 'normal'],

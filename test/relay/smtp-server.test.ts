@@ -208,6 +208,14 @@ for (const [name, change] of [
   });
 }
 
+test('a domain in letters of its own is named by its A-labels, so that it needs no SMTPUTF8', async (t) => {
+  const { port, taken } = await server(t, { hideSMTPUTF8: true });
+  const result = await transportTo(t, port).deliver(delivery({ to: 'bob@bücher.example' }));
+  assert.equal(result.outcome, 'taken');
+  // The server reads A-labels back.
+  assert.deepEqual(taken[0]!.to, ['bob@bücher.example']);
+});
+
 test('a refused recipient does not spoil the connection for the next', async (t) => {
   const { port, taken } = await server(t, {
     onRcptTo(address, _session, callback) {

@@ -8,6 +8,7 @@ import { isBroken, receivedIn } from '../../src/base/smtp-sessions.ts';
 import { StoreFault } from '../../src/data/store.ts';
 import type { Arrived, Inbox } from '../../src/returns/inbox.ts';
 import { type ListenerLimits, startListener } from '../../src/returns/listener.ts';
+import type { Postmaster } from '../../src/returns/postmaster.ts';
 import { deliverMail, smtpTalk, type Talk, trickle } from '../harness/smtp-talk.ts';
 
 const TLS = makeSelfSigned('gateway.example', Date.now());
@@ -29,8 +30,25 @@ async function listener(t: TestContext, behaviour: Behaviour = {}, limits: Parti
           }
         : (_target: unknown, arrived: Arrived) => behaviour.take!(arrived),
   } as unknown as Inbox;
+  const postmaster = {
+    takes: async (address: string) => /^postmaster@gateway\.example$/i.test(address),
+    keep: async (arrived: Arrived) => {
+      taken.push(arrived);
+      return 'opm_1';
+    },
+  } as unknown as Postmaster;
   const log = { error: () => undefined, warn: () => undefined };
-  const parts = { host: '127.0.0.1', port: 0, name: 'gateway.example', tls: TLS, inbox, log, limits, lookEveryMs: 20 };
+  const parts = {
+    host: '127.0.0.1',
+    port: 0,
+    name: 'gateway.example',
+    tls: TLS,
+    inbox,
+    postmaster,
+    log,
+    limits,
+    lookEveryMs: 20,
+  };
   const started = await startListener(parts);
   t.after(() => started.close());
   return { port: started.port, taken, started };
@@ -53,6 +71,19 @@ test('mail for a signed address is taken, with its envelope and its octets as th
   assert.equal(taken[0]!.mailFrom, '');
   assert.equal(taken[0]!.rcptTo, KNOWN);
   assert.match(Buffer.from(taken[0]!.octets).toString(), /^From: a@b\.example\r\nSubject: x\r\n\r\nhello\r\n/);
+});
+
+test('mail for the postmaster is taken beside it, unless it is large: then nothing of it is', async (t) => {
+  const { port, taken } = await listener(t);
+  const to = ['Postmaster@gateway.example', KNOWN];
+  assert.match(await deliverMail(port, { from: 'a@b.example', to, data: MAIL }), /^250 /);
+  assert.deepEqual(
+    taken.map(({ rcptTo }) => rcptTo),
+    to,
+  );
+  const large = `${MAIL}${`${'x'.repeat(998)}\r\n`.repeat(1100)}`;
+  assert.match(await deliverMail(port, { from: 'a@b.example', to: [...to].reverse(), data: large }), /^552 5\.3\.4 /);
+  assert.equal(taken.length, 2);
 });
 
 test('everything else is refused in the session, and many guesses end it', async (t) => {

@@ -84,7 +84,15 @@ describe('the mode of the quarantine', () => {
     const last = (await sendTwelve(call)).at(-1)!;
     assert.deepEqual(last.body.risk, { score: 0, level: 'normal', threshold: 0 });
     assert.deepEqual(last.body.warnings, []);
-    const shown = { score: 0, level: 'normal', warn_at: 0, threshold: 0, signals: [], falls_by: [] };
+    const shown = {
+      score: 0,
+      level: 'normal',
+      warn_at: 0,
+      threshold: 0,
+      signals: [],
+      falls_by: [],
+      replies_visible: false,
+    };
     assert.deepEqual((await call('GET', '/v1/risk')).body, shown);
     assert.equal((await quarantine()).status, 201);
     const { body, headers } = await call('GET', '/v1/risk');

@@ -7,7 +7,7 @@ import type { PolicyDocument } from '../../src/policy/document.ts';
 import { messageAfter } from '../harness/events.ts';
 import { startTestGateway, type TestGateway } from '../harness/gateway.ts';
 import { deliverMail } from '../harness/smtp-talk.ts';
-import { makeTenant, type TestTenant } from '../harness/tenants.ts';
+import { asOperator, makeTenant, type TestTenant } from '../harness/tenants.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of any shape
 type Body = any;
@@ -389,12 +389,46 @@ describe('what comes back by SMTP', () => {
   });
 });
 
-test('an address in Reply-To is no way for replies where nothing listens', async () => {
+test('what is written to the postmaster is kept for the operator, and for nobody else', async (t) => {
+  const gateway = await startTestGateway({ POSTERN_INBOUND_PORT: '0', POSTERN_DOMAIN: 'gateway.example' });
+  t.after(() => gateway.stop());
+  const { agent } = await makeTenant(gateway);
+  const operator = asOperator(gateway);
+  const port = Number(gateway.gateway.listening.inbound!.split(':')[1]);
+  const letter = (subject: string) => `From: Ann <ann@isp.example>\nSubject: ${subject}\n\nPlease look.\n`;
+  const write = (to: string, subject = to) => deliverMail(port, { from: 'ann@isp.example', to, data: letter(subject) });
+  assert.match(await write('postmaster@bounces.acme.example'), /^550 /);
+  assert.equal((await agent.call('POST', '/v1/domains', { domain: 'acme.example' })).status, 201);
+  const taken = ['postmaster', 'PostMaster@gateway.example', 'abuse@bounces.gateway.example'];
+  for (const to of [...taken, 'postmaster@bounces.acme.example']) assert.match(await write(to), /^250 /, to);
+  assert.match(await write('postmaster', 'postmaster'), /^250 /, 'the same once more');
+  for (const to of ['postmaster@acme.example', 'postmaster@elsewhere.example', 'root@gateway.example']) {
+    assert.match(await write(to), /^550 5\.1\.1 /, to);
+  }
+  const { data } = (await operator('GET', '/v1/operator-mail')).body;
+  assert.deepEqual(
+    data.map(({ envelope }: Body) => envelope.to),
+    ['postmaster@bounces.acme.example', ...taken.reverse()],
+  );
+  const [{ id, from, text }] = data;
+  assert.deepEqual([from, text.trim()], [{ email: 'ann@isp.example', name: 'Ann' }, 'Please look.']);
+  const raw = await fetch(`${gateway.url}/v1/operator-mail/${id}/raw`, {
+    headers: { authorization: `Bearer ${gateway.operatorKey}` },
+  });
+  assert.equal((await raw.text()).trim(), letter('postmaster@bounces.acme.example').trim().replaceAll('\n', '\r\n'));
+  assert.equal((await agent.call('GET', '/v1/operator-mail')).status, 403);
+  assert.deepEqual((await agent.call('GET', '/v1/inbound')).body.data, []);
+  assert.equal((await operator('DELETE', `/v1/operator-mail/${id}`)).status, 200);
+  assert.equal((await operator('GET', `/v1/operator-mail/${id}`)).status, 404);
+});
+
+test('an address in Reply-To is no way for replies where nothing listens', async (t) => {
   for (const [port, isVisible] of [
     ['off', false],
     ['0', true],
   ] as const) {
     const gateway = await startTestGateway({ POSTERN_INBOUND_PORT: port });
+    t.after(() => gateway.stop());
     const { agent } = await makeTenant(gateway);
     const mail = { to: 'bob@rcpt.example', subject: 'Hello', text: 'Hello.' };
     assert.equal((await agent.call('PUT', '/v1/policy', { tracking: { reply: true } })).status, 200);
@@ -402,6 +436,6 @@ test('an address in Reply-To is no way for replies where nothing listens', async
     const { id } = (await agent.call('POST', '/v1/messages', mail)).body;
     const [recipient] = (await agent.call('GET', `/v1/messages/${id}/verdict`)).body.recipients;
     assert.equal(recipient.facts.risk.replies_visible, isVisible, port);
-    await gateway.stop();
+    assert.equal((await agent.call('GET', '/v1/risk')).body.replies_visible, isVisible);
   }
 });

@@ -66,3 +66,8 @@ test('what the risk score sees of the content crosses the threads as it was', ()
 test('a request without features comes back without them', () => {
   assert.equal(readRequest(flattenRequest(request)).content, undefined);
 });
+
+test('that all recipients are wanted or none crosses the threads', () => {
+  assert.equal(readRequest(flattenRequest({ ...request, wholeOnly: true })).wholeOnly, true);
+  assert.equal(readRequest(flattenRequest(request)).wholeOnly, undefined);
+});

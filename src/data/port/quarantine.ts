@@ -92,6 +92,8 @@ export type RiskReport = RiskStanding & {
   warnAt: number;
   signals: RiskSignalReport[];
   fallsBy: readonly string[];
+  /** Whether there is any way by which a reply could be seen. */
+  repliesVisible: boolean;
 };
 
 /** Share of the limits at the start, and for how many days they grow back. */

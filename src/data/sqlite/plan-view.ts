@@ -8,8 +8,8 @@ import { adapted, adaptingIn } from '../../policy/probation.ts';
 import type { Send } from '../../policy/send.ts';
 import type { PlanView, PlanViewAnswer } from '../port/plans.ts';
 import type { AdmitRequest } from '../store.ts';
-import { resolveSender, sendOf } from './admit.ts';
 import { askedOfSend } from './approval-rows.ts';
+import { resolveSender, sendOf } from './send-of.ts';
 import { type Space, spaceOf } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
 

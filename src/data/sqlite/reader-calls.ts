@@ -19,6 +19,7 @@ import { LEASE_READS } from './leases-reads.ts';
 import { MANAGEMENT_READS } from './management-reads.ts';
 import { MESSAGES_READS } from './messages-reads.ts';
 import { NOTICE_READS } from './notices-reads.ts';
+import { OPERATOR_MAIL_READS } from './operator-mail.ts';
 import { QUARANTINE_READS } from './quarantine-reads.ts';
 import { QUEUE_READS } from './queue-reads.ts';
 import { RETURN_HOOK_READS } from './return-hooks.ts';
@@ -70,6 +71,7 @@ export const READER_CALLS: Calls = {
   ...SIMULATION_READS,
   ...TEMPLATE_READS,
   ...INBOUND_READS,
+  ...OPERATOR_MAIL_READS,
   ...THREAD_READS,
   ...WEBHOOKS_READS,
   keyByPrefix(db, { prefix }) {

@@ -17,14 +17,7 @@ import type { Send } from '../../policy/send.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import type { ReplaceAnswer, ReplaceInput } from '../port/approvals.ts';
 import type { AdmitRecipient, AdmitRequest, StaleCanaries } from '../store.ts';
-import {
-  contentSize,
-  hasOtherCanaries,
-  MOST_RECIPIENTS,
-  RECIPIENT_KINDS,
-  resolveSender,
-  type Sender,
-} from './admit.ts';
+import { hasOtherCanaries } from './admit.ts';
 import {
   type ApprovalLine,
   aboutMessage,
@@ -45,7 +38,9 @@ import { hasDefaultExpiry } from './holds.ts';
 import { findMessage } from './messages-reads.ts';
 import { applyAll, hasLeft, inverse, messageUnits, moveAlone, rememberCounted, returned } from './places.ts';
 import { onItsWay, storeRoute, takeRoute } from './routes.ts';
+import { contentSize, resolveSender, type Sender } from './send-of.ts';
 import { CREDITS, type Space, STORAGE } from './spaces.ts';
+import { MOST_RECIPIENTS, RECIPIENT_KINDS } from './store-admission.ts';
 import { factsOf, type MessageRow, type RecipientRow, recipientRows, sendOfRow } from './stored.ts';
 import { joinThread, leaveThread } from './thread-rows.ts';
 import { storedVerdict, withLater } from './verdicts.ts';

@@ -26,7 +26,7 @@ export function riskStanding(space: Space, now: number): RiskStanding {
 export function riskReportOf(space: Space, now: number): RiskReport {
   if (space.policy.document.quarantine.mode === 'off') {
     const off = riskIn({ risk: null, quarantine: quarantineFacts(space.quarantine, now) });
-    return { ...off, warnAt: 0, signals: [], fallsBy: [] };
+    return { ...off, warnAt: 0, signals: [], fallsBy: [], repliesVisible: space.areRepliesVisible };
   }
   const report = riskReport(space.risk, space.areRepliesVisible, space.policy, now);
   return {
@@ -36,6 +36,7 @@ export function riskReportOf(space: Space, now: number): RiskReport {
     warnAt: points(report.warnAt),
     signals: report.signals.map(shownSignal),
     fallsBy: report.fallsBy,
+    repliesVisible: report.repliesVisible,
   };
 }
 

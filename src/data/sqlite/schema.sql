@@ -511,6 +511,25 @@ CREATE TABLE notice_occasion (
   at INTEGER NOT NULL
 );
 
+CREATE TABLE operator_mail (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL,
+  received_at INTEGER NOT NULL,
+  mail_from TEXT NOT NULL,
+  rcpt_to TEXT NOT NULL,
+  from_email TEXT,
+  from_name TEXT,
+  subject TEXT NOT NULL,
+  text TEXT,
+  digest TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  raw BLOB NOT NULL
+);
+
+CREATE UNIQUE INDEX operator_mail_digest ON operator_mail (digest);
+
+CREATE UNIQUE INDEX operator_mail_id ON operator_mail (id);
+
 CREATE TABLE plan (
   name TEXT PRIMARY KEY,
   document TEXT NOT NULL,

@@ -20,6 +20,7 @@ import { reviewAllHealth } from './mailbox-health.ts';
 import { removeMessage } from './message-removal.ts';
 import { forgetNotices } from './notices.ts';
 import { oldEvents } from './old-events.ts';
+import { forgetOperatorMail } from './operator-mail.ts';
 import { sweepQuarantines } from './quarantine-calls.ts';
 import { forgetEvents, forgetMessages, isPastRetention, removeArchives, retentions } from './retention.ts';
 import { firstRowOf, rowTime } from './row-id.ts';
@@ -263,6 +264,7 @@ function forgetRecords(state: WriterState): Swept {
     Number(audit.changes) +
     forgetApprovals(state, cutoff, SLICE.records) +
     forgetNotices(state, state.realNow - KEEP_NOTICES_MS, SLICE.records) +
+    forgetOperatorMail(state.db, state.realNow - KEEP_NOTICES_MS, SLICE.records) +
     forgetLeases(state);
   return { count: count + changed, more: tenant < last || changed >= SLICE.records, unused: [] };
 }

@@ -23,6 +23,7 @@ import { KEY_WRITES } from './keys.ts';
 import { LEASE_WRITES } from './leases.ts';
 import { MAILBOX_WRITES } from './mailboxes.ts';
 import { NOTICE_WRITES } from './notices.ts';
+import { OPERATOR_MAIL_WRITES } from './operator-mail.ts';
 import { planView } from './plan-view.ts';
 import { PLATFORM_WRITES } from './platform.ts';
 import { POLICY_WRITES, putPolicy } from './policies.ts';
@@ -129,6 +130,7 @@ export const WRITER_CALLS: Calls = {
   ...KEY_WRITES,
   ...LEASE_WRITES,
   ...NOTICE_WRITES,
+  ...OPERATOR_MAIL_WRITES,
   ...ERASURE_WRITES,
   ...PLATFORM_WRITES,
   ...INCIDENT_WRITES,

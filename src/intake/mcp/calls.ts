@@ -107,13 +107,13 @@ export class Calls {
   ): (InjectOptions & { url: string }) | Issue {
     let path = tool.url;
     const query = new URLSearchParams();
-    const body: Body = {};
+    const body: [string, unknown][] = [];
     const given = { ...tool.shaping.defaults, ...args };
     for (const name of Object.keys(tool.shaping.own ?? {})) delete given[name];
     for (const [name, value] of Object.entries(given)) {
       // What no field is called the route refuses, by its name.
       const { place, name: field } = places.get(name) ?? { place: tool.method === 'GET' ? 'query' : 'body', name };
-      if (place === 'body') body[field] = value;
+      if (place === 'body') body.push([field, value]);
       else if (place === 'query' && value != null) query.set(field, textOf(value));
     }
     for (const [name, { place, name: field }] of places) {
@@ -126,7 +126,7 @@ export class Calls {
       path = path.replace(`:${field}`, encodeURIComponent(value.slice(0, 300)));
     }
     const search = query.size === 0 ? '' : `?${query}`;
-    const payload = tool.method === 'GET' ? undefined : JSON.stringify(body);
+    const payload = tool.method === 'GET' ? undefined : JSON.stringify(Object.fromEntries(body));
     return {
       method: tool.method,
       url: `${path}${search}`,

@@ -8,6 +8,7 @@
  * - `beforeDot` is called at most once, only with the last block of the body, and has settled before a result is given.
  */
 import { failpoint, reachFailpoint } from '../../base/failpoint.ts';
+import { asciiAddress } from '../transports/ascii-address.ts';
 import type { Delivery, DeliveryResult, RemoteReply, Stage } from '../transports/transport.ts';
 import { BLOCK_BYTES, dotStuffed, needsOf } from './content.ts';
 import type { Answer } from './link.ts';
@@ -21,10 +22,11 @@ export type Sent = DeliveryResult | 'stale';
 /** Checked by the transport: line ends (assertLineEnds) and addresses (assertPath). */
 export async function send(session: Session, delivery: Delivery, timeouts: SmtpTimeouts): Promise<Sent> {
   const content = Buffer.from(delivery.content.buffer, delivery.content.byteOffset, delivery.content.byteLength);
-  const mail = mailLine(session, delivery, content);
+  const to = asciiAddress(delivery.to) ?? delivery.to;
+  const mail = mailLine(session, { ...delivery, to }, content);
   if (typeof mail !== 'string') return mail;
   const isKept = session.deliveries++ > 0;
-  const refused = await openTransaction(session, mail, `RCPT TO:<${delivery.to}>\r\n`, isKept, timeouts);
+  const refused = await openTransaction(session, mail, `RCPT TO:<${to}>\r\n`, isKept, timeouts);
   if (refused !== null) return refused;
   if (failpoint.armed !== null) await reachFailpoint('after-mail');
   const stop = await sendBody(session, delivery, content, timeouts);

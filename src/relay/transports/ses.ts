@@ -8,13 +8,13 @@
  *
  * Deliberately absent: our return path (SES puts its own, and tells of bounces by events) and Message-ID (SES puts its own).
  */
-import { domainToASCII } from 'node:url';
 import type { SESv2Client } from '@aws-sdk/client-sesv2';
 import { RECIPIENT_TAG } from '../../core/email-tags.ts';
 import { answerOf, notTakenBy, unknownEnd } from '../ses/ses-answers.ts';
 import type { SesOptions } from '../ses/ses-url.ts';
 import { type Watch, Wire, type WireOptions } from '../ses/wire.ts';
 import { assertPath } from '../smtp/content.ts';
+import { asciiAddress } from './ascii-address.ts';
 import type { Delivery, DeliveryResult, Stage, Transport } from './transport.ts';
 
 export type SesParts = Partial<Pick<WireOptions, 'dial' | 'ca' | 'connectMs' | 'answerMs'>>;
@@ -46,7 +46,7 @@ class SesTransport implements Transport {
   async deliver(delivery: Delivery): Promise<DeliveryResult> {
     assertPath(delivery.to);
     if (this.#isClosed) return notTakenBy('connect', CLOSED);
-    const to = addressFor(delivery.to);
+    const to = asciiAddress(delivery.to);
     if (to === null) {
       const text = 'SES takes no addresses beyond ASCII';
       return { outcome: 'refused', stage: 'mail', reply: { code: null, enhanced: '5.6.7', text } };
@@ -130,14 +130,6 @@ function watched(delivery: Delivery): Attempt {
     },
   };
   return attempt;
-}
-
-/** The address as SES takes it: A-labels; null where the part before the @ is beyond ASCII. */
-function addressFor(to: string): string | null {
-  const at = to.lastIndexOf('@');
-  const local = to.slice(0, at);
-  if (!/^\p{ASCII}*$/u.test(local)) return null;
-  return `${local}@${domainToASCII(to.slice(at + 1)) || to.slice(at + 1)}`;
 }
 
 /** The token of the return path `b+<token>@…`, by which events prove whom they are about. */

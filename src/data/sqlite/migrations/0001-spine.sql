@@ -832,6 +832,24 @@ CREATE TABLE imap_place (
 -- Those that are read, looked up again and again.
 CREATE INDEX mailbox_read ON mailbox (no) WHERE imap_url IS NOT NULL AND deleted_at IS NULL;
 
+-- Mail to postmaster@ and abuse@ of the gateway's own domains, for the operator to read.
+CREATE TABLE operator_mail (
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL,
+  received_at INTEGER NOT NULL,
+  mail_from TEXT NOT NULL,
+  rcpt_to TEXT NOT NULL,
+  from_email TEXT,
+  from_name TEXT,
+  subject TEXT NOT NULL,
+  text TEXT,
+  digest TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  raw BLOB NOT NULL
+);
+CREATE UNIQUE INDEX operator_mail_id ON operator_mail (id);
+CREATE UNIQUE INDEX operator_mail_digest ON operator_mail (digest);
+
 -- Endpoints that are told of events. Every event up to `cursor` was delivered or is not wanted; `done` and `tries` are JSON of
 -- what stands beyond it. `generation` changes with whatever makes attempts under way invalid.
 CREATE TABLE webhook (

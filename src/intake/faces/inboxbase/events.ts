@@ -112,7 +112,7 @@ function eventBody({ seq, id, type, createdAt, data }: EventRow, { identity }: S
     ...(isQueued
       ? { pendingId: `psn_${String(recipient).slice('rcp_'.length)}`, dispatchAt: data['scheduled_at'] ?? createdAt }
       : {}),
-    ...(type === 'message.bounced' ? { bounceType: data['bounce'] ?? data['hard'], class: data['class'] } : {}),
+    ...(type === 'message.bounced' ? { bounceType: data['kind'], class: data['class'] } : {}),
   };
   return {
     seq,

@@ -6,7 +6,7 @@
  * there. Absent: `email.no_reply` among the events, and whatever their dashboard alone can do.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { ProblemBody } from '../../../core/explain.ts';
+import type { Issue, ProblemBody } from '../../../core/explain.ts';
 import type { ManagedIdentity } from '../../../data/port/identities.ts';
 import { EventBell } from '../../../http/event-bell.ts';
 import type { OtherAnswer } from '../../../http/wording.ts';
@@ -30,19 +30,36 @@ export const inboxbase: Face = {
 };
 
 function refuse(problem: ProblemBody, request: FastifyRequest): OtherAnswer {
-  const { http, word } = INBOXBASE_WORDS[problem.code];
+  const { http } = INBOXBASE_WORDS[problem.code];
   const handle = unknownHandle(problem);
   if (handle !== null) return { status: http, body: { error: 'identity not found in org', details: { handle } } };
   const { code, detail, fix, clears, retry_at, errors, type: doc_url, request_id } = problem;
-  const details = { code, detail, fix, clears, retry_at, ...(errors && { errors }), doc_url, request_id };
-  const error = code === 'authentication_required' ? keyTrouble(request) : word;
-  return { status: http, body: { error, details } };
+  const named = errors && { errors: errors.map(inTheirFields) };
+  const details = { code, detail, fix, clears, retry_at, ...named, doc_url, request_id };
+  return { status: http, body: { error: errorOf(problem, request), details } };
+}
+
+const THEIR_FIELDS: Readonly<Record<string, string>> = {
+  in_reply_to: 'inReplyTo',
+  tags: 'labels',
+  thread_id: 'convId',
+};
+
+function inTheirFields({ code, param, message }: Issue): Issue {
+  const [, name = '', rest = ''] = /^([a-z_]+)($|[.[].*)/s.exec(param ?? '') ?? [];
+  return { code, param: THEIR_FIELDS[name] === undefined ? param : THEIR_FIELDS[name] + rest, message };
 }
 
 /** Where the problem is that an identity is not there. */
 function unknownHandle({ code, reasons }: ProblemBody): string | null {
   const { resource, id } = reasons[0]?.evidence ?? {};
   return code === 'not_found' && resource === 'identity' ? String(id) : null;
+}
+
+function errorOf({ code, reasons }: ProblemBody, request: FastifyRequest): string {
+  if (code === 'authentication_required') return keyTrouble(request);
+  const isConversation = code === 'not_found' && reasons[0]?.evidence['resource'] === 'conversation';
+  return isConversation ? 'conversation not found' : INBOXBASE_WORDS[code].word;
 }
 
 function keyTrouble({ headers }: FastifyRequest): string {

@@ -47,7 +47,7 @@ export async function sendAs(request: FastifyRequest, reply: FastifyReply, as: S
   const before =
     thread === null
       ? BEGUN
-      : { ...classOf(thread, told.createdAt), convId: read.kind === 'reply' ? read.convId : null };
+      : { ...classOf(thread, told.messageId), convId: read.kind === 'reply' ? read.convId : null };
   const answer = isQueued
     ? await queuedForm(request, as, told, before)
     : await immediateForm(request, as, told, before);
@@ -64,8 +64,10 @@ function replyFields({ thread }: ThreadTimeline): Record<string, unknown> {
   return { thread_id: thread.id, to: thread.contacts, subject };
 }
 
-function classOf({ entries }: ThreadTimeline, at: number): Pick<Before, 'sendClass'> {
-  const earlier = entries.filter((entry) => entry.at < at);
+/** As it was before the message: an answer that is given again has the message in it already. */
+function classOf({ entries }: ThreadTimeline, messageId: string): Pick<Before, 'sendClass'> {
+  const own = entries.findIndex((entry) => entry.type === 'message' && entry.message.id === messageId);
+  const earlier = own === -1 ? entries : entries.slice(0, own);
   const answered = earlier.findLastIndex(({ type }) => type === 'reply');
   const since = earlier.slice(answered + 1).filter(({ type }) => type === 'message').length;
   return { sendClass: answered >= 0 && since < WARM_FOR ? 'warm' : 'cold_followup' };
