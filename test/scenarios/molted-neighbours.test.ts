@@ -219,6 +219,11 @@ describe('Molted’s other endpoints', () => {
 
   test('a scheduled send is traced and cancelled; a file is uploaded and attached', async () => {
     await ok(tenant.agent.call('POST', '/v1/test/clock', { now: '2027-03-01T09:00:00Z' }));
+    await refused(
+      call('POST', '/v1/attachments', { filename: 'q.txt', content: 'not base64!' }),
+      400,
+      'invalid_params',
+    );
     const upload = { filename: 'q.txt', contentType: 'text/plain', content: Buffer.from('hello').toString('base64') };
     const file = await ok(call('POST', '/v1/attachments', upload));
     assert.deepEqual([file.filename, file.size, file.contentType], ['q.txt', 5, 'text/plain']);

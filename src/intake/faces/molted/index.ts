@@ -57,7 +57,7 @@ function routes(server: FastifyInstance, door: IntakeDoor): void {
   server.post(`${MOLTED_BASE}/v1/agent/simulate-batch`, sends, (request, reply) => simulateBatch(request, reply, door));
   const looks = { schema: { hide: true }, config: { scopes: ['read', 'send'] as const }, preHandler: ofTenant };
   server.get(`${MOLTED_BASE}/v1/agent/budget`, looks, (request, reply) => showBudget(request, reply, door));
-  neighbourRoutes(server, MOLTED_BASE, ofTenant);
+  neighbourRoutes({ server, problems: door.problems }, MOLTED_BASE, ofTenant);
 }
 
 async function showBudget(request: FastifyRequest, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {

@@ -3,8 +3,10 @@
  * Answers have our fields under names in its style; lists are bare arrays, as most of its are.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest, preHandlerHookHandler } from 'fastify';
-import type { ProblemBody } from '../../../core/explain.ts';
+import type { Issue, ProblemBody } from '../../../core/explain.ts';
+import type { Problems } from '../../../http/problems.ts';
 import { answerWithOther } from '../../../http/wording.ts';
+import { decodeBase64 } from '../../attachments.ts';
 import { type Fields, isFields } from '../../field-errors.ts';
 import { idOfRequest, requestOf } from '../face-ids.ts';
 import { type Asked, ask } from '../inside.ts';
@@ -15,7 +17,8 @@ type Given = { params: Readonly<Record<string, string>>; query: Readonly<Record<
 type Neighbour = {
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   path: string;
-  ask: (given: Given) => Asked;
+  /** An issue: what is wrong with the request before any is made. */
+  ask: (given: Given) => Asked | Issue;
   /** From our answer, in names of its style; absent: as it is. */
   show?: (body: Fields, given: Given) => unknown;
   status?: number;
@@ -24,6 +27,7 @@ type Neighbour = {
 /** Said in the audit log where a person loosens something and its clients have no field for a reason. */
 const NOTE = 'Asked for through the interface of Molted.';
 const MOST_LISTED = 200;
+const MOST_UPLOADED = 10 * 1024 * 1024;
 
 const noteOf = ({ body, query }: Given): string => {
   const note = body['note'] ?? body['reason'] ?? query['note'];
@@ -240,9 +244,14 @@ const SENDS: Neighbour[] = [
     ...{ method: 'POST', path: '/v1/attachments', status: 201 },
     ask: ({ body: { filename, contentType, content, data } }) => {
       const base64 = content ?? data;
+      const file = typeof base64 === 'string' && base64 !== '' ? decodeBase64(base64) : null;
+      if (file === null || file.length > MOST_UPLOADED) {
+        const message = 'It must be a file of at most 10 MB in base64 (RFC 4648 §4), with padding.';
+        return { code: 'invalid_parameter', param: 'content', message };
+      }
       const query = typeof filename === 'string' ? `?${new URLSearchParams({ filename })}` : '';
       const type = typeof contentType === 'string' ? contentType : 'application/octet-stream';
-      const bytes = { content: Buffer.from(typeof base64 === 'string' ? base64 : '', 'base64'), contentType: type };
+      const bytes = { content: Buffer.from(file), contentType: type };
       return { method: 'POST', url: `/v1/attachments${query}`, bytes };
     },
   },
@@ -250,21 +259,23 @@ const SENDS: Neighbour[] = [
 
 export const NEIGHBOURS: readonly Neighbour[] = [...LEASES, ...SUPPRESSIONS, ...TEMPLATES, ...APPROVALS, ...SENDS];
 
+type Routes = { server: FastifyInstance; problems: Problems };
+
 /** `ofTenant`: refuses what names another tenant than the key's. */
-export function neighbourRoutes(server: FastifyInstance, base: string, ofTenant: preHandlerHookHandler): void {
+export function neighbourRoutes(routes: Routes, base: string, ofTenant: preHandlerHookHandler): void {
   for (const neighbour of NEIGHBOURS) {
     const { method, path } = neighbour;
-    server.route({
+    routes.server.route({
       ...{ method, url: base + path, schema: { hide: true }, preHandler: ofTenant },
       // What a key must have, the route that is asked knows, and that one counts the request.
       config: { scopes: ['send', 'read', 'manage', 'approve'], uncounted: true },
-      handler: (request, reply) => answer(server, neighbour, request, reply),
+      handler: (request, reply) => answer(routes, neighbour, request, reply),
     });
   }
 }
 
 async function answer(
-  server: FastifyInstance,
+  { server, problems }: Routes,
   { ask: asked, show, status = 200, path }: Neighbour,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -274,7 +285,9 @@ async function answer(
     query: request.query as Given['query'],
     body: isFields(request.body) ? request.body : {},
   };
-  const { status: became, body } = await ask(server, request, reply, asked(given));
+  const made = asked(given);
+  if ('code' in made) return problems.invalid(request, reply, [made]);
+  const { status: became, body } = await ask(server, request, reply, made);
   request.headroomSet = true;
   if (became >= 300) {
     const problem = body as ProblemBody;
