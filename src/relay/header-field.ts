@@ -105,9 +105,10 @@ export function formatId(id: string, field: string): string {
   return `<${bare}>`;
 }
 
-/** A name for a field that a caller adds: letters, digits, "-", "_" (narrower than RFC 5322 §2.2, which allows "=?" too). */
+/** A name for a field that a caller adds: the characters of a token (narrower than RFC 5322 §2.2, which allows "=?" too). */
 export function checkFieldName(name: string, field: string): void {
-  if (!/^[A-Za-z0-9_-]+$/.test(name) || name.length > MAX_NAME) throw new ComposeFault(field, 'is not a header name');
+  if (!/^[!#$%&'*+.0-9A-Z^_`a-z|~-]+$/.test(name) || name.length > MAX_NAME)
+    throw new ComposeFault(field, 'is not a header name');
 }
 
 /** `; name=value` with quoting or RFC 2231 where needed, several parts for a long value, each led by "; ". */

@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import MailComposer from 'nodemailer/lib/mail-composer';
 import PostalMime from 'postal-mime';
+import { FieldErrors } from '../../src/intake/field-errors.ts';
+import { readHeaders } from '../../src/intake/headers.ts';
 import { composeMessage, markPossibleDuplicate, type OutgoingMessage } from '../../src/relay/compose.ts';
 import { ComposeFault } from '../../src/relay/compose-fault.ts';
 import { fieldNames, sampleMessage } from './sample-message.ts';
@@ -414,4 +416,17 @@ test('time grows with length and not faster, whatever the text', () => {
   const { user, system } = process.cpuUsage(spent);
   // 12 × 6 fields of 100 kB: a second or so; a quadratic step over one of them would take minutes.
   assert.ok(user + system < 20_000_000, `${(user + system) / 1e6} s`);
+});
+
+test('every name that a caller may give a header is written as it was given', () => {
+  const token = fc.stringMatching(/^[!#$%&'*+.0-9A-Z^_`a-z|~-]{1,60}$/);
+  fc.assert(
+    fc.property(token, (name) => {
+      const errors = new FieldErrors();
+      const [read] = readHeaders({ [name]: 'value' }, errors);
+      if (read === undefined) return;
+      const written = wire(sampleMessage({ headers: [read] }));
+      assert.ok(written.includes(`\r\n${name}: value\r\n`), name);
+    }),
+  );
 });
