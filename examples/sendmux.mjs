@@ -77,7 +77,13 @@ async function gateway(environment) {
   const child = spawn('npm', ['start', '--silent'], {
     env: {
       ...process.env,
-      ...{ POSTERN_PORT: '0', POSTERN_SMTP_PORT: 'off', POSTERN_INBOUND_PORT: 'off', POSTERN_LOG: 'silent' },
+      ...{
+        POSTERN_PORT: '0',
+        POSTERN_SMTP_PORT: 'off',
+        POSTERN_INBOUND_PORT: 'off',
+        POSTERN_LOG: 'silent',
+        POSTERN_GRACE: '2',
+      },
       ...environment,
     },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -61,6 +61,7 @@ export const EVENT_TYPES = [
   'domain.failing',
   'domain.key_rotated',
   'domain.deleted',
+  'message.no_reply',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 

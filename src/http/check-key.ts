@@ -2,7 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { DecidedReason } from '../core/explain.ts';
 import type { Authenticator, AuthResult } from './authenticate.ts';
-import { isInner, withoutPerson } from './inner.ts';
+import { isPrograms, withoutPerson } from './inner.ts';
 import type { Problems } from './problems.ts';
 import type { RequestRates } from './request-rates.ts';
 
@@ -36,7 +36,7 @@ function checkScopes(
     refuseKey(result.cause, request, reply, problems);
     return false;
   }
-  const caller = isInner(request) ? withoutPerson(result.caller) : result.caller;
+  const caller = isPrograms(request) ? withoutPerson(result.caller) : result.caller;
   request.caller = caller;
   const { scopes = [], operatorOnly, uncounted } = request.route?.config ?? {};
   if (!scopes.some((scope) => caller.scopes.has(scope))) {

@@ -45,6 +45,8 @@ export type SubmitInput = {
   idempotencyKey: string | null;
   /** All recipients or none: where one would be blocked, nothing is stored. */
   wholeOnly?: boolean;
+  /** In a check: without what each rule found. */
+  untraced?: boolean;
   /** What To and Cc show, where that is not who gets it. */
   shown?: { to: Address[]; cc: Address[] };
   /** `sms`: its recipients are telephone numbers, in the form that core/channel.ts gives them. Mail unless said. */
@@ -331,6 +333,7 @@ export class Intake {
       template,
       ...(input.identities.length === 0 ? {} : { identities: input.identities }),
       ...(input.wholeOnly === true ? { wholeOnly: true } : {}),
+      ...(input.untraced === true ? { untraced: true } : {}),
       content: featuresOf(submission),
       findings: scanContent({
         subject: submission.subject,

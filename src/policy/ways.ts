@@ -63,6 +63,12 @@ export type WayLimits = {
   rates: readonly Limit[];
 };
 
+/**
+ * Seconds over which a cap's places are spread. A little more than its window: mail is spaced as it leaves, and arrives by what a
+ * connection takes to open later or sooner, which must not put one too many into a second of the provider's own log.
+ */
+const SPREAD_OVER = { second: 1.1, minute: 61 } as const;
+
 const CAPS: readonly [keyof ProviderCaps, window: string, per?: 'second' | 'minute'][] = [
   ['second', 'rate', 'second'],
   ['minute', 'rate', 'minute'],
@@ -80,9 +86,10 @@ export function limitsOfWay(way: Way, { routedLimits }: Pick<Policy, 'routedLimi
   for (const [span, window, per] of CAPS) {
     const max = way.provider.caps[span];
     // Evenly spaced: a burst and what is free again beside it would bring more than the cap into one second or minute.
-    const burst = window === 'rate' ? 1 : undefined;
-    if (max !== undefined)
-      own.push(compileLimit({ name: `provider_${span}`, scope: 'provider', window, per, max, burst }));
+    const burst = per === undefined ? undefined : 1;
+    if (max === undefined) continue;
+    const limit = compileLimit({ name: `provider_${span}`, scope: 'provider', window, per, max, burst });
+    own.push(per === undefined ? limit : { ...limit, window: { kind: 'rate', perSeconds: SPREAD_OVER[per] } });
   }
   const cap = way.mailbox?.dailyCap ?? null;
   if (cap !== null) {

@@ -29,6 +29,7 @@ const EVERY_MS: Record<Kind, number> = {
   ledger: 5 * SECOND,
   quarantines: SECOND,
   mailboxes: 5 * SECOND,
+  silences: SECOND,
   blobs: 60 * SECOND,
   likeness: 60 * SECOND,
 };

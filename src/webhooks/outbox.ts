@@ -29,7 +29,8 @@ export type OutboxParts = {
 
 /** Attempts under way at once: to endpoints that answer promptly, and to the others. */
 const QUICK_ROOM = 512;
-const SLOW_ROOM = 256;
+const SLOW_ROOM = 512;
+const MOVES_AFTER_MS = 2000;
 /** Events that one run knows. */
 const EVENTS_A_RUN = 16;
 const MOST_EVENTS_A_RUN = 100;
@@ -136,7 +137,14 @@ export class Outbox {
   async #serve(endpoint: Endpoint): Promise<void> {
     if (endpoint.timer !== null) clearTimeout(endpoint.timer);
     endpoint.timer = null;
-    const giveBack = await (endpoint.isSlow ? this.#slow : this.#quick).take(endpoint.concurrency);
+    let giveBack = await (endpoint.isSlow ? this.#slow : this.#quick).take(endpoint.concurrency);
+    // Who turns out to be slow makes room for the others at once, not when it has ended.
+    const moving = setTimeout(() => {
+      const room = endpoint.isSlow ? null : this.#slow.takeNow(endpoint.concurrency);
+      if (room === null) return;
+      giveBack();
+      giveBack = room;
+    }, MOVES_AFTER_MS);
     let end: Ended = { waitMs: null, isMore: false };
     try {
       if (!this.#isStopping) end = await this.#run(endpoint);
@@ -145,6 +153,7 @@ export class Outbox {
       end = { waitMs: FAULT_REST_MS, isMore: false };
       endpoint.isBlocked = true;
     } finally {
+      clearTimeout(moving);
       giveBack();
       endpoint.isBusy = false;
     }
@@ -194,13 +203,13 @@ export class Outbox {
     }
   }
 
-  #after(endpoint: Endpoint, { generation, isFrozen, id, url }: WebhookWork, end: RunEnd): Ended {
+  #after(endpoint: Endpoint, { generation, isFrozen, id }: WebhookWork, end: RunEnd): Ended {
     endpoint.isBlocked = end.isBlocked;
     endpoint.isSlow = end.isSlow || (endpoint.isSlow && end.isIdle);
     endpoint.skipped = { generation, seq: end.skippedTo };
     if (end.isPausing) {
       this.#counts.paused += 1;
-      this.#parts.log.warn({ webhook: id, url }, 'a webhook is paused');
+      this.#parts.log.warn({ webhook: id }, 'a webhook is paused');
     }
     // On a clock that stands still only its move makes anything due, and that rings.
     const waitMs = end.nextAt === null || isFrozen ? null : Math.max(0, end.nextAt - Date.now());

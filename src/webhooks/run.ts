@@ -63,6 +63,8 @@ export class Run {
   #isOver = false;
   #fault: unknown = null;
   #isSlow = false;
+  /** It answers late: what is left waits for room among the slow ones. */
+  #isYielding = false;
   #attempted = 0;
 
   constructor(work: WebhookWork, parts: RunParts) {
@@ -95,7 +97,7 @@ export class Run {
 
   /** What may be attempted now, or null. */
   #next(): EventRow | null {
-    if (this.#isOver || this.#pause !== null || this.#parts.isStopping()) return null;
+    if (this.#isOver || this.#isYielding || this.#pause !== null || this.#parts.isStopping()) return null;
     const { events, concurrency } = this.#work;
     const now = this.#now();
     const open = events.filter(({ seq }) => !this.#finished.has(seq));
@@ -162,7 +164,9 @@ export class Run {
       this.#isOver = true;
       return null;
     }
-    if (answered.failure !== null || answered.durationMs > SLOW_MS) this.#isSlow = true;
+    const isLate = answered.durationMs > SLOW_MS;
+    if (answered.failure !== null || isLate) this.#isSlow = true;
+    if (isLate) this.#isYielding = true;
     this.#parts.onAttempt?.(answered);
     return answered;
   }
@@ -278,7 +282,8 @@ export class Run {
     const cursor = rest.skippedTo;
     const ahead = [...this.#work.done, ...this.#finished].filter((seq) => seq > cursor).length;
     const isBlocked = waiting.length >= concurrency || ahead > MOST_AHEAD;
-    return { ...rest, nextAt, isBlocked, isMore: !isBlocked && lastSeq < newestSeq, isPausing };
+    const isMore = !isBlocked && (lastSeq < newestSeq || (this.#isYielding && open.length > waiting.length));
+    return { ...rest, nextAt, isBlocked, isMore, isPausing };
   }
 }
 

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { SMTPServer } from 'smtp-server';
+import { socketPath } from '../../src/base/data-lock.ts';
 import { askRunning } from '../../src/control.ts';
 import { runCommand } from '../harness/command.ts';
 import { startTestGateway } from '../harness/gateway.ts';
@@ -72,4 +73,16 @@ test('wrong usage is told, and a secret that is too short', async () => {
   const short = await runCommand(directory, ['secrets', 'rotate', '--stdin'], {}, 'short\n');
   assert.equal(short.code, 2);
   assert.match(short.error, /32 characters/);
+});
+
+test('a gateway that ends before it answers is told of in one sentence', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'postern-ended-'));
+  const ending = createServer((socket) => socket.once('data', () => socket.end()));
+  ending.listen(socketPath(folder));
+  await once(ending, 'listening');
+  const { code, error } = await runCommand(folder, ['secrets', 'rotate']);
+  ending.close();
+  rmSync(folder, { recursive: true, force: true });
+  assert.equal(code, 1);
+  assert.match(error, /^postern: the gateway closed the connection without an answer: .*\.\n$/);
 });

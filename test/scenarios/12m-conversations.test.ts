@@ -133,10 +133,12 @@ describe('a conversation', () => {
 
   test('tells its events in order, on from any of them, and wakes who waits', async () => {
     const { events, cursor, hasMore } = await ok('GET', `${IDENTITY}/events`);
+    const silent = events.find(({ type }: Row) => type === 'email.no_reply');
+    assert.deepEqual([silent.convId, silent.data.waitedMs], [convId, DAY_MS]);
     const ofOurs = events.filter((one: Row) => one['convId'] === convId);
     assert.deepEqual(
       ofOurs.map(({ type }: Row) => type),
-      ['email.queued', 'email.sent', 'email.replied', 'email.queued', 'email.sent'],
+      ['email.queued', 'email.sent', 'email.replied', 'email.queued', 'email.sent', 'email.no_reply'],
     );
     assert.equal(hasMore, false);
     const seqs = events.map(({ seq }: Row) => seq);

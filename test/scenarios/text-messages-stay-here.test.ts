@@ -53,3 +53,28 @@ test('a domain that stands for numbers takes no mail, in either mode', async () 
     assert.equal(refused.body.reasons[0].evidence.problem, 'no_mail_domain');
   }
 });
+
+test('an account whose own providers are all off still has its text messages', async () => {
+  const call = (method: string, path: string, body?: unknown) =>
+    gateway.fetchJson(method, path, body, { key: gateway.testKey });
+  const identity = { handle: 'sales', from: 'sales@acme.example', daily_cap: 1 };
+  assert.equal((await call('POST', '/v1/identities', identity)).status, 201);
+  const mailbox = { address: 'sales@acme.example', provider: 'default', identity: 'sales', daily_cap: 1 };
+  assert.equal((await call('POST', '/v1/mailboxes', mailbox)).status, 201);
+  const off = await call('POST', '/v1/providers/default/deactivate', { note: 'a test' });
+  assert.equal(off.status, 200, JSON.stringify(off.body));
+  const mail = await call('POST', '/v1/messages', { to: 'pat@client.example', subject: 'Visit', text: 'See you.' });
+  assert.deepEqual([mail.status, mail.body.code], [503, 'no_active_provider']);
+  for (const n of [1, 2]) {
+    const text = await call('POST', '/compat/servicem8/platform_service_sms', {
+      to: `+6140000010${n}`,
+      message: 'Hi.',
+    });
+    assert.equal(text.status, 200, JSON.stringify(text.body));
+  }
+  const kept = await captured(gateway, 2);
+  assert.deepEqual(
+    kept.map(({ channel }: { channel: string }) => channel),
+    ['sms', 'sms'],
+  );
+});

@@ -66,9 +66,9 @@ describe('a mailbox with IMAP', () => {
   const countOf = async (type: string): Promise<number> =>
     (await eventsOf(gateway, tenant.no, 'live')).filter((one) => one.type === type).length;
   /** What is told about the reading of a mailbox once it is in this state. */
-  const reading = async (id: string, state: string) => {
+  const reading = async (id: string, state: string, by: Call = call) => {
     for (;;) {
-      const { body } = await call('GET', `/v1/mailboxes/${id}`);
+      const { body } = await by('GET', `/v1/mailboxes/${id}`);
       if (body.imap.state === state) return body.imap;
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -160,6 +160,19 @@ describe('a mailbox with IMAP', () => {
     assert.match(failing.error, /refuses the user or password/);
     imap.password = 'secret';
     await reading(mailbox, 'watching');
+  });
+
+  test('makes replies visible once it was looked into, and as long as it is', async () => {
+    const fresh = await makeTenant(gateway, {}, 'live');
+    const isVisible = async (): Promise<boolean> => (await fresh.person.call('GET', '/v1/risk')).body.replies_visible;
+    const nowhere = await mailboxAt('imap://alice:secret@127.0.0.1:1', {}, fresh.person.call);
+    await reading(nowhere, 'failing', fresh.person.call);
+    assert.equal(await isVisible(), false);
+    const read = await mailboxAt(imap.url, {}, fresh.person.call);
+    await reading(read, 'watching', fresh.person.call);
+    assert.equal(await isVisible(), true);
+    assert.equal((await fresh.person.call('PATCH', `/v1/mailboxes/${read}`, { imap: null })).status, 200);
+    assert.equal(await isVisible(), false);
   });
 
   test('is asked from time to time where the server has no IDLE', async () => {

@@ -65,3 +65,28 @@ test('emptied test data leaves the webhook, which goes on with what comes next',
   const shown = (await call('GET', `/v1/webhooks/${id}`)).body;
   assert.deepEqual([shown.status, shown.gap?.to_seq], ['active', 3]);
 });
+
+test('a stop does not wait for a receiver that hangs longer than its grace, and the event comes after the next start', async () => {
+  const call = (method: string, path: string, body?: unknown) => {
+    const headers = { 'x-tenant': gateway.tenantId, 'x-mode': 'test' };
+    return gateway.fetchJson(method, path, body, { key: gateway.operatorKey, headers });
+  };
+  const before = receiver.received.length;
+  receiver.answer(() => undefined);
+  await call('POST', '/v1/suppressions', { email: 'gil@example.com', reason: 'manual_dnc' });
+  const hung = (await receiver.came(before + 1)).at(-1)!;
+  const startedAt = performance.now();
+  await gateway.stop();
+  assert.ok(performance.now() - startedAt < 10_000, 'an attempt may last longer than that');
+  receiver.answer(200);
+  gateway = await startTestGateway(environment);
+  const [again] = await receiver.came(1, (one) => one.status === 200 && one.event.id === hung.event.id);
+  assert.equal(again!.raw, hung.raw);
+  const [{ id }] = (await call('GET', '/v1/webhooks')).body.data;
+  const { data } = (await call('GET', `/v1/webhooks/${id}/deliveries?outcome=failed`)).body;
+  assert.equal(
+    data.filter((one: { seq: number }) => one.seq === hung.event.seq).length,
+    0,
+    'the stop is no failure of it',
+  );
+});

@@ -111,6 +111,22 @@ test('a run whose endpoint was changed meanwhile begins nothing more and asks to
   assert.equal(end.isMore, true);
 });
 
+test('an endpoint that answers late gives its room to others after one event, and goes on later', async () => {
+  const posted: number[] = [];
+  const run = new Run(work(), {
+    store: { progressWebhook: async () => true },
+    async post({ seq }) {
+      posted.push(seq);
+      return { ...answered(null), durationMs: 14_000 };
+    },
+    isStopping: () => false,
+    random01: () => 0,
+  });
+  const end = await run.go();
+  assert.deepEqual(posted, [1]);
+  assert.deepEqual([end.isSlow, end.isMore], [true, true]);
+});
+
 test('what was broken off by a stop says nothing of the endpoint', async () => {
   const { stored } = await run(work(), () => 'broken');
   assert.deepEqual(stored, []);

@@ -21,6 +21,7 @@ import { riskView } from './risk-view.ts';
 import { Sessions, type SignIn, sessionCookie, sessionIdOf } from './sessions.ts';
 import { PAGE_STYLESHEET } from './stylesheet.ts';
 import { verdictList } from './verdict-view.ts';
+import { webhookView } from './webhook-view.ts';
 import { EMPTY_FORM, type Form, welcome } from './welcome.ts';
 
 export type PageDoor = {
@@ -33,6 +34,7 @@ export type PageDoor = {
 
 const ON_OVERVIEW = 8;
 const ON_LIST = 25;
+const MOST_WEBHOOKS = 100;
 const MOST_FORM_BYTES = 4096;
 const POLICY =
   "default-src 'none'; style-src 'self'; frame-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -100,12 +102,13 @@ class Page {
     const { store } = this.door;
     const { visit, principal } = guest;
     const page = { ...spaceOf(principal), limit: ON_OVERVIEW, cursor: null };
-    const [risk, quarantine, headroom, mail, verdicts] = await Promise.all([
+    const [risk, quarantine, headroom, mail, verdicts, webhooks] = await Promise.all([
       store.riskOf(spaceOf(principal)),
       store.quarantineOf(spaceOf(principal)),
       store.headroom({ principal, identity: null, recipient: null }),
       store.captures({ ...page, recipient: null }),
       store.recentVerdicts(page),
+      store.webhooks({ ...page, limit: MOST_WEBHOOKS }),
     ]);
     const more = (next: string | null, path: string) =>
       next === null ? '' : html`<p class="more"><a href="${visit.base}${path}">Show all</a></p>`;
@@ -116,6 +119,7 @@ class Page {
       'Overview',
       html`<h1 class="unseen">Overview</h1>
 ${riskView(risk, quarantine)}
+${webhookView(webhooks.rows)}
 <section aria-labelledby="headroom"><h2 id="headroom">Headroom</h2>${headroomView(headroom.limits)}</section>
 <div class="columns">
 <section aria-labelledby="mail"><h2 id="mail">Captured mail</h2>${await this.mailRows(visit, mail.rows)}${more(mail.next, '/page/mail')}</section>

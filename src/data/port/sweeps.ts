@@ -32,6 +32,8 @@ export const SWEEPS = [
   'quarantines',
   /** Mailboxes that were left out for their health come back once their bad signs have aged. */
   'mailboxes',
+  /** Conversations in which nobody has answered in time. */
+  'silences',
 ] as const;
 export type Sweep = (typeof SWEEPS)[number];
 

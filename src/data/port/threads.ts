@@ -60,6 +60,8 @@ export type ThreadFilter = {
 export interface ThreadsWrites {
   /** Short names of conversations, in their order: 16 hexadecimal digits, given to each once and kept as long as it is. */
   nameThreads(input: SpaceName & { ids: string[] }): Promise<string[]>;
+  /** Has `message.no_reply` told unless somebody answers in time; a later message's takes the place of an earlier one's. */
+  awaitReply(input: SpaceName & { id: string; messageId: string; dueAt: number; waitMs: number }): Promise<null>;
   /** Puts a conversation aside, or takes it back. Null: there is none. */
   archiveThread(input: SpaceName & { id: string; archived: boolean }): Promise<{ archivedAt: number | null } | null>;
 }

@@ -173,7 +173,10 @@ export function check(state: WriterState, request: AdmitRequest): CheckAnswer | 
   return {
     outcome: 'checked',
     ...seenAdmission(space, send, request, decided, now),
-    traces: decided.map(({ recipient, facts }) => trace(send, recipient, facts, space.policy)),
+    traces:
+      request.untraced === true
+        ? []
+        : decided.map(({ recipient, facts }) => trace(send, recipient, facts, space.policy)),
   };
 }
 

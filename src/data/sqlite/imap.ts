@@ -5,15 +5,16 @@ import { prepared } from './database.ts';
 import { parsePublicId, publicId } from './row-id.ts';
 import type { Row } from './rows.ts';
 import { imapOf } from './sender-rows.ts';
-import { raise } from './signals.ts';
-import { modeOf, REPLIES, tenantNoOf } from './spaces.ts';
+import { modeOf, tenantNoOf } from './spaces.ts';
 import { messageRow, recipientRows } from './stored.ts';
 import { contentOf } from './stored-content.ts';
 import type { WriterState } from './writer-state.ts';
 
 export function noteImap(state: WriterState, note: ImapNote): boolean {
   const { mailbox, seenAt, place } = note;
-  const row = prepared(state.db, 'SELECT space FROM mailbox WHERE no = ? AND deleted_at IS NULL').get(mailbox);
+  const row = prepared(state.db, 'SELECT space, imap_url FROM mailbox WHERE no = ? AND deleted_at IS NULL').get(
+    mailbox,
+  );
   if (row === undefined) return false;
   prepared(
     state.db,
@@ -30,7 +31,7 @@ export function noteImap(state: WriterState, note: ImapNote): boolean {
       ...[place.url, place.uidValidity, place.uid, mailbox],
     );
   }
-  if (note.state === 'watching') raise(state, state.spaces.get(row['space'] as number), REPLIES);
+  if (seenAt !== null && row['imap_url'] !== null) state.spaces.get(row['space'] as number).readsMailboxes = true;
   return true;
 }
 

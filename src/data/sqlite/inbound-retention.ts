@@ -46,4 +46,5 @@ function forgetThreads(state: WriterState, before: number): void {
     `DELETE FROM thread_name WHERE root < ? AND NOT EXISTS (SELECT 1 FROM message m WHERE m.id = thread_name.root)
        AND NOT EXISTS (SELECT 1 FROM thread t WHERE t.root = thread_name.root)`,
   ).run(firstRowOf(before));
+  prepared(state.db, 'DELETE FROM silence WHERE message < ?').run(firstRowOf(before));
 }

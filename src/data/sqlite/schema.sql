@@ -707,6 +707,17 @@ CREATE TABLE shadow_policy (
   since INTEGER NOT NULL
 );
 
+CREATE TABLE silence (
+  root INTEGER PRIMARY KEY,
+  id TEXT NOT NULL,
+  space INTEGER NOT NULL,
+  message INTEGER NOT NULL,
+  wait_ms INTEGER NOT NULL,
+  due_at INTEGER
+);
+
+CREATE INDEX silence_due ON silence (space, due_at) WHERE due_at IS NOT NULL;
+
 CREATE TABLE simulation (
   no INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,

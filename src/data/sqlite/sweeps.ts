@@ -24,6 +24,7 @@ import { forgetOperatorMail } from './operator-mail.ts';
 import { sweepQuarantines } from './quarantine-calls.ts';
 import { forgetEvents, forgetMessages, isPastRetention, removeArchives, retentions } from './retention.ts';
 import { firstRowOf, rowTime } from './row-id.ts';
+import { tellAllSilences } from './silences.ts';
 import { CONTENT_KEPT_MS } from './storage-frees.ts';
 import { reach, reached } from './swept-places.ts';
 import { HOUR_MS, type WriterState } from './writer-state.ts';
@@ -46,6 +47,7 @@ const SLICE = {
   keys: 2000,
   records: 500,
   captures: 100,
+  silences: 100,
 } as const;
 
 /** Events of the types before this one open a message, they do not end it. */
@@ -81,6 +83,10 @@ const SLICES: Record<Sweep, (state: WriterState) => Swept> = {
     return { count: 0, more: false, unused: [] };
   },
   quarantines: (state) => ({ ...sweepQuarantines(state), unused: [] }),
+  silences(state) {
+    const count = tellAllSilences(state, SLICE.silences);
+    return { count, more: count === SLICE.silences, unused: [] };
+  },
 };
 
 const KEEP_LEASES_MS = 90 * DAY_MS;

@@ -10,6 +10,7 @@ import { eventsBefore, logEnds, newestAt } from './event-log.ts';
 import { expireLeases } from './leases.ts';
 import { reviewHealth } from './mailbox-health.ts';
 import { passTime } from './quarantine.ts';
+import { tellSilences } from './silences.ts';
 import { CREDITS, REAL_TIME, type Space, spaceOf } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
 
@@ -38,6 +39,7 @@ export function moveTestClock(
   expireApprovals(state, MOST_EXPIRED);
   passTime(state, state.spaces.get(space.no), to);
   reviewHealth(state, state.spaces.get(space.no), to);
+  tellSilences(state, state.spaces.get(space.no), MOST_EXPIRED);
   // What waits for a time on this clock, and is delivered from the log of events, looks again.
   state.eventSpaces.add(space.no);
   audit(state, { ...actOf(input), action: 'test_clock.moved', before: space.frozenAt, after: to });
@@ -96,6 +98,7 @@ const EMPTYING = [
   'DELETE FROM thread_message WHERE root IN (SELECT root FROM thread WHERE space = :space)',
   'DELETE FROM thread WHERE space = :space',
   'DELETE FROM thread_name WHERE space = :space',
+  'DELETE FROM silence WHERE space = :space',
   'DELETE FROM appeal WHERE quarantine IN (SELECT no FROM quarantine WHERE space = :space)',
   'DELETE FROM quarantine_hold WHERE quarantine IN (SELECT no FROM quarantine WHERE space = :space)',
   'DELETE FROM quarantine WHERE space = :space',

@@ -36,6 +36,7 @@ import { reportReturn, simulateReturn } from './returns.ts';
 import { SEALED_WRITES } from './sealed-rows.ts';
 import { settle } from './settle.ts';
 import { SHADOW_WRITES } from './shadows.ts';
+import { awaitReply } from './silences.ts';
 import { SIMULATION_WRITES } from './simulations.ts';
 import { importSuppressions } from './suppression-import.ts';
 import { sweep } from './sweeps.ts';
@@ -123,6 +124,7 @@ export const WRITER_CALLS: Calls = {
   takeInbound,
   archiveThread,
   nameThreads,
+  awaitReply,
   unsubscribe,
   unusedBlobs: (state, { sha256s }) => unusedBlobs(state, sha256s),
   ...ACCOUNT_WRITES,

@@ -207,7 +207,10 @@ class Submissions {
     const to = [...recipients, address].map(({ email }) => email);
     const from = mailFrom === '' ? null : mailFrom;
     const body = { from, identity: login.identity, to, subject: '-', text: '' };
-    const checked = await this.#parts.door.intake.check({ ...inputOf(login), body, idempotencyKey: null });
+    const checked = await this.#parts.door.intake.check({
+      ...inputOf(login),
+      ...{ body, idempotencyKey: null, untraced: true },
+    });
     if (checked.outcome !== 'answer') return this.#replies.ofUndecided(checked);
     const { answer } = checked;
     if (answer.outcome === 'invalid') {

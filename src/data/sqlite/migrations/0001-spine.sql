@@ -914,3 +914,14 @@ CREATE TABLE thread_name (
   name TEXT NOT NULL
 );
 CREATE UNIQUE INDEX thread_name_name ON thread_name (space, name);
+
+-- When it is told that nobody has answered a message; null once it was, so that the same message is not told of again.
+CREATE TABLE silence (
+  root INTEGER PRIMARY KEY,
+  id TEXT NOT NULL,
+  space INTEGER NOT NULL,
+  message INTEGER NOT NULL,
+  wait_ms INTEGER NOT NULL,
+  due_at INTEGER
+);
+CREATE INDEX silence_due ON silence (space, due_at) WHERE due_at IS NOT NULL;

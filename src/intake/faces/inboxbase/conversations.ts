@@ -216,14 +216,19 @@ function timerOf(
     runOut(entry.at);
     if (entry.type === 'message') {
       running = waitOf(entry.message);
-      next = entry.at + running;
+      next = leftAt(entry.message) + running;
     } else if (entry.type === 'reply') next = null;
   }
   runOut(now);
   return { next, last, waitedMs };
 }
 
-function waitOf({ meta }: StoredMessage): number {
+/** When the last of its recipients leaves, as far as it is known. */
+export function leftAt({ createdAt, recipients }: StoredMessage): number {
+  return Math.max(createdAt, ...recipients.map(({ departAt }) => departAt));
+}
+
+export function waitOf({ meta }: StoredMessage): number {
   const metadata = (meta['metadata'] ?? []) as [name: string, value: string][];
   const [, given] = metadata.find(([name]) => name === NO_REPLY_AFTER) ?? [];
   const ms = Number(given ?? NO_REPLY_AFTER_MS);

@@ -16,6 +16,7 @@ const NAMES: Readonly<Partial<Record<EventType, string>>> = {
   'message.held': 'email.queued',
   'message.sent': 'email.sent',
   'message.replied': 'email.replied',
+  'message.no_reply': 'email.no_reply',
   'message.bounced': 'email.bounced',
   'message.failed': 'email.send_failed_permanently',
   'message.expired': 'email.send_failed_permanently',
@@ -112,6 +113,7 @@ function eventBody({ seq, id, type, createdAt, data }: EventRow, { identity }: S
     ...(isQueued
       ? { pendingId: `psn_${String(recipient).slice('rcp_'.length)}`, dispatchAt: data['scheduled_at'] ?? createdAt }
       : {}),
+    ...(type === 'message.no_reply' ? { waitedMs: data['waited_ms'] } : {}),
     ...(type === 'message.bounced' ? { bounceType: data['kind'], class: data['class'] } : {}),
   };
   return {

@@ -3,7 +3,7 @@
  * number. An error is a text and what there is to say beside it.
  *
  * What holds: an id of a conversation is given out once and stored; whatever is asked for under another identity than its own is not
- * there. Absent: `email.no_reply` among the events, and whatever their dashboard alone can do.
+ * there. Absent: mail that answers nothing of ours (`email.received`), and whatever their dashboard alone can do.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Issue, ProblemBody } from '../../../core/explain.ts';

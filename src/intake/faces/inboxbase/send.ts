@@ -5,7 +5,7 @@ import type { ThreadTimeline } from '../../../data/port/threads.ts';
 import type { StoredMessage } from '../../../data/store.ts';
 import { type IntakeDoor, idempotencyKeyOf, submitInput } from '../../door.ts';
 import { answerTold, type Told, type ToldRecipient, toldOfOne } from '../told.ts';
-import { nameThreads, ownThread, threadOf } from './conversations.ts';
+import { leftAt, nameThreads, ownThread, threadOf, waitOf } from './conversations.ts';
 import { readInboxbase } from './read.ts';
 import { INBOXBASE_WORDS, reasonWord } from './words.ts';
 
@@ -80,7 +80,18 @@ async function acceptedOf(request: FastifyRequest, as: SentAs, told: Decided): P
   const { tenantNo, mode } = request.caller!.principal!;
   const message = await as.door.store.message({ tenantNo, mode, id: told.messageId });
   if (message === null) return null;
-  const [convId] = await nameThreads(request, as, [threadOf(message)]);
+  const id = threadOf(message);
+  const [convId] = await nameThreads(request, as, [id]);
+  const waitMs = waitOf(message);
+  // Asked for again with an answer that is given again: a message has one silence, whenever the process ended.
+  await as.door.store.awaitReply({
+    tenantNo,
+    mode,
+    id,
+    messageId: message.id,
+    dueAt: leftAt(message) + waitMs,
+    waitMs,
+  });
   return { convId: convId!, message };
 }
 

@@ -8,12 +8,15 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { newId } from '../../../base/ids.ts';
+import { setHeadroom } from '../../../http/headroom-headers.ts';
 import { type IntakeDoor, readByHand, submitInput } from '../../door.ts';
 import { type Fields, isFields } from '../../field-errors.ts';
 import type { SubmitInput } from '../../submit.ts';
 import type { Face } from '../face.ts';
 import { answerTold, type Told, toldOfOne } from '../told.ts';
 import { inOrder, sendBody, type Vocabulary } from './answer.ts';
+import { budgetBody } from './budget.ts';
+import { neighbourRoutes } from './neighbours.ts';
 import { dedupeKeyOf, readMolted } from './read.ts';
 import { moltedIssues, ownError, refuseAsMolted, saidOf } from './refuse.ts';
 import { simulationBody } from './simulation.ts';
@@ -36,14 +39,15 @@ function vocabularyOf(request: FastifyRequest): Vocabulary {
 }
 
 function routes(server: FastifyInstance, door: IntakeDoor): void {
+  const ofTenant = (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
+    if (isOwnTenant(request)) done();
+    else refuseTenant(request, reply, door);
+  };
   const sends = {
     ...readByHand,
     schema: { hide: true },
     config: { scopes: ['send'] as const, flawsRead: true },
-    preHandler: (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
-      if (isOwnTenant(request)) done();
-      else refuseTenant(request, reply, door);
-    },
+    preHandler: ofTenant,
   };
   for (const path of ['/v1/agent/request-send', '/v1/send/request']) {
     server.post(MOLTED_BASE + path, sends, (request, reply) => sendOne(request, reply, door));
@@ -51,12 +55,24 @@ function routes(server: FastifyInstance, door: IntakeDoor): void {
   server.post(`${MOLTED_BASE}/v1/agent/batch/request-send`, sends, (request, reply) => sendBatch(request, reply, door));
   server.post(`${MOLTED_BASE}/v1/agent/simulate-send`, sends, (request, reply) => simulateOne(request, reply, door));
   server.post(`${MOLTED_BASE}/v1/agent/simulate-batch`, sends, (request, reply) => simulateBatch(request, reply, door));
+  const looks = { schema: { hide: true }, config: { scopes: ['read', 'send'] as const }, preHandler: ofTenant };
+  server.get(`${MOLTED_BASE}/v1/agent/budget`, looks, (request, reply) => showBudget(request, reply, door));
+  neighbourRoutes({ server, problems: door.problems }, MOLTED_BASE, ofTenant);
+}
+
+async function showBudget(request: FastifyRequest, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {
+  const principal = request.caller!.principal!;
+  const { mailboxId = null } = request.query as { mailboxId?: string };
+  const { limits, now, risk } = await door.store.headroom({ principal, identity: mailboxId, recipient: null });
+  request.headroomSet = true;
+  setHeadroom(reply, limits, now, risk);
+  return reply.send(budgetBody(principal.tenantId, limits, now));
 }
 
 /** The key says the tenant; a request that names one names the same. */
 function isOwnTenant(request: FastifyRequest): boolean {
-  const { body } = request;
-  const tenantId = isFields(body) ? body['tenantId'] : undefined;
+  const { body, query } = request;
+  const tenantId = (isFields(body) ? body['tenantId'] : undefined) ?? (query as Fields)['tenantId'];
   return tenantId === undefined || tenantId === null || tenantId === request.caller!.principal!.tenantId;
 }
 

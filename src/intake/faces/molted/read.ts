@@ -81,6 +81,10 @@ const PLACES: readonly (readonly [ours: RegExp, theirs: string])[] = [
   [/^thread_id\b/, 'threadId'],
   [/^purpose\b/, 'sendReason'],
   [/^lease_token\b/, 'leaseToken'],
+  [/^contact\b/, 'contactEmail'],
+  [/^agent\b/, 'agentId'],
+  [/^ttl_seconds\b/, 'durationMinutes'],
+  [/^expires_at\b/, 'expiresAt'],
   [/^(attachments\[\d+\])\.attachment_id\b/, '$1.id'],
 ];
 

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Issue, ProblemBody } from '../../../core/explain.ts';
 import { answerWithOther } from '../../../http/wording.ts';
 import { type IntakeDoor, submitInput } from '../../door.ts';
-import { type Fields, isFields } from '../../field-errors.ts';
+import { type Fields, isFields, within } from '../../field-errors.ts';
 import type { SubmitInput } from '../../submit.ts';
 import { type Told, toldOfOne } from '../told.ts';
 import { queuedData, type Refusal, refusalOf, refused, taken } from './answer.ts';
@@ -52,7 +52,7 @@ function messagesIn(request: FastifyRequest, reply: FastifyReply, door: IntakeDo
   const unknown = isFields(body) ? Object.keys(body).filter((name) => name !== 'messages') : [];
   const errors: Issue[] = unknown
     .slice(0, 100)
-    .map((param) => ({ code: 'unrecognized_keys', param, message: 'There is no such field.' }));
+    .map((name) => ({ code: 'unrecognized_keys', param: within('', name), message: 'There is no such field.' }));
   if (!isFields(body)) errors.push({ code: 'invalid_type', param: '', message: 'The body must be a JSON object.' });
   else if (messages === undefined)
     errors.push({ code: 'missing_parameter', param: 'messages', message: 'It is required.' });

@@ -3,7 +3,7 @@
  * its own names and codes. What the reader of submissions knows itself (addresses, files, headers) is left to it.
  */
 import type { Issue } from '../../../core/explain.ts';
-import { type Fields, isFields } from '../../field-errors.ts';
+import { type Fields, isFields, within } from '../../field-errors.ts';
 
 export type SendmuxRead = { ok: true; body: Fields } | { ok: false; errors: Issue[] };
 
@@ -49,8 +49,7 @@ class Issues {
 
   unknown(fields: Fields, known: ReadonlySet<string>, parent: string): void {
     for (const name of Object.keys(fields)) {
-      if (!known.has(name))
-        this.add('unrecognized_keys', parent === '' ? name : `${parent}.${name}`, 'There is no such field.');
+      if (!known.has(name)) this.add('unrecognized_keys', within(parent, name), 'There is no such field.');
       if (this.list.length >= MOST_ISSUES) return;
     }
   }
@@ -122,7 +121,7 @@ function headersOf(value: unknown, issues: Issues): Fields {
     return {};
   }
   for (const [name, text] of Object.entries(value)) {
-    const param = `custom_headers.${name}`;
+    const param = within('custom_headers', name);
     if (!/^x-./i.test(name)) issues.add('invalid_string', param, 'Names of headers begin with "X-".');
     issues.text(text, param, { most: MOST_HEADER_CHARS, isLine: true });
   }
