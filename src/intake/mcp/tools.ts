@@ -221,9 +221,11 @@ function withoutFacts(one: Traced): Traced {
   return rest;
 }
 
+/** Warnings about the whole message that stand with none of its recipients. */
 function warningLines(body: Body): string[] {
-  const warnings = (body['warnings'] ?? []) as { code: string; detail: string; fix: string }[];
-  return warnings.map((warning) => `Warning ${warningLine(warning)}`);
+  const told = new Set((body['recipients'] as RecipientBody[]).flatMap(({ warnings }) => warnings.map(warningLine)));
+  const lines = ((body['warnings'] ?? []) as RecipientBody['warnings']).map(warningLine);
+  return lines.filter((line) => !told.has(line)).map((line) => `Warning ${line}`);
 }
 
 function sentText({ body, isReplayed, key }: Told): string[] {

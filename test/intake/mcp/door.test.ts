@@ -181,14 +181,18 @@ describe('the door for agents', () => {
     const { id, agent } = await makeTenant(gateway);
     const headers = { 'x-tenant': id, 'x-mode': 'test' };
     const lease = await agent.call('POST', '/v1/leases', { contact: 'a@b.example', agent: 'one', ttl_seconds: 60 });
-    const released = await post(callOf('release_lease', { lease_id: lease.body.id }), headers, gateway.operatorKey);
+    const released = await post(
+      callOf('release_lease', { lease_id: lease.body.id, note: 'now' }),
+      headers,
+      gateway.operatorKey,
+    );
     assert.equal(released.body.result.structuredContent.code, 'human_decision_required');
     const nobody = await post(callOf('get_limits'), {}, gateway.operatorKey);
     assert.equal(nobody.status, 422);
   });
 
   test('takes a message with large attachments, which hold their room once', async () => {
-    const content = Buffer.alloc(13 * 1024 * 1024, 'x').toString('base64');
+    const content = Buffer.alloc(19_500_000, 'x').toString('base64');
     const attachments = [{ filename: 'a.txt', content, content_type: 'text/plain' }];
     const answer = await post(
       callOf('send_message', { to: 'big@example.com', subject: 'Big', text: 'See file.', attachments }),
