@@ -8,7 +8,7 @@ let gateway: TestGateway;
 let person: string;
 
 before(async () => {
-  gateway = await startTestGateway();
+  gateway = await startTestGateway({ POSTERN_INBOUND_PORT: '0' });
   person = (await makeTestKey(gateway, gateway.tenantId, { scopes: ['manage', 'approve'] })).key;
 });
 after(() => gateway.stop());
@@ -138,7 +138,7 @@ test('silence that counts is warned of while no reply could be seen, and no long
     second.body.warnings.map(({ code }: { code: string }) => code),
     ['unreachable_replies'],
   );
-  // A way for replies is enough: nobody need have used it yet.
+  // A way for replies is enough where something listens: nobody need have used it yet.
   await setPolicy(gateway, {
     limits: [{ name: 'person', scope: 'recipient', window: 'rolling_30d', max: 9, reset_on_reply: true }],
     tracking: { reply: true },
