@@ -3,6 +3,7 @@
  * status, latencies kept in a histogram. Run by the benches through `fork`.
  */
 import { connect } from 'node:net';
+import { DOMAIN_MARK, PERSON_MARK } from './marks.ts';
 
 export type LoadInput = {
   port: number;
@@ -12,6 +13,8 @@ export type LoadInput = {
   requests: string[];
   /** Where `%%%%%%%%%%%%` stands in a request a running number is put, so that keys differ. */
   numbered: boolean;
+  /** Requests are of so many tenants in turn, and each writes to so many people, from a turn on; absent: people stand in the requests. */
+  turns?: { tenants: number; people: number; from: number };
 };
 
 export type LoadResult = {
@@ -25,12 +28,17 @@ export type LoadResult = {
 };
 
 const MARK = '%%%%%%%%%%%%';
+const DOMAINS = 300;
+/** Spreads people over the turns, so that neighbours in time are none in number. */
+const STRIDE = 7919;
 
 function run(input: LoadInput): Promise<LoadResult> {
   const requests = input.requests.map((text) => Buffer.from(text));
   const marks = input.requests.map((text) => Buffer.from(text).indexOf(MARK));
   const latencies: number[] = [];
   const statuses: Record<string, number> = {};
+  const persons = input.requests.map((text) => Buffer.from(text).indexOf(PERSON_MARK));
+  const domains = input.requests.map((text) => Buffer.from(text).indexOf(DOMAIN_MARK));
   let next = 0;
   let count = 0;
   const base = Date.now() % 1_000_000_000;
@@ -49,6 +57,11 @@ function run(input: LoadInput): Promise<LoadResult> {
         next += 1;
         const request = requests[index]!;
         const at = marks[index]!;
+        if (input.turns !== undefined) {
+          const person = (Math.floor((input.turns.from + next) / input.turns.tenants) * STRIDE) % input.turns.people;
+          request.write(String(person).padStart(PERSON_MARK.length, '0'), persons[index]!, 'latin1');
+          request.write(String(person % DOMAINS).padStart(DOMAIN_MARK.length, '0'), domains[index]!, 'latin1');
+        }
         if (at >= 0)
           request.write(
             String(base * 1000 + next)
@@ -58,7 +71,7 @@ function run(input: LoadInput): Promise<LoadResult> {
             'latin1',
           );
         sentAt = performance.now();
-        socket.write(at >= 0 ? Buffer.from(request) : request);
+        socket.write(at >= 0 || input.turns !== undefined ? Buffer.from(request) : request);
       };
       socket.on('connect', send);
       socket.on('error', reject);

@@ -1,8 +1,10 @@
 /** Data for benches: established tenants with a key each, and a policy with eight limits that are never reached. */
+
 import { makeKey } from '../../src/base/api-key.ts';
 import { newId } from '../../src/base/ids.ts';
 import { openSqliteStore } from '../../src/data/sqlite/store.ts';
 import type { LimitDocument } from '../../src/policy/document.ts';
+import { DOMAIN_MARK, PERSON_MARK } from './marks.ts';
 
 export const EIGHT_LIMITS: LimitDocument[] = [
   { name: 'rate', scope: 'tenant', window: 'rate', per: 'second', max: 1_000_000, burst: 1_000_000 },
@@ -89,11 +91,14 @@ export function bodyText(octets: number, seed: number): string {
   return text.slice(0, octets);
 }
 
-/** Whole HTTP requests that send a 2 KB body to different people. */
-export function sendRequests(keys: readonly string[], count: number, people: number, keyed: boolean): string[] {
+/** Whole HTTP requests that send a 2 KB body to different people; `people` null: to whom the load says in turn. */
+export function sendRequests(keys: readonly string[], count: number, people: number | null, keyed: boolean): string[] {
   return Array.from({ length: count }, (_, i) => {
     const body = JSON.stringify({
-      to: `person${(i * 7919) % people}@mail${i % 300}.example`,
+      to:
+        people === null
+          ? `person${PERSON_MARK}@mail${DOMAIN_MARK}.example`
+          : `person${(i * 7919) % people}@mail${i % 300}.example`,
       subject: `Your quote ${i}`,
       identity: 'alice',
       text: bodyText(1000, i),
