@@ -1,10 +1,10 @@
 /** The thread that reads mail that came in: the readers of `returns`, with the table by which delivery reads replies. */
 import { flushCompileCache } from 'node:module';
 import { parentPort } from 'node:worker_threads';
+import type { ReadInbound } from './core/inbound.ts';
 import { classify } from './relay/classify.ts';
 import { replies } from './relay/replies.ts';
 import { forms } from './returns/forms.ts';
-import type { ReaderAnswer, ReaderRequest } from './returns/inbound-reader.ts';
 import { readInbound } from './returns/read-inbound.ts';
 
 const table = replies();
@@ -14,14 +14,14 @@ const knowledge = {
   forms: forms(),
 };
 
-parentPort!.on('message', ({ id, octets }: ReaderRequest) => {
-  let answer: ReaderAnswer = { id, read: null };
+parentPort!.on('message', ({ id, question }: { id: number; question: Uint8Array }) => {
+  let answer: ReadInbound | null = null;
   try {
-    answer = { id, read: readInbound(octets, knowledge) };
+    answer = readInbound(question, knowledge);
   } catch {
     // Kept unread: a mail that its reader cannot take must not stop the next one.
   }
-  parentPort!.postMessage(answer);
+  parentPort!.postMessage({ id, answer });
 });
 
 flushCompileCache();

@@ -124,7 +124,7 @@ describe('the reader of mail that comes in', () => {
   test('goes on with the next mail after one that its thread did not survive', async (t) => {
     const dying = new InboundReader(
       new URL(
-        `data:text/javascript,${encodeURIComponent("import { parentPort } from 'node:worker_threads'; parentPort.on('message', ({ id, octets }) => { if (octets[0] === 1) process.exit(1); if (octets[0] === 2) for (;;); parentPort.postMessage({ id, read: { kind: 'other' } }); });")}`,
+        `data:text/javascript,${encodeURIComponent("import { parentPort } from 'node:worker_threads'; parentPort.on('message', ({ id, question }) => { if (question[0] === 1) process.exit(1); if (question[0] === 2) for (;;); parentPort.postMessage({ id, answer: { kind: 'other' } }); });")}`,
       ),
       300,
     );
