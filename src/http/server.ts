@@ -120,6 +120,7 @@ export async function buildServer(input: {
   await server.register(fastifySwagger, OPENAPI);
   server.decorateRequest('caller', null);
   server.decorateRequest('headroomSet', false);
+  server.decorateRequest('requestLimits', null);
   server.decorateRequest('route', null);
   readBodies(server);
   server.addHook('onRequest', (request, reply, done) => {
