@@ -20,6 +20,7 @@ import { Authenticator } from './authenticate.ts';
 import { BodyGuard } from './body-guard.ts';
 import type { Caller } from './caller.ts';
 import { checkKey } from './check-key.ts';
+import { Connections } from './connections.ts';
 import { setHeadroom } from './headroom-headers.ts';
 import { isInner } from './inner.ts';
 import { Metrics } from './metrics.ts';
@@ -119,6 +120,8 @@ export async function buildServer(input: {
   });
   const authenticator = new Authenticator(store, input.operatorKey);
   const rates = new RequestRates(store);
+  const connections = new Connections(settings.trustProxy);
+  connections.watch(server.server as Server, settings.tlsCert !== null);
   const routes = new RouteTable(server);
   const metrics = new Metrics(server, store);
   // Schemas of answers document them; an answer may hold more, and plain JSON is as fast.
@@ -158,7 +161,7 @@ export async function buildServer(input: {
       if (mayPass) done();
     };
     // Nothing is waited for where the key and its limits are known.
-    const passes = checkKey(request, reply, { authenticator, rates, problems });
+    const passes = checkKey(request, reply, { authenticator, rates, problems, connections });
     if (typeof passes === 'boolean') goOn(passes);
     else passes.then(goOn, done);
   });
@@ -167,6 +170,10 @@ export async function buildServer(input: {
     if (request.method !== 'GET' && CHANGES_RATES.test(request.url)) rates.forget();
     if (request.caller?.principal == null || request.headroomSet) done(null, payload);
     else addHeadroom(request, reply, store).then(() => done(null, payload));
+  });
+  server.addHook('onResponse', (request, _reply, done) => {
+    connections.touch(request.raw.socket);
+    done();
   });
   new BodyGuard(problems).mount(server);
   endConnectionsOnStop(server);
@@ -188,12 +195,13 @@ function endConnectionsOnStop(server: FastifyInstance): void {
   });
 }
 
-function tlsOptions(settings: Settings): { cert: Buffer; key: Buffer } {
-  return { cert: readFileSync(settings.tlsCert!), key: readFileSync(settings.tlsKey!) };
+function tlsOptions({ tlsCert, tlsKey }: Settings): { cert: Buffer; key: Buffer; handshakeTimeout: number } {
+  return { cert: readFileSync(tlsCert!), key: readFileSync(tlsKey!), handshakeTimeout: HEADERS_WITHIN_MS };
 }
 
 /** A request may name the whole URL (RFC 9112 §3.2.2): routes know paths. */
 function pathOf({ url = '/' }: { url?: string }): string {
+  if (url.startsWith('/')) return url;
   const host = /^https?:\/\/[^/?]*/i.exec(url);
   if (host === null) return url;
   const path = url.slice(host[0].length);
