@@ -26,7 +26,7 @@ import type { Address } from '../../core/message.ts';
 import { REASONS } from '../../core/reasons.ts';
 import type { RequestRates } from '../../http/request-rates.ts';
 import { type IntakeDoor, isIdempotencyKey } from '../door.ts';
-import type { SubmitInput } from '../submit.ts';
+import type { SubmitInput } from '../submit-input.ts';
 import { DataRoom } from './data-room.ts';
 import { type Login, type LoginParts, Logins } from './logins.ts';
 import type { MailReading } from './mail.ts';
