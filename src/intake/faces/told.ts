@@ -35,6 +35,8 @@ export type Told =
       /** At least one recipient is not blocked. */
       isAccepted: boolean;
       isReplayed: boolean;
+      /** The address that it would go out under; of a check alone. */
+      from: string | null;
       recipients: ToldRecipient[];
       warnings: ExplainedWarning[];
       limits: LimitState[];
@@ -76,6 +78,7 @@ export async function toldOf(request: FastifyRequest, door: IntakeDoor, submitte
     createdAt: answer.createdAt,
     isAccepted,
     isReplayed: answer.outcome === 'replayed',
+    from: answer.outcome === 'checked' ? answer.from : null,
     recipients: answer.recipients.map((one, i) => ({
       id: one.id,
       email: one.email,
