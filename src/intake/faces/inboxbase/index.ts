@@ -14,10 +14,11 @@ import { type IntakeDoor, readByHand } from '../../door.ts';
 import { isFields } from '../../field-errors.ts';
 import type { Face } from '../face.ts';
 import { renamed } from '../renamed.ts';
-import { listConversations, showConversation } from './conversations.ts';
+import { listConversations } from './conversations.ts';
 import { readEvents } from './events.ts';
 import { sendAs } from './send.ts';
 import type { SentAs } from './sent-as.ts';
+import { showConversation } from './timeline.ts';
 import { INBOXBASE_WORDS } from './words.ts';
 
 const BASE = '/compat/12m';
