@@ -42,10 +42,12 @@ export function limitRequests(problems: Problems) {
   };
 }
 
-export function rateHeaders(request: FastifyRequest): Record<string, number> {
+/** What every answer carries. */
+export function ownHeaders(request: FastifyRequest): Record<string, number | string> {
   const now = Date.now();
   const { count } = countOf(request, now);
   return {
+    'Cache-Control': 'no-store',
     'X-RateLimit-Limit': MOST,
     'X-RateLimit-Remaining': Math.max(0, MOST - count),
     'X-RateLimit-Reset': ((Math.floor(now / WINDOW_MS) + 1) * WINDOW_MS) / 1000,
