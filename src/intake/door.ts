@@ -1,6 +1,7 @@
 /** What the routes of this door share: who asks, the idempotency key, and what a submission is answered with. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
+import type { Secrets } from '../base/secrets.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import { simulatedReason } from '../core/simulator.ts';
 import type { Blobs } from '../data/blobs.ts';
@@ -12,7 +13,14 @@ import type { Policies } from './policies.ts';
 import type { Intake, Submitted } from './submit.ts';
 import type { SubmitInput } from './submit-input.ts';
 
-export type IntakeDoor = { intake: Intake; policies: Policies; problems: Problems; store: Store; blobs: Blobs };
+export type IntakeDoor = {
+  intake: Intake;
+  policies: Policies;
+  problems: Problems;
+  store: Store;
+  blobs: Blobs;
+  secrets: Pick<Secrets, 'seal' | 'open'>;
+};
 
 const KEY = /^[\x21-\x7e]{1,255}$/;
 

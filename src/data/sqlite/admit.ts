@@ -153,6 +153,7 @@ export function check(state: WriterState, request: AdmitRequest): CheckAnswer | 
   return {
     outcome: 'checked',
     ...seenAdmission(space, send, request, decided, now),
+    from: sender.from.email,
     traces:
       request.untraced === true
         ? []
