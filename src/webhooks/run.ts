@@ -31,7 +31,7 @@ export type RunEnd = {
   isMore: boolean;
   /** Nothing was attempted. */
   isIdle: boolean;
-  /** It failed, or answered late: it shall not hold up those that do not. */
+  /** It answered late: it shall not hold up those that do not. */
   isSlow: boolean;
   isPausing: boolean;
   /** Everything up to here that is wanted was given, whether stored or not. */
@@ -62,9 +62,8 @@ export class Run {
   /** The endpoint was changed meanwhile, or what was broken off must be asked for again. */
   #isOver = false;
   #fault: unknown = null;
-  #isSlow = false;
-  /** It answers late: what is left waits for room among the slow ones. */
-  #isYielding = false;
+  /** What is left waits for room among the slow ones. */
+  #isLate = false;
   #attempted = 0;
 
   constructor(work: WebhookWork, parts: RunParts) {
@@ -97,7 +96,7 @@ export class Run {
 
   /** What may be attempted now, or null. */
   #next(): EventRow | null {
-    if (this.#isOver || this.#isYielding || this.#pause !== null || this.#parts.isStopping()) return null;
+    if (this.#isOver || this.#isLate || this.#pause !== null || this.#parts.isStopping()) return null;
     const { events, concurrency } = this.#work;
     const now = this.#now();
     const open = events.filter(({ seq }) => !this.#finished.has(seq));
@@ -107,8 +106,9 @@ export class Run {
     for (const event of open) {
       const message = event.data['message_id'];
       const isHeld = this.#flying.has(event.seq) || this.#waits(event.seq, now);
-      if (!isHeld && (message === undefined || !messages.has(message))) return event;
-      messages.add(message);
+      if (!isHeld && !messages.has(message)) return event;
+      // What is about no message is held up by nothing.
+      if (typeof message === 'string') messages.add(message);
     }
     return null;
   }
@@ -120,7 +120,12 @@ export class Run {
 
   #start(event: EventRow): void {
     this.#attempted += 1;
-    const flight = this.#attempt(event).finally(() => this.#flying.delete(event.seq));
+    const flight = this.#attempt(event)
+      .catch((fault: unknown) => {
+        this.#isOver = true;
+        this.#fault = fault;
+      })
+      .finally(() => this.#flying.delete(event.seq));
     this.#flying.set(event.seq, flight);
   }
 
@@ -164,9 +169,7 @@ export class Run {
       this.#isOver = true;
       return null;
     }
-    const isLate = answered.durationMs > SLOW_MS;
-    if (answered.failure !== null || isLate) this.#isSlow = true;
-    if (isLate) this.#isYielding = true;
+    if (answered.durationMs > SLOW_MS) this.#isLate = true;
     this.#parts.onAttempt?.(answered);
     return answered;
   }
@@ -268,7 +271,7 @@ export class Run {
 
   #end(): RunEnd {
     const { pausedReason, lastSeq, newestSeq, concurrency, events } = this.#work;
-    const rest = { isIdle: this.#attempted === 0, isSlow: this.#isSlow, skippedTo: this.#cursor() };
+    const rest = { isIdle: this.#attempted === 0, isSlow: this.#isLate, skippedTo: this.#cursor() };
     const isPausing = this.#pause !== null;
     if (pausedReason !== null && !this.#resumes) {
       return { ...rest, nextAt: this.#probeAt, isBlocked: true, isMore: false, isPausing };
@@ -277,12 +280,16 @@ export class Run {
     if (this.#isOver) return { ...rest, nextAt: null, isBlocked: false, isMore: true, isPausing };
     const now = this.#now();
     const open = events.filter(({ seq }) => !this.#finished.has(seq));
-    const waiting = open.filter(({ seq }) => this.#waits(seq, now));
-    const nextAt = waiting.length === 0 ? null : Math.min(...waiting.map(({ seq }) => this.#tries.get(seq)!.nextAt));
+    const failed = open.filter(({ seq }) => this.#tries.has(seq));
+    const nextAt = failed.length === 0 ? null : Math.min(...failed.map(({ seq }) => this.#tries.get(seq)!.nextAt));
+    // Its time may have come since the last look at what can be attempted.
+    const isDue = nextAt !== null && nextAt <= now;
     const cursor = rest.skippedTo;
     const ahead = [...this.#work.done, ...this.#finished].filter((seq) => seq > cursor).length;
-    const isBlocked = waiting.length >= concurrency || ahead > MOST_AHEAD;
-    const isMore = !isBlocked && (lastSeq < newestSeq || (this.#isYielding && open.length > waiting.length));
+    // Whatever a run may know waits for what failed.
+    const isFull = this.#attempted === 0 && open.length > 0 && lastSeq < newestSeq;
+    const isBlocked = !isDue && (failed.length >= concurrency || ahead > MOST_AHEAD || isFull);
+    const isMore = !isBlocked && (isDue || lastSeq < newestSeq || (this.#isLate && open.length > failed.length));
     return { ...rest, nextAt, isBlocked, isMore, isPausing };
   }
 }

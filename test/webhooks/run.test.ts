@@ -33,7 +33,7 @@ const answered = (failure: Answered['failure']): Answered => ({
 async function run(
   given: WebhookWork,
   answers: (seq: number) => Answered['failure'] | 'broken' | Promise<null>,
-  isStored: (progress: WebhookProgress) => boolean = () => true,
+  isStored: (progress: WebhookProgress) => boolean | Promise<boolean> = () => true,
 ) {
   const stored: WebhookProgress[] = [];
   const posted: number[] = [];
@@ -164,4 +164,37 @@ test('a paused endpoint is left alone until its probe is due, and one good answe
   assert.deepEqual(posted, [1]);
   assert.deepEqual([last!.resumes, last!.cursor], [true, 1]);
   assert.equal(end.isMore, true);
+});
+
+test('what falls due while its place is stored is attempted without a further call', async () => {
+  const now = Date.now();
+  const nextAt = now + 30;
+  const { end, posted } = await run(
+    work({ concurrency: 2, isFrozen: false, now, tries: [{ seq: 1, failed: 1, nextAt }] }),
+    () => null,
+    async () => {
+      await new Promise(setImmediate);
+      while (Date.now() <= nextAt + 5);
+      return true;
+    },
+  );
+  assert.deepEqual(posted, [2, 3]);
+  assert.deepEqual([end.isMore, end.isBlocked], [true, false]);
+});
+
+test('what is about no message holds up nothing else', async () => {
+  const bare = (seq: number): EventRow => ({ ...event(seq), data: { message_id: null } });
+  const { posted } = await run(
+    work({ concurrency: 2, events: [bare(1), bare(2)], tries: [{ seq: 1, failed: 1, nextAt: START + 1000 }] }),
+    () => null,
+  );
+  assert.deepEqual(posted, [2]);
+});
+
+test('a run that knows only what waits for a failed event of the same message waits with it, however long the log is', async () => {
+  const events = [event(1, 'msg_a'), event(2, 'msg_a'), event(3, 'msg_a')];
+  const tries = [{ seq: 1, failed: 4, nextAt: START + 600_000 }];
+  const { end, posted } = await run(work({ concurrency: 2, events, tries, newestSeq: 300 }), () => null);
+  assert.deepEqual(posted, []);
+  assert.deepEqual([end.isMore, end.isBlocked, end.nextAt], [false, true, START + 600_000]);
 });
