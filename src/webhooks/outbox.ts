@@ -28,11 +28,11 @@ export type OutboxParts = {
   link?: LinkOptions;
 };
 
-/** Attempts under way at once: to endpoints that answer promptly, and to the others. */
-const QUICK_ROOM = 512;
+/** Attempts under way at once: to endpoints that answer promptly (few, so that their turns keep nobody waiting), and to the others. */
+const QUICK_ROOM = 128;
 const SLOW_ROOM = 2048;
 /** A run that takes longer makes room for other quick ones. */
-const MOVES_AFTER_MS = 250;
+const MOVES_AFTER_MS = 100;
 /** Events that one run knows. */
 const EVENTS_A_RUN = 16;
 const MOST_EVENTS_A_RUN = 100;
@@ -50,6 +50,8 @@ type Endpoint = {
   isRung: boolean;
   /** Something else than events came: it is looked at in any case. */
   isChanged: boolean;
+  /** A person has changed it: what is under way knows it as it was. */
+  isEdited: boolean;
   /** New events change nothing. */
   isBlocked: boolean;
   isSlow: boolean;
@@ -96,8 +98,8 @@ export class Outbox {
     let endpoint = this.#endpoints.get(id);
     if (endpoint === undefined) {
       endpoint = {
-        ...{ id, space, isBusy: false, isRung: false, isChanged: false, isBlocked: false, isSlow: false },
-        ...{ isResting: false, concurrency: 1, skipped: null, timer: null },
+        ...{ id, space, isBusy: false, isRung: false, isChanged: false, isEdited: false },
+        ...{ isBlocked: false, isSlow: false, isResting: false, concurrency: 1, skipped: null, timer: null },
       };
       this.#endpoints.set(id, endpoint);
       const others = this.#spaces.get(nameOf(space));
@@ -105,6 +107,7 @@ export class Outbox {
       else others.add(endpoint);
     }
     endpoint.isChanged = true;
+    endpoint.isEdited = true;
     this.#begin(endpoint);
   }
 
@@ -172,6 +175,7 @@ export class Outbox {
     const { store } = this.#parts;
     endpoint.isRung = false;
     endpoint.isChanged = false;
+    endpoint.isEdited = false;
     endpoint.isResting = false;
     const limit = Math.min(MOST_EVENTS_A_RUN, EVENTS_A_RUN * endpoint.concurrency);
     const work = await store.webhookWork({ id: endpoint.id, limit, skipped: endpoint.skipped });
@@ -191,7 +195,7 @@ export class Outbox {
       const run = new Run(work, {
         store,
         post,
-        isStopping: () => this.#isStopping,
+        isCalledOff: () => this.#isStopping || endpoint.isEdited,
         random01: Math.random,
         onAttempt: ({ failure }) => {
           if (failure === null) this.#counts.delivered += 1;

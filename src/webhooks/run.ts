@@ -3,7 +3,8 @@
  *
  * What holds: with a concurrency of one, no event is attempted before the one with the number before it was taken; with more, none
  * before an earlier one of the same message was. The place in the log is stored with the attempts that moved it, one write at a time
- * behind the attempts; what a kill loses of it is delivered again. A run ends when nothing can be attempted now, and knows no more
+ * behind the attempts: a failure at once, what was delivered within moments and when the run ends; what a kill loses of it is
+ * delivered again. A run ends when nothing can be attempted now, and knows no more
  * events than it began with, so that its memory is bounded.
  *
  * On a test clock that stands still a retry counts from the time that the attempt was due, so that an hour of it passes at once.
@@ -17,7 +18,8 @@ export type RunParts = {
   store: Pick<Store, 'progressWebhook'>;
   /** Attempts one event; null: it was broken off here, and says nothing. */
   post: (event: EventRow, attempt: number) => Promise<Answered | null>;
-  isStopping: () => boolean;
+  /** Nothing more is to be begun: all of it stops, or a person has changed the endpoint. */
+  isCalledOff: () => boolean;
   random01: () => number;
   onAttempt?: (answered: Answered) => void;
 };
@@ -40,6 +42,8 @@ export type RunEnd = {
 
 /** An endpoint that takes longer than this is a slow one. */
 const SLOW_MS = 2000;
+/** So long what was delivered may wait to be stored with what is delivered next. */
+const STORED_WITHIN_MS = 100;
 /** A cursor that moved over events of other types alone is stored when it has moved so far. */
 const STORED_EVERY = 5000;
 /** Events delivered beyond one that waits; then they all wait for it. */
@@ -58,6 +62,7 @@ export class Run {
   #probeAt: number | null;
   #lost: WebhookProgress['lost'];
   #storing: Promise<void> | null = null;
+  #storedAt = performance.now();
   #isDirty = false;
   /** The endpoint was changed meanwhile, or what was broken off must be asked for again. */
   #isOver = false;
@@ -80,7 +85,8 @@ export class Run {
     if (pausedReason === null) await this.#deliverAll();
     else if (this.#probeAt !== null && this.#probeAt <= this.#now()) await this.#probe();
     else if (lost === null) return this.#end();
-    if (this.#cursor() - this.#work.cursor >= STORED_EVERY && this.#attempted === 0) this.#store();
+    const isFar = this.#attempted === 0 && this.#cursor() - this.#work.cursor >= STORED_EVERY;
+    if (isFar || this.#isDirty) this.#store();
     await this.#storing;
     if (this.#fault !== null) throw this.#fault;
     return this.#end();
@@ -96,7 +102,7 @@ export class Run {
 
   /** What may be attempted now, or null. */
   #next(): EventRow | null {
-    if (this.#isOver || this.#isLate || this.#pause !== null || this.#parts.isStopping()) return null;
+    if (this.#isOver || this.#isLate || this.#pause !== null || this.#parts.isCalledOff()) return null;
     const { events, concurrency } = this.#work;
     const now = this.#now();
     const open = events.filter(({ seq }) => !this.#finished.has(seq));
@@ -140,6 +146,7 @@ export class Run {
       this.#tries.delete(event.seq);
       this.#finished.add(event.seq);
       this.#log({ ...base, kind: 'event', nextAttemptAt: null });
+      this.#storeSoon();
     } else {
       const failedAt = this.#failedAt(event, tried);
       const random01 = this.#work.isFrozen ? 0 : this.#parts.random01();
@@ -152,8 +159,8 @@ export class Run {
         this.#pause ??= { reason, probeAt, at: failedAt, error: answered.error ?? '', seq: event.seq };
       }
       this.#log({ ...base, kind: 'event', nextAttemptAt: then.outcome === 'again' ? nextAt : then.probeAt });
+      this.#store();
     }
-    this.#store();
   }
 
   /** On the clock of the space. Where it stands still, the attempt was made when it was due. */
@@ -230,6 +237,11 @@ export class Run {
     return first === undefined ? lastSeq : first.seq - 1;
   }
 
+  #storeSoon(): void {
+    this.#isDirty = true;
+    if (performance.now() - this.#storedAt >= STORED_WITHIN_MS) this.#store();
+  }
+
   /** Stores what there is to store, behind whatever is being stored already. */
   #store(): void {
     this.#isDirty = true;
@@ -238,8 +250,9 @@ export class Run {
 
   async #storeAll(): Promise<void> {
     try {
-      while (this.#isDirty && !this.#isOver) {
+      while (this.#isDirty) {
         this.#isDirty = false;
+        this.#storedAt = performance.now();
         const progress = this.#progress();
         const isStored = await this.#parts.store.progressWebhook(progress);
         if (!isStored || progress.pause !== null || progress.resumes) this.#isOver = true;

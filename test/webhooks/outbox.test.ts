@@ -142,6 +142,26 @@ test('what comes while a run is under way does not wait for the time of what fai
   assert.ok(performance.now() - startedAt < 4000, 'the first is due again after five seconds');
 });
 
+test('a change of an endpoint takes effect with the next attempt', async () => {
+  const { memory, receiver, outbox } = await outboxOver(['/a']);
+  await outbox.start();
+  let answerFirst = () => undefined as unknown;
+  receiver.answer((_, response) => {
+    answerFirst = () => response.end();
+  });
+  for (let i = 0; i < 5; i += 1) memory.emit();
+  await receiver.came(1);
+  memory.places.get('/a')!.path = '/b';
+  outbox.watch('/a', LIVE);
+  receiver.answer(200);
+  answerFirst();
+  const came = await receiver.came(5);
+  assert.deepEqual(
+    came.map(({ path }) => path),
+    ['/a', '/b', '/b', '/b', '/b'],
+  );
+});
+
 test('two thousand endpoints that hang delay one that does not by moments', async () => {
   const hanging = Array.from({ length: 2000 }, (_, i) => `/hang/${i}`);
   const { memory, receiver, outbox } = await outboxOver([...hanging, '/quick']);
