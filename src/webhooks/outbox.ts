@@ -15,6 +15,7 @@ import { eventBody } from '../http/event-body.ts';
 import type { Addresses } from './address.ts';
 import { type Answered, Link, type LinkOptions } from './deliver.ts';
 import { Lane } from './lanes.ts';
+import { Pace } from './pace.ts';
 import { Run, type RunEnd } from './run.ts';
 import { signedHeaders } from './sign.ts';
 
@@ -70,6 +71,7 @@ export class Outbox {
   readonly #spaces = new Map<string, Set<Endpoint>>();
   readonly #quick = new Lane(QUICK_ROOM);
   readonly #slow = new Lane(SLOW_ROOM);
+  readonly #pace = new Pace();
   readonly #busy = new Set<Promise<void>>();
   readonly #broken = new AbortController();
   readonly #counts = { delivered: 0, failed: 0, paused: 0 };
@@ -151,6 +153,7 @@ export class Outbox {
     }, MOVES_AFTER_MS);
     let end: Ended = { waitMs: null, isMore: false };
     try {
+      await this.#pace.turn();
       if (!this.#isStopping) end = await this.#run(endpoint);
     } catch (fault) {
       this.#parts.log.error({ webhook: endpoint.id, error: String(fault) }, 'a webhook cannot be delivered now');
@@ -177,7 +180,9 @@ export class Outbox {
     endpoint.isChanged = false;
     endpoint.isEdited = false;
     endpoint.isResting = false;
-    const limit = Math.min(MOST_EVENTS_A_RUN, EVENTS_A_RUN * endpoint.concurrency);
+    // One that answers late is given no more than is under way at once.
+    const rounds = endpoint.isSlow ? 1 : EVENTS_A_RUN;
+    const limit = Math.min(MOST_EVENTS_A_RUN, rounds * endpoint.concurrency);
     const work = await store.webhookWork({ id: endpoint.id, limit, skipped: endpoint.skipped });
     if (work === null) {
       this.#forget(endpoint);
@@ -231,6 +236,7 @@ export class Outbox {
     event: EventRow,
     attempt: number,
   ): Promise<Answered | null> {
+    await this.#pace.turn();
     const answered = await postEvent(link, target, secrets, event, attempt, this.#parts.textsIn, this.#broken.signal);
     return this.#broken.signal.aborted && answered.failure !== null ? null : answered;
   }
