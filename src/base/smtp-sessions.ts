@@ -43,6 +43,8 @@ type Parser = Exclude<SmtpConnection['_parser'], false>;
 
 /** RFC 5321 §4.5.3.1.4 asks for 512 octets; parameters need more. */
 const MOST_COMMAND_BYTES = 4096;
+/** A socket that holds more back asks for a pause. */
+const MOST_HELD_BYTES = 8192;
 const LOOK_EVERY_MS = 1000;
 const CLOSE_WITHIN_MS = 2000;
 const IDLE_MS = 5000;
@@ -253,12 +255,16 @@ export class SmtpSessions {
   }
 }
 
-/** Lines as the RFC has them, and replies with one enhanced status code: the one that their text begins with, if any. */
+/**
+ * Lines as the RFC has them, and replies with one enhanced status code: the one that their text begins with, if any. Replies to
+ * MAIL, RCPT and RSET that came in one piece with further commands go out with the next one's (RFC 2920 §3.2).
+ */
 function makeStrict(connection: SmtpConnection, offers: SessionParts['offers']): void {
   const makeParser = connection._createParser.bind(connection);
+  const held = new HeldReplies(connection);
   // STARTTLS takes a new one.
-  connection._createParser = () => strictParser(makeParser(), connection);
-  if (connection._parser !== false) strictParser(connection._parser, connection);
+  connection._createParser = () => strictParser(makeParser(), connection, held);
+  if (connection._parser !== false) strictParser(connection._parser, connection, held);
   const send = connection.send.bind(connection);
   connection.send = (code, data, context) => {
     if (data === 'Error: Command line too long') {
@@ -266,7 +272,42 @@ function makeStrict(connection: SmtpConnection, offers: SessionParts['offers']):
       connection.close();
     } else if (Array.isArray(data)) send(code, offers?.(data, connection) ?? data, context);
     else send(code, data, isCoded(data) ? false : context);
+    held.sent();
   };
+}
+
+/** Each reply by itself is a packet, and a call of the system. */
+class HeldReplies {
+  readonly #connection: SmtpConnection;
+  #isCorked = false;
+  #isHolding = false;
+  /** Commands that have come and are not begun. */
+  #waiting = 0;
+
+  constructor(connection: SmtpConnection) {
+    this.#connection = connection;
+  }
+
+  /** A piece of commands has come, in which each LF ends one; those before it are all begun. */
+  came(lines: Buffer): void {
+    this.#waiting = 0;
+    for (let at = lines.indexOf(0x0a); at !== -1; at = lines.indexOf(0x0a, at + 1)) this.#waiting += 1;
+  }
+
+  begun(line: Buffer): void {
+    this.#waiting -= 1;
+    this.#isHolding = this.#waiting > 0 && /^(?:mail|rcpt|rset)(?: |$)/i.test(line.toString('latin1', 0, 5));
+    if (!this.#isHolding || this.#isCorked) return;
+    this.#connection._socket.cork();
+    this.#isCorked = true;
+  }
+
+  sent(): void {
+    const isFull = this.#connection._socket.writableLength > MOST_HELD_BYTES;
+    if (!this.#isCorked || (this.#isHolding && !isFull)) return;
+    this.#connection._socket.uncork();
+    this.#isCorked = false;
+  }
 }
 
 function isCoded(text: string | null | undefined): boolean {
@@ -277,7 +318,7 @@ function isCoded(text: string | null | undefined): boolean {
  * smtp-server ends a command at a bare LF too. Here each such LF becomes a CR before it is looked at: then it ends nothing, the
  * command that holds it is refused, and so is the data where the client sent both in one piece.
  */
-function strictParser(parser: Parser, connection: SmtpConnection): Parser {
+function strictParser(parser: Parser, connection: SmtpConnection, held: HeldReplies): Parser {
   const write = parser._write.bind(parser);
   const run = parser.oncommand;
   let last = 0x0a;
@@ -289,9 +330,12 @@ function strictParser(parser: Parser, connection: SmtpConnection): Parser {
     }
     const before = last;
     last = chunk[chunk.length - 1]!;
-    write(withoutBareLf(chunk, before), encoding, next);
+    const lines = withoutBareLf(chunk, before);
+    held.came(lines);
+    write(lines, encoding, next);
   };
   parser.oncommand = (line, next) => {
+    held.begun(line);
     if (connection._ready && line.includes(0x0d)) {
       connection.send(500, BROKEN_COMMAND);
       next?.();
