@@ -9,6 +9,7 @@
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerOptions, type SMTPServerSession } from 'smtp-server';
+import { unstuffed } from './dot-stuffing.ts';
 
 export type SessionLimits = {
   connections: number;
@@ -334,6 +335,7 @@ function strictParser(parser: Parser, connection: SmtpConnection, held: HeldRepl
     held.came(lines);
     write(lines, encoding, next);
   };
+  parser._feedDataStream = (chunk, done) => feedData(parser, chunk, done);
   parser.oncommand = (line, next) => {
     held.begun(line);
     if (connection._ready && line.includes(0x0d)) {
@@ -346,6 +348,32 @@ function strictParser(parser: Parser, connection: SmtpConnection, held: HeldRepl
     } else run(line, next);
   };
   return parser;
+}
+
+/** smtp-server makes a piece of each line that begins with a dot: a mail of nothing else would take minutes and 100 times its size. */
+function feedData(parser: Parser, chunk: Buffer, done: (error?: Error | null) => void): void {
+  const octets = parser._lastBytes === false ? chunk : Buffer.concat([parser._lastBytes, chunk]);
+  const { content, isEnd, rest } = unstuffed(octets, parser._atDataStart);
+  if (rest.length < octets.length) parser._atDataStart = false;
+  parser._countDataBytes(content.length);
+  if (isEnd) {
+    parser._lastBytes = false;
+    parser._endDataMode(content, rest, done);
+    return;
+  }
+  parser._lastBytes = rest.length === 0 ? false : Buffer.from(rest);
+  const stream = parser._dataStream;
+  if (stream === null || !stream.writable || content.length === 0 || stream.write(content) || stream.destroyed) {
+    done();
+    return;
+  }
+  // One that is destroyed never drains.
+  const goOn = (): void => {
+    stream.off('drain', goOn);
+    stream.off('close', goOn);
+    done();
+  };
+  stream.on('drain', goOn).on('close', goOn);
 }
 
 function withoutBareLf(chunk: Buffer, before: number): Buffer {

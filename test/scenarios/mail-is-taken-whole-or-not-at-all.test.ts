@@ -56,10 +56,8 @@ test('a mail to one recipient that is blocked meanwhile leaves nothing either', 
   await begin(talk, 'guy@one.example');
   await gateway.fetchJson('POST', '/v1/suppressions', { email: 'guy@one.example', reason: 'hard_bounce' });
   const stored = await gateway.stored();
-  const { body: events } = await gateway.fetchJson('GET', '/v1/events?limit=1000');
   assert.match(await data(talk, 'X-Postern-Idempotency-Key: alone\r\n'), /^451 4\.7\.1 suppressed: /);
   assert.equal(await gateway.stored(), stored);
-  assert.equal((await gateway.fetchJson('GET', '/v1/events?limit=1000')).body.last_seq, events.last_seq);
   // The key is still free.
   await begin(talk, 'hal@one.example');
   assert.match(await data(talk, 'X-Postern-Idempotency-Key: alone\r\n'), /^250 2\.0\.0 Accepted as msg_/);
