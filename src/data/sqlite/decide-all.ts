@@ -68,6 +68,10 @@ export function decideAll(
     const looked = { view: space, policy, send: sized, recipient, now, counted, duplicate, isFirst };
     const facts = look({ ...looked, approval });
     const verdict = decide(send, recipient, facts, policy);
+    // Nothing of it is to be stored, and nothing has been counted: several are looked at before they get here.
+    if (risen !== null && isWholeAlone(request) && verdict.verdict === 'block') {
+      return [{ recipient, facts, verdict, standing: null, shadow: null }];
+    }
     const shadow = beside === null ? null : decideBeside({ ...looked, ...beside });
     decided.push({ recipient, facts, verdict, standing: null, shadow: shadow?.verdict ?? null });
     if (shadow !== null) countShadow(state, shadow, verdict, now);
@@ -92,6 +96,11 @@ export function decideAll(
   const isAhead = (send.sendAt ?? 0) > now || decided.some(({ verdict }) => verdict.verdict === 'schedule');
   if (isAhead) for (const one of decided) one.standing = standingLimits(space, send, one.recipient, one.facts, now);
   return decided;
+}
+
+/** One recipient, that is stored only where it is not blocked. */
+export function isWholeAlone({ wholeOnly, recipients }: Pick<AdmitRequest, 'wholeOnly' | 'recipients'>): boolean {
+  return wholeOnly === true && recipients.length === 1;
 }
 
 /** What a draft decides by, where that is not the ledger: its policy, and the approval that it asks for. */
