@@ -43,6 +43,9 @@ const HEADROOM = [
   'x-quota-reset',
 ];
 
+/** Also those of other faces. Dots alone would name another path. */
+const IS_ID = /^(?!\.{1,2}$).{1,300}$/su;
+
 const UNKNOWN = 'It is not known whether it was done. The same call may be made again: a send goes out once.';
 /** Unless the policy says otherwise. */
 const KEPT_SECONDS = 86_400;
@@ -153,11 +156,11 @@ export class Calls {
     for (const [name, { place, name: field }] of places) {
       if (place !== 'params') continue;
       const value = args[name];
-      if (typeof value !== 'string' || value === '') {
+      if (typeof value !== 'string' || !IS_ID.test(value)) {
         const code = value == null ? 'missing_parameter' : 'invalid_parameter';
         return { code, param: name, message: 'It must be an id.' };
       }
-      path = path.replace(`:${field}`, encodeURIComponent(value.slice(0, 300)));
+      path = path.replace(`:${field}`, encodeURIComponent(value));
     }
     const search = query.size === 0 ? '' : `?${query}`;
     const payload = tool.method === 'GET' ? undefined : JSON.stringify(Object.fromEntries(body));
@@ -215,7 +218,7 @@ export class Calls {
 function ownWords(problem: ProblemBody & Body): ProblemBody & Body {
   if (problem.code !== 'idempotency_key_reused') return problem;
   const first = problem.reasons[0]?.evidence['original_message_id'];
-  const detail = `This message was sent already, as ${String(first)}: what it says, from whom and to whom is the same, and only times, labels or the lease token differ.`;
+  const detail = `This message was sent already, as ${String(first)}: what it says, from whom and to whom is the same. Only white space, names beside addresses, times, labels or the lease token differ.`;
   const fix = 'Take it as sent. Only if it is meant to go out once more, call again with `again: true`.';
   return { ...problem, detail, fix };
 }

@@ -142,6 +142,15 @@ describe('the door for agents', () => {
     assert.equal(nameless.body.result.structuredContent.errors[0].code, 'missing_parameter');
     const path = await post(callOf('explain_message', { message_id: '../../v1/keys?x=' }));
     assert.equal(path.body.result.structuredContent.code, 'not_found');
+    for (const dots of ['.', '..', '']) {
+      for (const [name, param] of [
+        ['explain_message', 'message_id'],
+        ['release_lease', 'lease_id'],
+      ] as const) {
+        const { errors } = (await post(callOf(name, { [param]: dots }))).body.result.structuredContent;
+        assert.deepEqual(errors[0], { code: 'invalid_parameter', param, message: 'It must be an id.' });
+      }
+    }
     const surrogate = await post(
       '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"send_message","arguments":{"to":"a@b.example","subject":"\\ud800","text":"x"}}}',
     );
