@@ -102,6 +102,12 @@ export class Calls {
     }
   }
 
+  refuseArguments(name: string, request: FastifyRequest): CallResult {
+    const message = 'The arguments of a tool are one object, with a member for each.';
+    const { tool } = this.tools.get(name)!;
+    return this.invalid(tool, request, [{ code: 'invalid_parameter', param: 'arguments', message }]);
+  }
+
   private async carry(
     tool: Tool,
     input: Input,

@@ -211,6 +211,43 @@ describe('the door for agents', () => {
     assert.deepEqual([over.status, over.body.code], [413, 'payload_too_large']);
   });
 
+  test('says in a result that arguments are no object', async () => {
+    for (const args of ['{"to":"bob@example.com"}', ['bob@example.com'], 5]) {
+      const { result } = (await post(rpc('tools/call', { name: 'send_message', arguments: args }))).body;
+      assert.deepEqual([result.isError, result.structuredContent.code], [true, 'validation_failed']);
+      assert.equal(result.structuredContent.errors[0].param, 'arguments');
+      assert.match(result.content[0].text, /Nothing was sent/);
+    }
+    assert.equal(
+      (await post(rpc('tools/call', { name: 'get_limits', arguments: null }))).body.result.isError,
+      undefined,
+    );
+    for (const params of [{}, [], { name: 5 }, { name: 'approve' }]) {
+      const { error } = (await post(rpc('tools/call', params))).body;
+      assert.equal(error.code, -32602);
+      assert.match(error.message, /^There is no tool ".*"\. There are check_send, send_message, /);
+    }
+  });
+
+  test('answers a batch that cancels its own calls, and one whose calls share an id', async () => {
+    const cancelled = await post([
+      callOf('get_limits'),
+      { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1 } },
+    ]);
+    assert.equal(cancelled.body.id, 1);
+    for (const batch of [[callOf('get_limits'), callOf('get_limits')], []]) {
+      const refused = await post(batch);
+      assert.deepEqual([refused.status, refused.body.error.code], [400, -32600]);
+    }
+  });
+
+  test('gives a plain answer to who asks for a task', async () => {
+    const message = { to: 'task@example.com', subject: 'Task', text: 'x' };
+    const asked = { name: 'send_message', arguments: message, task: { ttl: 60_000 } };
+    const { result } = (await post(rpc('tools/call', asked))).body;
+    assert.match(result.structuredContent.id, /^msg_/);
+  });
+
   test('answers several calls in one message, each with its own result', async () => {
     const answer = await post([callOf('get_limits'), { ...callOf('search_messages', { limit: 1 }), id: 2 }]);
     assert.deepEqual(
