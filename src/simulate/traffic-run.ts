@@ -2,7 +2,7 @@
 import { formatTime } from '../core/time.ts';
 import type { Policy } from '../policy/document.ts';
 import { contentOf, newReplay, type Replay, type ReplayResult, type TrafficLine } from '../policy/replay.ts';
-import { eachLine, type NumberedLine } from './lines.ts';
+import { eachLine, type NumberedLine } from '../base/lines.ts';
 import { type SimulatedSend, Summary, type SummaryBody } from './summary.ts';
 import { MAX_LINE_BYTES, readTrafficLine } from './traffic-line.ts';
 
