@@ -121,7 +121,13 @@ export function releaseText({ body }: Told): string[] {
 }
 
 export function suppressText({ body }: Told): string[] {
-  const { id, email, domain, reason, expires_at: until } = body;
+  const { id, email, domain, reason, since, expires_at: until } = body;
+  if (until !== null && Date.parse(String(until)) <= Date.parse(String(since))) {
+    return [
+      `${email ?? domain} is NOT suppressed: the end given, ${until}, lies in the past; it is ${since} now.`,
+      'Call again with a later `expires_at`, or without one.',
+    ];
+  }
   const end = until === null ? 'without end' : `until ${until}`;
   return [`${email ?? domain} is suppressed (${reason}, ${id}), ${end}. Only a person can lift it.`];
 }

@@ -13,6 +13,7 @@ import {
   type ListToolsResult,
 } from '@modelcontextprotocol/sdk/types.js';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { agentOf } from '../../http/actor.ts';
 import type { Calls } from './calls.ts';
 import { instructionsFor } from './instructions.ts';
 import { readyMessages } from './messages.ts';
@@ -27,8 +28,7 @@ export async function answerMcp(calls: Calls, request: FastifyRequest, reply: Fa
     const error = { code: ErrorCode.InvalidRequest, message: ready.message };
     return reply.code(400).send({ jsonrpc: '2.0', error, id: null });
   }
-  const agent = request.headers['x-agent-id'];
-  const instructions = instructionsFor(request.caller!, typeof agent === 'string' ? agent : undefined, calls.needs);
+  const instructions = instructionsFor(request.caller!, agentOf(request), calls.needs);
   const server = new Server(
     { name: 'postern', title: 'Postern', version: PACKAGE.version },
     { capabilities: { tools: {} }, instructions },

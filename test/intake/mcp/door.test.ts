@@ -114,6 +114,18 @@ describe('the door for agents', () => {
     await live.close();
   });
 
+  test('does not call suppressed what a wrong year leaves open', async () => {
+    const agent = await connectAgent(gateway.url, gateway.testKey);
+    const body = { email: 'year@example.com', reason: 'manual_dnc' };
+    const past = await agent.call('suppress', { ...body, expires_at: '2024-03-01T00:00:00Z' });
+    assert.match(
+      past.text,
+      /^year@example\.com is NOT suppressed: the end given, 2024-03-01T00:00:00\.000Z, lies in the past/,
+    );
+    assert.match((await agent.call('suppress', body)).text, /^year@example\.com is suppressed .* without end/);
+    await agent.close();
+  });
+
   test('takes for a check what a send takes', async () => {
     const agent = await connectAgent(gateway.url, gateway.testKey);
     const message = { to: 'bob@example.com', subject: 'Hi', text: 'Hi', idempotency_key: 'k', again: true };
