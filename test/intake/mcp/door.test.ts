@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { request as httpRequest } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { startTestGateway, type TestGateway } from '../../harness/gateway.ts';
 import { connectAgent } from '../../harness/mcp.ts';
@@ -183,6 +184,23 @@ describe('the door for agents', () => {
       ['null', 403],
       ['http://localhost:1', 403],
     ]);
+  });
+
+  test('lets in pages that came by a forwarded port of this machine, and none by a name that points here', async () => {
+    const asked = (host: string, origin: string): Promise<number> =>
+      new Promise((resolve, reject) => {
+        const headers = { host, origin, accept: ACCEPT, authorization: `Bearer ${gateway.testKey}` };
+        const sent = httpRequest(`${gateway.url}/mcp`, {
+          method: 'POST',
+          headers: { ...headers, 'content-type': 'application/json' },
+        });
+        sent.on('response', (answer) => resolve(answer.resume().statusCode!));
+        sent.on('error', reject);
+        sent.end(JSON.stringify(rpc('ping')));
+      });
+    assert.equal(await asked('localhost:9000', 'http://localhost:9000'), 200);
+    assert.equal(await asked('localhost:9000', 'http://localhost:9001'), 403);
+    assert.equal(await asked('evil.example:9000', 'http://evil.example:9000'), 403);
   });
 
   test('tells broken messages from broken calls', async () => {
