@@ -319,6 +319,7 @@ CREATE TABLE audit (
   at INTEGER NOT NULL,
   actor TEXT NOT NULL,
   actor_id TEXT,
+  agent TEXT,
   action TEXT NOT NULL,
   target TEXT,
   note TEXT,
