@@ -82,7 +82,7 @@ export const HOLD = {
     clearsBy: ['time'],
     clearsAt: 'The slot at which the message leaves.',
     fault: 'caller',
-    detail: 'The message is scheduled[ for {clears_at}][: {cause}][ ("{limit_name}")][ ({note})].',
+    detail: 'The message waits[ until {clears_at}][ for {cause}][ ("{limit_name}")][ ({note})].',
     fix: 'Wait; the message leaves by itself, so do not send it again.',
     explanation:
       'The message is accepted and leaves at a later time: the `send_at` you gave, the next place in the warm-up, the next working hours, or the earliest place that a limit frees when you asked to wait. Its place is reserved. It can be moved or cancelled until it leaves.',

@@ -177,7 +177,10 @@ function waitForAny(due: Due, asked: Asked, looks: readonly WayLook[], candidate
   }
   const back = looks.map(({ way }) => way.mailbox?.recoversAt ?? null).filter((at) => at !== null && at > due.now);
   const until = Math.min(due.now + LOOK_AGAIN_MS, ...(back as number[]));
-  waitFor(due, { for: outCause(candidates.map(({ obstacle }) => obstacle)), until, candidates: shown });
+  const cause = outCause(candidates.map(({ obstacle }) => obstacle));
+  const note =
+    cause === 'provider' ? looks.map(({ way }) => way.provider.stateNote).find((said) => said !== null) : null;
+  waitFor(due, { for: cause, until, candidates: shown, ...(note == null ? {} : { note }) });
 }
 
 /** What has to change where time alone changes nothing: of several the one that is least of a person's doing. */

@@ -202,12 +202,16 @@ export const PROVIDER_WRITES: Calls = {
       const own = 'UPDATE mailbox SET sealed = NULL, version = version + 1 WHERE provider = ? AND sealed IS NOT NULL';
       prepared(state.db, own).run(before.no);
     }
+    // What a test said was said of other settings; mail tries these.
+    const isTriedAnew = before.state === 'error' && (change.sealed !== undefined || after.url !== previous.url);
     prepared(
       state.db,
       `UPDATE provider SET name = ?, kind = ?, url = ?, endpoint = ?, sealed = ?, ehlo_name = ?, weight = ?, priority = ?, caps = ?,
-        version = version + 1, updated_at = ? WHERE no = ?`,
-    ).run(...columns(after), state.realNow, before.no);
+        version = version + 1, updated_at = ?, state = iif(?, 'active', state), state_note = iif(?, NULL, state_note) WHERE no = ?`,
+    ).run(...columns(after), state.realNow, Number(isTriedAnew), Number(isTriedAnew), before.no);
     openChanged(state, before.no);
+    // Its recovery is told when something was seen to work.
+    if (isTriedAnew) state.routing.failing.add(before.no);
     const made = done(state, no, before.id);
     finish(state, no, { type: 'provider.updated', note, actor, before, after: made.provider });
     return made;
@@ -272,8 +276,10 @@ export const PROVIDER_WRITES: Calls = {
       state.flushRows();
       state.spaces.forget(no);
     }
+    // Told once, here or by the first mail that is taken.
+    const wasFailing = failure === null && was !== 'inactive' && state.routing.failing.delete(providerNo);
     if (failure === null) wakeRepaired(state, state.spaces.get(no), name);
-    if (to !== was) {
+    if (to !== was || wasFailing) {
       const type = to === 'error' ? 'provider.failing' : 'provider.recovered';
       tellProvider(state, no, type, done(state, no, row['id'] as string).provider, failure);
     }
