@@ -84,6 +84,12 @@ export const HOLD = {
     fault: 'caller',
     detail: 'The message waits[ until {clears_at}][ for {cause}][ ("{limit_name}")][ ({note})].',
     fix: 'Wait; the message leaves by itself, so do not send it again.',
+    cases: {
+      tenant: {
+        when: 'all mailboxes of its identity are paused, or all its providers are off or in error',
+        fix: 'Resume a mailbox, or mend a provider and test or activate it; the message then leaves by itself, so do not send it again.',
+      },
+    },
     explanation:
       'The message is accepted and leaves at a later time: the `send_at` you gave, the next place in the warm-up, the next working hours, or the earliest place that a limit frees when you asked to wait. Its place is reserved. It can be moved or cancelled until it leaves.',
     customerMessage: 'The message is scheduled and will be sent [at {time}|later].',
