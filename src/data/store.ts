@@ -51,6 +51,7 @@ import type { SealedReads, SealedWrites } from './port/sealed.ts';
 import type { SendersReads, SendersWrites } from './port/senders.ts';
 import type { ShadowsReads, ShadowsWrites } from './port/shadows.ts';
 import type { SimulationsReads, SimulationsWrites } from './port/simulations.ts';
+import type { StsPoliciesReads, StsPoliciesWrites } from './port/sts-policies.ts';
 
 export type { LimitStanding, LimitState } from '../policy/headroom.ts';
 
@@ -472,6 +473,7 @@ export interface StoreWrites
     ErasureWrites,
     NoticesWrites,
     OperatorMailWrites,
+    StsPoliciesWrites,
     PlatformWrites,
     QuarantineWrites,
     InboundWrites,
@@ -541,6 +543,7 @@ export interface StoreReads
     ErasureReads,
     NoticesReads,
     OperatorMailReads,
+    StsPoliciesReads,
     PlatformReads,
     QuarantineReads,
     QueueReads,
