@@ -545,3 +545,52 @@ test('a check chooses and counts nothing, whatever it says', async () => {
     );
   }
 });
+
+test('caps of mailboxes and providers are told at four fifths and when they are full; a send warns once all are near', async () => {
+  const { principal, send } = await scene();
+  const { store } = opened;
+  const one = await newProvider(store, principal, 'one', { caps: { day: 10 } });
+  const a = await newMailbox(store, principal, 'a@s.example', { provider: 'one', identity: 'alice', dailyCap: 5 });
+  const b = await newMailbox(store, principal, 'b@s.example', { provider: 'one', identity: 'alice', dailyCap: 5 });
+  const warned: string[][] = [];
+  for (let n = 0; n < 10; n += 1) {
+    const { warnings } = await send(`p${n}@example.com`);
+    warned.push(warnings.map(({ code, scope, evidence }) => `${code} ${scope?.kind} ${evidence['used']}`));
+  }
+  assert.deepEqual(warned.slice(0, 6).flat(), []);
+  assert.deepEqual(warned.slice(7), [
+    ['limit_approaching provider 8'],
+    ['limit_approaching mailbox 5'],
+    ['limit_approaching provider 10'],
+  ]);
+  const { events } = await store.events({ ...principal, afterSeq: null, limit: 1000, types: null });
+  const told = events
+    .filter(({ type }) => type.startsWith('limit.'))
+    .map(({ type, data }) => `${type} ${(data['scope'] as { id: string }).id} ${data['used']} of ${data['limit']}`);
+  assert.deepEqual(
+    new Set(told),
+    new Set([
+      ...[a, b].flatMap(({ id }) => [`limit.approaching ${id} 4 of 5`, `limit.reached ${id} 5 of 5`]),
+      ...[`limit.approaching ${one.id} 8 of 10`, `limit.reached ${one.id} 10 of 10`],
+    ]),
+  );
+  assert.equal(told.length, 6);
+  await deliver(await claimAll(principal));
+});
+
+test('a cap per second or minute is shown as it was set', async () => {
+  const { principal, send } = await scene();
+  const { store } = opened;
+  await newProvider(store, principal, 'one', { caps: { second: 14, minute: 300 } });
+  await newMailbox(store, principal, 'a@s.example', { provider: 'one', identity: 'alice' });
+  await send('bob@example.com');
+  await deliver(await claimAll(principal));
+  const { providers } = await store.poolHeadroom(principal);
+  assert.deepEqual(
+    providers.flatMap(({ limits }) => limits.map(({ name, limit, used, remaining }) => [name, limit, used, remaining])),
+    [
+      ['provider_second', 14, 1, 13],
+      ['provider_minute', 300, 1, 299],
+    ],
+  );
+});

@@ -18,6 +18,7 @@ import { earliestPlace, emissionMicros, nextTat, rateFreeAt } from '../../policy
 import type { Route } from '../port/routing.ts';
 import type { Waits } from '../port/waits.ts';
 import { prepared } from './database.ts';
+import { announceWay } from './limit-events.ts';
 import { moveTo, type QueueRow, SENDING } from './queue-rows.ts';
 import { chosenIn, DEFAULT_ROUTE, leaveRoute, pinTo, routeOf, spendOn, storeRoute } from './routes.ts';
 import { sendAtDeparture } from './send-at-departure.ts';
@@ -141,6 +142,7 @@ function take({ state, space, row, send, recipient, now }: Due, way: Way, at: nu
     state.ledger.apply(change, Math.floor(now / 1000));
   }
   storeRoute(state, row, place);
+  announceWay(state, space, send, { ...place, now });
 }
 
 type Asked = Omit<RoutingAsked, 'identityCap' | 'isFull' | 'isPutOff' | 'search'>;
