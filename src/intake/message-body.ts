@@ -125,6 +125,7 @@ export function wholeMessageBody(timeline: MessageTimeline, policy: Policy, text
     ...messageBody(message, texts),
     recipients: message.recipients.map((one, i) => ({
       ...recipientBody(one, texts),
+      outcome: outcomeOf(one, events),
       limits: (headroom.recipients[i] ?? []).map(limitBody),
     })),
     warnings: messageWarnings(admission, texts),
@@ -132,6 +133,27 @@ export function wholeMessageBody(timeline: MessageTimeline, policy: Policy, text
     risk: admission.risk,
     events: events.map((event) => eventBody(event, texts)),
     attempts: attemptsOf(events),
+  };
+}
+
+/** States of which an event says how they came about. */
+const TOLD: ReadonlySet<RecipientState> = new Set([
+  ...(['sent', 'delivered', 'deferred', 'bounced', 'failed', 'expired', 'uncertain'] as const),
+]);
+
+/** What brought a recipient to where it stands. */
+function outcomeOf({ id, state }: StoredRecipient, events: readonly EventRow[]): Record<string, unknown> | null {
+  if (!TOLD.has(state)) return null;
+  const told = events.findLast(({ type, data }) => type === `message.${state}` && data['recipient_id'] === id);
+  if (told === undefined) return null;
+  const { data, createdAt } = told;
+  return {
+    at: formatTime(createdAt),
+    reply: data['reply'] ?? null,
+    class: data['class'] ?? null,
+    kind: data['kind'] ?? null,
+    after_delivered: data['after_delivered'] === true,
+    waited_for: data['waited_for'] ?? null,
   };
 }
 
