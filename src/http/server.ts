@@ -15,7 +15,7 @@ import { newId } from '../base/ids.ts';
 import { findFlaws, parseJson } from '../base/json.ts';
 import type { Settings } from '../config/settings.ts';
 import { SMS_DOMAIN } from '../core/channel.ts';
-import { type Store, StoreFault } from '../data/store.ts';
+import { type LimitState, type Store, StoreFault } from '../data/store.ts';
 import { Authenticator } from './authenticate.ts';
 import { BodyGuard } from './body-guard.ts';
 import type { Caller } from './caller.ts';
@@ -61,6 +61,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Whether the route has set the headroom headers itself. */
     headroomSet: boolean;
+    /** The limits that the headroom headers were made of, where the route did not set them itself. */
+    headroom: readonly LimitState[] | null;
     /** Its route, asked for once: `routeOptions` puts its answer together each time. Null where no route was found. */
     route: RouteOptions | null;
   }
@@ -130,6 +132,7 @@ export async function buildServer(input: {
   server.decorateRequest('caller', null);
   server.decorateRequest('headroomSet', false);
   server.decorateRequest('requestLimits', null);
+  server.decorateRequest('headroom', null);
   server.decorateRequest('route', null);
   readBodies(server);
   answerAll(server.server as Server, problems);
@@ -144,21 +147,13 @@ export async function buildServer(input: {
       problems.refuse(request, reply, 'malformed_request', { detail: flaw, fix: 'Send it as RFC 9112 says.' });
       return;
     }
-    if (request.headers['content-encoding'] !== undefined && request.headers['content-encoding'] !== 'identity') {
-      reply.header('Accept-Encoding', 'identity');
-      problems.refuse(request, reply, 'unsupported_media_type', {
-        detail: 'The body has a Content-Encoding, and only plain bodies are read.',
-        evidence: { content_encoding: String(request.headers['content-encoding']).slice(0, 100) },
-      });
-      return;
-    }
     // Before the body: nobody wants it.
     if (request.is404) {
       answerNowhere(routes, request, reply, problems);
       return;
     }
     const goOn = (mayPass: boolean): void => {
-      if (mayPass) done();
+      if (mayPass && isPlain(request, reply, problems)) done();
     };
     // Nothing is waited for where the key and its limits are known.
     const passes = checkKey(request, reply, { authenticator, rates, problems, connections });
@@ -180,6 +175,18 @@ export async function buildServer(input: {
   server.setErrorHandler((error: FastifyError, request, reply) => answerFault(error, request, reply, problems, log));
   server.setNotFoundHandler((request, reply) => answerNowhere(routes, request, reply, problems));
   return { server, problems, authenticator, metrics, rates, routes };
+}
+
+/** Whether the body is as it is read here; where it is not the request is answered. */
+function isPlain(request: FastifyRequest, reply: FastifyReply, problems: Problems): boolean {
+  const encoding = request.headers['content-encoding'];
+  if (encoding === undefined || encoding === 'identity') return true;
+  reply.header('Accept-Encoding', 'identity');
+  problems.refuse(request, reply, 'unsupported_media_type', {
+    detail: 'The body has a Content-Encoding, and only plain bodies are read.',
+    evidence: { content_encoding: String(encoding).slice(0, 100) },
+  });
+  return false;
 }
 
 /** Once it stops, a connection ends with its answer: kept alive it would hold the stop up for as long as it may idle. */
@@ -265,7 +272,9 @@ async function addHeadroom(request: FastifyRequest, reply: FastifyReply, store: 
   try {
     const late = setTimeout(LONGEST_HEADROOM_MS, null, { signal: tooLate.signal }).catch(() => null);
     const seen = await Promise.race([looked, late]);
-    if (seen !== null) setHeadroom(reply, seen.limits, seen.now, seen.risk);
+    if (seen === null) return;
+    request.headroom = seen.limits;
+    setHeadroom(reply, seen.limits, seen.now, seen.risk);
   } catch {
     // The answer itself matters more than its headers; what ails the store shows in /readyz.
   } finally {

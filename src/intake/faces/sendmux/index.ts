@@ -14,6 +14,7 @@ import { attachmentRoutes } from './attachments.ts';
 import { answerBatch, inputOf } from './batch.ts';
 import { SENDMUX_LIMITS } from './rates.ts';
 import { readSendmux } from './read.ts';
+import { uploadRoutes } from './uploads.ts';
 import { SENDMUX_WORDS } from './words.ts';
 
 const BASE = '/compat/sendmux/api/v1';
@@ -36,6 +37,7 @@ function routes(server: FastifyInstance, door: IntakeDoor): void {
   server.post(`${BASE}/emails/send`, sends, (request, reply) => sendOne(request, reply, door));
   server.post(`${BASE}/emails/send/batch`, sends, (request, reply) => sendBatch(request, reply, door));
   attachmentRoutes(server, door, BASE);
+  uploadRoutes(server, door, BASE);
 }
 
 async function sendOne(request: FastifyRequest, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {
