@@ -1,5 +1,6 @@
 /**
- * How many connections strangers may hold open: whoever has not yet sent a request with a right key over one.
+ * How many connections strangers may hold open: whoever has not yet sent a request with a right key over one. And how many requests
+ * may stand unanswered on one.
  *
  * What holds: each address has a cap, of IPv6 each /64, and the whole has one; where there is no more room, the stranger who has let
  * us wait longest makes some, and where nobody has for long, up to a hard cap, one more is let in: many honest clients may come at
@@ -14,6 +15,8 @@ export type ConnectionLimits = { perNetwork: number; inAll: number; idleMs: numb
 const LIMITS: ConnectionLimits = { perNetwork: 250, inAll: 4000, idleMs: 2000 };
 /** Beyond so many times a cap nobody is let in. */
 const HARD = 4;
+/** Node reads on however many requests are sent ahead (RFC 9112 §9.3.2); no client that means well sends this many. */
+const MOST_AHEAD = 200;
 
 type Stranger = { socket: Socket; network: string; since: number };
 
@@ -27,6 +30,7 @@ export class Connections {
   readonly #strangers = new WeakMap<Socket, Stranger>();
   /** By the other end, until TLS has told which is which. */
   readonly #handshaking = new Map<string, Stranger>();
+  readonly #unanswered = new WeakMap<Socket, number>();
 
   constructor(trustedProxies: readonly string[], limits: Partial<ConnectionLimits> = {}) {
     this.#limits = { ...LIMITS, ...limits };
@@ -55,8 +59,16 @@ export class Connections {
     this.#drop(stranger);
   }
 
-  /** A request of a stranger was answered. */
-  touch(socket: Socket): void {
+  /** A request comes over it; false: there are too many before it, and it should end. */
+  begin(socket: Socket): boolean {
+    const before = this.#unanswered.get(socket) ?? 0;
+    this.#unanswered.set(socket, before + 1);
+    return before < MOST_AHEAD;
+  }
+
+  /** A request was answered. */
+  end(socket: Socket): void {
+    this.#unanswered.set(socket, (this.#unanswered.get(socket) ?? 1) - 1);
     const stranger = this.#strangers.get(socket);
     if (stranger === undefined || !this.#all.has(stranger)) return;
     this.#drop(stranger);

@@ -54,6 +54,7 @@ const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
 const CHANGES_RATES = /^\/v1\/(?:policy|plans|tenants)(?:[/?]|$)/;
 const HEADERS_WITHIN_MS = 10_000;
 const BODY_WITHIN_MS = 15 * 60_000;
+const UNREAD_WITHIN_MS = 5000;
 
 type RouteOptions = FastifyRequest['routeOptions'];
 
@@ -140,6 +141,11 @@ export async function buildServer(input: {
     request.route = request.routeOptions;
     reply.header('X-Request-Id', request.id);
     const isOuter = !isInner(request);
+    if (isOuter && !connections.begin(request.raw.socket)) {
+      reply.hijack();
+      request.raw.socket.destroy();
+      return;
+    }
     if (isOuter) expectBody(request, reply);
     const flaw = isOuter ? flawOf(request.raw) : null;
     if (flaw !== null) {
@@ -167,7 +173,10 @@ export async function buildServer(input: {
     else addHeadroom(request, reply, store).then(() => done(null, payload));
   });
   server.addHook('onResponse', (request, _reply, done) => {
-    connections.touch(request.raw.socket);
+    if (!isInner(request)) {
+      connections.end(request.raw.socket);
+      if (!request.raw.complete) endUnread(request);
+    }
     done();
   });
   new BodyGuard(problems).mount(server);
@@ -200,6 +209,14 @@ function endConnectionsOnStop(server: FastifyInstance): void {
     if (isStopping && !isInner(request)) request.raw.socket.end();
     done();
   });
+}
+
+/** A body that goes on behind its answer is read by nobody, and must not hold the connection open. */
+function endUnread({ raw }: FastifyRequest): void {
+  const end = () => {
+    if (!raw.complete) raw.socket.destroy();
+  };
+  globalThis.setTimeout(end, UNREAD_WITHIN_MS).unref();
 }
 
 function tlsOptions({ tlsCert, tlsKey }: Settings): { cert: Buffer; key: Buffer; handshakeTimeout: number } {
@@ -300,6 +317,13 @@ async function answerFault(
       message: flaw.message,
     }));
     return problems.invalid(request, reply, errors);
+  }
+  if (error.code === 'POSTERN_CRUMBS') {
+    reply.header('Connection', 'close');
+    return problems.refuse(request, reply, 'malformed_request', {
+      detail: 'The body comes in thousands of chunks of a few octets each.',
+      fix: 'Send larger chunks, or the body whole with Content-Length.',
+    });
   }
   if (error.code === 'POSTERN_BUSY') {
     reply.header('Connection', 'close');

@@ -12,7 +12,7 @@ const LONG_MS = 3_600_000;
 async function listening(t: TestContext, connections: Connections) {
   const server = createServer((request, response) => {
     if (request.url === '/known') connections.know(request.socket);
-    response.end('ok', () => connections.touch(request.socket));
+    response.end('ok', () => connections.end(request.socket));
   });
   connections.watch(server, false);
   server.listen(0, '127.0.0.1');
@@ -90,6 +90,42 @@ test('a connection that ends is forgotten', async (t) => {
     socket.destroy();
     await until(() => connections.strangers === 0, 5000, 'nobody');
   }
+});
+
+test('a client may send requests ahead of their answers, and not without end', async (t) => {
+  const gateway = await startTestGateway();
+  t.after(() => gateway.stop());
+  const { port } = new URL(gateway.url);
+  const ask = `GET /v1/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${gateway.testKey}\r\n\r\n`;
+  const send = (requests: number): { socket: Socket; answers: () => number } => {
+    const socket = connect({ port: Number(port), host: '127.0.0.1' }, () => socket.write(ask.repeat(requests)));
+    let text = '';
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk) => {
+      text += String(chunk);
+    });
+    t.after(() => socket.destroy());
+    return { socket, answers: () => text.match(/HTTP\/1\.1 200/g)?.length ?? 0 };
+  };
+  const some = send(150);
+  await until(() => some.answers() === 150, 10_000, 'every answer');
+  assert.equal(some.socket.destroyed, false);
+  const many = send(5000);
+  await gone(many.socket);
+  assert.ok(many.answers() < 5000);
+  assert.equal((await gateway.fetchJson('GET', '/v1/me')).status, 200);
+});
+
+test('a body that goes on behind its answer does not hold the connection', async (t) => {
+  const gateway = await startTestGateway();
+  t.after(() => gateway.stop());
+  const { port } = new URL(gateway.url);
+  const socket = reading(connect({ port: Number(port), host: '127.0.0.1' }));
+  t.after(() => socket.destroy());
+  socket.write(
+    'POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9000\r\n\r\n{',
+  );
+  await until(() => socket.destroyed || socket.readableEnded, 15_000, 'its end');
 });
 
 test('a gateway takes hundreds of clients from one address at once', async (t) => {
