@@ -117,8 +117,8 @@ async function sendAll(
   const inputs = reads.map((read, i) => submitInput(request, (read as ResendRead & { ok: true }).body, keys[i]!));
   const all = await toldOfAll(request, door, inputs);
   if (all.outcome === 'taken') return answerBatch(reply, all.tolds.map(outcomeOf), false);
-  const { at, told } = all;
-  return answerTold(request, reply, told, refuse(ofOne(told.problem!, at), request));
+  const { at, told, problem } = all;
+  return answerTold(request, reply, told, refuse(ofOne(problem, at), request));
 }
 
 async function sendEach(
@@ -145,7 +145,7 @@ const placeIn = (i: number, param: string | null): string => `[${i}]${param ? `.
 function ofOne(problem: ProblemBody, at: number): ProblemBody {
   const { detail, errors } = problem;
   const numbered = errors === undefined ? {} : { errors: errors.map((issue) => within(issue, at)) };
-  return { ...problem, ...numbered, detail: `None was sent, because of [${at}]: ${detail}` };
+  return { ...problem, ...numbered, detail: `[${at}]: ${detail}` };
 }
 
 type Outcome = { id: string; isReplayed: boolean } | { error: string; code: ReasonCode };
@@ -163,7 +163,7 @@ function answerBatch(reply: FastifyReply, outcomes: readonly Outcome[], isPermis
   const refused = outcomes.find((one) => 'error' in one);
   if (refused !== undefined) reply.header('X-Postern-Reason', refused.code);
   if (outcomes.every((one) => 'id' in one && one.isReplayed)) reply.header('Idempotent-Replayed', 'true');
-  return reply.send(isPermissive || errors.length > 0 ? { data, errors } : { data });
+  return reply.send(isPermissive ? { data, errors } : { data });
 }
 
 /** The message that a path names, by its UUID or by our own id. */
