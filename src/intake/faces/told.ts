@@ -36,6 +36,8 @@ export type Told =
       /** At least one recipient is not blocked. */
       isAccepted: boolean;
       isReplayed: boolean;
+      /** The address that it would go out under; of a check alone. */
+      from: string | null;
       recipients: ToldRecipient[];
       warnings: ExplainedWarning[];
       limits: LimitState[];
@@ -77,6 +79,7 @@ export async function toldOf(request: FastifyRequest, door: IntakeDoor, submitte
     createdAt: answer.createdAt,
     isAccepted,
     isReplayed: answer.outcome === 'replayed',
+    from: answer.outcome === 'checked' ? answer.from : null,
     recipients: answer.recipients.map((one, i) => ({
       id: one.id,
       email: one.email,
