@@ -5,7 +5,7 @@ import type { StoredMessage } from '../../../data/store.ts';
 import type { IntakeDoor } from '../../door.ts';
 import { refuseUnknown } from '../../lookup.ts';
 import { messageIdIn } from '../face-ids.ts';
-import { EVERYTHING, eachMessage } from '../message-pages.ts';
+import { eachMessage } from '../message-pages.ts';
 import { shownInList, shownWhole } from './show.ts';
 
 export type ById = { Params: { id: string } };
@@ -72,12 +72,8 @@ async function older(
   limit: number,
 ): Promise<Found> {
   const messages: StoredMessage[] = [];
-  let isPast = last === null;
-  const filter = { ...EVERYTHING, until: last === null ? null : last.createdAt + 1 };
-  for await (const message of eachMessage(request, door, filter, limit + 1)) {
-    if (isPast) messages.push(message);
-    // What arrived in the same millisecond is passed over up to the one that was named.
-    else isPast = message.id === last?.id;
+  for await (const message of eachMessage(request, door, { wanted: limit + 1, olderThan: last?.id ?? null })) {
+    messages.push(message);
     if (messages.length > limit) break;
   }
   return { messages: messages.slice(0, limit), hasMore: messages.length > limit };
@@ -86,7 +82,7 @@ async function older(
 /** What came right after the one named, still the newest first. */
 async function newer(request: FastifyRequest, door: IntakeDoor, first: StoredMessage, limit: number): Promise<Found> {
   const messages: StoredMessage[] = [];
-  for await (const message of eachMessage(request, door, { ...EVERYTHING, since: first.createdAt }, LARGEST_PAGE)) {
+  for await (const message of eachMessage(request, door, { since: first.createdAt })) {
     if (message.id === first.id) break;
     messages.push(message);
     if (messages.length > limit + 1) messages.shift();

@@ -11,7 +11,7 @@ import type { EventRow, StoredRecipient } from '../../../data/store.ts';
 import type { IntakeDoor } from '../../door.ts';
 import { refuseUnknown } from '../../lookup.ts';
 import { messageIdIn } from '../face-ids.ts';
-import { EVERYTHING, eachMessage } from '../message-pages.ts';
+import { eachMessage } from '../message-pages.ts';
 
 type ById = { Params: { id: string } };
 
@@ -66,12 +66,8 @@ async function list(request: FastifyRequest, reply: FastifyReply, door: IntakeDo
   const address = to_email === undefined ? null : readAddress(to_email);
   if (address?.ok === false) return reply.send({ messages: [] });
   const messages: object[] = [];
-  for await (const message of eachMessage(
-    request,
-    door,
-    { ...EVERYTHING, recipient: address?.address.key ?? null },
-    limit,
-  )) {
+  const walk = { wanted: limit, recipient: address?.address.key ?? null };
+  for await (const message of eachMessage(request, door, walk)) {
     const candidates = message.recipients.map((_one, i) => entryOf({ message, ...UNREAD }, i));
     if (!candidates.some((entry) => isWanted(entry, wanted))) continue;
     const activity = (await activityOf(request, door, message.id)) ?? { message, ...UNREAD };
