@@ -25,12 +25,19 @@ import { MOLTED_WORDS, wordOf } from './words.ts';
 
 export const MOLTED_BASE = '/compat/molted';
 const MOST_IN_A_BATCH = 500;
+const TO_WAIT = 'send with `"deferOnWarmup": true` to take the earliest free place';
 
 export const molted: Face = {
   name: 'molted',
   title: 'Molted',
   base: MOLTED_BASE,
   words: MOLTED_WORDS,
+  fixes: {
+    send_rate_exceeded: `Wait as long as \`Retry-After\` says, or ${TO_WAIT}.`,
+    hourly_quota_exceeded: `Wait until \`clears.at\`, or ${TO_WAIT}.`,
+    daily_quota_exceeded: `Wait until \`clears.at\`, or ${TO_WAIT}.`,
+    cooldown: 'Send at `clears.at` or later, for example with `scheduledAt`.',
+  },
   refuse: (problem, request) => refuseAsMolted(problem, vocabularyOf(request)),
   routes,
 };
