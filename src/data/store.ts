@@ -201,6 +201,12 @@ export type AdmitAnswer =
   | { outcome: 'key_reused'; firstUsedAt: number; until: number; messageId: string }
   | { outcome: 'invalid'; param: string; message: string };
 
+export type AdmitAllAnswer =
+  /** In the order of the submissions; what came before under the same keys is answered again. */
+  | { outcome: 'admitted'; answers: AdmitAnswer[] }
+  /** Because of the one at this place; the `messageId` of its answer is empty, unless it names an earlier message. */
+  | { outcome: 'refused'; at: number; answer: AdmitAnswer };
+
 /** The content was searched for other canaries than there are: to be searched anew, for these. */
 export type StaleCanaries = { outcome: 'canaries'; known: KnownCanaries | null };
 
@@ -503,6 +509,8 @@ export interface StoreWrites
     ThreadsWrites,
     WebhooksWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer | StaleCanaries>;
+  /** All of them, in one transaction, or none: where one would be refused, nothing is stored of any. All of one tenant and mode. */
+  admitAll(requests: readonly AdmitRequest[]): Promise<AdmitAllAnswer | StaleCanaries>;
   /** Decides and changes nothing. */
   check(request: AdmitRequest): Promise<CheckAnswer | StaleCanaries>;
   /** Headroom as it stands, for the scopes given. */

@@ -12,7 +12,7 @@ import { parseTime } from '../../../core/time.ts';
 import { setHeadroom } from '../../../http/headroom-headers.ts';
 import { type IntakeDoor, readByHand, submitInput } from '../../door.ts';
 import { type Fields, isFields } from '../../field-errors.ts';
-import type { SubmitInput } from '../../submit.ts';
+import type { SubmitInput } from '../../submit-input.ts';
 import type { Face } from '../face.ts';
 import { answerTold, type Told, toldOfOne } from '../told.ts';
 import { inOrder, sendBody, type Vocabulary } from './answer.ts';

@@ -164,8 +164,8 @@ export function neighbourRoutes(routes: Routes, base: string, ofTenant: preHandl
     const { method, path } = neighbour;
     routes.server.route({
       ...{ method, url: base + path, schema: { hide: true }, preHandler: ofTenant },
-      // What a key must have, the route that is asked knows, and that one counts the request.
-      config: { scopes: ['send', 'read', 'manage', 'approve'], uncounted: true },
+      // What a key must have, the route that is asked knows.
+      config: { scopes: ['send', 'read', 'manage', 'approve'] },
       handler: (request, reply) => answer(routes, neighbour, request, reply),
     });
   }
@@ -187,7 +187,6 @@ async function answer(
   const made = await asked(given, (one) => ask(server, request, reply, one));
   if ('code' in made) return door.problems.invalid(request, reply, [made]);
   const { status: became, body } = await ask(server, request, reply, made);
-  request.headroomSet = true;
   if (became >= 300) {
     const problem = body as ProblemBody;
     reply.header('X-Postern-Reason', problem.code);

@@ -9,23 +9,20 @@ import { FieldErrors, isGiven } from '../../field-errors.ts';
 import { readFilename } from '../../filename.ts';
 import { keepUpload } from '../../uploads.ts';
 import { taken } from './answer.ts';
-import { limitRequests } from './rates.ts';
+import { SENDMUX_LIMITS } from './rates.ts';
 
 const KEPT_MS = 24 * 3_600_000;
 
 /** In a context of its own, since here a body of any type is bytes. */
 export function attachmentRoutes(server: FastifyInstance, door: IntakeDoor, base: string): void {
   const path = `${base}/emails/attachments`;
-  const common = { schema: { hide: true }, onRequest: limitRequests(door.problems) };
-  const scopes = ['send'] as const;
+  const common = { schema: { hide: true }, config: { scopes: ['send'] as const, requestLimits: SENDMUX_LIMITS } };
   server.register(async (own) => {
     own.removeAllContentTypeParsers();
     own.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-    own.post(path, { ...common, config: { scopes } }, (request, reply) => upload(request, reply, door, path));
+    own.post(path, common, (request, reply) => upload(request, reply, door, path));
   });
-  server.get<{ Params: { id: string } }>(`${path}/:id`, { ...common, config: { scopes } }, (request, reply) =>
-    show(request, reply, door),
-  );
+  server.get<{ Params: { id: string } }>(`${path}/:id`, common, (request, reply) => show(request, reply, door));
 }
 
 async function upload(

@@ -12,7 +12,7 @@ import { answerTold, type Told, toldOfOne } from '../told.ts';
 import { queuedData, refusalOf, refused, taken } from './answer.ts';
 import { attachmentRoutes } from './attachments.ts';
 import { answerBatch, inputOf } from './batch.ts';
-import { limitRequests } from './rates.ts';
+import { SENDMUX_LIMITS } from './rates.ts';
 import { readSendmux } from './read.ts';
 import { uploadRoutes } from './uploads.ts';
 import { SENDMUX_WORDS } from './words.ts';
@@ -32,8 +32,7 @@ function routes(server: FastifyInstance, door: IntakeDoor): void {
   const sends = {
     ...readByHand,
     schema: { hide: true },
-    config: { scopes: ['send'] as const, flawsRead: true },
-    onRequest: limitRequests(door.problems),
+    config: { scopes: ['send'] as const, flawsRead: true, requestLimits: SENDMUX_LIMITS },
   };
   server.post(`${BASE}/emails/send`, sends, (request, reply) => sendOne(request, reply, door));
   server.post(`${BASE}/emails/send/batch`, sends, (request, reply) => sendBatch(request, reply, door));
