@@ -149,11 +149,11 @@ export function check(state: WriterState, request: AdmitRequest): CheckAnswer | 
   if (hasOtherCanaries(space, request)) return { outcome: 'canaries', known: space.canaries };
   const seen = lookAt(state, space, request, now);
   if ('message' in seen) return { outcome: 'invalid', ...seen };
-  const { send, decided } = seen;
+  const { send, from, decided } = seen;
   return {
     outcome: 'checked',
     ...seenAdmission(space, send, request, decided, now),
-    from: sender.from.email,
+    from,
     traces:
       request.untraced === true
         ? []
@@ -168,7 +168,7 @@ export function lookAt(
   request: AdmitRequest,
   now: number,
   ahead: Assumed | null = null,
-): { send: Send; decided: Decided[] } | { param: string; message: string } {
+): { send: Send; from: string; decided: Decided[] } | { param: string; message: string } {
   const sender = resolveSender(state, space, request);
   if ('message' in sender) return sender;
   const deduped = usedDedupe(state, space, request, now);
@@ -177,7 +177,8 @@ export function lookAt(
   const send = sendOf(state, space, request, sender);
   const asked = askedOfSend(space, { ...request, isStored: false }, now);
   const known = blocks ? duplicateFact(state, deduped) : null;
-  return { send, decided: decideAll(state, space, send, request, now, known, asked, null, ahead) };
+  const decided = decideAll(state, space, send, request, now, known, asked, null, ahead);
+  return { send, from: sender.from.email, decided };
 }
 
 /** What was decided and not stored. */

@@ -96,8 +96,8 @@ export function refusalFields(reasons: readonly ExplainedReason[]): Record<strin
 /** What its clients branch on. */
 type Became = Record<string, unknown> & { status: string };
 
-/** One send; `told.recipients` has one. */
-export function sendBody(told: Decided, vocabulary: Vocabulary): Became {
+/** One send; `told.recipients` has one. `projectedAt`: when a warm-up would let it go, where that is too far. */
+export function sendBody(told: Decided, vocabulary: Vocabulary, projectedAt: number | null): Became {
   const one = told.recipients[0]!;
   const requestId = requestOf(told.messageId);
   const policyTrace = traceOf(one.reasons, vocabulary);
@@ -105,11 +105,16 @@ export function sendBody(told: Decided, vocabulary: Vocabulary): Became {
   const limits = { limits: told.limits.map(budgetLine) };
   if (one.status === 'blocked') {
     const [first] = inOrder(one.reasons);
-    const reason = named(wordOf(first!), vocabulary);
-    return { requestId, status: 'blocked', reason, ...refusalFields(one.reasons), policyTrace, ...warnings, ...limits };
+    const isTooFar = projectedAt !== null && vocabulary === 'finer';
+    const reason = isTooFar ? 'warmup_horizon_exceeded' : named(wordOf(first!), vocabulary);
+    const refusal = { ...refusalFields(one.reasons), ...projected(projectedAt) };
+    return { requestId, status: 'blocked', reason, ...refusal, policyTrace, ...warnings, ...limits };
   }
   return { requestId, ...standingOf(one), policyTrace, ...warnings, ...limits };
 }
+
+const projected = (at: number | null): { projectedDate?: string } =>
+  at === null ? {} : { projectedDate: formatTime(at).slice(0, 10) };
 
 function standingOf({ status, reasons, departAt }: ToldRecipient): Became {
   if (status === 'held') {
