@@ -129,7 +129,8 @@ function standingOf({ status, reasons, departAt }: ToldRecipient): Became {
   }
   if (status !== 'scheduled') return { status: 'queued' };
   const slot = reasons.find(({ code }) => code === 'waiting_for_slot');
-  const isWarmup = slot?.evidence['cause'] === 'warmup';
+  // Of the mailboxes, or of the identity, whose places are a limit.
+  const isWarmup = slot?.evidence['cause'] === 'warmup' || slot?.evidence['limit_name'] === 'warmup_places';
   return {
     status: 'scheduled',
     scheduledAt: formatTime(departAt),

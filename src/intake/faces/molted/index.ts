@@ -37,6 +37,7 @@ export const molted: Face = {
     send_rate_exceeded: `Wait as long as \`Retry-After\` says, or ${TO_WAIT}.`,
     hourly_quota_exceeded: `Wait until \`clears.at\`, or ${TO_WAIT}.`,
     daily_quota_exceeded: `Wait until \`clears.at\`, or ${TO_WAIT}.`,
+    template_render_failed: 'Send `payload` with every variable the template uses, in the type it expects.',
     cooldown: 'Send at `clears.at` or later, for example with `scheduledAt`.',
   },
   refuse: (problem, request) => refuseAsMolted(problem, vocabularyOf(request)),
