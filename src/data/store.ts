@@ -52,6 +52,7 @@ import type { SealedReads, SealedWrites } from './port/sealed.ts';
 import type { SendersReads, SendersWrites } from './port/senders.ts';
 import type { ShadowsReads, ShadowsWrites } from './port/shadows.ts';
 import type { SimulationsReads, SimulationsWrites } from './port/simulations.ts';
+import type { StsPoliciesReads, StsPoliciesWrites } from './port/sts-policies.ts';
 
 export type { LimitStanding, LimitState } from '../policy/headroom.ts';
 
@@ -489,6 +490,7 @@ export interface StoreWrites
     ErasureWrites,
     NoticesWrites,
     OperatorMailWrites,
+    StsPoliciesWrites,
     PlatformWrites,
     QuarantineWrites,
     InboundWrites,
@@ -560,6 +562,7 @@ export interface StoreReads
     ErasureReads,
     NoticesReads,
     OperatorMailReads,
+    StsPoliciesReads,
     PlatformReads,
     QuarantineReads,
     QueueReads,

@@ -14,7 +14,7 @@ import type { HeldMessage, ReplaceAnswer } from '../data/port/approvals.ts';
 import type { MessageName } from '../data/port/messages.ts';
 import type { PlanViewAnswer } from '../data/port/plans.ts';
 import type { TemplateUse } from '../data/port/templates.ts';
-import type { AdmitAnswer, AdmitRecipient, AdmitRequest, CheckAnswer, Principal, Store } from '../data/store.ts';
+import type { AdmitAnswer, AdmitRecipient, AdmitRequest, CheckAnswer, Store } from '../data/store.ts';
 import { Templates } from '../templates/templates.ts';
 import { admitRequest, type ReadSubmission, sha256 } from './admit-request.ts';
 import { type AttachedFile, type AttachmentOptions, attachmentIds } from './attachments.ts';

@@ -14,7 +14,7 @@ import type { Send } from '../../policy/send.ts';
 import type { Admission, AdmitAnswer, AdmitRequest, CheckAnswer, RecipientVerdict, StaleCanaries } from '../store.ts';
 import { askedOfSend } from './approval-rows.ts';
 import type { Assumed } from './assumed.ts';
-import { type Decided, decideAll, raise, riskShown } from './decide-all.ts';
+import { type Decided, decideAll, isWholeAlone, raise, riskShown } from './decide-all.ts';
 import { reviewHealth } from './mailbox-health.ts';
 import { passTime } from './quarantine.ts';
 import { riskStanding } from './risk-shown.ts';
@@ -43,7 +43,7 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer | 
   const send = sendOf(state, space, request, sender);
   const deduped = usedDedupe(state, space, request, now);
   const duplicate = deduped === null ? null : duplicateFact(state, deduped);
-  if (request.wholeOnly === true) {
+  if (request.wholeOnly === true && !isWholeAlone(request)) {
     const unstored = askedOfSend(space, { ...request, isStored: false }, now);
     const seen = decideAll(state, space, send, request, now, duplicate, unstored, null);
     const isWhole = seen.every(({ verdict }) => verdict.verdict !== 'block');
@@ -53,6 +53,9 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer | 
   const risen: RiskStep = { elevated: false, quarantine: false };
   const decided = decideAll(state, space, send, request, now, duplicate, asked, risen);
   const accepted = decided.filter(({ verdict }) => verdict.verdict !== 'block').length;
+  if (accepted === 0 && isWholeAlone(request)) {
+    return { outcome: 'refused', ...seenAdmission(space, send, request, decided, now) };
+  }
   const scopes = send.scopes;
   const admission = (row: number, nonce: number): Admission => ({
     messageId: publicId('msg', row, nonce),
