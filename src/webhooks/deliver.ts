@@ -136,7 +136,12 @@ function judgedFault(fault: unknown): Pick<Told, 'failure' | 'error' | 'isCut'> 
   if (known instanceof Unreached) return { failure: known.failure, error: known.message, isCut: false };
   const code = (known as { code?: unknown }).code;
   const name = typeof code === 'string' ? code : '';
-  if (TLS_CODE.test(name)) return { failure: 'tls', error: `TLS: ${known.message}`, isCut: false };
+  if (TLS_CODE.test(name)) {
+    // OpenSSL's own word, where there is one; what Node adds behind a semicolon is advice for who runs it.
+    const { reason } = known as { reason?: unknown };
+    const said = typeof reason === 'string' ? reason : known.message.split(';', 1)[0];
+    return { failure: 'tls', error: `TLS: ${said}`, isCut: false };
+  }
   return { failure: 'link', error: known.message, isCut: CUT_CODES.has(name) };
 }
 

@@ -163,14 +163,14 @@ test('failures of the DNS and of TLS are told apart from those of the link', asy
   const { certificate: cert, key } = makeSelfSigned('other.test', Date.now());
   const port = await listening(createTlsServer({ cert, key }, (_request, response) => response.end()));
   const untrusted = await linkTo(`https://hook.test:${port}/`).post(POSTING);
-  assert.equal(untrusted.failure, 'tls', untrusted.error!);
+  assert.deepEqual([untrusted.failure, untrusted.error], ['tls', 'TLS: self-signed certificate']);
   const wrongName = await linkTo(`https://hook.test:${port}/`, { tls: { ca: cert } }).post(POSTING);
   assert.equal(wrongName.failure, 'tls', wrongName.error!);
   const trusted = await linkTo(`https://other.test:${port}/`, { tls: { ca: cert } }).post(POSTING);
   assert.equal(trusted.failure, null, trusted.error!);
   const plain = await serving((_request, response) => response.end());
   const noTls = await linkTo(`https://hook.test:${plain}/`).post(POSTING);
-  assert.equal(noTls.failure, 'tls', noTls.error!);
+  assert.deepEqual([noTls.failure, noTls.error], ['tls', 'TLS: wrong version number']);
 });
 
 test('a connection that was refused or cut is a failure of the link', async () => {
