@@ -1,6 +1,6 @@
 /**
  * A Postfix of one's own, where it is installed and this is root: on loopback, with its configuration and queue in a
- * temporary folder, relaying everything to one next hop. Nothing of the machine's own Postfix is touched.
+ * temporary folder, relaying everything to one next hop or dropping what it has taken. Nothing of the machine's own Postfix is touched.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -34,7 +34,7 @@ anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 `;
 
-const MAIN = (directory: string, sinkPort: number, connections: number) => `compatibility_level = 3.6
+const MAIN = (directory: string, sinkPort: number | null, connections: number) => `compatibility_level = 3.6
 queue_directory = ${directory}/queue
 data_directory = ${directory}/data
 mail_owner = postfix
@@ -44,7 +44,7 @@ inet_protocols = ipv4
 myhostname = bench.example
 mydestination =
 mynetworks = 127.0.0.0/8
-relayhost = [127.0.0.1]:${sinkPort}
+${sinkPort === null ? 'default_transport = discard:' : `relayhost = [127.0.0.1]:${sinkPort}`}
 alias_maps =
 smtp_tls_security_level = none
 smtpd_tls_security_level = none
@@ -65,8 +65,11 @@ function freePort(): Promise<number> {
   });
 }
 
-/** Null, and nothing started, where there is no Postfix or no right to run one. */
-export async function startPostfix(sinkPort: number, connections: number): Promise<Postfix | null> {
+/**
+ * Null, and nothing started, where there is no Postfix or no right to run one. Without a sink's port it accepts durably, and drops
+ * what it has queued.
+ */
+export async function startPostfix(sinkPort: number | null, connections: number): Promise<Postfix | null> {
   if (!existsSync(PROGRAM) || process.getuid?.() !== 0) return null;
   const directory = mkdtempSync(join(tmpdir(), 'postern-bench-postfix-'));
   execFileSync('chmod', ['755', directory]);
