@@ -12,6 +12,7 @@ import type { TraceLine } from '../policy/decide.ts';
 import type { EffectiveDocument, PolicyDocument } from '../policy/document.ts';
 import type { IdentityState, LimitFact, Setter, Standing, SuppressionReason } from '../policy/facts.ts';
 import type { ApprovalMode } from '../policy/facts-approval.ts';
+import type { SignsStanding } from '../policy/facts-budget.ts';
 import type { ContentFacts } from '../policy/facts-content.ts';
 import type { ProbationFacts } from '../policy/facts-quarantine.ts';
 import type { WarmupFacts } from '../policy/facts-warmup.ts';
@@ -51,6 +52,7 @@ import type { SealedReads, SealedWrites } from './port/sealed.ts';
 import type { SendersReads, SendersWrites } from './port/senders.ts';
 import type { ShadowsReads, ShadowsWrites } from './port/shadows.ts';
 import type { SimulationsReads, SimulationsWrites } from './port/simulations.ts';
+import type { StsPoliciesReads, StsPoliciesWrites } from './port/sts-policies.ts';
 
 export type { LimitStanding, LimitState } from '../policy/headroom.ts';
 
@@ -200,14 +202,30 @@ export type AdmitAnswer =
   | { outcome: 'key_reused'; firstUsedAt: number; until: number; messageId: string }
   | { outcome: 'invalid'; param: string; message: string };
 
+export type AdmitAllAnswer =
+  /** In the order of the submissions; what came before under the same keys is answered again. */
+  | { outcome: 'admitted'; answers: AdmitAnswer[] }
+  /** Because of the one at this place; the `messageId` of its answer is empty, unless it names an earlier message. */
+  | { outcome: 'refused'; at: number; answer: AdmitAnswer };
+
 /** The content was searched for other canaries than there are: to be searched anew, for these. */
 export type StaleCanaries = { outcome: 'canaries'; known: KnownCanaries | null };
 
-export type Checked = Admission & { traces: TraceLine[][] };
+/** `from`: the address that it would go out under. */
+export type Checked = Admission & { from: string; traces: TraceLine[][] };
 
 export type CheckAnswer = ({ outcome: 'checked' } & Checked) | { outcome: 'invalid'; param: string; message: string };
 
 export type PolicyInForce = { version: number; document: EffectiveDocument };
+
+/** What is left of each limit, and of the number of bad signs (`now` and times in milliseconds). */
+export type Headroom = {
+  limits: LimitState[];
+  signs: SignsStanding;
+  now: number;
+  locale: string | null;
+  risk: RiskStanding;
+};
 
 /** One due recipient, claimed for a worker. */
 export type Claimed = {
@@ -472,6 +490,7 @@ export interface StoreWrites
     ErasureWrites,
     NoticesWrites,
     OperatorMailWrites,
+    StsPoliciesWrites,
     PlatformWrites,
     QuarantineWrites,
     InboundWrites,
@@ -492,6 +511,8 @@ export interface StoreWrites
     ThreadsWrites,
     WebhooksWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer | StaleCanaries>;
+  /** All of them, in one transaction, or none: where one would be refused, nothing is stored of any. All of one tenant and mode. */
+  admitAll(requests: readonly AdmitRequest[]): Promise<AdmitAllAnswer | StaleCanaries>;
   /** Decides and changes nothing. */
   check(request: AdmitRequest): Promise<CheckAnswer | StaleCanaries>;
   /** Headroom as it stands, for the scopes given. */
@@ -499,7 +520,7 @@ export interface StoreWrites
     principal: Principal;
     identity: string | null;
     recipient: { key: string; domain: string } | null;
-  }): Promise<{ limits: LimitState[]; now: number; locale: string | null; risk: RiskStanding }>;
+  }): Promise<Headroom>;
   /** Up to `most` due recipients, in turn from every space that has some. */
   claim(input: ClaimInput): Promise<Claimed[]>;
   /** Before the final dot: false when it must not be sent. */
@@ -541,6 +562,7 @@ export interface StoreReads
     ErasureReads,
     NoticesReads,
     OperatorMailReads,
+    StsPoliciesReads,
     PlatformReads,
     QuarantineReads,
     QueueReads,

@@ -4,7 +4,7 @@ import type { ContactChange, ContactMarks, ContactRow, ContactsWrites, Mark } fr
 import type { Actor, Refused } from '../port/management.ts';
 import type { Space as SpaceName } from '../store.ts';
 import { audit, by } from './audit.ts';
-import type { Entry } from './ledger-cache.ts';
+import type { Entry } from './ledger-entry.ts';
 import { refuseLoosening } from './policies.ts';
 import { suppressionOf } from './rows.ts';
 import { domainKey, type Space, spaceOf } from './spaces.ts';

@@ -21,6 +21,7 @@ import type { AdmitRequest, LimitStanding } from '../store.ts';
 import { askedOfSend } from './approval-rows.ts';
 import { Assumed } from './assumed.ts';
 import { standingLimits } from './headroom.ts';
+import { announceLimit, announceWay } from './limit-events.ts';
 import { enterByScore } from './quarantine.ts';
 import { riskIn, riskStanding, shownSignal } from './risk-shown.ts';
 import { chosenIn, onItsWay, spendOn } from './routes.ts';
@@ -50,12 +51,14 @@ export function decideAll(
   approval: ApprovalAsked | null,
   /** What the send makes of the account's risk; null: it only looks, and changes nothing. */
   risen: RiskStep | null,
+  /** While it only looks: what is counted, to be taken back by whoever gave it, together with the risk. Null: by this look. */
+  ahead: Assumed | null = null,
 ): Decided[] {
   const { policy } = space;
   const counted: Counted = new Map();
-  const assumed = risen === null ? new Assumed() : null;
+  const assumed = risen === null ? (ahead ?? new Assumed()) : null;
   if (assumed !== null) assumed.spread(space.sight?.spread ?? null);
-  if (risen === null) space.assumeRisk();
+  if (risen === null && ahead === null) space.assumeRisk();
   const beside = space.shadow === null || risen === null ? null : besideOf(space, space.shadow, request, now);
   const decided: Decided[] = [];
   let stored = false;
@@ -86,9 +89,13 @@ export function decideAll(
     stored = true;
     if (assumed === null) count(state, space, own, send, recipient, facts, changes, size);
     else assume(assumed, space, facts, changes, size);
+    const chosen = isHeld || assumed !== null || facts.pool === null ? null : chosenIn(facts);
+    if (chosen !== null) announceWay(state, space, send, { ...chosen, at: departAt, now: facts.now });
   }
-  assumed?.takeBack();
-  space.takeBackRisk();
+  if (ahead === null) {
+    assumed?.takeBack();
+    space.takeBackRisk();
+  }
   const isAhead = (send.sendAt ?? 0) > now || decided.some(({ verdict }) => verdict.verdict === 'schedule');
   if (isAhead) for (const one of decided) one.standing = standingLimits(space, send, one.recipient, one.facts, now);
   return decided;
@@ -205,18 +212,6 @@ function announce(
   facts: Facts,
   before: number,
 ): void {
-  const used = before + 1;
-  const approaching = before * 5 < limit.max * 4 && used * 5 >= limit.max * 4;
-  if (!approaching && used !== limit.max) return;
-  const data = {
-    name: limit.name,
-    scope: limitScope(limit, send, recipient),
-    unit: limit.unit,
-    window: limit.windowName,
-    limit: limit.max,
-    used,
-    policy_version: policy.version,
-  };
-  if (approaching) state.emit(space, 'limit.approaching', facts.now, null, data);
-  if (used === limit.max) state.emit(space, 'limit.reached', facts.now, null, data);
+  const scope = limitScope(limit, send, recipient);
+  announceLimit(state, space, { limit, scope, used: before + 1, at: facts.now, policyVersion: policy.version });
 }

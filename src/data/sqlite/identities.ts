@@ -15,6 +15,7 @@ import type {
 } from '../port/identities.ts';
 import type { Actor } from '../port/management.ts';
 import { audit, by } from './audit.ts';
+import { wakeRepaired } from './closed-routes.ts';
 import { prepared } from './database.ts';
 import { refuseLoosening } from './policies.ts';
 import { identityOf, type Row } from './rows.ts';
@@ -168,6 +169,7 @@ function finish(
   state.flushRows();
   state.spaces.forget(no);
   const space = state.spaces.get(no);
+  if (before?.mailboxes?.join() !== after?.mailboxes?.join()) wakeRepaired(state, space, null);
   const shown = after ?? before!;
   const data = { identity_id: id, handle: shown.handle, state: shown.state, note };
   state.emit(space, type, space.now(state.realNow), null, data);

@@ -18,6 +18,7 @@ import type {
   SenderTrouble,
 } from '../port/senders.ts';
 import { audit, by } from './audit.ts';
+import { wakeRepaired } from './closed-routes.ts';
 import { prepared } from './database.ts';
 import { managedMailbox } from './managed-senders.ts';
 import { refuseLoosening } from './policies.ts';
@@ -62,6 +63,7 @@ function finish(state: WriterState, no: number, told: Told): void {
   state.flushRows();
   state.spaces.forget(no);
   const space = state.spaces.get(no);
+  wakeRepaired(state, space, null);
   const about = (after ?? before)!;
   const data = {
     ...{ mailbox_id: about.id, address: about.address, identity_id: about.identityId },
@@ -227,6 +229,7 @@ export const MAILBOX_WRITES: Calls = {
       ...[rampText(after.warmup), after.sealed, ...imapColumns(after.imap)],
       ...[state.realNow, before.no],
     );
+    state.routing.closed.openAll({ provider: null, mailbox: before.no }, true);
     const made = done(state, no, before.id);
     finish(state, no, { type: 'mailbox.updated', note, actor, before, after: made.mailbox });
     return made;

@@ -29,6 +29,7 @@ import { SENDERS_READS } from './senders-reads.ts';
 import { SHADOW_READS } from './shadow-reads.ts';
 import { SIMULATION_READS } from './simulation-reads.ts';
 import { spaceOf } from './spaces.ts';
+import { STS_POLICIES_READS } from './sts-policies.ts';
 import { TEMPLATE_READS } from './templates-reads.ts';
 import { KEY_SELECT } from './tenants.ts';
 import { testClock } from './test-clock-reads.ts';
@@ -72,6 +73,7 @@ export const READER_CALLS: Calls = {
   ...TEMPLATE_READS,
   ...INBOUND_READS,
   ...OPERATOR_MAIL_READS,
+  ...STS_POLICIES_READS,
   ...THREAD_READS,
   ...WEBHOOKS_READS,
   keyByPrefix(db, { prefix }) {

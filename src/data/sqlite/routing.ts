@@ -10,7 +10,7 @@ import { emptySpread, type Spread } from '../../policy/spread.ts';
 import { hasRoom, lookAtWay } from '../../policy/ways.ts';
 import { usedAt } from '../../policy/windows.ts';
 import type { IdentityRow } from '../store.ts';
-import type { Entry } from './ledger-cache.ts';
+import type { Entry } from './ledger-entry.ts';
 import { defaultProvider } from './sender-rows.ts';
 import type { Space } from './spaces.ts';
 

@@ -109,6 +109,7 @@ CREATE TABLE audit (
   at INTEGER NOT NULL,
   actor TEXT NOT NULL,
   actor_id TEXT,
+  agent TEXT,
   action TEXT NOT NULL,
   target TEXT,
   note TEXT,
@@ -738,6 +739,18 @@ CREATE TABLE simulation (
 
 CREATE INDEX simulation_space ON simulation (space, no);
 
+CREATE TABLE sts_policy (
+  domain TEXT PRIMARY KEY,
+  id TEXT NOT NULL,
+  mode TEXT NOT NULL,
+  mx TEXT NOT NULL,
+  max_age_ms INTEGER NOT NULL,
+  fetched_at INTEGER NOT NULL,
+  until INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE INDEX sts_policy_until ON sts_policy (until);
+
 CREATE TABLE suppression (
   no INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
@@ -824,7 +837,9 @@ CREATE TABLE thread (
   root INTEGER PRIMARY KEY,
   id TEXT NOT NULL,
   space INTEGER NOT NULL,
-  archived_at INTEGER
+  archived_at INTEGER,
+  -- Pairs of a time and whether it was put aside then (1) or taken back (0), as JSON; the newest hundred.
+  archivings TEXT NOT NULL DEFAULT '[]'
 );
 
 CREATE INDEX thread_space ON thread (space);

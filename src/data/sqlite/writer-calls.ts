@@ -2,6 +2,7 @@
 import type { StoreWrites } from '../store.ts';
 import { ACCOUNT_WRITES } from './accounts.ts';
 import { admit, check } from './admit.ts';
+import { admitAll } from './admit-all.ts';
 import { APPROVAL_WRITES } from './approvals.ts';
 import { putUpload, unusedBlobs } from './blob-use.ts';
 import { CANARY_WRITES } from './canaries.ts';
@@ -38,6 +39,7 @@ import { settle } from './settle.ts';
 import { SHADOW_WRITES } from './shadows.ts';
 import { awaitReply } from './silences.ts';
 import { SIMULATION_WRITES } from './simulations.ts';
+import { STS_POLICIES_WRITES } from './sts-policies.ts';
 import { importSuppressions } from './suppression-import.ts';
 import { sweep } from './sweeps.ts';
 import { TEMPLATE_WRITES } from './templates.ts';
@@ -59,6 +61,7 @@ type Calls = {
 /** Calls that decide by the clock: refused while it cannot be believed. */
 export const DECIDING_CALLS: ReadonlySet<string> = new Set([
   'admit',
+  'admitAll',
   'check',
   'planView',
   'claim',
@@ -69,7 +72,7 @@ export const DECIDING_CALLS: ReadonlySet<string> = new Set([
 ]);
 
 /** Calls that the platform's pause refuses. */
-export const SENDING_CALLS: ReadonlySet<string> = new Set(['admit', 'check']);
+export const SENDING_CALLS: ReadonlySet<string> = new Set(['admit', 'admitAll', 'check']);
 
 /** Calls that take on nothing new: what they record has happened already, so they run on a full disk too. */
 export const RECORDING_CALLS: ReadonlySet<string> = new Set([
@@ -91,6 +94,7 @@ export const RECORDING_CALLS: ReadonlySet<string> = new Set([
 
 export const WRITER_CALLS: Calls = {
   admit,
+  admitAll,
   check,
   planView,
   headroom,
@@ -133,6 +137,7 @@ export const WRITER_CALLS: Calls = {
   ...LEASE_WRITES,
   ...NOTICE_WRITES,
   ...OPERATOR_MAIL_WRITES,
+  ...STS_POLICIES_WRITES,
   ...ERASURE_WRITES,
   ...PLATFORM_WRITES,
   ...INCIDENT_WRITES,

@@ -33,7 +33,7 @@ export class Replies {
     const [first] = errors;
     if (first === undefined) return this.ofCode(code);
     const message = first.message.endsWith('.') ? first.message.slice(0, -1) : first.message;
-    return this.ofCode(code, { issues: errors.length, param: first.param, message });
+    return this.ofCode(code, { issues: errors.length, param: first.param, message, ...evidenceOf(code, message) });
   }
 
   /** What comes before a decision. */
@@ -85,6 +85,11 @@ export class Replies {
   #full(): Refusal {
     return this.ofReason({ code: 'service_unavailable', scope: null, clearsAt: null, evidence: {} }, FULL);
   }
+}
+
+/** Of an attachment the reason speaks by its own name: what is wrong with it. */
+function evidenceOf(code: ReasonCode, message: string): Record<string, unknown> {
+  return code === 'attachment_rejected' ? { problem: `${message.slice(0, 1).toLowerCase()}${message.slice(1)}` } : {};
 }
 
 function isFullDisk(fault: unknown): boolean {

@@ -12,6 +12,7 @@
 import type { SMTPServerAddress, SMTPServerAuthentication, SMTPServerDataStream, SMTPServerSession } from 'smtp-server';
 import { readAddress } from '../../base/address.ts';
 import { newId } from '../../base/ids.ts';
+import { countedNetwork, isLoopback } from '../../base/network.ts';
 import {
   NO_ROOM,
   Refusal,
@@ -26,7 +27,7 @@ import type { Address } from '../../core/message.ts';
 import { REASONS } from '../../core/reasons.ts';
 import type { RequestRates } from '../../http/request-rates.ts';
 import { type IntakeDoor, isIdempotencyKey } from '../door.ts';
-import type { SubmitInput } from '../submit.ts';
+import type { SubmitInput } from '../submit-input.ts';
 import { DataRoom } from './data-room.ts';
 import { type Login, type LoginParts, Logins } from './logins.ts';
 import type { MailReading } from './mail.ts';
@@ -177,9 +178,11 @@ class Submissions {
         delete session.user;
         return new Refusal(530, '5.7.0 The key does not hold any more: log in again');
       }
-      if (!this.#room.hasRoomFor(login.principal.tenantNo, size)) return new Refusal(452, NO_ROOM);
-      const reason = await this.#parts.rates.take(login.principal, Date.now());
-      if (reason !== null) return this.#replies.ofReason(reason);
+      const { principal, caller } = login;
+      if (!this.#room.hasRoomFor(principal.tenantNo, size)) return new Refusal(452, NO_ROOM);
+      const network = countedNetwork(session.remoteAddress);
+      const { refusal } = await this.#parts.rates.take({ principal, keyId: caller.keyId, network }, Date.now());
+      if (refusal !== null) return this.#replies.ofReason(refusal);
       // Where it cannot be read it is nobody's address: mail from a machine of its own has such.
       const sender = readAddress(address);
       this.sessions.renew(session);
@@ -311,10 +314,6 @@ function isKnownEarly({ code }: Pick<DecidedReason, 'code'>): boolean {
 function unknownOf(args: SMTPServerAddress['args'], known: ReadonlySet<string>): Refusal | null {
   const unknown = Object.keys(args || {}).find((name) => !known.has(name));
   return unknown === undefined ? null : new Refusal(555, `5.5.4 The parameter ${unknown.slice(0, 40)} is not offered`);
-}
-
-function isLoopback(address: string): boolean {
-  return address.startsWith('127.') || address === '::1';
 }
 
 function isAscii(text: string): boolean {
