@@ -114,6 +114,11 @@ export class SmtpSessions {
     return { address: `${name}:${bound.port}`, port: bound.port };
   }
 
+  /** For handshakes from now on. */
+  renewCertificate({ certificate, key }: SessionParts['tls']): void {
+    this.#smtp.updateSecureContext({ cert: certificate, key });
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#timer);
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));

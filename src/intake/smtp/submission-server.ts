@@ -80,6 +80,7 @@ export type SubmissionServer = {
   /** `host:port` as it is bound. */
   address: string;
   port: number;
+  renewCertificate(tls: SubmissionParts['tls']): void;
   close(): Promise<void>;
 };
 
@@ -98,6 +99,7 @@ export async function startSubmission(parts: SubmissionParts): Promise<Submissio
   );
   return {
     ...bound,
+    renewCertificate: (tls) => server.sessions.renewCertificate(tls),
     async close() {
       await server.sessions.close();
       await server.reader.close();
