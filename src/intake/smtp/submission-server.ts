@@ -25,6 +25,7 @@ import { WatchedThread } from '../../base/watched-thread.ts';
 import type { DecidedReason } from '../../core/explain.ts';
 import type { Address } from '../../core/message.ts';
 import { REASONS } from '../../core/reasons.ts';
+import type { RecipientVerdict } from '../../data/store.ts';
 import type { RequestRates } from '../../http/request-rates.ts';
 import { type IntakeDoor, isIdempotencyKey } from '../door.ts';
 import type { SubmitInput } from '../submit-input.ts';
@@ -224,8 +225,24 @@ class Submissions {
   }
 
   /** What is known of it without the content, the recipients before it counted; nothing is consumed. */
-  async #refusalOf({ login, mailFrom, recipients }: Transaction, address: Address): Promise<Refusal | null> {
-    const to = [...recipients, address].map(({ email }) => email);
+  async #refusalOf(transaction: Transaction, address: Address): Promise<Refusal | null> {
+    const checked = await this.#checked(transaction, [...transaction.recipients, address]);
+    if (checked instanceof Refusal) return checked;
+    const reason = checked.at(-1)!.reasons.find(isKnownEarly);
+    return reason === undefined ? null : this.#replies.ofReason(reason as DecidedReason);
+  }
+
+  /** Whether one of them would be refused at RCPT now. */
+  async #isToldAtRcpt(transaction: Transaction): Promise<boolean> {
+    const checked = await this.#checked(transaction, transaction.recipients);
+    return checked instanceof Refusal || checked.some(({ reasons }) => reasons.some(isKnownEarly));
+  }
+
+  async #checked(
+    { login, mailFrom }: Transaction,
+    recipients: readonly Address[],
+  ): Promise<Refusal | readonly Pick<RecipientVerdict, 'reasons'>[]> {
+    const to = recipients.map(({ email }) => email);
     const from = mailFrom === '' ? null : mailFrom;
     const body = { from, identity: login.identity, to, subject: '-', text: '' };
     const checked = await this.#parts.door.intake.check({
@@ -237,8 +254,7 @@ class Submissions {
     if (answer.outcome === 'invalid') {
       return this.#replies.ofIssues('validation_failed', [{ code: 'invalid_parameter', ...answer }]);
     }
-    const reason = answer.recipients.at(-1)!.reasons.find(isKnownEarly);
-    return reason === undefined ? null : this.#replies.ofReason(reason as DecidedReason);
+    return answer.recipients;
   }
 
   async #onData(stream: SMTPServerDataStream, session: SMTPServerSession): Promise<Refusal | string> {
@@ -280,9 +296,9 @@ class Submissions {
       return this.#replies.ofCode('idempotency_key_invalid');
     }
     const input: SubmitInput = { ...inputOf(login), body, idempotencyKey, wholeOnly: true };
-    return this.#replies.ofSubmitted(
-      await this.#parts.door.intake.submit(shown === null ? input : { ...input, shown }),
-    );
+    const submitted = await this.#parts.door.intake.submit(shown === null ? input : { ...input, shown });
+    const isRefused = submitted.outcome === 'answer' && submitted.answer.outcome === 'refused';
+    return this.#replies.ofSubmitted(submitted, isRefused && (await this.#isToldAtRcpt(transaction)));
   }
 
   #later(fault: unknown, message: string): Refusal {
