@@ -9,10 +9,12 @@
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
+import { Server as TlsServer } from 'node:tls';
 import fastifySwagger from '@fastify/swagger';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { newId } from '../base/ids.ts';
 import { findFlaws, parseJson } from '../base/json.ts';
+import type { Certificate } from '../base/self-signed.ts';
 import type { Settings } from '../config/settings.ts';
 import { SMS_DOMAIN } from '../core/channel.ts';
 import { type LimitState, type Store, StoreFault } from '../data/store.ts';
@@ -46,6 +48,8 @@ export type Gate = {
   rates: RequestRates;
   /** Every route with its schema. */
   routes: RouteTable;
+  /** For handshakes from now on, where it speaks TLS at all. */
+  renewCertificate(certificate: Certificate): void;
 };
 
 export const MAX_BODY_BYTES = 25 * 1024 * 1024;
@@ -183,7 +187,10 @@ export async function buildServer(input: {
   endConnectionsOnStop(server);
   server.setErrorHandler((error: FastifyError, request, reply) => answerFault(error, request, reply, problems, log));
   server.setNotFoundHandler((request, reply) => answerNowhere(routes, request, reply, problems));
-  return { server, problems, authenticator, metrics, rates, routes };
+  const renewCertificate = ({ certificate, key }: Certificate): void => {
+    if (server.server instanceof TlsServer) server.server.setSecureContext({ cert: certificate, key });
+  };
+  return { server, problems, authenticator, metrics, rates, routes, renewCertificate };
 }
 
 /** Whether the body is as it is read here; where it is not the request is answered. */
