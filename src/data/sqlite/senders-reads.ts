@@ -4,7 +4,7 @@ import { levelAt, newHealth, penaltiesOf, ratesOf, recoveryOf, scoreOf } from '.
 import { DEFAULT_PROVIDER_NAME } from '../../policy/pool.ts';
 import type { HealthHour, ManagedProvider, ProviderSettings, SendersReads } from '../port/senders.ts';
 import { prepared } from './database.ts';
-import { HOURS_KEPT } from './mailbox-health.ts';
+import { HOURS_KEPT } from './health-rows.ts';
 import { healthAt, managedMailbox, managedProvider } from './managed-senders.ts';
 import { below, pageOf } from './paging.ts';
 import type { Row } from './rows.ts';
