@@ -1,7 +1,8 @@
 /** `look`: takes from the ledger every number that the rules need for one recipient, and nothing else. */
 import { channelOf } from '../core/channel.ts';
+import type { AccountFacts } from './account.ts';
 import type { Limit, LimitScope, Policy } from './document.ts';
-import type { AccountFacts, Facts, LimitFact } from './facts.ts';
+import type { Facts, LimitFact } from './facts.ts';
 import { type ApprovalAsked, lookAtApproval } from './facts-approval.ts';
 import { lookBudget } from './facts-budget.ts';
 import { type ContactFacts, lookContact } from './facts-contact.ts';
@@ -16,11 +17,11 @@ import {
   type Counters,
   dripScope,
   isCounted,
-  type LedgerView,
   type ScopeState,
   seriesIn,
   stateOf,
 } from './ledger.ts';
+import type { LedgerView } from './ledger-view.ts';
 import { lookRoute, type WaySearch } from './look-route.ts';
 import { gapLimit, hoursPlace, isPaced } from './pacing.ts';
 import { adapted } from './probation.ts';

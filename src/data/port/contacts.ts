@@ -1,6 +1,7 @@
 /** The part of the port about the people written to: what is known of an address, and what is suppressed. */
-import type { SuppressionFact, SuppressionReason } from '../../policy/facts.ts';
+
 import type { Consent, ContactMarks, Mark } from '../../policy/ledger.ts';
+import type { SuppressionFact, SuppressionReason } from '../../policy/suppression.ts';
 import type { Page, Space, SuppressionRow } from '../store.ts';
 import type { Actor, Paging, Refused } from './management.ts';
 

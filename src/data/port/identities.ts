@@ -1,5 +1,5 @@
 /** The part of the port that manages identities: the people and personas a tenant sends as. */
-import type { IdentityState } from '../../policy/facts.ts';
+import type { IdentityState } from '../../policy/account.ts';
 import type { ApprovalMode } from '../../policy/facts-approval.ts';
 import type { IdentityPacing } from '../../policy/pacing-fields.ts';
 import type { IdentityRow, Page, Space } from '../store.ts';

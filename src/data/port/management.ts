@@ -1,7 +1,7 @@
 /** The part of the port that manages who may use the gateway: tenants, keys, apps, installations, plans; audit and usage. */
 import type { Mode } from '../../core/message.ts';
+import type { Standing } from '../../policy/account.ts';
 import type { LimitDocument } from '../../policy/document.ts';
-import type { Standing } from '../../policy/facts.ts';
 import type { KeyRow, NewKey, Page, TenantRow } from '../store.ts';
 
 /** Who makes a change, for the audit log and for the question whether they may. */

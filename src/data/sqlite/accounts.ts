@@ -4,7 +4,7 @@
  * Invariants: a pause remembers what it interrupted, so that resuming makes no expired trial an active account; what the
  * operator or an incident paused is theirs to resume; what a person paused needs a person.
  */
-import { STANDINGS, type Standing } from '../../policy/facts.ts';
+import { STANDINGS, type Standing } from '../../policy/account.ts';
 import type { Account, Actor, ManagementWrites, TenantChange } from '../port/management.ts';
 import type { TenantRow } from '../store.ts';
 import { audit, by } from './audit.ts';

@@ -1,6 +1,6 @@
 /** Lists of contacts, suppressions and identities. */
 import type { DatabaseSync } from 'node:sqlite';
-import type { SuppressionFact } from '../../policy/facts.ts';
+import type { SuppressionFact } from '../../policy/suppression.ts';
 import type { ContactRow, ContactsReads } from '../port/contacts.ts';
 import type { IdentitiesReads } from '../port/identities.ts';
 import type { PlanDocument } from '../port/management.ts';

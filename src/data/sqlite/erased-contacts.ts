@@ -4,7 +4,7 @@
  */
 import { createHmac, randomBytes } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
-import type { SuppressionFact } from '../../policy/facts.ts';
+import type { SuppressionFact } from '../../policy/suppression.ts';
 
 export const ERASED_PREFIX = 'hmac-sha256:';
 const SECRET = 'erasure_secret';

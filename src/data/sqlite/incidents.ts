@@ -8,7 +8,7 @@
 
 import type { DatabaseSync } from 'node:sqlite';
 import { newId } from '../../base/ids.ts';
-import type { Standing } from '../../policy/facts.ts';
+import type { Standing } from '../../policy/account.ts';
 import type { IncidentRow, PlatformReads, PlatformWrites } from '../port/platform.ts';
 import { setStanding, tellStanding } from './accounts.ts';
 import { audit, by } from './audit.ts';

@@ -11,9 +11,9 @@
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { PackReader, PackWriter } from '../../core/pack.ts';
-import type { SuppressionFact } from '../../policy/facts.ts';
 import { applyChange, type Change, type ContactMarks, type ContactState, emptyContact } from '../../policy/ledger.ts';
 import { entriesOf, type Series, seriesOf } from '../../policy/series.ts';
+import type { SuppressionFact } from '../../policy/suppression.ts';
 
 export type Entry = ContactState & {
   hash: number;

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Mode } from '../../core/message.ts';
+import type { AccountFacts } from '../../policy/account.ts';
 import type { Closed } from '../../policy/closed-routes.ts';
 import {
   type CounterScope,
@@ -14,7 +15,6 @@ import {
   type Policy,
   type PolicyDocument,
 } from '../../policy/document.ts';
-import type { AccountFacts } from '../../policy/facts.ts';
 import type { ApprovalMode } from '../../policy/facts-approval.ts';
 import type { QuarantineStanding } from '../../policy/facts-quarantine.ts';
 import {
@@ -22,10 +22,10 @@ import {
   familyScope,
   isTextScope,
   type LeaseState,
-  type LedgerView,
   type ScopeState,
   type Signal,
 } from '../../policy/ledger.ts';
+import type { LedgerView } from '../../policy/ledger-view.ts';
 import type { Pacing } from '../../policy/pacing.ts';
 import type { Pool } from '../../policy/pool.ts';
 import type { Stood } from '../../policy/ramp.ts';
