@@ -27,7 +27,7 @@ export const IMPORT_RULE: Readonly<Record<string, Part>> = {
   base: { from: [], node: true, npm: true },
   config: { from: ['base'], node: true, npm: false },
   'data/store.ts': { from: ['core', 'policy', 'data/port'], node: false, npm: false },
-  'data/port': { from: ['core', 'policy', 'data/store.ts'], node: false, npm: false },
+  'data/port': { from: ['core', 'policy'], node: false, npm: false },
   'data/blobs.ts': { from: ['core', 'base', 'data/store.ts'], node: true, npm: false },
   'data/sqlite': { from: ['core', 'policy', 'base', ...PORT], node: true, npm: true },
   'data/postgres': { from: ['core', 'policy', 'base', ...PORT], node: true, npm: true },

@@ -7,10 +7,10 @@
 import type { EventType } from '../../core/events.ts';
 import type { Ramp } from '../../policy/document.ts';
 import { DEFAULT_PROVIDER, DEFAULT_PROVIDER_NAME } from '../../policy/pool.ts';
+import type { ImapSettings } from '../port/imap.ts';
 import type { Actor, Refused } from '../port/management.ts';
 import type {
   ImapChange,
-  ImapSettings,
   MailboxAnswer,
   MailboxFields,
   ManagedMailbox,

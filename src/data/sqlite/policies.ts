@@ -126,6 +126,8 @@ type Calls = {
 };
 
 export const POLICY_WRITES: Calls = {
+  putPolicy,
+
   policyState(state, place): PolicyState {
     return { own: newestVersion(state, place.owner, placeOf(place)), inForce: inForce(state, place) };
   },

@@ -26,7 +26,7 @@ import { NOTICE_WRITES } from './notices.ts';
 import { OPERATOR_MAIL_WRITES } from './operator-mail.ts';
 import { planView } from './plan-view.ts';
 import { PLATFORM_WRITES } from './platform.ts';
-import { POLICY_WRITES, putPolicy } from './policies.ts';
+import { POLICY_WRITES } from './policies.ts';
 import { provenReturn } from './proven-returns.ts';
 import { PROVIDER_WRITES } from './providers.ts';
 import { QUARANTINE_WRITES } from './quarantine-calls.ts';
@@ -103,7 +103,6 @@ export const WRITER_CALLS: Calls = {
   dueIn,
   createTenant,
   createKey,
-  putPolicy,
   ...IDENTITY_WRITES,
   ...UNCERTAIN_WRITES,
   ...CONTACT_WRITES,
