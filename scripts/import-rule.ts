@@ -6,7 +6,7 @@
  * have no cycles. `port` stands for what the stages see of `data`: the port, its pieces, and the blob store.
  */
 import { dirname, join, normalize } from 'node:path';
-import { type Import, importsOf } from './source-code.ts';
+import { importsOf } from './source-code.ts';
 
 export type Part = {
   /** Folders and files of `src` that it may import. */
@@ -84,8 +84,8 @@ function isIn(file: string, part: string): boolean {
 export type SourceFile = { /** From `src`, with slashes. */ path: string; text: string };
 
 /** The file of `src` that an import names, or null where it names a module from elsewhere. */
-function targetOf(file: string, one: Import): string | null {
-  return one.from.startsWith('.') ? normalize(join(dirname(file), one.from)) : null;
+function targetOf(file: string, from: string): string | null {
+  return from.startsWith('.') ? normalize(join(dirname(file), from)) : null;
 }
 
 /** Every import that the table forbids, as a sentence. */
@@ -94,28 +94,23 @@ export function forbiddenImports(files: readonly SourceFile[]): string[] {
     const part = partOf(path);
     if (part === null) return [`${path} stands in no row of the import rule`];
     return importsOf(text)
-      .filter((one) => !isAllowed(path, part, one))
-      .map((one) => `${path} imports ${one.from}, which ${part} may not`);
+      .filter((from) => !isAllowed(path, part, from))
+      .map((from) => `${path} imports ${from}, which ${part} may not`);
   });
 }
 
-function isAllowed(path: string, part: string, one: Import): boolean {
+function isAllowed(path: string, part: string, from: string): boolean {
   const row = IMPORT_RULE[part]!;
-  if (one.from.startsWith('node:')) return row.node;
-  const target = targetOf(path, one);
+  if (from.startsWith('node:')) return row.node;
+  const target = targetOf(path, from);
   if (target === null) return row.npm;
   return partOf(target) === part || row.from.some((allowed) => isIn(target, allowed));
 }
 
-/** Groups of files that import each other in a ring when they run; imports of types alone make none. */
+/** Ways on which files import each other in a ring, be it for a type alone: neither could then be understood without the other. */
 export function importCycles(files: readonly SourceFile[]): string[][] {
   const targets = new Map(
-    files.map(({ path, text }) => [
-      path,
-      importsOf(text)
-        .filter((one) => !one.isTypeOnly)
-        .flatMap((one) => targetOf(path, one) ?? []),
-    ]),
+    files.map(({ path, text }) => [path, importsOf(text).flatMap((from) => targetOf(path, from) ?? [])]),
   );
   const done = new Set<string>();
   const cycles: string[][] = [];

@@ -8,7 +8,7 @@ import type { Submission } from '../../../core/message.ts';
 import type { ThreadEntry, ThreadFilter, ThreadRow, ThreadTimeline } from '../../../data/port/threads.ts';
 import type { StoredMessage } from '../../../data/store.ts';
 import { NO_REPLY_AFTER } from './read.ts';
-import type { SentAs } from './send.ts';
+import type { SentAs } from './sent-as.ts';
 
 const CONV = /^conv_([0-9a-f]{16})$/;
 const DEFAULT_LIMIT = 50;

@@ -8,7 +8,7 @@ import type { Issue } from '../../../core/explain.ts';
 import type { EventRow } from '../../../data/store.ts';
 import type { EventBell } from '../../../http/event-bell.ts';
 import { nameThreads, threadNamedBy } from './conversations.ts';
-import type { SentAs } from './send.ts';
+import type { SentAs } from './sent-as.ts';
 
 const NAMES: Readonly<Partial<Record<EventType, string>>> = {
   'message.accepted': 'email.queued',

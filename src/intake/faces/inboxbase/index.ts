@@ -15,7 +15,8 @@ import { isFields } from '../../field-errors.ts';
 import type { Face } from '../face.ts';
 import { listConversations, showConversation } from './conversations.ts';
 import { readEvents } from './events.ts';
-import { type SentAs, sendAs } from './send.ts';
+import { sendAs } from './send.ts';
+import type { SentAs } from './sent-as.ts';
 import { INBOXBASE_WORDS } from './words.ts';
 
 const BASE = '/compat/12m';

@@ -1,15 +1,13 @@
 /** A send in 12m's two forms: what was decided at once, or, with the header `X-Inboxbase-Shape: queued`, what waits for its turn. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { ManagedIdentity } from '../../../data/port/identities.ts';
 import type { ThreadTimeline } from '../../../data/port/threads.ts';
 import type { StoredMessage } from '../../../data/store.ts';
-import { type IntakeDoor, idempotencyKeyOf, submitInput } from '../../door.ts';
+import { idempotencyKeyOf, submitInput } from '../../door.ts';
 import { answerTold, type Told, type ToldRecipient, toldOfOne } from '../told.ts';
 import { leftAt, nameThreads, ownThread, threadOf, waitOf } from './conversations.ts';
 import { readInboxbase } from './read.ts';
+import type { SentAs } from './sent-as.ts';
 import { INBOXBASE_WORDS, reasonWord } from './words.ts';
-
-export type SentAs = { door: IntakeDoor; identity: ManagedIdentity };
 
 type Decided = Told & { kind: 'decided' };
 type Affinity = 'new' | 'existing' | 'reassigned';
