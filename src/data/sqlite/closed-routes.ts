@@ -1,17 +1,10 @@
 /** Closing and opening of ways out, in the writer's memory. */
 import type { RoutingWrites } from '../port/routing.ts';
+import type { WriteCalls } from './calls.ts';
 import { tellFailing, tellRecovered } from './failing-providers.ts';
 import { poolHeadroom } from './pool-headroom.ts';
-import type { WriterState } from './writer-state.ts';
 
-type Calls = {
-  [Name in keyof RoutingWrites]: (
-    state: WriterState,
-    input: Parameters<RoutingWrites[Name]>[0],
-  ) => Awaited<ReturnType<RoutingWrites[Name]>>;
-};
-
-export const ROUTING_WRITES: Calls = {
+export const ROUTING_WRITES: WriteCalls<RoutingWrites> = {
   poolHeadroom,
 
   closeRoute(state, route) {

@@ -18,18 +18,12 @@ import type {
 } from '../port/domains.ts';
 import type { Actor } from '../port/management.ts';
 import { audit, by } from './audit.ts';
+import type { WriteCalls } from './calls.ts';
 import { domainOf, findingOf, requiredOf } from './domain-rows.ts';
 import { notify } from './notices.ts';
 import type { Row } from './rows.ts';
 import { modeOf, type Space, spaceOf } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
-
-type Calls = {
-  [Name in keyof DomainsWrites]: (
-    state: WriterState,
-    input: Parameters<DomainsWrites[Name]>[0],
-  ) => Awaited<ReturnType<DomainsWrites[Name]>>;
-};
 
 const HOUR_MS = 3_600_000;
 /** From the look that missed a required record to the first send that is refused for it. */
@@ -120,7 +114,7 @@ function forget(state: WriterState, no: number): Space {
   return state.spaces.get(no);
 }
 
-export const DOMAIN_WRITES: Calls = {
+export const DOMAIN_WRITES: WriteCalls<DomainsWrites> = {
   createDomain(state, { tenantNo, mode, id, name, selector, token, keys, actor }): DomainAnswer {
     const no = spaceOf(tenantNo, mode);
     if (find(state, no, name) !== null) return { outcome: 'taken' };

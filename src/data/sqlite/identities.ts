@@ -15,19 +15,13 @@ import type {
 } from '../port/identities.ts';
 import type { Actor } from '../port/management.ts';
 import { audit, by } from './audit.ts';
+import type { WriteCalls } from './calls.ts';
 import { prepared } from './database.ts';
 import { refuseLoosening } from './policies.ts';
 import { identityOf, type Row } from './rows.ts';
 import { mailboxesOf, mailboxRow } from './sender-rows.ts';
 import { smallerCap, spaceOf } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
-
-type Calls = {
-  [Name in keyof IdentitiesWrites]: (
-    state: WriterState,
-    input: Parameters<IdentitiesWrites[Name]>[0],
-  ) => Awaited<ReturnType<IdentitiesWrites[Name]>>;
-};
 
 export type Tiers = Readonly<Record<string, number>>;
 
@@ -183,7 +177,7 @@ function finish(
   });
 }
 
-export const IDENTITY_WRITES: Calls = {
+export const IDENTITY_WRITES: WriteCalls<IdentitiesWrites> = {
   createIdentity(state, { tenantNo, mode, id, fields, note, actor }): IdentityAnswer {
     const no = spaceOf(tenantNo, mode);
     const { tiers } = state.spaces.get(no);

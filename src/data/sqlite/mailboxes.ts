@@ -18,6 +18,7 @@ import type {
   SenderTrouble,
 } from '../port/senders.ts';
 import { audit, by } from './audit.ts';
+import type { WriteCalls } from './calls.ts';
 import { prepared } from './database.ts';
 import { managedMailbox } from './managed-senders.ts';
 import { refuseLoosening } from './policies.ts';
@@ -31,13 +32,6 @@ type MailboxCalls = Pick<
   SendersWrites,
   'createMailbox' | 'changeMailbox' | 'pauseMailbox' | 'resumeMailbox' | 'deleteMailbox'
 >;
-type Calls = {
-  [Name in keyof MailboxCalls]: (
-    state: WriterState,
-    input: Parameters<MailboxCalls[Name]>[0],
-  ) => Awaited<ReturnType<MailboxCalls[Name]>>;
-};
-
 const MOST_MAILBOXES = 1000;
 
 /** As the audit log has it: nothing of what is sealed. */
@@ -165,7 +159,7 @@ function inherit(state: WriterState, id: string, from: Row): void {
   ).run(to, fromNo);
 }
 
-export const MAILBOX_WRITES: Calls = {
+export const MAILBOX_WRITES: WriteCalls<MailboxCalls> = {
   createMailbox(state, { tenantNo, mode, id, fields, note, actor }): MailboxAnswer {
     const no = spaceOf(tenantNo, mode);
     if (isTaken(state, no, fields.key, null)) return { outcome: 'taken' };

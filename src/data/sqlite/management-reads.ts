@@ -1,8 +1,8 @@
 /** Lists and single rows of what is managed: tenants, keys, apps, installations, plans, audit, versions of policies. */
-import type { DatabaseSync } from 'node:sqlite';
 import type { EffectiveDocument } from '../../policy/document.ts';
 import type { AuditRow, ManagementReads } from '../port/management.ts';
 import type { PoliciesReads } from '../port/policies.ts';
+import type { ReadCalls } from './calls.ts';
 import { appOf, INSTALLATION_SELECT, installationOf, planOf } from './catalog.ts';
 import { below, pageOf } from './paging.ts';
 import { placeOf, policyVersionOf } from './policies.ts';
@@ -10,10 +10,6 @@ import { keyOf, type Row, tenantOf } from './rows.ts';
 import { KEY_SELECT } from './tenants.ts';
 
 type Reads = ManagementReads & PoliciesReads;
-type Calls = {
-  [Name in keyof Reads]: (db: DatabaseSync, input: Parameters<Reads[Name]>[0]) => Awaited<ReturnType<Reads[Name]>>;
-};
-
 function auditRowOf(row: Row): AuditRow {
   const json = (value: unknown): unknown => (value === null ? null : JSON.parse(value as string));
   return {
@@ -31,7 +27,7 @@ function auditRowOf(row: Row): AuditRow {
   };
 }
 
-export const MANAGEMENT_READS: Calls = {
+export const MANAGEMENT_READS: ReadCalls<Reads> = {
   keyByPrefix(db, { prefix }) {
     const row = db.prepare(`${KEY_SELECT} WHERE k.prefix = ?`).get(prefix);
     return row === undefined ? null : keyOf(row);

@@ -6,19 +6,13 @@
 import type { Actor } from '../port/management.ts';
 import type { PlatformPause, PlatformWrites } from '../port/platform.ts';
 import { audit, by } from './audit.ts';
+import type { WriteCalls } from './calls.ts';
 import { writePlatformPause } from './platform-pause.ts';
 import { spaceOf } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
 
 type PauseCalls = Pick<PlatformWrites, 'pausePlatform' | 'resumePlatform' | 'platformPause'>;
-type Calls = {
-  [Name in keyof PauseCalls]: (
-    state: WriterState,
-    input: Parameters<PauseCalls[Name]>[0],
-  ) => Awaited<ReturnType<PauseCalls[Name]>>;
-};
-
-export const PLATFORM_WRITES: Calls = {
+export const PLATFORM_WRITES: WriteCalls<PauseCalls> = {
   pausePlatform(state, { note, actor }) {
     if (state.platformPause !== null) return null;
     const pause: PlatformPause = { since: state.realNow, note, by: actor.name };

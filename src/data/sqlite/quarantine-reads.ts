@@ -3,6 +3,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { readContentText } from '../../core/content-text.ts';
 import { RECIPIENT_STATES } from '../../core/states.ts';
 import type { QuarantineReads, SampleMessage } from '../port/quarantine.ts';
+import type { ReadCalls } from './calls.ts';
 import { prepared } from './database.ts';
 import { alikeAccounts } from './likeness.ts';
 import { pageOf } from './paging.ts';
@@ -14,13 +15,6 @@ import { contentOf } from './stored-content.ts';
 const EXCERPT = 500;
 const WAITING = ['active', 'under_review'] as const;
 
-type Calls = {
-  [Name in keyof QuarantineReads]: (
-    db: DatabaseSync,
-    input: Parameters<QuarantineReads[Name]>[0],
-  ) => Awaited<ReturnType<QuarantineReads[Name]>>;
-};
-
 type Place = { score: number; since: number; no: number };
 
 function placeOf(cursor: string | null): Place {
@@ -29,7 +23,7 @@ function placeOf(cursor: string | null): Place {
   return { score: Number(parts[1]), since: Number(parts[2]), no: Number(parts[3]) };
 }
 
-export const QUARANTINE_READS: Calls = {
+export const QUARANTINE_READS: ReadCalls<QuarantineReads> = {
   alikeAccounts,
 
   quarantines(db, { states, mode, tenantId, limit, cursor }) {

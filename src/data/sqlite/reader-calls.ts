@@ -1,7 +1,7 @@
 /** Every read of the port by name: on a read-only connection in a thread of its own, so that no page stalls an accept. */
-import type { DatabaseSync } from 'node:sqlite';
 import type { StoreReads } from '../store.ts';
 import { APPROVAL_READS } from './approvals-reads.ts';
+import type { ReadCalls } from './calls.ts';
 import { CANARY_READS } from './canaries.ts';
 import { captureReads } from './capture-reads.ts';
 import { CONTACT_READS } from './contacts-reads.ts';
@@ -32,14 +32,7 @@ import { THREAD_READS } from './threads-reads.ts';
 import { UNCERTAIN_READS } from './uncertain.ts';
 import { WEBHOOKS_READS } from './webhooks-reads.ts';
 
-type Calls = {
-  [Name in keyof StoreReads]: (
-    db: DatabaseSync,
-    input: Parameters<StoreReads[Name]>[0],
-  ) => Awaited<ReturnType<StoreReads[Name]>>;
-};
-
-export const READER_CALLS: Calls = {
+export const READER_CALLS: ReadCalls<StoreReads> = {
   ...captureReads,
   ...MESSAGES_READS,
   ...APPROVAL_READS,

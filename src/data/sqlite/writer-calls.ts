@@ -4,6 +4,7 @@ import { ACCOUNT_WRITES } from './accounts.ts';
 import { admit, check } from './admit.ts';
 import { APPROVAL_WRITES } from './approvals.ts';
 import { putUpload, unusedBlobs } from './blob-use.ts';
+import type { WriteCalls } from './calls.ts';
 import { CANARY_WRITES } from './canaries.ts';
 import { capture } from './captures.ts';
 import { CATALOG_WRITES } from './catalog.ts';
@@ -47,16 +48,8 @@ import { archiveThread, nameThreads } from './threads.ts';
 import { UNCERTAIN_WRITES } from './uncertain.ts';
 import { unsubscribe } from './unsubscribes.ts';
 import { WEBHOOK_WRITES } from './webhooks.ts';
-import type { WriterState } from './writer-state.ts';
 
-type Calls = {
-  [Name in keyof StoreWrites]: (
-    state: WriterState,
-    input: Parameters<StoreWrites[Name]>[0],
-  ) => Awaited<ReturnType<StoreWrites[Name]>>;
-};
-
-/** Calls that decide by the clock: refused while it cannot be believed. */
+/** WriteCalls<StoreWrites> that decide by the clock: refused while it cannot be believed. */
 export const DECIDING_CALLS: ReadonlySet<string> = new Set([
   'admit',
   'check',
@@ -68,10 +61,10 @@ export const DECIDING_CALLS: ReadonlySet<string> = new Set([
   'replaceHeld',
 ]);
 
-/** Calls that the platform's pause refuses. */
+/** WriteCalls<StoreWrites> that the platform's pause refuses. */
 export const SENDING_CALLS: ReadonlySet<string> = new Set(['admit', 'check']);
 
-/** Calls that take on nothing new: what they record has happened already, so they run on a full disk too. */
+/** WriteCalls<StoreWrites> that take on nothing new: what they record has happened already, so they run on a full disk too. */
 export const RECORDING_CALLS: ReadonlySet<string> = new Set([
   'settle',
   'renew',
@@ -89,7 +82,7 @@ export const RECORDING_CALLS: ReadonlySet<string> = new Set([
   'sweep',
 ]);
 
-export const WRITER_CALLS: Calls = {
+export const WRITER_CALLS: WriteCalls<StoreWrites> = {
   admit,
   check,
   planView,
