@@ -136,7 +136,7 @@ const LONGEST = 253;
 const SELECTOR_MARGIN = '-1000-ed._domainkey.'.length;
 
 /** What keeps a name from becoming a sender domain, as a sentence; null: nothing. */
-export function nameTrouble(domain: string, selector: string, gateway: string): string | null {
+function nameTrouble(domain: string, selector: string, gateway: string): string | null {
   if (domain === gateway) return "This is the gateway's own domain: it needs no verification here.";
   if (domain.endsWith(`.${gateway}`)) return `${domain} lies below the gateway's own domain.`;
   if (isLocalName(domain) || domain === SIMULATOR_DOMAIN)

@@ -31,7 +31,7 @@ const CREATE = Type.Object(
   CLOSED,
 );
 
-export const SUPPRESSION = Type.Object({
+const SUPPRESSION = Type.Object({
   id: Type.String(),
   email: orNull(Type.String(), { description: 'The key of the address: in lower case and normal form.' }),
   domain: orNull(Type.String()),

@@ -29,7 +29,7 @@ import { readSubmission } from './submission.ts';
 import { type MessageIds, namesThread, Threads } from './threads.ts';
 
 /** Bodies beyond this many octets lie in the blob folder. */
-export const INLINE_BYTES = 65_536;
+const INLINE_BYTES = 65_536;
 const WAIT_FOR_FIRST_MS = 2000;
 
 export type SubmitInput = {

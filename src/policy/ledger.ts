@@ -56,7 +56,7 @@ export type LeaseState = {
 };
 
 /** Bad signs that are counted: hard bounces, complaints, and `any` of them or of unsubscribes. */
-export const SIGNALS = ['any', 'bounce', 'complaint'] as const;
+const SIGNALS = ['any', 'bounce', 'complaint'] as const;
 export type Signal = (typeof SIGNALS)[number];
 
 /** Where counters are found: the part of a ledger that counts. */

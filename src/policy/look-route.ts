@@ -59,7 +59,7 @@ export type Routed = {
 };
 
 /** Marketing mail waits for a warm-up whatever its sender asked for. */
-export function waitsForRamp(send: Pick<Send, 'kind' | 'onLimit'>): boolean {
+function waitsForRamp(send: Pick<Send, 'kind' | 'onLimit'>): boolean {
   return send.kind === 'marketing' || send.onLimit === 'defer';
 }
 

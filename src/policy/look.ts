@@ -101,7 +101,7 @@ export function look(input: LookInput): Facts {
   };
 }
 
-export function departureAskedFor(send: Send, now: number): number {
+function departureAskedFor(send: Send, now: number): number {
   return send.sendAt !== null && send.sendAt > now ? send.sendAt : now;
 }
 

@@ -21,7 +21,7 @@ const MOST_PATTERN = 1000;
 
 type Operator = (left: unknown, right: unknown, context: Context) => boolean;
 
-export class OverBudget extends Error {
+class OverBudget extends Error {
   override readonly name = 'OverBudget';
 }
 

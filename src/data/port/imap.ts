@@ -3,7 +3,7 @@ import type { Mode } from '../../core/message.ts';
 import type { Claimed } from './delivery.ts';
 
 /** `waiting`: to be read in its turn. `watching`: read up to now, and told of more. `failing`: not readable now. */
-export const IMAP_STATES = ['waiting', 'watching', 'failing'] as const;
+const IMAP_STATES = ['waiting', 'watching', 'failing'] as const;
 export type ImapState = (typeof IMAP_STATES)[number];
 
 export type ImapSettings = {

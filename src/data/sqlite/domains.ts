@@ -27,10 +27,10 @@ import type { WriterState } from './writer-state.ts';
 
 const HOUR_MS = 3_600_000;
 /** From the look that missed a required record to the first send that is refused for it. */
-export const GRACE_MS = 72 * HOUR_MS;
+const GRACE_MS = 72 * HOUR_MS;
 /** Mail is deferred for three days and read later still; a record is worth nothing to it when it is gone. */
-export const RETIRING_MS = 7 * 24 * HOUR_MS;
-export const MOST_DOMAINS = 500;
+const RETIRING_MS = 7 * 24 * HOUR_MS;
+const MOST_DOMAINS = 500;
 const SOON_MS = 60_000;
 const HELD_PROBLEM =
   'Another account of this gateway verified this domain first, and keeps it as long as its own ownership record stands: remove that record.';

@@ -25,7 +25,7 @@ import type { WriterState } from './writer-state.ts';
 
 export type Tiers = Readonly<Record<string, number>>;
 
-export function tierCap(tier: string | null, tiers: Tiers): number | null {
+function tierCap(tier: string | null, tiers: Tiers): number | null {
   return tier !== null && Object.hasOwn(tiers, tier) ? tiers[tier]! : null;
 }
 

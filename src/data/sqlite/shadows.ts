@@ -14,7 +14,7 @@ import type { Entry } from './ledger-cache.ts';
 import { type Space, spaceOf } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
 
-export const MOST_DIFFERENCES = 10_000;
+const MOST_DIFFERENCES = 10_000;
 /** Differences above the bound that may gather before the oldest are taken away. */
 const SLACK = 500;
 const KEY = '#shadow';
