@@ -128,7 +128,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   const policies = new Policies(store);
   const { server, problems } = gate;
   const reader = new MailReader();
-  const door = { intake, policies, problems, store, blobs };
+  const door = { intake, policies, problems, store, blobs, secrets };
   intakeRoutes(server, door);
   faceRoutes(server, door);
   mcpRoutes(server, { ...door, routes: gate.routes, publicUrl: () => publicUrl, log });

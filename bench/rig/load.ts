@@ -32,6 +32,22 @@ const DOMAINS = 300;
 /** Spreads people over the turns, so that neighbours in time are none in number. */
 const STRIDE = 7919;
 
+const EMPTY = Buffer.alloc(0);
+const LENGTH = Buffer.from('ontent-length: ', 'latin1');
+const DIGIT_0 = 48;
+const READ_BYTES = 16 * 1024;
+
+/** Octets of an answer with its head, as soon as the whole head is there; before, 0. */
+function lengthOf(answer: Buffer): number {
+  const body = answer.indexOf('\r\n\r\n', 0, 'latin1') + 4;
+  if (body < 4) return 0;
+  const at = answer.indexOf(LENGTH) + LENGTH.length;
+  if (at < LENGTH.length || at > body) return body;
+  let length = 0;
+  for (let i = at; answer[i]! >= DIGIT_0; i += 1) length = length * 10 + answer[i]! - DIGIT_0;
+  return body + length;
+}
+
 function run(input: LoadInput): Promise<LoadResult> {
   const requests = input.requests.map((text) => Buffer.from(text));
   const marks = input.requests.map((text) => Buffer.from(text).indexOf(MARK));
@@ -48,10 +64,11 @@ function run(input: LoadInput): Promise<LoadResult> {
   return new Promise((resolve, reject) => {
     let open = input.connections;
     for (let i = 0; i < input.connections; i += 1) {
-      const socket = connect(input.port, '127.0.0.1');
-      socket.setNoDelay(true);
       let sentAt = 0;
-      let pending = '';
+      /** Octets of the answer under way, all of it once its length is known, and its beginning until then. */
+      let got = 0;
+      let whole = 0;
+      let head: Buffer = EMPTY;
       const send = (): void => {
         const index = next % requests.length;
         next += 1;
@@ -73,17 +90,18 @@ function run(input: LoadInput): Promise<LoadResult> {
         sentAt = performance.now();
         socket.write(at >= 0 || input.turns !== undefined ? Buffer.from(request) : request);
       };
-      socket.on('connect', send);
-      socket.on('error', reject);
-      socket.on('data', (chunk: Buffer) => {
-        pending = pending === '' ? chunk.toString('latin1') : pending + chunk.toString('latin1');
-        const head = pending.indexOf('\r\n\r\n');
-        if (head < 0) return;
-        const length = /content-length: (\d+)/i.exec(pending.slice(0, head));
-        if (pending.length < head + 4 + Number(length?.[1] ?? 0)) return;
-        const status = pending.slice(9, 12);
+      const take = (chunk: Buffer): void => {
+        got += chunk.length;
+        if (whole === 0) {
+          head = Buffer.concat([head, chunk]);
+          whole = lengthOf(head);
+        }
+        if (whole === 0 || got < whole) return;
+        const status = head.toString('latin1', 9, 12);
         statuses[status] = (statuses[status] ?? 0) + 1;
-        pending = '';
+        got = 0;
+        whole = 0;
+        head = EMPTY;
         count += 1;
         const now = performance.now();
         latencies.push(now - sentAt);
@@ -106,7 +124,18 @@ function run(input: LoadInput): Promise<LoadResult> {
           statuses,
           cpuSeconds: (used.user + used.system) / 1e6,
         });
-      });
+      };
+      // One buffer for all that a connection reads: by itself each read gets a new one of 64 kB.
+      const onread = {
+        buffer: Buffer.alloc(READ_BYTES),
+        callback(octets: number, buffer: Uint8Array): boolean {
+          take(Buffer.from(buffer.buffer, buffer.byteOffset, octets));
+          return true;
+        },
+      };
+      const socket = connect({ port: input.port, host: '127.0.0.1', noDelay: true, onread });
+      socket.on('connect', send);
+      socket.on('error', reject);
     }
   });
 }

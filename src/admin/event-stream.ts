@@ -114,6 +114,8 @@ async function readBeginning(
     tenant: request.headers['x-tenant'] as string | undefined,
     mode: request.headers['x-mode'] as string | undefined,
     address: request.ip,
+    // The key was right when the stream began.
+    network: null,
   };
   return {
     space,

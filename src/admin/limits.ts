@@ -31,7 +31,7 @@ const LIMIT = Type.Object({
 
 const LIMITS = Type.Object({
   data: Type.Array(LIMIT),
-  binding: orNull(Type.String(), { description: 'The limit with the smallest remaining share.' }),
+  binding: orNull(Type.String(), { description: 'The limit on sends with the smallest remaining share.' }),
 });
 
 /** The limit of which the smallest share remains; of equal ones that with fewer places. */
@@ -72,7 +72,9 @@ export function limitRoutes(server: FastifyInstance, { store, problems }: AdminD
       }
       const { limits } = await store.headroom({ principal, identity: identity ?? null, recipient: address });
       const data = limits.map(limitBody);
-      return { data, binding: bindingOf(data) };
+      // Of requests this one counts already.
+      const ofRequests = (request.requestLimits ?? []).map(limitBody);
+      return { data: [...data, ...ofRequests], binding: bindingOf(data) };
     },
   );
 }

@@ -136,7 +136,13 @@ export function suppressionRoutes(server: FastifyInstance, { store, problems }: 
     },
   );
 
-  const filters = { email: Type.Optional(EMAIL), domain: Type.Optional(DOMAIN), reason: Type.Optional(REASON) };
+  const KIND = Type.Enum(['address', 'domain'], { description: 'Only those of addresses, or of whole domains.' });
+  const filters = {
+    email: Type.Optional(EMAIL),
+    domain: Type.Optional(DOMAIN),
+    reason: Type.Optional(REASON),
+    kind: Type.Optional(KIND),
+  };
   server.get(
     '/v1/suppressions',
     {
@@ -149,13 +155,14 @@ export function suppressionRoutes(server: FastifyInstance, { store, problems }: 
       },
     },
     async (request, reply) => {
-      const { email, domain, reason } = request.query as {
+      const { email, domain, reason, kind } = request.query as {
         email?: string;
         domain?: string;
         reason?: SuppressionReason;
+        kind?: 'address' | 'domain';
       };
       const isNarrowed = email !== undefined || domain !== undefined;
-      const target = isNarrowed ? readTarget(email, domain) : { kind: null, key: null };
+      const target = isNarrowed ? readTarget(email, domain) : { kind: kind ?? null, key: null };
       if (isIssue(target)) return problems.invalid(request, reply, [target]);
       const { tenantNo, mode } = principalOf(request);
       const filter = { ...target, reason: reason ?? null };

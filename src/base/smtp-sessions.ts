@@ -9,6 +9,7 @@
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerOptions, type SMTPServerSession } from 'smtp-server';
+import { networkOf } from './network.ts';
 
 export type SessionLimits = {
   connections: number;
@@ -66,7 +67,7 @@ export class SmtpSessions {
   readonly #offers: SessionParts['offers'];
   readonly #server: Server;
   readonly #smtp: SMTPServer;
-  /** Open sockets by the address they come from. */
+  /** Open sockets by the network they come from: an address, or of IPv6 a /64. */
   readonly #sockets = new Map<string, Set<Socket>>();
   readonly #watched = new Map<SmtpConnection, Watched>();
   #timer: NodeJS.Timeout | undefined;
@@ -171,7 +172,7 @@ export class SmtpSessions {
 
   /** Caps come first: a connection beyond them costs one line. */
   #admit(socket: Socket): void {
-    const from = socket.remoteAddress ?? '';
+    const from = networkOf(socket.remoteAddress ?? '');
     if (this.#openFrom(from) >= this.#limits.connectionsPerAddress || !this.#hasRoom()) {
       socket.on('error', () => undefined);
       socket.setTimeout(LOOK_EVERY_MS, () => socket.destroy());

@@ -85,6 +85,10 @@ export class PackWriter {
     return this.length;
   }
 
+  copyTo(target: Uint8Array, at: number): void {
+    target.set(this.buffer.subarray(0, this.length), at);
+  }
+
   /** A copy of what was written. */
   bytes(): Uint8Array {
     return this.buffer.slice(0, this.length);
@@ -97,6 +101,11 @@ export class PackReader {
 
   constructor(buffer: Uint8Array) {
     this.buffer = buffer;
+  }
+
+  /** Octets read. */
+  get position(): number {
+    return this.offset;
   }
 
   get done(): boolean {
@@ -135,6 +144,15 @@ export class PackReader {
     const length = this.uint();
     if (length === 0) return '';
     return decoder.decode(this.take(length));
+  }
+
+  /** Whether this ASCII text comes next, which is then past: to read a text only to compare it costs more. */
+  skipsText(text: string): boolean {
+    const { buffer, offset } = this;
+    if (text.length > 127 || buffer[offset] !== text.length) return false;
+    for (let i = 0; i < text.length; i += 1) if (buffer[offset + 1 + i] !== text.charCodeAt(i)) return false;
+    this.offset = offset + 1 + text.length;
+    return true;
   }
 
   blob(): Uint8Array {

@@ -54,11 +54,13 @@ import type { WebhooksReads, WebhooksWrites } from './port/webhooks.ts';
 export type { LimitStanding, LimitState } from '../policy/headroom.ts';
 export type {
   Admission,
+  AdmitAllAnswer,
   AdmitAnswer,
   AdmitRecipient,
   AdmitRequest,
   CheckAnswer,
   Checked,
+  Headroom,
   LaterVerdict,
   Principal,
   RecipientKind,

@@ -1,15 +1,18 @@
 /**
  * From a bearer token to a caller. A key is hashed, found by its public part and compared in constant time; an unknown one
  * does the same work. What was found is remembered by hash for a short while; a change of keys or tenants forgets it.
+ * Wrong ones are counted by where they come from; a key that was right once is always looked up.
  */
 import { BlockList, isIP } from 'node:net';
 import { hashOf, hashText, prefixOf, sameHash } from '../base/api-key.ts';
 import type { Mode } from '../core/message.ts';
 import type { KeyRow, KeyScope, Principal, Store, TenantRow } from '../data/store.ts';
 import type { Caller } from './caller.ts';
+import { WrongKeys } from './wrong-keys.ts';
 
 const REMEMBER_MS = 5000;
 const MOST_REMEMBERED = 10_000;
+const MOST_PROVEN = 20_000;
 const OPERATOR_SCOPES: ReadonlySet<KeyScope> = new Set(['send', 'read', 'manage', 'approve', 'operate']);
 const NOBODY = new Uint8Array(32);
 const NO_KEY = { ok: false, cause: 'key' } as const;
@@ -22,19 +25,30 @@ export type AuthInput = {
   tenant: string | undefined;
   mode: string | undefined;
   address: string;
+  /** Whose wrong keys are counted together; null: it does not guess. */
+  network: string | null;
   /** What the request came over, where more may come: a token that it has sent before is not hashed again. */
   connection?: object;
 };
 
-export type AuthResult = { ok: true; caller: Caller } | { ok: false; cause: 'key' | 'tenant' | 'mode' };
+export type AuthResult =
+  | { ok: true; caller: Caller }
+  | { ok: false; cause: 'key' | 'tenant' | 'mode' }
+  /** Too many wrong keys; `until`: when the next is answered, in milliseconds. */
+  | { ok: false; cause: 'guesses'; until: number };
+
+type Sent = { token: string; name: string };
 
 export class Authenticator {
   private readonly known = new Map<string, Remembered>();
   private readonly used = new Map<number, number>();
   /** What a connection last sent. It is compared with its own words alone, so the time taken tells nobody of another's key. */
-  private readonly sent = new WeakMap<object, { authorization: string; token: string; name: string }>();
+  private readonly sent = new WeakMap<object, Sent & { authorization: string }>();
   /** Counts what `forget` was called for: what was read before it is not remembered after it. */
   private changes = 0;
+  /** Hashes of keys that were right when they were last looked up. */
+  private readonly proven = new Set<string>();
+  private readonly wrong = new WrongKeys();
   private readonly store: Store;
   private readonly operatorHash: string;
 
@@ -63,10 +77,15 @@ export class Authenticator {
     if (sent.name === this.operatorHash) return this.operator(input);
     const now = Date.now();
     const found = this.known.get(sent.name);
-    return found !== undefined && found.until > now ? this.judge(found, input, now) : this.ask(sent, input, now);
+    if (found !== undefined && found.until > now) return this.judge(found, sent, input, now);
+    if (input.network !== null && !this.proven.has(sent.name)) {
+      const until = this.wrong.waitsUntil(namesOf(sent, input.network), now);
+      if (until !== null) return { ok: false, cause: 'guesses', until };
+    }
+    return this.ask(sent, input, now);
   }
 
-  private read({ authorization: header, connection }: AuthInput): { token: string; name: string } | null {
+  private read({ authorization: header, connection }: AuthInput): Sent | null {
     if (header === undefined) return null;
     const before = connection === undefined ? undefined : this.sent.get(connection);
     if (before?.authorization === header) return before;
@@ -78,24 +97,29 @@ export class Authenticator {
     return sent;
   }
 
-  private async ask(
-    { token, name }: { token: string; name: string },
-    input: AuthInput,
-    now: number,
-  ): Promise<AuthResult> {
+  private async ask(sent: Sent, input: AuthInput, now: number): Promise<AuthResult> {
     const { changes } = this;
+    const { token, name } = sent;
     const found = await this.find(token, hashOf(token), now);
-    if (found === undefined) return NO_KEY;
+    this.proven.delete(name);
+    if (found === undefined) return this.refuse(sent, input, now);
     if (this.known.size >= MOST_REMEMBERED) this.known.clear();
     if (changes === this.changes) this.known.set(name, found);
-    return this.judge(found, input, now);
+    if (this.proven.size >= MOST_PROVEN) this.proven.clear();
+    this.proven.add(name);
+    return this.judge(found, sent, input, now);
   }
 
-  private judge({ key, caller }: Remembered, { address }: AuthInput, now: number): AuthResult {
-    if (key.expiresAt !== null && key.expiresAt <= now) return NO_KEY;
-    if (key.allowIps.length > 0 && !isAllowed(address, key.allowIps)) return NO_KEY;
+  private judge({ key, caller }: Remembered, sent: Sent, input: AuthInput, now: number): AuthResult {
+    if (key.expiresAt !== null && key.expiresAt <= now) return this.refuse(sent, input, now);
+    if (key.allowIps.length > 0 && !isAllowed(input.address, key.allowIps)) return this.refuse(sent, input, now);
     this.used.set(key.no, now);
     return { ok: true, caller };
+  }
+
+  private refuse(sent: Sent, { network }: AuthInput, now: number): AuthResult {
+    const until = network === null ? null : this.wrong.count(namesOf(sent, network), now);
+    return until === null ? NO_KEY : { ok: false, cause: 'guesses', until };
   }
 
   private async find(token: string, hash: Uint8Array, now: number): Promise<Remembered | undefined> {
@@ -126,6 +150,12 @@ export class Authenticator {
     const installation = await this.store.defaultInstallation({ tenantNo: tenant.no });
     return { tenantNo: tenant.no, tenantId: tenant.id, mode, ...installation, keyNo: 0 };
   }
+}
+
+/** Under which names a wrong key counts. */
+function namesOf({ token }: Sent, network: string): string[] {
+  const prefix = prefixOf(token);
+  return prefix === null ? [network] : [network, prefix];
 }
 
 function callerOf(key: KeyRow, locale: string | null): Caller {

@@ -1,6 +1,7 @@
 /** Who asks: what a key says about its bearer. Every door and every route sees callers only in this shape. */
 import type { Channel } from '../core/channel.ts';
 import type { KeyScope, Principal } from '../data/store.ts';
+import type { RequestLimit, RequestLimitState } from './request-rates.ts';
 
 export type Caller = {
   /** `key_…`, or `operator`. */
@@ -20,6 +21,8 @@ export type Caller = {
 declare module 'fastify' {
   interface FastifyRequest {
     caller: Caller | null;
+    /** The limits on requests that this one has, and how they stand after it; null: it was not counted. */
+    requestLimits: readonly RequestLimitState[] | null;
   }
   interface FastifyContextConfig {
     /** Scopes of which the key must have one; absent: no key needed. */
@@ -32,5 +35,7 @@ declare module 'fastify' {
     channel?: Channel;
     /** Its requests are not counted: what they ask for is, request by request. */
     uncounted?: boolean;
+    /** Limits on requests that the route has of its own, beside those of the policy. */
+    requestLimits?: readonly RequestLimit[];
   }
 }

@@ -1,10 +1,10 @@
 /** The key check of every route, with the limits on requests: what its scopes ask for, and the answers where that is not given. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { DecidedReason } from '../core/explain.ts';
+import { countedNetwork } from '../base/network.ts';
 import type { Authenticator, AuthResult } from './authenticate.ts';
-import { isPrograms, withoutPerson } from './inner.ts';
+import { isPassedOn, isPrograms, withoutPerson } from './inner.ts';
 import type { Problems } from './problems.ts';
-import type { RequestRates } from './request-rates.ts';
+import type { Counted, RequestRates } from './request-rates.ts';
 
 type Checks = { authenticator: Authenticator; rates: RequestRates; problems: Problems };
 
@@ -15,30 +15,34 @@ export function checkKey(request: FastifyRequest, reply: FastifyReply, checks: C
   const authorization =
     checks.problems.wordings.of(request.url)?.authorization?.(request.headers) ?? request.headers.authorization;
   if (isKeyOptional === true && authorization === undefined) return true;
+  const address = request.ip;
+  const network = countedNetwork(address);
   const result = checks.authenticator.authenticate({
     authorization,
     tenant: single(request.headers['x-tenant']),
     mode: single(request.headers['x-mode']),
-    address: request.ip,
+    address,
+    network,
     connection: request.raw.socket,
   });
-  const judge = (known: AuthResult) => checkScopes(known, request, reply, checks);
+  const judge = (known: AuthResult) => checkScopes(known, network, request, reply, checks);
   return result instanceof Promise ? result.then(judge) : judge(result);
 }
 
 function checkScopes(
   result: AuthResult,
+  network: string | null,
   request: FastifyRequest,
   reply: FastifyReply,
   { rates, problems }: Checks,
 ): boolean | Promise<boolean> {
   if (!result.ok) {
-    refuseKey(result.cause, request, reply, problems);
+    refuseKey(result, network, request, reply, problems);
     return false;
   }
   const caller = isPrograms(request) ? withoutPerson(result.caller) : result.caller;
   request.caller = caller;
-  const { scopes = [], operatorOnly, uncounted } = request.route?.config ?? {};
+  const { scopes = [], operatorOnly, uncounted, requestLimits } = request.route?.config ?? {};
   if (!scopes.some((scope) => caller.scopes.has(scope))) {
     problems.refuse(request, reply, 'insufficient_permissions', {
       evidence: { required: scopes.join('` or `'), granted: [...caller.scopes] },
@@ -55,23 +59,35 @@ function checkScopes(
     ]);
     return false;
   }
-  // The operator's own requests are not counted, whomever they are for.
-  if (caller.principal === null || result.caller.operator || uncounted === true) return true;
+  // The operator's own requests are not counted, whomever they are for; and what is passed on was counted as it came.
+  const { principal, keyId } = caller;
+  if (principal === null || result.caller.operator || uncounted === true || isPassedOn(request)) return true;
   const now = Date.now();
-  const judge = (reason: DecidedReason | null) => {
-    if (reason !== null) problems.send(request, reply, { reasons: [reason], messageId: null }, now);
-    return reason === null;
+  const judge = ({ refusal, limits }: Counted) => {
+    request.requestLimits = limits;
+    if (refusal !== null) problems.send(request, reply, { reasons: [refusal], messageId: null }, now);
+    return refusal === null;
   };
-  const reason = rates.take(caller.principal, now);
-  return reason instanceof Promise ? reason.then(judge) : judge(reason);
+  const counted = rates.take({ principal, keyId, network }, now, requestLimits);
+  return counted instanceof Promise ? counted.then(judge) : judge(counted);
 }
 
 function refuseKey(
-  cause: 'key' | 'tenant' | 'mode',
+  result: AuthResult & { ok: false },
+  network: string | null,
   request: FastifyRequest,
   reply: FastifyReply,
   problems: Problems,
 ): FastifyReply {
+  const { cause } = result;
+  if (cause === 'guesses') {
+    const { until: clearsAt } = result;
+    const scope = network === null ? null : { kind: 'address', id: network };
+    const evidence = { limit_name: 'wrong_keys', unit: 'request', requested: 1, frees_at: clearsAt };
+    const detail = 'Too many wrong keys came from this address, or for this key.';
+    const fix = 'Check the key, and wait as long as `Retry-After` says.';
+    return problems.refuse(request, reply, 'request_rate_exceeded', { detail, fix, scope, evidence, clearsAt });
+  }
   if (cause === 'key') {
     reply.header('WWW-Authenticate', 'Bearer');
     return problems.refuse(request, reply, 'authentication_required');

@@ -16,6 +16,7 @@ export function healthRoutes(
   server.get(
     '/healthz',
     {
+      exposeHeadRoute: true,
       schema: {
         tags,
         summary: 'Is the process alive?',
@@ -27,6 +28,7 @@ export function healthRoutes(
   server.get(
     '/readyz',
     {
+      exposeHeadRoute: true,
       schema: {
         tags,
         summary: 'Can it serve?',

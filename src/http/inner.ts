@@ -25,9 +25,13 @@ export function passedOn(): Record<string, string> {
   return { [PASSED_ON]: proof };
 }
 
+export function isPassedOn(request: Pick<FastifyRequest, 'raw' | 'headers'>): boolean {
+  return isInner(request) && request.headers[PASSED_ON] === proof;
+}
+
 /** Whether no person stands behind a request, whatever its key may. */
 export function isPrograms(request: Pick<FastifyRequest, 'raw' | 'headers'>): boolean {
-  return isInner(request) && request.headers[PASSED_ON] !== proof;
+  return isInner(request) && !isPassedOn(request);
 }
 
 /** The caller without what only a person may do. */

@@ -1,6 +1,7 @@
 /** Limits as answers show them. */
 import { formatTime } from '../core/time.ts';
 import type { LimitState } from '../policy/headroom.ts';
+import type { RequestLimitState } from './request-rates.ts';
 
 export type LimitBody = {
   name: string;
@@ -15,7 +16,7 @@ export type LimitBody = {
   full_limit?: number;
 };
 
-export function limitBody(state: LimitState): LimitBody {
+export function limitBody(state: LimitState | (RequestLimitState & { fullLimit?: undefined })): LimitBody {
   return {
     name: state.name,
     scope: state.scope,

@@ -97,13 +97,14 @@ export type Refusal = {
   errors?: readonly Issue[];
   clearsAt?: number | null;
   retryAfterSeconds?: number;
+  scope?: DecidedReason['scope'];
 };
 
 /** The problem of one reason that is about the request itself. */
 export function refusal(code: ReasonCode, more: Refusal = {}): Omit<ProblemInput, 'requestId'> {
   const clearsAt =
     more.retryAfterSeconds === undefined ? (more.clearsAt ?? null) : Date.now() + more.retryAfterSeconds * 1000;
-  const reason: DecidedReason = { code, scope: null, clearsAt, evidence: more.evidence ?? {} };
+  const reason: DecidedReason = { code, scope: more.scope ?? null, clearsAt, evidence: more.evidence ?? {} };
   const { detail, fix, param, errors } = more;
   return { reasons: [reason], messageId: null, detail, fix, param, errors };
 }

@@ -1,32 +1,89 @@
 /**
- * Limits on API requests, as the policy's `request_rate` has them: counted in memory, by this process, on real time.
+ * Limits on API requests: those of the policy's `request_rate`, and those that a route has of its own. Counted in memory, by this
+ * process, on real time.
  *
  * What holds: a refused request counts nowhere; an account without such limits costs a look into a map. The limits of an account
- * are read when it first asks, again when a policy, a plan or a tenant was changed here, and once a minute.
+ * are read when it first asks, again when a policy, a plan or a tenant was changed here, and once a minute. Memory is bounded,
+ * however many addresses there are.
  */
 
 import type { DecidedReason } from '../core/explain.ts';
 import type { Mode } from '../core/message.ts';
 import type { Principal, Store } from '../data/store.ts';
-import { compileLimit, type Limit } from '../policy/document.ts';
+import type { LimitDocument, RequestScope } from '../policy/document.ts';
+import type { LimitState } from '../policy/headroom.ts';
 import { addUnits, emptySeries, prune, type Series } from '../policy/series.ts';
-import { emissionMicros, nextTat, nthLeavesAt, rateFreeAt, rateUsed, usedAt, windowSpan } from '../policy/windows.ts';
+import type { Scope } from '../policy/verdict.ts';
+import {
+  emissionMicros,
+  nextTat,
+  nthLeavesAt,
+  parseWindow,
+  rateFreeAt,
+  rateResetsAt,
+  rateUsed,
+  resetsAt,
+  usedAt,
+  type Window,
+  windowSpan,
+} from '../policy/windows.ts';
 
 const KEPT_MS = 60_000;
 const MOST_ACCOUNTS = 20_000;
 const MOST_COUNTERS = 50_000;
 
-type Known = { limits: readonly Limit[]; until: number };
-type Counter = { tat: number; series: Series };
+/** Who makes a request. */
+export type Asker = {
+  principal: Principal;
+  keyId: string;
+  /** What it comes from, as limits count it; null: nowhere that tells clients apart, so that no limit of addresses holds. */
+  network: string | null;
+};
+
+export type RequestLimit = {
+  name: string;
+  scope: RequestScope;
+  window: Window;
+  /** As written: `rolling_60s`, `rate`. */
+  windowName: string;
+  max: number;
+  burst: number;
+};
+
+export type RequestLimitState = Omit<LimitState, 'unit' | 'fullLimit'> & { unit: 'request' };
+
+/** What became of a request, and how the limits stand that it has. */
+export type Counted = { refusal: DecidedReason | null; limits: readonly RequestLimitState[] };
+
+type Known = { limits: readonly RequestLimit[]; until: number };
+type Counter = { tat: number; series: Series; until: number };
+type Found = { limit: RequestLimit; scope: Scope; counter: Counter };
+
+const UNLIMITED: Counted = { refusal: null, limits: [] };
+const NONE: readonly RequestLimit[] = [];
+
+export function compileRequestLimit(document: LimitDocument<RequestScope>): RequestLimit {
+  const { name, scope, max, burst = max } = document;
+  const window = parseWindow(document.window, document.per);
+  if (window === null) throw new Error(`limit ${name} was stored with an unreadable window`);
+  return { name, scope, window, windowName: document.window, max, burst };
+}
 
 export class RequestRates {
   private readonly store: Pick<Store, 'policyState'>;
   private readonly known = new Map<string, Known>();
   private readonly reading = new Map<string, Promise<Known>>();
-  private readonly counters = new Map<string, Counter>();
+  /** Addresses have their own: there may be any number of them, and they must push nobody else's out. */
+  private readonly counters = new Counters();
+  private readonly ofAddresses = new Counters();
 
   constructor(store: Pick<Store, 'policyState'>) {
     this.store = store;
+  }
+
+  /** How many counts are held. */
+  get size(): number {
+    return this.counters.size + this.ofAddresses.size;
   }
 
   /** What stood in a policy may stand there no longer. */
@@ -36,21 +93,22 @@ export class RequestRates {
   }
 
   /** Counts a request, or says why it has to wait. Waits itself only where the account's limits are not known. */
-  take(principal: Principal, now: number): DecidedReason | null | Promise<DecidedReason | null> {
-    const name = `${principal.tenantNo} ${principal.mode}`;
+  take(asker: Asker, now: number, own: readonly RequestLimit[] = NONE): Counted | Promise<Counted> {
+    const { tenantNo, mode } = asker.principal;
+    const name = `${tenantNo} ${mode}`;
     const known = this.known.get(name);
-    if (known !== undefined && known.until > now) return this.count(known.limits, principal, now);
-    const read = this.read(name, principal.tenantNo, principal.mode, now);
+    if (known !== undefined && known.until > now) return this.count(known.limits, own, asker, now);
+    const read = this.read(name, tenantNo, mode, now);
     // Limits that were known hold until the new ones are there.
-    if (known !== undefined) return this.count(known.limits, principal, now);
-    return read.then(({ limits }) => this.count(limits, principal, now));
+    if (known !== undefined) return this.count(known.limits, own, asker, now);
+    return read.then(({ limits }) => this.count(limits, own, asker, now));
   }
 
   private read(name: string, tenantNo: number, mode: Mode, now: number): Promise<Known> {
     let reading = this.reading.get(name);
     if (reading === undefined) {
       reading = this.store.policyState({ owner: 'tenant', tenantNo, mode }).then(({ inForce }) => {
-        const known = { limits: inForce.document.request_rate.map(compileLimit), until: now + KEPT_MS };
+        const known = { limits: inForce.document.request_rate.map(compileRequestLimit), until: now + KEPT_MS };
         if (this.reading.get(name) !== reading) return known;
         this.reading.delete(name);
         if (this.known.size >= MOST_ACCOUNTS) this.known.clear();
@@ -64,51 +122,77 @@ export class RequestRates {
     return reading;
   }
 
-  private count(limits: readonly Limit[], principal: Principal, now: number): DecidedReason | null {
-    if (limits.length === 0) return null;
-    const found = limits.map((limit) => ({ limit, counter: this.counter(limit, principal) }));
+  private count(limits: readonly RequestLimit[], own: readonly RequestLimit[], asker: Asker, now: number): Counted {
+    if (limits.length === 0 && own.length === 0) return UNLIMITED;
+    const found: Found[] = [];
+    this.findAll(limits, 'policy', asker, now, found);
+    this.findAll(own, 'route', asker, now, found);
     let latest: DecidedReason | null = null;
-    for (const { limit, counter } of found) {
-      const reason = refusal(limit, counter, principal, now);
+    for (const one of found) {
+      const reason = refusalOf(one, now);
       if (reason !== null && (latest === null || reason.clearsAt! > latest.clearsAt!)) latest = reason;
     }
-    if (latest === null) for (const { limit, counter } of found) countIn(limit, counter, now);
-    return latest;
+    if (latest === null) for (const one of found) countIn(one, now);
+    return { refusal: latest, limits: found.map((one) => stateOf(one, now)) };
   }
 
-  private counter(limit: Limit, principal: Principal): Counter {
-    const name = `${principal.mode} ${limit.scope} ${scopeId(limit, principal)} ${limit.name} ${limit.windowName}`;
-    let counter = this.counters.get(name);
+  private findAll(limits: readonly RequestLimit[], whose: string, asker: Asker, now: number, found: Found[]): void {
+    for (const limit of limits) {
+      const { name, windowName } = limit;
+      const scope = scopeOf(limit, asker);
+      if (scope === null) continue;
+      const { mode, tenantId } = asker.principal;
+      const counters = scope.kind === 'address' ? this.ofAddresses : this.counters;
+      const counter = counters.get(`${whose} ${mode} ${tenantId} ${scope.kind} ${scope.id} ${name} ${windowName}`, now);
+      found.push({ limit, scope, counter });
+    }
+  }
+}
+
+class Counters {
+  private readonly all = new Map<string, Counter>();
+
+  get size(): number {
+    return this.all.size;
+  }
+
+  get(name: string, now: number): Counter {
+    let counter = this.all.get(name);
     if (counter === undefined) {
-      if (this.counters.size >= MOST_COUNTERS) this.dropOldest();
-      counter = { tat: 0, series: emptySeries() };
-      this.counters.set(name, counter);
+      if (this.all.size >= MOST_COUNTERS) this.makeRoom(now);
+      counter = { tat: 0, series: emptySeries(), until: 0 };
+      this.all.set(name, counter);
     }
     return counter;
   }
 
-  /** Forgotten requests let some more through: better than memory without end. */
-  private dropOldest(): void {
-    for (const name of this.counters.keys()) {
-      if (this.counters.size <= MOST_COUNTERS / 2) return;
-      this.counters.delete(name);
+  /** Those that say nothing any more go, then the oldest. Forgotten requests let some more through: better than memory without end. */
+  private makeRoom(now: number): void {
+    for (const [name, { until }] of this.all) if (until <= now) this.all.delete(name);
+    for (const name of this.all.keys()) {
+      if (this.all.size <= MOST_COUNTERS / 2) return;
+      this.all.delete(name);
     }
   }
 }
 
-/** An app's limit is each tenant's own: one customer's calls take nothing from another's. */
-function scopeId(limit: Limit, { tenantId, appId, installationId }: Principal): string {
-  if (limit.scope === 'installation') return installationId;
-  return limit.scope === 'app' ? `${tenantId} ${appId}` : tenantId;
+/** Whose requests a limit counts together, each tenant's for itself; null: it does not hold here. */
+function scopeOf({ scope: kind }: RequestLimit, { principal, keyId, network }: Asker): Scope | null {
+  if (kind === 'address') return network === null ? null : { kind, id: network };
+  const { tenantId, appId, installationId } = principal;
+  const ids = { tenant: tenantId, app: appId, installation: installationId, key: keyId };
+  return { kind, id: ids[kind] };
 }
 
-function refusal(limit: Limit, { tat, series }: Counter, principal: Principal, now: number): DecidedReason | null {
-  const { window, max, burst } = limit;
+function refusalOf({ limit, scope, counter }: Found, now: number): DecidedReason | null {
+  const { window, max, burst, name, windowName } = limit;
+  const { series } = counter;
   const second = Math.floor(now / 1000);
   let used: number;
   let freesAt: number;
   if (window.kind === 'rate') {
     const interval = emissionMicros(window.perSeconds, max);
+    const tat = tatOf(counter, interval * burst, now);
     freesAt = rateFreeAt(tat, interval, burst, 1, now) ?? now;
     if (freesAt <= now) return null;
     used = rateUsed(tat, interval, burst, now);
@@ -117,9 +201,6 @@ function refusal(limit: Limit, { tat, series }: Counter, principal: Principal, n
     if (used < max) return null;
     freesAt = max === 0 ? now + windowSpan(window) * 1000 : nthLeavesAt(series, window, second, used - max + 1) * 1000;
   }
-  const { scope, name, windowName } = limit;
-  const id =
-    scope === 'installation' ? principal.installationId : scope === 'app' ? principal.appId : principal.tenantId;
   const evidence = {
     limit_name: name,
     unit: 'request',
@@ -129,15 +210,44 @@ function refusal(limit: Limit, { tat, series }: Counter, principal: Principal, n
     requested: 1,
     frees_at: freesAt,
   };
-  return { code: 'request_rate_exceeded', scope: { kind: scope, id }, clearsAt: freesAt, evidence };
+  return { code: 'request_rate_exceeded', scope, clearsAt: freesAt, evidence };
 }
 
-function countIn({ window, max }: Limit, counter: Counter, now: number): void {
-  const second = Math.floor(now / 1000);
+/** Where the clock was set back nobody waits for longer than a whole burst takes. */
+function tatOf(counter: Counter, burstMicros: number, now: number): number {
+  counter.tat = Math.min(counter.tat, now * 1000 + burstMicros);
+  return counter.tat;
+}
+
+function countIn({ limit: { window, max, burst }, counter }: Found, now: number): void {
   if (window.kind === 'rate') {
-    counter.tat = nextTat(counter.tat, emissionMicros(window.perSeconds, max), 1, now);
+    const interval = emissionMicros(window.perSeconds, max);
+    counter.tat = nextTat(tatOf(counter, interval * burst, now), interval, 1, now);
+    counter.until = Math.ceil(counter.tat / 1000);
     return;
   }
+  const second = Math.floor(now / 1000);
   addUnits(counter.series, second, 1);
   prune(counter.series, second, windowSpan(window));
+  counter.until = now + windowSpan(window) * 1000;
+}
+
+function stateOf({ limit, scope, counter }: Found, now: number): RequestLimitState {
+  const { name, window, windowName, max, burst } = limit;
+  const { series } = counter;
+  const common = { name, scope, unit: 'request', window: windowName } as const;
+  if (window.kind === 'rate') {
+    const interval = emissionMicros(window.perSeconds, max);
+    const tat = tatOf(counter, interval * burst, now);
+    const used = rateUsed(tat, interval, burst, now);
+    const windowSeconds = Math.ceil((burst * window.perSeconds) / max);
+    const frees = rateResetsAt(tat, interval, burst, now);
+    return { ...common, limit: burst, used, remaining: burst - used, resetsAt: frees, windowSeconds, rate: true };
+  }
+  const second = Math.floor(now / 1000);
+  const used = usedAt(series, window, second);
+  const frees = resetsAt(series, window, second);
+  const remaining = Math.max(0, max - used);
+  const resets = frees === null ? null : frees * 1000;
+  return { ...common, limit: max, used, remaining, resetsAt: resets, windowSeconds: windowSpan(window), rate: false };
 }

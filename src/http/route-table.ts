@@ -26,7 +26,7 @@ export class RouteTable {
     return this.entries.find((entry) => entry.method === method && entry.url === url);
   }
 
-  /** The methods by which a path is served, in alphabetical order; none where nothing is there. */
+  /** The methods by which a path is served, in alphabetical order; none where nothing is there. A wildcard serves no path of its own. */
   methodsFor(path: string): string[] {
     const wanted = segmentsOf(path);
     const methods = new Set<string>();
@@ -44,7 +44,6 @@ function segmentsOf(path: string): string[] {
 
 function fits(pattern: readonly string[], wanted: readonly string[]): boolean {
   for (const [i, segment] of pattern.entries()) {
-    if (segment === '*') return true;
     const given = wanted[i];
     if (given === undefined || (segment.startsWith(':') ? given === '' : segment !== given)) return false;
   }

@@ -6,9 +6,8 @@
  * tenant gets that tenant's headroom headers, refusals included; routes that decide set them themselves.
  */
 
-import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { Socket } from 'node:net';
+import type { Server } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
 import fastifySwagger from '@fastify/swagger';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -16,7 +15,7 @@ import { newId } from '../base/ids.ts';
 import { findFlaws, parseJson } from '../base/json.ts';
 import type { Settings } from '../config/settings.ts';
 import { SMS_DOMAIN } from '../core/channel.ts';
-import { type Store, StoreFault } from '../data/store.ts';
+import { type LimitState, type Store, StoreFault } from '../data/store.ts';
 import { Authenticator } from './authenticate.ts';
 import { BodyGuard } from './body-guard.ts';
 import type { Caller } from './caller.ts';
@@ -29,6 +28,7 @@ import { linksOf, Problems } from './problems.ts';
 import { RequestRates } from './request-rates.ts';
 import { RouteTable } from './route-table.ts';
 import { schemaErrors } from './schema-errors.ts';
+import { answerAll, answerBroken, expectBody, flawOf } from './strict-requests.ts';
 import { unserved } from './unserved.ts';
 
 export type Log = {
@@ -60,6 +60,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Whether the route has set the headroom headers itself. */
     headroomSet: boolean;
+    /** The limits that the headroom headers were made of, where the route did not set them itself. */
+    headroom: readonly LimitState[] | null;
     /** Its route, asked for once: `routeOptions` puts its answer together each time. Null where no route was found. */
     route: RouteOptions | null;
   }
@@ -86,7 +88,13 @@ export async function buildServer(input: {
     trustProxy: settings.trustProxy.length > 0 ? settings.trustProxy : false,
     exposeHeadRoutes: false,
     return503OnClosing: false,
-    http: { headersTimeout: HEADERS_WITHIN_MS, requestTimeout: BODY_WITHIN_MS, connectionsCheckingInterval: 1000 },
+    http: {
+      headersTimeout: HEADERS_WITHIN_MS,
+      requestTimeout: BODY_WITHIN_MS,
+      connectionsCheckingInterval: 1000,
+      requireHostHeader: false,
+    },
+    rewriteUrl: pathOf,
     // Verbose: an issue names the schema that it fails, whose description says to people what a pattern says to machines.
     ajv: {
       customOptions: {
@@ -120,21 +128,29 @@ export async function buildServer(input: {
   await server.register(fastifySwagger, OPENAPI);
   server.decorateRequest('caller', null);
   server.decorateRequest('headroomSet', false);
+  server.decorateRequest('requestLimits', null);
+  server.decorateRequest('headroom', null);
   server.decorateRequest('route', null);
   readBodies(server);
+  answerAll(server.server as Server, problems);
   server.addHook('onRequest', (request, reply, done) => {
     request.route = request.routeOptions;
     reply.header('X-Request-Id', request.id);
-    if (request.headers['content-encoding'] !== undefined && request.headers['content-encoding'] !== 'identity') {
-      reply.header('Accept-Encoding', 'identity');
-      problems.refuse(request, reply, 'unsupported_media_type', {
-        detail: 'The body has a Content-Encoding, and only plain bodies are read.',
-        evidence: { content_encoding: String(request.headers['content-encoding']).slice(0, 100) },
-      });
+    const isOuter = !isInner(request);
+    if (isOuter) expectBody(request, reply);
+    const flaw = isOuter ? flawOf(request.raw) : null;
+    if (flaw !== null) {
+      reply.header('Connection', 'close');
+      problems.refuse(request, reply, 'malformed_request', { detail: flaw, fix: 'Send it as RFC 9112 says.' });
+      return;
+    }
+    // Before the body: nobody wants it.
+    if (request.is404) {
+      answerNowhere(routes, request, reply, problems);
       return;
     }
     const goOn = (mayPass: boolean): void => {
-      if (mayPass) done();
+      if (mayPass && isPlain(request, reply, problems)) done();
     };
     // Nothing is waited for where the key and its limits are known.
     const passes = checkKey(request, reply, { authenticator, rates, problems });
@@ -154,6 +170,18 @@ export async function buildServer(input: {
   return { server, problems, authenticator, metrics, rates, routes };
 }
 
+/** Whether the body is as it is read here; where it is not the request is answered. */
+function isPlain(request: FastifyRequest, reply: FastifyReply, problems: Problems): boolean {
+  const encoding = request.headers['content-encoding'];
+  if (encoding === undefined || encoding === 'identity') return true;
+  reply.header('Accept-Encoding', 'identity');
+  problems.refuse(request, reply, 'unsupported_media_type', {
+    detail: 'The body has a Content-Encoding, and only plain bodies are read.',
+    evidence: { content_encoding: String(encoding).slice(0, 100) },
+  });
+  return false;
+}
+
 /** Once it stops, a connection ends with its answer: kept alive it would hold the stop up for as long as it may idle. */
 function endConnectionsOnStop(server: FastifyInstance): void {
   let isStopping = false;
@@ -169,6 +197,14 @@ function endConnectionsOnStop(server: FastifyInstance): void {
 
 function tlsOptions(settings: Settings): { cert: Buffer; key: Buffer } {
   return { cert: readFileSync(settings.tlsCert!), key: readFileSync(settings.tlsKey!) };
+}
+
+/** A request may name the whole URL (RFC 9112 §3.2.2): routes know paths. */
+function pathOf({ url = '/' }: { url?: string }): string {
+  const host = /^https?:\/\/[^/?]*/i.exec(url);
+  if (host === null) return url;
+  const path = url.slice(host[0].length);
+  return path.startsWith('/') ? path : `/${path}`;
 }
 
 function requestId(request: { headers: Record<string, string | string[] | undefined> }): string {
@@ -228,7 +264,9 @@ async function addHeadroom(request: FastifyRequest, reply: FastifyReply, store: 
   try {
     const late = setTimeout(LONGEST_HEADROOM_MS, null, { signal: tooLate.signal }).catch(() => null);
     const seen = await Promise.race([looked, late]);
-    if (seen !== null) setHeadroom(reply, seen.limits, seen.now, seen.risk);
+    if (seen === null) return;
+    request.headroom = seen.limits;
+    setHeadroom(reply, seen.limits, seen.now, seen.risk);
   } catch {
     // The answer itself matters more than its headers; what ails the store shows in /readyz.
   } finally {
@@ -287,37 +325,15 @@ async function answerFault(
   return problems.refuse(request, reply, 'internal_error', { evidence: { reference: request.id } });
 }
 
-async function answerNowhere(
+function answerNowhere(
   routes: RouteTable,
   request: FastifyRequest,
   reply: FastifyReply,
   problems: Problems,
-): Promise<FastifyReply> {
+): FastifyReply {
   const path = request.url.split('?')[0]!;
   const allowed = routes.methodsFor(path).join(', ');
   if (allowed === '') return problems.refuse(request, reply, 'not_found', { evidence: { path: path.slice(0, 200) } });
   reply.header('Allow', allowed);
   return problems.refuse(request, reply, 'method_not_allowed', { evidence: { method: request.method, allowed } });
 }
-
-/** Requests so broken that no route is found: answered on the bare socket. */
-function answerBroken(error: Error & { code?: string }, socket: Socket, problems: Problems): void {
-  if (!socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
-  const large = error.code === 'HPE_HEADER_OVERFLOW';
-  const status = late ? '408 Request Timeout' : large ? '431 Request Header Fields Too Large' : '400 Bad Request';
-  const code = late ? 'request_timeout' : 'malformed_request';
-  const id = newId('req');
-  const asked = { id, headers: {}, caller: null } as unknown as FastifyRequest;
-  const reason = { code, scope: null, clearsAt: late ? Date.now() + 1000 : null, evidence: {} } as const;
-  const body = JSON.stringify(problems.body(asked, { reasons: [reason], messageId: null }));
-  socket.end(
-    `HTTP/1.1 ${status}\r\nContent-Type: application/problem+json; charset=utf-8\r\nX-Request-Id: ${id}\r\n` +
-      `${late ? 'Retry-After: 1\r\n' : ''}Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
-}
-
-export { randomUUID };

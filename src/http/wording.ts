@@ -11,6 +11,8 @@ export type OtherAnswer = {
   /** `application/json` unless said. */
   type?: string;
   headers?: Readonly<Record<string, string | number>>;
+  /** What the status line says beside the number, for clients that show it; RFC 9112 §4. */
+  statusText?: string;
 };
 
 export type Wording = {
@@ -39,8 +41,19 @@ export class Wordings {
   }
 }
 
+const LONGEST_STATUS_TEXT = 500;
+const OUTSIDE_ASCII = /[^ -~]/g;
+const IN_ASCII: Readonly<Record<string, string>> = { '’': "'", '…': '...', '–': '-', '“': '"', '”': '"' };
+
 /** Answers with it as it is. */
-export function answerWithOther(reply: FastifyReply, { status, body, type, headers = {} }: OtherAnswer): FastifyReply {
+export function answerWithOther(
+  reply: FastifyReply,
+  { status, body, type, headers = {}, statusText }: OtherAnswer,
+): FastifyReply {
+  if (statusText !== undefined) {
+    const text = statusText.slice(0, LONGEST_STATUS_TEXT);
+    reply.raw.statusMessage = text.replace(OUTSIDE_ASCII, (char) => IN_ASCII[char] ?? '?');
+  }
   return reply
     .headers(headers)
     .code(status)

@@ -16,6 +16,7 @@ import {
   isIdempotencyKey,
   outcomeOf,
   readByHand,
+  refuseKey,
   SEND_HEADERS,
   submitInput,
 } from './door.ts';
@@ -77,7 +78,7 @@ export function batchRoute(server: FastifyInstance, door: IntakeDoor): void {
 async function answerBatch(request: FastifyRequest, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {
   const { problems, store } = door;
   const key = idempotencyKeyOf(request);
-  if (key === false) return problems.refuse(request, reply, 'idempotency_key_invalid', { param: 'Idempotency-Key' });
+  if (key === false) return refuseKey(request, reply, door);
   const { body } = request;
   const messages = isFields(body) ? body['messages'] : undefined;
   const errors = batchErrors(body, messages);

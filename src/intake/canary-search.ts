@@ -23,18 +23,31 @@ export class CanarySearch {
     request: AdmitRequest,
     send: (request: AdmitRequest) => Promise<Answer | Stale>,
   ): Promise<Answer> {
-    const { tenantNo, mode } = request.principal;
+    return this.sendAll([submission], [request], () => send(request));
+  }
+
+  /** Several at once, all of one tenant and mode; `send` sends them. */
+  sendAll<Answer extends { outcome: string }>(
+    submissions: readonly Submission[],
+    requests: readonly AdmitRequest[],
+    send: () => Promise<Answer | Stale>,
+  ): Promise<Answer> {
+    const { tenantNo, mode } = requests[0]!.principal;
     const space = `${tenantNo}.${mode}`;
-    const plain = request.findings ?? null;
+    const plain = requests.map(({ findings }) => findings ?? null);
     const tried = (tries: number): Promise<Answer> => {
       const known = this.known.get(space);
-      if (known !== undefined) search(known, submission, request, plain);
-      return send(request).then((answer) => {
+      for (const [i, request] of requests.entries()) {
+        if (known !== undefined) search(known, submissions[i]!, request, plain[i]!);
+      }
+      return send().then((answer) => {
         if (!isStale(answer)) return answer;
         if (tries === MOST_TRIES) throw new Error('the canaries change faster than a send can be searched');
         this.learn(space, answer.known);
-        request.canaries = null;
-        request.findings = plain;
+        requests.forEach((request, i) => {
+          request.canaries = null;
+          request.findings = plain[i]!;
+        });
         return tried(tries + 1);
       });
     };

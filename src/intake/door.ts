@@ -1,6 +1,7 @@
 /** What the routes of this door share: who asks, the idempotency key, and what a submission is answered with. */
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
+import type { Secrets } from '../base/secrets.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import { simulatedReason } from '../core/simulator.ts';
 import type { Blobs } from '../data/blobs.ts';
@@ -9,9 +10,17 @@ import { type Problems, refusal } from '../http/problems.ts';
 import type { Policy } from '../policy/document.ts';
 import { decidedOutcome, type Outcome, problemOutcome } from './outcome.ts';
 import type { Policies } from './policies.ts';
-import type { Intake, SubmitInput, Submitted } from './submit.ts';
+import type { Intake, Submitted } from './submit.ts';
+import type { SubmitInput } from './submit-input.ts';
 
-export type IntakeDoor = { intake: Intake; policies: Policies; problems: Problems; store: Store; blobs: Blobs };
+export type IntakeDoor = {
+  intake: Intake;
+  policies: Policies;
+  problems: Problems;
+  store: Store;
+  blobs: Blobs;
+  secrets: Pick<Secrets, 'seal' | 'open'>;
+};
 
 const KEY = /^[\x21-\x7e]{1,255}$/;
 
@@ -43,6 +52,14 @@ export function idempotencyKeyOf(request: FastifyRequest): string | null | false
   const given = request.headers['idempotency-key'];
   if (given === undefined) return null;
   return typeof given === 'string' && KEY.test(given) ? given : false;
+}
+
+export function refuseKey(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { problems }: Pick<IntakeDoor, 'problems'>,
+): FastifyReply {
+  return problems.refuse(request, reply, 'idempotency_key_invalid', { param: 'Idempotency-Key' });
 }
 
 export function submitInput(request: FastifyRequest, body: unknown, idempotencyKey: string | null): SubmitInput {

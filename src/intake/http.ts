@@ -3,7 +3,15 @@ import type { FastifyInstance } from 'fastify';
 import { batchRoute } from './batch.ts';
 import { changeRoutes } from './changes.ts';
 import { checkRoute } from './check.ts';
-import { type IntakeDoor, idempotencyKeyOf, outcomeOf, readByHand, SEND_HEADERS, submitInput } from './door.ts';
+import {
+  type IntakeDoor,
+  idempotencyKeyOf,
+  outcomeOf,
+  readByHand,
+  refuseKey,
+  SEND_HEADERS,
+  submitInput,
+} from './door.ts';
 import { lookupRoutes } from './lookup.ts';
 import { acceptedSchema } from './message-schemas.ts';
 import { answerWith } from './outcome.ts';
@@ -29,9 +37,7 @@ export function intakeRoutes(server: FastifyInstance, door: IntakeDoor): void {
     },
     async (request, reply) => {
       const key = idempotencyKeyOf(request);
-      if (key === false) {
-        return door.problems.refuse(request, reply, 'idempotency_key_invalid', { param: 'Idempotency-Key' });
-      }
+      if (key === false) return refuseKey(request, reply, door);
       const outcome = outcomeOf(request, door, await door.intake.submit(submitInput(request, request.body, key)));
       return answerWith(request, reply, outcome instanceof Promise ? await outcome : outcome);
     },

@@ -2,12 +2,10 @@
  * The road of a submission, whichever door it came through: read, simulator, key, admit. The answer is a value; each
  * door renders it in its caller's own words.
  */
-import { createHash } from 'node:crypto';
-import { addressTraits } from '../base/address-traits.ts';
-import { readDomain } from '../base/domain.ts';
-import { type Channel, channelOf } from '../core/channel.ts';
-import { contentText, readContentText } from '../core/content-text.ts';
-import type { Address, Submission } from '../core/message.ts';
+import { setImmediate } from 'node:timers/promises';
+import { channelOf } from '../core/channel.ts';
+import { readContentText } from '../core/content-text.ts';
+import type { Submission } from '../core/message.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import { REASONS } from '../core/reasons.ts';
 import { parseSimulatorAddress, SIMULATOR_DOMAIN } from '../core/simulator.ts';
@@ -16,46 +14,20 @@ import type { HeldMessage, ReplaceAnswer } from '../data/port/approvals.ts';
 import type { MessageName } from '../data/port/messages.ts';
 import type { PlanViewAnswer } from '../data/port/plans.ts';
 import type { TemplateUse } from '../data/port/templates.ts';
-import type { AdmitAnswer, AdmitRecipient, AdmitRequest, CheckAnswer, Principal, Store } from '../data/store.ts';
-import { scanContent } from '../policy/content/scan.ts';
-import { featuresOf } from '../policy/risk/features.ts';
+import type { AdmitAnswer, AdmitRecipient, AdmitRequest, CheckAnswer, Store } from '../data/store.ts';
 import { Templates } from '../templates/templates.ts';
+import { admitRequest, type ReadSubmission, sha256 } from './admit-request.ts';
 import { type AttachedFile, type AttachmentOptions, attachmentIds } from './attachments.ts';
 import { CanarySearch } from './canary-search.ts';
 import { changedBody, changedSubmission } from './changed-submission.ts';
 import type { FieldError, Fields } from './field-errors.ts';
-import { fingerprint } from './fingerprint.ts';
 import { readSubmission } from './submission.ts';
+import type { SubmitInput } from './submit-input.ts';
 import { type MessageIds, namesThread, Threads } from './threads.ts';
 
-/** Bodies beyond this many octets lie in the blob folder. */
-const INLINE_BYTES = 65_536;
 const WAIT_FOR_FIRST_MS = 2000;
-
-export type SubmitInput = {
-  principal: Principal;
-  requestId: string;
-  /** The agent a key belongs to, or the request's header. */
-  agent: string | null;
-  /** Whether it is the key's: then a body cannot name another. */
-  isAgentBound?: boolean;
-  /** Identities the key may send as, by handle or id; empty: all. */
-  identities: readonly string[];
-  body: unknown;
-  idempotencyKey: string | null;
-  /** All recipients or none: where one would be blocked, nothing is stored. */
-  wholeOnly?: boolean;
-  /** In a check: without what each rule found. */
-  untraced?: boolean;
-  /** What To and Cc show, where that is not who gets it. */
-  shown?: { to: Address[]; cc: Address[] };
-  /** `sms`: its recipients are telephone numbers, in the form that core/channel.ts gives them. Mail unless said. */
-  channel?: Channel;
-  /** While the first request with the key is running: answered at once rather than waited for. */
-  waitsForFirst?: false;
-  /** Templates with phrases of spam are refused, whatever the policy says. */
-  refusesSpamPhrases?: true;
-};
+/** So many of a batch are read before others have their turn. */
+const READ_IN_A_TURN = 16;
 
 export type Submitted =
   | { outcome: 'answer'; answer: AdmitAnswer }
@@ -67,6 +39,12 @@ export type Submitted =
   | { outcome: 'simulated'; code: ReasonCode }
   | { outcome: 'forbidden_agent'; agent: string }
   | { outcome: 'in_progress' };
+
+export type AllSubmitted =
+  /** In their order. */
+  | { outcome: 'admitted'; answers: AdmitAnswer[] }
+  /** Because of the one at this place. */
+  | { outcome: 'refused'; at: number; submitted: Submitted };
 
 export type Checked =
   | { outcome: 'answer'; answer: CheckAnswer }
@@ -87,27 +65,16 @@ const STRANGER: AdmitRecipient = {
   simulated: null,
 };
 
-type Reading =
-  | {
-      ok: true;
-      /** As it was sent: what tells whether two sends under one key are the same. */
-      sent: Submission;
-      /** As it is decided and stored: the same, unless a template was filled in. */
-      submission: Submission;
-      template: TemplateUse | null;
-      files: { sha256: string; bytes: Uint8Array }[];
-    }
-  | { ok: false; result: Exclude<Submitted, { outcome: 'answer' }> };
+type Reading = ({ ok: true } & ReadSubmission) | { ok: false; result: Exclude<Submitted, { outcome: 'answer' }> };
 
 type Uploads = NonNullable<AttachmentOptions['uploads']>;
-
-const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 export class Intake {
   private readonly store: Store;
   private readonly blobs: Blobs;
   private readonly templates: Templates;
   private readonly threads: Threads;
+  private readonly ids: MessageIds | null;
   private readonly canaries = new CanarySearch();
   /** Keys whose first request is still running. */
   private readonly running = new Map<string, Promise<void>>();
@@ -117,20 +84,44 @@ export class Intake {
     this.blobs = blobs;
     this.templates = new Templates(store);
     this.threads = new Threads(store, ids);
+    this.ids = ids;
   }
 
   async submit(input: SubmitInput): Promise<Submitted> {
     const read = this.read(input);
     const reading = read instanceof Promise ? await read : read;
     if (!reading.ok) return reading.result;
-    if (input.idempotencyKey === null) return this.admit(input, reading);
-    const name = `${input.principal.installationNo}.${input.principal.mode}.${input.idempotencyKey}`;
+    return this.inTurn(input, () => this.admit(input, reading).then(answered));
+  }
+
+  /** All of them or none: where one cannot be read or would be refused, nothing is sent. All of one caller. */
+  async submitAll(inputs: readonly SubmitInput[]): Promise<AllSubmitted> {
+    const readings: (Reading & { ok: true })[] = [];
+    for (const [at, input] of inputs.entries()) {
+      const reading = await this.read(input);
+      if (!reading.ok) return { outcome: 'refused', at, submitted: reading.result };
+      readings.push(reading);
+      // Others want to be read meanwhile.
+      if (at % READ_IN_A_TURN === READ_IN_A_TURN - 1) await setImmediate();
+    }
+    const [first] = inputs;
+    const all = await this.inTurn(first!, () => this.admitAll(inputs, readings));
+    return all.outcome === 'in_progress' ? { outcome: 'refused', at: 0, submitted: all } : all;
+  }
+
+  /** One after another under one key: while the first is running, for a while. */
+  private async inTurn<T>(
+    { principal, idempotencyKey, waitsForFirst }: SubmitInput,
+    send: () => Promise<T>,
+  ): Promise<T | { outcome: 'in_progress' }> {
+    if (idempotencyKey === null) return send();
+    const name = `${principal.installationNo}.${principal.mode}.${idempotencyKey}`;
     const first = this.running.get(name);
     if (first !== undefined) {
-      const isOver = input.waitsForFirst !== false && (await within(first, WAIT_FOR_FIRST_MS));
+      const isOver = waitsForFirst !== false && (await within(first, WAIT_FOR_FIRST_MS));
       if (!isOver) return { outcome: 'in_progress' };
     }
-    const mine = this.admit(input, reading);
+    const mine = send();
     const done = mine.then(nothing, nothing);
     this.running.set(name, done);
     try {
@@ -149,7 +140,7 @@ export class Intake {
   async check(input: SubmitInput): Promise<Checked> {
     const reading = await this.read(input);
     if (!reading.ok) return reading.result as Checked;
-    const { request } = this.request(input, reading);
+    const { request } = admitRequest(input, reading);
     const check = (searched: AdmitRequest) => this.store.check(searched);
     return { outcome: 'answer', answer: await this.canaries.send<CheckAnswer>(reading.submission, request, check) };
   }
@@ -170,8 +161,7 @@ export class Intake {
     if (!reading.ok) return reading.result as Changed;
     const submission = changedSubmission(content, reading.submission, patch, held.sendAt);
     const channel = channelOf(content.to[0]?.domain ?? '');
-    const { request, large } = this.request({ ...input, idempotencyKey: null, channel }, { ...reading, submission });
-    const files = large === null ? reading.files : [...reading.files, large];
+    const { request, files } = admitRequest({ ...input, idempotencyKey: null, channel }, { ...reading, submission });
     const named = [...files, ...request.blobs].map(({ sha256: blob }) => blob);
     const release = this.blobs.hold(named);
     let answer: ReplaceAnswer;
@@ -185,6 +175,11 @@ export class Intake {
     }
     await this.forget(answer.outcome === 'done' ? answer.unused : named);
     return answer;
+  }
+
+  /** The Message-ID that a stored message goes out with; empty where none is made here. */
+  msgIdOf(id: string, tenantNo: number): string {
+    return this.ids?.make(id, tenantNo) ?? '';
   }
 
   /** The content of a stored message; null where there is none, or none any more. */
@@ -202,7 +197,7 @@ export class Intake {
   async planView(input: SubmitInput, strangers: boolean): Promise<PlanSeen> {
     const reading = await this.read(input);
     if (!reading.ok) return reading.result as PlanSeen;
-    const { request } = this.request(input, reading);
+    const { request } = admitRequest(input, reading);
     if (strangers) request.recipients = [STRANGER];
     return { outcome: 'answer', answer: await this.store.planView(request) };
   }
@@ -266,90 +261,47 @@ export class Intake {
     return { submission: filled, template: use };
   }
 
-  private admit(input: SubmitInput, reading: Reading & { ok: true }): Promise<Submitted> {
-    const { request, large } = this.request(input, reading);
-    const files = large === null ? reading.files : [...reading.files, large];
+  private admit(input: SubmitInput, reading: ReadSubmission): Promise<AdmitAnswer> {
+    const { request, files } = admitRequest(input, reading);
     const send = () => this.canaries.send(reading.submission, request, (searched) => this.store.admit(searched));
-    if (files.length === 0 && request.blobs.length === 0) return send().then(answered);
-    return this.admitWithFiles(files, request, send);
+    return this.withFiles(files, [request], send, ({ outcome }) => outcome !== 'refused' && outcome !== 'invalid');
   }
 
-  private async admitWithFiles(
+  private async admitAll(inputs: readonly SubmitInput[], readings: readonly ReadSubmission[]): Promise<AllSubmitted> {
+    const made = readings.map((reading, i) => admitRequest(inputs[i]!, reading));
+    const requests = made.map(({ request }) => request);
+    const files = new Map(made.flatMap((one) => one.files.map((file) => [file.sha256, file])));
+    const submissions = readings.map(({ submission }) => submission);
+    const send = () => this.canaries.sendAll(submissions, requests, () => this.store.admitAll(requests));
+    const all = await this.withFiles([...files.values()], requests, send, ({ outcome }) => outcome === 'admitted');
+    return all.outcome === 'admitted' ? all : { outcome: 'refused', at: all.at, submitted: answered(all.answer) };
+  }
+
+  /** With what they attach in the blob store. */
+  private async withFiles<Answer>(
     files: readonly AttachedFile[],
-    request: AdmitRequest,
-    send: () => Promise<AdmitAnswer>,
-  ): Promise<Submitted> {
-    const named = [...files, ...request.blobs].map(({ sha256: name }) => name);
+    requests: readonly AdmitRequest[],
+    send: () => Promise<Answer>,
+    isStored: (answer: Answer) => boolean,
+  ): Promise<Answer> {
+    const named = [...files, ...requests.flatMap(({ blobs }) => blobs)].map(({ sha256: name }) => name);
+    if (named.length === 0) return send();
     const release = this.blobs.hold(named);
-    let answer: AdmitAnswer;
+    let answer: Answer;
     try {
       await Promise.all(files.map(({ sha256: name, bytes }) => this.blobs.put(name, bytes)));
       answer = await send();
     } finally {
       release();
     }
-    if (answer.outcome === 'refused' || answer.outcome === 'invalid') await this.forget(named);
-    return answered(answer);
+    if (!isStored(answer)) await this.forget(named);
+    return answer;
   }
 
   /** What is not stored leaves nothing on the disk either. */
   private async forget(named: string[]): Promise<void> {
     await this.blobs.removeUnused(named, (sha256s) => this.store.unusedBlobs({ sha256s }));
   }
-
-  private request(
-    input: SubmitInput,
-    { sent, submission, template }: Reading & { ok: true },
-  ): { request: AdmitRequest; large: { sha256: string; bytes: Uint8Array } | null } {
-    const body = contentText(submission);
-    const bodyBytes = Buffer.byteLength(body);
-    const large = bodyBytes > INLINE_BYTES ? largeBody(body) : null;
-    const keyed = input.idempotencyKey !== null || submission.dedupeKey !== null;
-    const print = keyed ? fingerprint(sent, sent === submission ? body : undefined) : '';
-    const request: AdmitRequest = {
-      principal: input.principal,
-      requestId: input.requestId,
-      kind: submission.kind,
-      onLimit: submission.onLimit,
-      sendAt: submission.sendAt,
-      expiresAt: submission.expiresAt,
-      agent: submission.agent,
-      identity: submission.identity,
-      from: submission.from === null ? null : { email: submission.from.email, name: submission.from.name },
-      subject: submission.subject,
-      meta: metaOf(submission, template),
-      recipients: recipientsOf(submission, input),
-      body: large === null ? body : '',
-      bodyBytes,
-      bodyBlob: large === null ? null : { sha256: large.sha256, size: bodyBytes },
-      blobs: submission.attachments.map(({ sha256: name, size }) => ({ sha256: name, size })),
-      idempotency: input.idempotencyKey === null ? null : { key: input.idempotencyKey, fingerprint: print },
-      dedupe:
-        submission.dedupeKey === null
-          ? null
-          : { key: submission.dedupeKey, fingerprint: print, block: submission.onDuplicate === 'block' },
-      contentHash: null,
-      leaseToken: submission.leaseToken,
-      template,
-      ...(input.identities.length === 0 ? {} : { identities: input.identities }),
-      ...(input.wholeOnly === true ? { wholeOnly: true } : {}),
-      ...(input.untraced === true ? { untraced: true } : {}),
-      content: featuresOf(submission),
-      findings: scanContent({
-        subject: submission.subject,
-        text: submission.text,
-        html: submission.html,
-        senderDomain: submission.from?.domain ?? null,
-        isAscii: bodyBytes === body.length,
-      }),
-    };
-    return { request, large };
-  }
-}
-
-function largeBody(body: string): { sha256: string; bytes: Uint8Array } {
-  const bytes = Buffer.from(body);
-  return { sha256: sha256(bytes), bytes };
 }
 
 function unknownThread(): Exclude<Submitted, { outcome: 'answer' }> {
@@ -388,48 +340,4 @@ function simulatedRequest(submission: Submission): ReasonCode | null {
     if (category === 'access' || category === 'platform') return meaning.code;
   }
   return null;
-}
-
-function recipientsOf(submission: Submission, { principal, channel }: SubmitInput): AdmitRecipient[] {
-  const recipients: AdmitRecipient[] = [];
-  for (const kind of ['to', 'cc', 'bcc'] as const) {
-    for (const { email, name, key, domain } of submission[kind]) {
-      const traits = addressTraits(key, domain);
-      recipients.push({ kind, email, name, key, domain, ...judged(key, domain, principal.mode, channel), traits });
-    }
-  }
-  return recipients;
-}
-
-function judged(
-  key: string,
-  domain: string,
-  mode: Principal['mode'],
-  channel: Channel = 'email',
-): { undeliverable: string | null; simulated: string | null } {
-  if (channelOf(domain) !== channel) return { undeliverable: 'no_mail_domain', simulated: null };
-  if (domain !== SIMULATOR_DOMAIN) {
-    const read = readDomain(domain);
-    return { undeliverable: read.ok && read.isMixedScript ? 'mixed_scripts' : null, simulated: null };
-  }
-  if (mode === 'live') return { undeliverable: 'simulator', simulated: null };
-  const meaning = parseSimulatorAddress(key.slice(0, key.lastIndexOf('@')));
-  if (meaning === null) return { undeliverable: 'unknown_simulator_address', simulated: null };
-  return { undeliverable: null, simulated: meaning.kind === 'blocked' ? meaning.code : null };
-}
-
-function metaOf(submission: Submission, template: TemplateUse | null): string | null {
-  const { tags, metadata, threadId, purpose, dedupeKey, leaseToken } = submission;
-  const found = template?.found ?? null;
-  const labels = [threadId, purpose, dedupeKey, leaseToken, found];
-  if (tags.length === 0 && metadata.length === 0 && labels.every((label) => label === null)) return null;
-  return JSON.stringify({
-    tags,
-    metadata,
-    thread_id: threadId,
-    purpose,
-    dedupe_key: dedupeKey,
-    ...(leaseToken === null ? {} : { lease_token: leaseToken }),
-    ...(found === null ? {} : { template: found }),
-  });
 }

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { formatTime } from '../core/time.ts';
+import type { Space } from '../data/store.ts';
 import { idText, time } from '../http/schemas.ts';
 import { isProgram, readContentType } from './attachments.ts';
 import { dispositionFilename } from './disposition.ts';
@@ -70,7 +71,7 @@ async function answerUpload(
   else if (isProgram(bytes)) errors.add('attachment_rejected', '', 'The file is a program, whatever its name.');
   if (errors.list.length > 0) return refuse(request, reply, door, errors.list);
   const file = { bytes: bytes!, filename, contentType: contentType! };
-  const { id, sha256, expiresAt } = await keepUpload(request, door, file);
+  const { id, sha256, expiresAt } = await keepUpload(request.caller!.principal!, door, file);
   const size = file.bytes.length;
   return reply
     .code(201)
@@ -102,22 +103,23 @@ function refuse(
   return door.problems.refuse(request, reply, isRejected ? 'attachment_rejected' : 'validation_failed', { errors });
 }
 
-/** Stored for 24 hours. */
+export type UploadedFile = { bytes: Buffer; filename: string; contentType: string };
+
+/** Stored for 24 hours, under `id` where it is given: what is kept under that one already stays, and `sha256` is of what is kept. */
 export async function keepUpload(
-  request: FastifyRequest,
+  { tenantNo, mode }: Space,
   { store, blobs }: IntakeDoor,
-  file: { bytes: Buffer; filename: string; contentType: string },
+  { bytes, filename, contentType }: UploadedFile,
+  id: string | null = null,
 ): Promise<{ id: string; sha256: string; expiresAt: number }> {
-  const { bytes, filename, contentType } = file;
   const sha256 = createHash('sha256').update(bytes).digest('hex');
-  const { tenantNo, mode } = request.caller!.principal!;
   const release = blobs.hold([sha256]);
   try {
     await blobs.put(sha256, bytes);
-    const size = bytes.length;
-    const { id, expiresAt, unused } = await store.putUpload({ tenantNo, mode, sha256, size, filename, contentType });
+    const file = { sha256, size: bytes.length, filename, contentType };
+    const { unused, ...kept } = await store.putUpload({ id, tenantNo, mode, ...file });
     await blobs.removeUnused(unused, (sha256s) => store.unusedBlobs({ sha256s }));
-    return { id, sha256, expiresAt };
+    return kept;
   } finally {
     release();
   }

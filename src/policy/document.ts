@@ -24,10 +24,14 @@ export const LIMIT_SCOPES = [
 export type LimitScope = (typeof LIMIT_SCOPES)[number];
 export type LimitUnit = 'message' | 'recipient';
 
+/** Of a request nothing else is known. `address`: each address that requests come from, of IPv6 each /64. */
+export const REQUEST_SCOPES = ['tenant', 'app', 'installation', 'key', 'address'] as const;
+export type RequestScope = (typeof REQUEST_SCOPES)[number];
+
 /** A limit as written in a document. */
-export type LimitDocument = {
+export type LimitDocument<S extends string = LimitScope> = {
   name: string;
-  scope: LimitScope;
+  scope: S;
   window: string;
   per?: 'second' | 'minute';
   unit?: LimitUnit;
@@ -38,7 +42,7 @@ export type LimitDocument = {
 
 export type PolicyDocument = {
   limits?: LimitDocument[];
-  request_rate?: LimitDocument[];
+  request_rate?: LimitDocument<RequestScope>[];
   cooldown?: { per?: 'recipient' | 'recipient_and_template'; seconds?: number };
   templates?: { require_approval?: boolean; lint?: Record<string, 'off' | 'warn' | 'error'> };
   consent?: { marketing?: 'off' | 'recorded' | 'required' };

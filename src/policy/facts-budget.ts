@@ -54,6 +54,21 @@ export function lookBudget(view: Signs, policy: Policy, send: Send, departAt: nu
   };
 }
 
+/** The plain number as it stands: how many signs count, how many may, and when the oldest of them leaves (milliseconds). */
+export type SignsStanding = { used: number; max: number; resetsAt: number | null };
+
+export function signsStanding(view: Signs, { budgets: { number } }: Policy, now: number): SignsStanding {
+  const all = view.signals('any');
+  const second = Math.floor(now / 1000);
+  const any = all === null ? null : seriesIn(all, 'recipient');
+  const used = any === null ? 0 : usedAt(any, number.window, second);
+  return {
+    used,
+    max: number.max,
+    resetsAt: any === null || used === 0 ? null : nthLeavesAt(any, number.window, second, 1) * 1000,
+  };
+}
+
 function milliseconds(second: number | null): number | null {
   return second === null ? null : second * 1000;
 }

@@ -4,7 +4,7 @@
  * stands in resolve.ts.
  */
 import { LINT_LEVELS, LINT_NAMES } from '../core/lints.ts';
-import { LIMIT_SCOPES } from './document.ts';
+import { LIMIT_SCOPES, REQUEST_SCOPES } from './document.ts';
 import { SIGNAL_NAMES } from './risk/signals.ts';
 
 export type Field = { describe: string } & (
@@ -43,8 +43,8 @@ const flag = (describe: string): Field => ({ kind: 'flag', describe });
 const object = (fields: Fields, describe: string): Field => ({ kind: 'object', fields, describe });
 const window: Field = { kind: 'window', describe: 'The window in which it is counted.' };
 
-/** Members of a limit. `window` and `per` are read together with the rest. */
-export const LIMIT_FIELDS: Fields = {
+/** Members of a limit on sends. `window` and `per` are read together with the rest. */
+const SEND_LIMIT_FIELDS: Fields = {
   name: { kind: 'word', words: [], describe: 'Unique in its list; answers and headers show it.' },
   scope: word(LIMIT_SCOPES, 'Whose sends are counted together.'),
   window: {
@@ -63,8 +63,20 @@ export const LIMIT_FIELDS: Fields = {
   reset_on_reply: flag('With the scope `recipient` alone: a reply of theirs begins the count anew.'),
 };
 
-/** A limit on requests has these scopes alone: nothing else is known of a request. */
-export const REQUEST_SCOPES: readonly string[] = ['tenant', 'app', 'installation'];
+const REQUESTS_COUNTED_TOGETHER =
+  'Whose requests are counted together. `address`: what comes from one address, of IPv6 from one /64, unless that is this machine itself.';
+
+function requestLimitFields(): Fields {
+  const { unit: _unit, reset_on_reply: _reset, ...fields } = SEND_LIMIT_FIELDS;
+  return { ...fields, scope: word(REQUEST_SCOPES, REQUESTS_COUNTED_TOGETHER) };
+}
+
+export const LIMIT_FIELDS: Readonly<Record<'sends' | 'requests', Fields>> = {
+  sends: SEND_LIMIT_FIELDS,
+  requests: requestLimitFields(),
+};
+/** Of addresses there may be any number: what is kept of each is small. */
+export const LONGEST_ADDRESS_WINDOW_SECONDS = 60;
 
 export const POLICY_FIELDS: Fields = {
   limits: { kind: 'limits', counts: 'sends', describe: 'Limits on what is sent; matched by name.' },

@@ -70,6 +70,7 @@ export const LIMIT_STRICTER: Readonly<Record<keyof LimitDocument, Stricter>> = {
 };
 
 const LIMIT_LISTS = ['limits', 'request_rate'] as const;
+type LimitList = (typeof LIMIT_LISTS)[number];
 
 type Tree = Record<string, unknown>;
 
@@ -87,11 +88,17 @@ export function directionOf(path: string): Stricter {
 }
 
 /** A limit with nothing left to be understood. */
-function wholeLimit(limit: LimitDocument): LimitDocument {
+function wholeLimit<S extends string>(limit: LimitDocument<S>, list: LimitList): LimitDocument<S> {
   const { name, scope, window, max } = limit;
+  const unit = list === 'limits' ? { unit: limit.unit ?? 'recipient' } : {};
   const rate = window === 'rate' ? { per: limit.per ?? 'second', burst: limit.burst ?? max } : {};
   const reset = limit.reset_on_reply === true ? { reset_on_reply: true } : {};
-  return { name, scope, window, unit: limit.unit ?? 'recipient', max, ...rate, ...reset };
+  return { name, scope, window, ...unit, max, ...rate, ...reset };
+}
+
+function wholeLimits(document: PolicyDocument, list: LimitList): LimitDocument<string>[] {
+  const limits: readonly LimitDocument<string>[] = document[list] ?? [];
+  return limits.map((limit) => wholeLimit(limit, list));
 }
 
 /** `over` replaces what it names in `base`; limits match by name. */
@@ -99,8 +106,8 @@ export function replaceNamed(base: EffectiveDocument, over: PolicyDocument): Eff
   const { limits, request_rate, ...sections } = over;
   return {
     ...(replaceTree(base, sections) as EffectiveDocument),
-    limits: replaceLimits(base.limits, limits ?? []),
-    request_rate: replaceLimits(base.request_rate, request_rate ?? []),
+    limits: replaceLimits(base.limits, limits ?? [], 'limits'),
+    request_rate: replaceLimits(base.request_rate, request_rate ?? [], 'request_rate'),
   };
 }
 
@@ -114,18 +121,22 @@ function replaceTree(base: Tree, over: Tree): Tree {
   return result;
 }
 
-function replaceLimits(base: readonly LimitDocument[], over: readonly LimitDocument[]): LimitDocument[] {
+function replaceLimits<S extends string>(
+  base: readonly LimitDocument<S>[],
+  over: readonly LimitDocument<S>[],
+  list: LimitList,
+): LimitDocument<S>[] {
   const names = new Set(over.map((limit) => limit.name));
-  return [...base.filter((limit) => !names.has(limit.name)), ...over.map(wholeLimit)];
+  return [...base.filter((limit) => !names.has(limit.name)), ...over.map((limit) => wholeLimit(limit, list))];
 }
 
 /** Whether two whole limits count the same units in the same window. */
-function measureAlike(a: LimitDocument, b: LimitDocument): boolean {
+function measureAlike(a: LimitDocument<string>, b: LimitDocument<string>): boolean {
   return a.scope === b.scope && a.window === b.window && a.per === b.per && a.unit === b.unit;
 }
 
 /** The name under which an own limit stands among others: the first that is free or measures the same. */
-function placeOf(limits: ReadonlyMap<string, LimitDocument>, limit: LimitDocument): string {
+function placeOf(limits: ReadonlyMap<string, LimitDocument<string>>, limit: LimitDocument<string>): string {
   let { name } = limit;
   for (;;) {
     const there = limits.get(name);
@@ -134,16 +145,20 @@ function placeOf(limits: ReadonlyMap<string, LimitDocument>, limit: LimitDocumen
   }
 }
 
-const byName = (limits: readonly LimitDocument[]): Map<string, LimitDocument> =>
+const byName = <S extends string>(limits: readonly LimitDocument<S>[]): Map<string, LimitDocument<S>> =>
   new Map(limits.map((limit) => [limit.name, limit]));
 
 /**
  * The tenant's limits beside the inherited ones. One that measures the same under the same name keeps the smaller numbers;
  * any other stands beside.
  */
-function addLimits(base: readonly LimitDocument[], own: readonly LimitDocument[]): LimitDocument[] {
+function addLimits<S extends string>(
+  base: readonly LimitDocument<S>[],
+  own: readonly LimitDocument<S>[],
+  list: LimitList,
+): LimitDocument<S>[] {
   const result = byName(base);
-  for (const limit of own.map(wholeLimit)) {
+  for (const limit of own.map((given) => wholeLimit(given, list))) {
     const name = placeOf(result, limit);
     const there = result.get(name);
     result.set(name, there === undefined ? { ...limit, name } : tighterLimit(there, limit));
@@ -151,7 +166,7 @@ function addLimits(base: readonly LimitDocument[], own: readonly LimitDocument[]
   return [...result.values()];
 }
 
-function tighterLimit(a: LimitDocument, b: LimitDocument): LimitDocument {
+function tighterLimit<S extends string>(a: LimitDocument<S>, b: LimitDocument<S>): LimitDocument<S> {
   const { burst, reset_on_reply, ...rest } = a;
   return {
     ...rest,
@@ -206,8 +221,8 @@ export function effectiveDocument(
   const { limits, request_rate, ...sections } = own;
   return {
     ...(tightenTree(inherited, sections, '') as EffectiveDocument),
-    limits: addLimits(inherited.limits, limits ?? []),
-    request_rate: addLimits(inherited.request_rate, request_rate ?? []),
+    limits: addLimits(inherited.limits, limits ?? [], 'limits'),
+    request_rate: addLimits(inherited.request_rate, request_rate ?? [], 'request_rate'),
   };
 }
 
@@ -219,15 +234,15 @@ export function effectiveDocument(
 export function loosened(previous: PolicyDocument, next: PolicyDocument): string[] {
   const found: string[] = [];
   for (const list of LIMIT_LISTS) {
-    const after = (next[list] ?? []).map(wholeLimit);
-    for (const limit of previous[list] ?? []) found.push(...loosenedLimit(wholeLimit(limit), after, list));
+    const after = wholeLimits(next, list);
+    for (const limit of wholeLimits(previous, list)) found.push(...loosenedLimit(limit, after, list));
   }
   const { limits: _limits, request_rate: _requests, notify: _notify, ...sections } = previous;
   findLoosened(sections, next, '', found);
   return found;
 }
 
-function loosenedLimit(limit: LimitDocument, after: readonly LimitDocument[], list: string): string[] {
+function loosenedLimit(limit: LimitDocument<string>, after: readonly LimitDocument<string>[], list: string): string[] {
   const alike = after.filter((other) => measureAlike(other, limit));
   if (alike.some((other) => looserFields(limit, other).length === 0)) return [];
   const path = `${list}.${limit.name}`;
@@ -236,7 +251,7 @@ function loosenedLimit(limit: LimitDocument, after: readonly LimitDocument[], li
 }
 
 /** In which numbers `next` lets more through than `limit`, of two that measure the same. */
-function looserFields(limit: LimitDocument, next: LimitDocument): string[] {
+function looserFields(limit: LimitDocument<string>, next: LimitDocument<string>): string[] {
   const found: string[] = [];
   if (next.max > limit.max) found.push('max');
   if ((next.burst ?? 0) > (limit.burst ?? 0)) found.push('burst');
@@ -267,8 +282,8 @@ function isLooser(direction: Stricter, previous: unknown, next: unknown): boolea
 export function overruled(own: PolicyDocument, inForce: EffectiveDocument): string[] {
   const found: string[] = [];
   for (const list of LIMIT_LISTS) {
-    const ruled = byName(inForce[list]);
-    for (const limit of (own[list] ?? []).map(wholeLimit)) {
+    const ruled = byName<string>(inForce[list]);
+    for (const limit of wholeLimits(own, list)) {
       const ruling = ruled.get(placeOf(ruled, limit));
       if (ruling !== undefined) {
         for (const field of looserFields(ruling, limit)) found.push(`${list}.${limit.name}.${field}`);

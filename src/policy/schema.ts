@@ -3,7 +3,7 @@
  * direction it is stricter: `lower`, `higher`, `true`, a list from lenient to strict, or `none` where the operator alone may set it.
  */
 import { POLICY_DEFAULTS } from './document.ts';
-import { type Field, type Fields, LIMIT_FIELDS, MOST_LIMITS, NAME, POLICY_FIELDS, REQUEST_SCOPES } from './fields.ts';
+import { type Field, type Fields, LIMIT_FIELDS, MOST_LIMITS, NAME, POLICY_FIELDS } from './fields.ts';
 import { directionOf, LIMIT_STRICTER } from './resolve.ts';
 
 export type JsonSchema = { [keyword: string]: unknown };
@@ -64,10 +64,9 @@ function objectSchema(fields: Fields, path: string, initial: unknown): JsonSchem
 
 function limitsSchema(counts: 'sends' | 'requests'): JsonSchema {
   const properties: JsonSchema = {};
-  for (const [name, field] of Object.entries(LIMIT_FIELDS)) {
-    if (counts === 'requests' && (name === 'unit' || name === 'reset_on_reply')) continue;
+  for (const [name, field] of Object.entries(LIMIT_FIELDS[counts])) {
     properties[name] = {
-      ...limitFieldSchema(name, field, counts),
+      ...limitFieldSchema(name, field),
       description: field.describe,
       'x-stricter': LIMIT_STRICTER[name as keyof typeof LIMIT_STRICTER],
     };
@@ -77,12 +76,11 @@ function limitsSchema(counts: 'sends' | 'requests'): JsonSchema {
   return { type: 'array', maxItems: MOST_LIMITS, items, 'x-stricter': 'higher' };
 }
 
-function limitFieldSchema(name: string, field: Field, counts: 'sends' | 'requests'): JsonSchema {
+function limitFieldSchema(name: string, field: Field): JsonSchema {
   if (name === 'name') return { type: 'string', pattern: NAME.source };
   if (name === 'window') {
     return { type: 'string', pattern: '^(rate|rolling_[1-9][0-9]{0,6}[smhd]|calendar_(hour|day|month))$' };
   }
-  if (name === 'scope' && counts === 'requests') return { type: 'string', enum: REQUEST_SCOPES };
   return valueSchema(field as Parameters<typeof valueSchema>[0]);
 }
 

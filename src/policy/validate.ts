@@ -10,11 +10,11 @@ import {
   type Field,
   type Fields,
   LIMIT_FIELDS,
+  LONGEST_ADDRESS_WINDOW_SECONDS,
   MOST_LIMITS,
   NAME,
   OWN_LIMIT_NAMES,
   POLICY_FIELDS,
-  REQUEST_SCOPES,
 } from './fields.ts';
 import { parseWindow } from './windows.ts';
 
@@ -190,8 +190,9 @@ function checkLimit(limit: Tree, counts: 'sends' | 'requests', param: string, fa
   }
   for (const [name, held] of Object.entries(limit)) {
     const place = under(param, name);
-    const field = Object.hasOwn(LIMIT_FIELDS, name) ? LIMIT_FIELDS[name] : undefined;
-    if (field === undefined) faults.add('unknown_parameter', place, 'There is no such field in a limit.');
+    const fields = LIMIT_FIELDS[counts];
+    const field = Object.hasOwn(fields, name) ? fields[name] : undefined;
+    if (field === undefined) faults.add('unknown_parameter', place, noSuchField(name, counts));
     else if (name === 'name') checkName(held, place, faults);
     else if (name === 'window') checkLimitWindow(limit, place, faults);
     else check(held, field, place, faults);
@@ -231,10 +232,20 @@ function checkTogether(limit: Tree, counts: 'sends' | 'requests', param: string,
   if (limit['reset_on_reply'] === true && limit['scope'] !== 'recipient') {
     faults.invalid(`${param}.reset_on_reply`, '"reset_on_reply" goes with the scope "recipient" alone.');
   }
-  if (counts === 'sends') return;
-  if (limit['unit'] !== undefined)
-    faults.invalid(`${param}.unit`, 'A limit on requests counts requests: leave it out.');
-  if (typeof limit['scope'] === 'string' && !REQUEST_SCOPES.includes(limit['scope'])) {
-    faults.invalid(`${param}.scope`, `A limit on requests has one of the scopes ${REQUEST_SCOPES.join(', ')}.`);
+  if (counts === 'requests' && limit['scope'] === 'address' && !isShort(limit)) {
+    const most = `of at most ${LONGEST_ADDRESS_WINDOW_SECONDS} seconds`;
+    faults.invalid(`${param}.window`, `With the scope "address" it is "rate", or a rolling one ${most}.`);
   }
+}
+
+function isShort({ window: name, per }: Tree): boolean {
+  const window = typeof name === 'string' ? parseWindow(name, per === 'minute' ? per : undefined) : null;
+  if (window === null) return true;
+  return window.kind === 'rate' || (window.kind === 'rolling' && window.seconds <= LONGEST_ADDRESS_WINDOW_SECONDS);
+}
+
+function noSuchField(name: string, counts: 'sends' | 'requests'): string {
+  return counts === 'requests' && Object.hasOwn(LIMIT_FIELDS.sends, name)
+    ? 'A limit on requests has no such field: it counts requests.'
+    : 'There is no such field in a limit.';
 }

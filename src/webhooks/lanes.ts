@@ -11,19 +11,16 @@ export class Lane {
 
   /** Resolves with what gives the room back. */
   async take(weight: number): Promise<() => void> {
-    const room = this.takeNow(weight);
-    if (room !== null) return room;
     const wanted = Math.min(weight, this.#room);
+    if (this.#line.length === 0 && wanted <= this.#free) return this.takeAnyway(wanted);
     await new Promise<void>((go) => this.#line.push({ weight: wanted, go }));
     return this.#giveBack(wanted);
   }
 
-  /** The same without waiting; null where there is no room now. */
-  takeNow(weight: number): (() => void) | null {
-    const wanted = Math.min(weight, this.#room);
-    if (this.#line.length > 0 || wanted > this.#free) return null;
-    this.#free -= wanted;
-    return this.#giveBack(wanted);
+  /** The same at once, past the line and beyond the room: those in line wait until all of it is given back. */
+  takeAnyway(weight: number): () => void {
+    this.#free -= weight;
+    return this.#giveBack(weight);
   }
 
   #giveBack(weight: number): () => void {

@@ -2,9 +2,10 @@
  * The outbox: carries the event log to its endpoints. The log is the queue; here is only who has to be looked at, and when.
  *
  * What holds: an endpoint without new events costs nothing, and one that waits for its next attempt or is paused is not woken by events;
- * of each endpoint one run is under way at most; runs of those that answer promptly and of those that do not have room of their own, so
- * that no number of slow ones delays a quick one; memory is bounded by that room, however far endpoints are behind. What goes wrong
- * here is tried again after a pause and harms no other endpoint.
+ * of each endpoint one run is under way at most, and it knows a few events, however far the endpoint is behind; runs of those that
+ * answer promptly and of those that do not have room of their own, and who answers late leaves the room of the prompt ones within
+ * moments, so that a thousand that hang delay a prompt one by less than a second. What goes wrong here is tried again after a pause
+ * and harms no other endpoint.
  */
 import type { Secrets } from '../base/secrets.ts';
 import type { ExplainOptions } from '../core/explain.ts';
@@ -14,6 +15,7 @@ import { eventBody } from '../http/event-body.ts';
 import type { Addresses } from './address.ts';
 import { type Answered, Link, type LinkOptions } from './deliver.ts';
 import { Lane } from './lanes.ts';
+import { Pace } from './pace.ts';
 import { Run, type RunEnd } from './run.ts';
 import { signedHeaders } from './sign.ts';
 
@@ -27,10 +29,11 @@ export type OutboxParts = {
   link?: LinkOptions;
 };
 
-/** Attempts under way at once: to endpoints that answer promptly, and to the others. */
-const QUICK_ROOM = 512;
-const SLOW_ROOM = 512;
-const MOVES_AFTER_MS = 2000;
+/** Attempts under way at once: to endpoints that answer promptly (few, so that their turns keep nobody waiting), and to the others. */
+const QUICK_ROOM = 128;
+const SLOW_ROOM = 2048;
+/** A run that takes longer makes room for other quick ones. */
+const MOVES_AFTER_MS = 100;
 /** Events that one run knows. */
 const EVENTS_A_RUN = 16;
 const MOST_EVENTS_A_RUN = 100;
@@ -48,6 +51,8 @@ type Endpoint = {
   isRung: boolean;
   /** Something else than events came: it is looked at in any case. */
   isChanged: boolean;
+  /** A person has changed it: what is under way knows it as it was. */
+  isEdited: boolean;
   /** New events change nothing. */
   isBlocked: boolean;
   isSlow: boolean;
@@ -66,6 +71,7 @@ export class Outbox {
   readonly #spaces = new Map<string, Set<Endpoint>>();
   readonly #quick = new Lane(QUICK_ROOM);
   readonly #slow = new Lane(SLOW_ROOM);
+  readonly #pace = new Pace();
   readonly #busy = new Set<Promise<void>>();
   readonly #broken = new AbortController();
   readonly #counts = { delivered: 0, failed: 0, paused: 0 };
@@ -94,8 +100,8 @@ export class Outbox {
     let endpoint = this.#endpoints.get(id);
     if (endpoint === undefined) {
       endpoint = {
-        ...{ id, space, isBusy: false, isRung: false, isChanged: false, isBlocked: false, isSlow: false },
-        ...{ isResting: false, concurrency: 1, skipped: null, timer: null },
+        ...{ id, space, isBusy: false, isRung: false, isChanged: false, isEdited: false },
+        ...{ isBlocked: false, isSlow: false, isResting: false, concurrency: 1, skipped: null, timer: null },
       };
       this.#endpoints.set(id, endpoint);
       const others = this.#spaces.get(nameOf(space));
@@ -103,6 +109,7 @@ export class Outbox {
       else others.add(endpoint);
     }
     endpoint.isChanged = true;
+    endpoint.isEdited = true;
     this.#begin(endpoint);
   }
 
@@ -138,15 +145,15 @@ export class Outbox {
     if (endpoint.timer !== null) clearTimeout(endpoint.timer);
     endpoint.timer = null;
     let giveBack = await (endpoint.isSlow ? this.#slow : this.#quick).take(endpoint.concurrency);
-    // Who turns out to be slow makes room for the others at once, not when it has ended.
+    // Nobody knows beforehand who hangs: who does not end soon goes on among the slow ones, whether they have room or not.
     const moving = setTimeout(() => {
-      const room = endpoint.isSlow ? null : this.#slow.takeNow(endpoint.concurrency);
-      if (room === null) return;
+      if (endpoint.isSlow) return;
       giveBack();
-      giveBack = room;
+      giveBack = this.#slow.takeAnyway(endpoint.concurrency);
     }, MOVES_AFTER_MS);
     let end: Ended = { waitMs: null, isMore: false };
     try {
+      await this.#pace.turn();
       if (!this.#isStopping) end = await this.#run(endpoint);
     } catch (fault) {
       this.#parts.log.error({ webhook: endpoint.id, error: String(fault) }, 'a webhook cannot be delivered now');
@@ -158,10 +165,11 @@ export class Outbox {
       endpoint.isBusy = false;
     }
     if (this.#isStopping || !this.#endpoints.has(endpoint.id)) return;
-    const isAsked = endpoint.isChanged || end.isMore || (endpoint.isRung && !endpoint.isBlocked);
-    if (isAsked && end.waitMs === null) this.#begin(endpoint);
+    // What came while the run was under way does not wait for the time of what failed.
+    const isAsked = end.isMore || (endpoint.isRung && !endpoint.isBlocked && !endpoint.isResting);
+    if (endpoint.isChanged || isAsked) this.#begin(endpoint);
     else if (end.waitMs !== null) {
-      const waitMs = endpoint.isChanged ? 0 : Math.min(end.waitMs, LONGEST_WAIT_MS);
+      const waitMs = Math.min(end.waitMs, LONGEST_WAIT_MS);
       endpoint.timer = setTimeout(() => this.#begin(endpoint), waitMs).unref();
     }
   }
@@ -170,8 +178,11 @@ export class Outbox {
     const { store } = this.#parts;
     endpoint.isRung = false;
     endpoint.isChanged = false;
+    endpoint.isEdited = false;
     endpoint.isResting = false;
-    const limit = Math.min(MOST_EVENTS_A_RUN, EVENTS_A_RUN * endpoint.concurrency);
+    // One that answers late is given no more than is under way at once.
+    const rounds = endpoint.isSlow ? 1 : EVENTS_A_RUN;
+    const limit = Math.min(MOST_EVENTS_A_RUN, rounds * endpoint.concurrency);
     const work = await store.webhookWork({ id: endpoint.id, limit, skipped: endpoint.skipped });
     if (work === null) {
       this.#forget(endpoint);
@@ -189,7 +200,7 @@ export class Outbox {
       const run = new Run(work, {
         store,
         post,
-        isStopping: () => this.#isStopping,
+        isCalledOff: () => this.#isStopping || endpoint.isEdited,
         random01: Math.random,
         onAttempt: ({ failure }) => {
           if (failure === null) this.#counts.delivered += 1;
@@ -225,6 +236,7 @@ export class Outbox {
     event: EventRow,
     attempt: number,
   ): Promise<Answered | null> {
+    await this.#pace.turn();
     const answered = await postEvent(link, target, secrets, event, attempt, this.#parts.textsIn, this.#broken.signal);
     return this.#broken.signal.aborted && answered.failure !== null ? null : answered;
   }

@@ -3,7 +3,8 @@
  *
  * What holds: with a concurrency of one, no event is attempted before the one with the number before it was taken; with more, none
  * before an earlier one of the same message was. The place in the log is stored with the attempts that moved it, one write at a time
- * behind the attempts; what a kill loses of it is delivered again. A run ends when nothing can be attempted now, and knows no more
+ * behind the attempts: a failure at once, what was delivered within moments and when the run ends; what a kill loses of it is
+ * delivered again. A run ends when nothing can be attempted now, and knows no more
  * events than it began with, so that its memory is bounded.
  *
  * On a test clock that stands still a retry counts from the time that the attempt was due, so that an hour of it passes at once.
@@ -17,7 +18,8 @@ export type RunParts = {
   store: Pick<Store, 'progressWebhook'>;
   /** Attempts one event; null: it was broken off here, and says nothing. */
   post: (event: EventRow, attempt: number) => Promise<Answered | null>;
-  isStopping: () => boolean;
+  /** Nothing more is to be begun: all of it stops, or a person has changed the endpoint. */
+  isCalledOff: () => boolean;
   random01: () => number;
   onAttempt?: (answered: Answered) => void;
 };
@@ -31,7 +33,7 @@ export type RunEnd = {
   isMore: boolean;
   /** Nothing was attempted. */
   isIdle: boolean;
-  /** It failed, or answered late: it shall not hold up those that do not. */
+  /** It answered late: it shall not hold up those that do not. */
   isSlow: boolean;
   isPausing: boolean;
   /** Everything up to here that is wanted was given, whether stored or not. */
@@ -40,6 +42,8 @@ export type RunEnd = {
 
 /** An endpoint that takes longer than this is a slow one. */
 const SLOW_MS = 2000;
+/** So long what was delivered may wait to be stored with what is delivered next. */
+const STORED_WITHIN_MS = 100;
 /** A cursor that moved over events of other types alone is stored when it has moved so far. */
 const STORED_EVERY = 5000;
 /** Events delivered beyond one that waits; then they all wait for it. */
@@ -58,13 +62,13 @@ export class Run {
   #probeAt: number | null;
   #lost: WebhookProgress['lost'];
   #storing: Promise<void> | null = null;
+  #storedAt = performance.now();
   #isDirty = false;
   /** The endpoint was changed meanwhile, or what was broken off must be asked for again. */
   #isOver = false;
   #fault: unknown = null;
-  #isSlow = false;
-  /** It answers late: what is left waits for room among the slow ones. */
-  #isYielding = false;
+  /** What is left waits for room among the slow ones. */
+  #isLate = false;
   #attempted = 0;
 
   constructor(work: WebhookWork, parts: RunParts) {
@@ -81,7 +85,8 @@ export class Run {
     if (pausedReason === null) await this.#deliverAll();
     else if (this.#probeAt !== null && this.#probeAt <= this.#now()) await this.#probe();
     else if (lost === null) return this.#end();
-    if (this.#cursor() - this.#work.cursor >= STORED_EVERY && this.#attempted === 0) this.#store();
+    const isFar = this.#attempted === 0 && this.#cursor() - this.#work.cursor >= STORED_EVERY;
+    if (isFar || this.#isDirty) this.#store();
     await this.#storing;
     if (this.#fault !== null) throw this.#fault;
     return this.#end();
@@ -97,7 +102,7 @@ export class Run {
 
   /** What may be attempted now, or null. */
   #next(): EventRow | null {
-    if (this.#isOver || this.#isYielding || this.#pause !== null || this.#parts.isStopping()) return null;
+    if (this.#isOver || this.#isLate || this.#pause !== null || this.#parts.isCalledOff()) return null;
     const { events, concurrency } = this.#work;
     const now = this.#now();
     const open = events.filter(({ seq }) => !this.#finished.has(seq));
@@ -107,8 +112,9 @@ export class Run {
     for (const event of open) {
       const message = event.data['message_id'];
       const isHeld = this.#flying.has(event.seq) || this.#waits(event.seq, now);
-      if (!isHeld && (message === undefined || !messages.has(message))) return event;
-      messages.add(message);
+      if (!isHeld && !messages.has(message)) return event;
+      // What is about no message is held up by nothing.
+      if (typeof message === 'string') messages.add(message);
     }
     return null;
   }
@@ -120,7 +126,12 @@ export class Run {
 
   #start(event: EventRow): void {
     this.#attempted += 1;
-    const flight = this.#attempt(event).finally(() => this.#flying.delete(event.seq));
+    const flight = this.#attempt(event)
+      .catch((fault: unknown) => {
+        this.#isOver = true;
+        this.#fault = fault;
+      })
+      .finally(() => this.#flying.delete(event.seq));
     this.#flying.set(event.seq, flight);
   }
 
@@ -135,6 +146,7 @@ export class Run {
       this.#tries.delete(event.seq);
       this.#finished.add(event.seq);
       this.#log({ ...base, kind: 'event', nextAttemptAt: null });
+      this.#storeSoon();
     } else {
       const failedAt = this.#failedAt(event, tried);
       const random01 = this.#work.isFrozen ? 0 : this.#parts.random01();
@@ -147,8 +159,8 @@ export class Run {
         this.#pause ??= { reason, probeAt, at: failedAt, error: answered.error ?? '', seq: event.seq };
       }
       this.#log({ ...base, kind: 'event', nextAttemptAt: then.outcome === 'again' ? nextAt : then.probeAt });
+      this.#store();
     }
-    this.#store();
   }
 
   /** On the clock of the space. Where it stands still, the attempt was made when it was due. */
@@ -164,9 +176,7 @@ export class Run {
       this.#isOver = true;
       return null;
     }
-    const isLate = answered.durationMs > SLOW_MS;
-    if (answered.failure !== null || isLate) this.#isSlow = true;
-    if (isLate) this.#isYielding = true;
+    if (answered.durationMs > SLOW_MS) this.#isLate = true;
     this.#parts.onAttempt?.(answered);
     return answered;
   }
@@ -227,6 +237,11 @@ export class Run {
     return first === undefined ? lastSeq : first.seq - 1;
   }
 
+  #storeSoon(): void {
+    this.#isDirty = true;
+    if (performance.now() - this.#storedAt >= STORED_WITHIN_MS) this.#store();
+  }
+
   /** Stores what there is to store, behind whatever is being stored already. */
   #store(): void {
     this.#isDirty = true;
@@ -235,8 +250,9 @@ export class Run {
 
   async #storeAll(): Promise<void> {
     try {
-      while (this.#isDirty && !this.#isOver) {
+      while (this.#isDirty) {
         this.#isDirty = false;
+        this.#storedAt = performance.now();
         const progress = this.#progress();
         const isStored = await this.#parts.store.progressWebhook(progress);
         if (!isStored || progress.pause !== null || progress.resumes) this.#isOver = true;
@@ -268,7 +284,7 @@ export class Run {
 
   #end(): RunEnd {
     const { pausedReason, lastSeq, newestSeq, concurrency, events } = this.#work;
-    const rest = { isIdle: this.#attempted === 0, isSlow: this.#isSlow, skippedTo: this.#cursor() };
+    const rest = { isIdle: this.#attempted === 0, isSlow: this.#isLate, skippedTo: this.#cursor() };
     const isPausing = this.#pause !== null;
     if (pausedReason !== null && !this.#resumes) {
       return { ...rest, nextAt: this.#probeAt, isBlocked: true, isMore: false, isPausing };
@@ -277,12 +293,16 @@ export class Run {
     if (this.#isOver) return { ...rest, nextAt: null, isBlocked: false, isMore: true, isPausing };
     const now = this.#now();
     const open = events.filter(({ seq }) => !this.#finished.has(seq));
-    const waiting = open.filter(({ seq }) => this.#waits(seq, now));
-    const nextAt = waiting.length === 0 ? null : Math.min(...waiting.map(({ seq }) => this.#tries.get(seq)!.nextAt));
+    const failed = open.filter(({ seq }) => this.#tries.has(seq));
+    const nextAt = failed.length === 0 ? null : Math.min(...failed.map(({ seq }) => this.#tries.get(seq)!.nextAt));
+    // Its time may have come since the last look at what can be attempted.
+    const isDue = nextAt !== null && nextAt <= now;
     const cursor = rest.skippedTo;
     const ahead = [...this.#work.done, ...this.#finished].filter((seq) => seq > cursor).length;
-    const isBlocked = waiting.length >= concurrency || ahead > MOST_AHEAD;
-    const isMore = !isBlocked && (lastSeq < newestSeq || (this.#isYielding && open.length > waiting.length));
+    // Whatever a run may know waits for what failed.
+    const isFull = this.#attempted === 0 && open.length > 0 && lastSeq < newestSeq;
+    const isBlocked = !isDue && (failed.length >= concurrency || ahead > MOST_AHEAD || isFull);
+    const isMore = !isBlocked && (isDue || lastSeq < newestSeq || (this.#isLate && open.length > failed.length));
     return { ...rest, nextAt, isBlocked, isMore, isPausing };
   }
 }

@@ -114,7 +114,7 @@ let opened: OpenedStore;
 before(async () => {
   // Small bounds: rows lag, are rewritten, spilled and evicted within a few steps.
   opened = await openTestStore({
-    ledger: { entries: 16, cycleDirty: 5, slice: 2 },
+    ledger: { entries: 16, packed: 5, cycleDirty: 5, slice: 2 },
     keys: { keys: 16, generations: 1 },
   });
 });

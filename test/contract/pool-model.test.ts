@@ -43,7 +43,7 @@ const step = fc.oneof(
 
 let opened: OpenedStore;
 before(async () => {
-  opened = await openTestStore({ ledger: { entries: 16, cycleDirty: 5, slice: 2 } });
+  opened = await openTestStore({ ledger: { entries: 16, packed: 5, cycleDirty: 5, slice: 2 } });
 });
 after(() => opened.close());
 

@@ -9,6 +9,7 @@ import { durabilityContract } from './store-durability.ts';
 import { keyContract } from './store-keys.ts';
 import { limitContract } from './store-limits.ts';
 import { queueContract } from './store-queue.ts';
+import { togetherContract } from './store-together.ts';
 
 /** A store under test. Time is the test's: it moves only by `clock`. */
 export type Opened = {
@@ -31,6 +32,7 @@ export function storeContract(name: string, open: Open): void {
     ['admission', admissionContract],
     ['keys', keyContract],
     ['limits', limitContract],
+    ['several together', togetherContract],
   ] as const) {
     describe(`${name}: ${part}`, () => {
       let opened: Opened;

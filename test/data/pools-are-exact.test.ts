@@ -62,7 +62,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 let opened: OpenedStore;
 before(async () => {
-  opened = await openTestStore({ ledger: { entries: 24, cycleDirty: 5, slice: 2 } });
+  opened = await openTestStore({ ledger: { entries: 24, packed: 5, cycleDirty: 5, slice: 2 } });
 });
 after(() => opened.close());
 

@@ -4,6 +4,7 @@ import { makeKey } from '../../src/base/api-key.ts';
 import type { KeyRow, Store } from '../../src/data/store.ts';
 import { Authenticator } from '../../src/http/authenticate.ts';
 
+const nobody = { tenant: undefined, mode: undefined, address: '::1', network: null };
 const OPERATOR = `pst_op_${'o'.repeat(48)}`;
 
 /** A store with one key, whose reads wait until they are let go. */
@@ -46,7 +47,7 @@ test('a key read before its revocation is not remembered after it', async () => 
   const { store, letGo, waiting, revoke } = slowStore(made.prefix, made.hash);
   const authenticator = new Authenticator(store, OPERATOR);
   const authorization = `Bearer ${made.key}`;
-  const ask = () => authenticator.authenticate({ authorization, tenant: undefined, mode: undefined, address: '::1' });
+  const ask = () => authenticator.authenticate({ ...nobody, authorization });
   const early = ask();
   while (waiting.length === 0) await Promise.resolve();
   revoke();
@@ -61,7 +62,7 @@ test('keys used since the last call are told once, with the time of their last u
   const { store, letGo, waiting } = slowStore(made.prefix, made.hash);
   const authenticator = new Authenticator(store, OPERATOR);
   const authorization = `Bearer ${made.key}`;
-  const first = authenticator.authenticate({ authorization, tenant: undefined, mode: undefined, address: '::1' });
+  const first = authenticator.authenticate({ ...nobody, authorization });
   while (waiting.length === 0) await Promise.resolve();
   letGo();
   await first;

@@ -177,3 +177,68 @@ test('every way of not having a key gives the same answer', async () => {
   }
   assert.equal(bodies.size, 1);
 });
+
+/** Requests that two servers in a row could read as two different ones, or that Node would answer in words of its own. */
+const ODD: [name: string, lines: string, status: number, code: string][] = [
+  ['without a Host', 'GET /v1/me HTTP/1.1\r\n', 400, 'malformed_request'],
+  ['with two Hosts', 'GET /v1/me HTTP/1.1\r\nHost: a\r\nhost: b\r\n', 400, 'malformed_request'],
+  [
+    'with two keys',
+    'GET /v1/me HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer a\r\nAuthorization: Bearer b\r\n',
+    400,
+    'malformed_request',
+  ],
+  [
+    'with a body packed for its way',
+    'POST /v1/messages HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n',
+    400,
+    'malformed_request',
+  ],
+  [
+    'with a coding that ends nowhere',
+    'POST /v1/messages HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n',
+    400,
+    'malformed_request',
+  ],
+  ['of a method that bodies go with', 'QUERY /v1/me HTTP/1.1\r\nHost: a\r\n', 405, 'method_not_allowed'],
+  ['to another server', 'CONNECT a.example:443 HTTP/1.1\r\nHost: a\r\n', 405, 'method_not_allowed'],
+  ['that expects more than 100', 'GET /v1/me HTTP/1.1\r\nHost: a\r\nExpect: magic\r\n', 401, 'authentication_required'],
+  ['with headers of 20 kB', `GET /v1/me HTTP/1.1\r\nHost: a\r\nX: ${'a'.repeat(20_000)}\r\n`, 431, 'malformed_request'],
+  [
+    'without a key, whose body is broken',
+    'POST /v1/messages HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n-1\r\nX: y\r\n',
+    401,
+    'authentication_required',
+  ],
+  [
+    'for a path that is nowhere, with a body',
+    'POST /v9 HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n',
+    404,
+    'not_found',
+  ],
+];
+
+for (const [name, lines, status, code] of ODD) {
+  test(`a request ${name} is one problem of ${status} ${code}`, async () => {
+    const answer = await raw(`${lines}Connection: close\r\n\r\n`);
+    assert.match(answer, new RegExp(`^HTTP/1\\.1 ${status} `), answer.slice(0, 200));
+    assert.equal(answer.match(/^HTTP\/1\.1 /gm)?.length, 1, 'one answer and no second');
+    assert.match(answer, /\r\nx-request-id: req_/i);
+    const problem = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')));
+    assert.deepEqual([problem.status, problem.code], [status, code]);
+  });
+}
+
+test('a request that names the whole URL is answered like its path, in the words that belong there', async () => {
+  const answer = await raw(
+    'POST http://other.example/compat/resend/emails HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+  );
+  assert.match(answer, /^HTTP\/1\.1 401 /);
+  assert.match(answer, /"name":"missing_api_key"/);
+});
+
+test('a look at whether it lives may do without the answer', async () => {
+  const answer = await raw('HEAD /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+  assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/);
+  assert.equal(answer.slice(answer.indexOf('\r\n\r\n') + 4), '');
+});

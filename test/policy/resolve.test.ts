@@ -88,7 +88,9 @@ test('removing, raising or redefining an own limit lowering it does not', () => 
   assert.deepEqual(loosened(before, { limits: [daily(99)] }), []);
   assert.deepEqual(loosened(before, { limits: [daily(100, { unit: 'recipient' })] }), []);
   assert.deepEqual(loosened(before, { limits: [daily(50, { name: 'renamed' })] }), []);
-  assert.deepEqual(loosened({ request_rate: [daily(5)] }, {}), ['request_rate.daily']);
+  const calls = { name: 'calls', scope: 'key', window: 'calendar_day', max: 5 } as const;
+  assert.deepEqual(loosened({ request_rate: [calls] }, {}), ['request_rate.calls']);
+  assert.deepEqual(loosened({ request_rate: [calls] }, { request_rate: [{ ...calls, max: 4 }] }), []);
 });
 
 test('a higher burst and a count that replies reset loosen', () => {

@@ -97,12 +97,26 @@ test('a list holds up to a hundred limits', () => {
   assert.deepEqual(faultsOf({ limits: many(101) }), [['invalid_parameter', 'limits']]);
 });
 
-test('a limit on requests counts requests of a tenant, an app or an installation', () => {
+test('a limit on requests counts requests of whom a request says that it comes from', () => {
   assert.deepEqual(faultsOf({ request_rate: [limit] }), []);
   assert.deepEqual(faultsOf({ request_rate: [{ ...limit, unit: 'message', scope: 'recipient' }] }), [
-    ['invalid_parameter', 'request_rate[0].unit'],
     ['invalid_parameter', 'request_rate[0].scope'],
+    ['unknown_parameter', 'request_rate[0].unit'],
   ]);
+  for (const scope of ['tenant', 'app', 'installation', 'key']) {
+    assert.deepEqual(faultsOf({ request_rate: [{ ...limit, scope }] }), [], scope);
+  }
+  assert.deepEqual(faultsOf({ limits: [{ ...limit, scope: 'key' }] }), [['invalid_parameter', 'limits[0].scope']]);
+});
+
+test('a limit of addresses, of which there may be any number, is a rate or has a short window', () => {
+  const of = (window: string, more: object = {}): Faults =>
+    faultsOf({ request_rate: [{ name: 'a', scope: 'address', window, max: 5, ...more }] });
+  for (const window of ['rate', 'rolling_10s', 'rolling_60s', 'rolling_1m']) assert.deepEqual(of(window), [], window);
+  for (const window of ['rolling_61s', 'rolling_1h', 'calendar_hour', 'calendar_day']) {
+    assert.deepEqual(of(window), [['invalid_parameter', 'request_rate[0].window']], window);
+  }
+  assert.deepEqual(of('rate', { per: 'minute', burst: 10 }), []);
 });
 
 test('durations are ISO 8601 of a fixed length within their range', () => {

@@ -121,6 +121,10 @@ describe('a conversation', () => {
       next.conversations.map(({ id }: Row) => id),
       [convId],
     );
+    // A cursor may be the time of the last row, and rows that a filter passes over leave no page short.
+    const after = await list(`?limit=1&cursor=${page.conversations[0].lastEventAt}`);
+    assert.deepEqual(after, [convId]);
+    assert.deepEqual(await list(`?limit=1&until=${Date.parse(NOON) + DAY_MS - 1}`), [convId]);
     const foreign = await tenant.agent.call('GET', `/compat/12m/v1/identities/support/conversations/${convId}`);
     assert.deepEqual([foreign.status, foreign.body.error], [404, 'conversation not found']);
     const misplaced = await tenant.agent.call('POST', '/compat/12m/v1/identities/support/send', {
@@ -129,6 +133,21 @@ describe('a conversation', () => {
     });
     assert.equal(misplaced.status, 404);
     assert.deepEqual((await ok('GET', '/compat/12m/v1/identities/support/conversations')).conversations, []);
+  });
+
+  test('is put aside and taken back', async () => {
+    const [{ id }] = (await ok('GET', '/v1/threads?contact=kim@buyer.example')).data;
+    await ok('PATCH', `/v1/threads/${id}`, { archived: true });
+    await ok('PATCH', `/v1/threads/${id}`, { archived: true });
+    assert.equal((await conversation()).archived, true);
+    await ok('POST', '/v1/test/clock', { advance: 'PT1M' });
+    await ok('PATCH', `/v1/threads/${id}`, { archived: false });
+    const shown = await conversation();
+    assert.equal(shown.archived, false);
+    assert.deepEqual(
+      shown.events.slice(-3).map(({ type }: Row) => type),
+      ['no_reply_expired', 'archived', 'unarchived'],
+    );
   });
 
   test('tells its events in order, on from any of them, and wakes who waits', async () => {
@@ -141,6 +160,13 @@ describe('a conversation', () => {
       ['email.queued', 'email.sent', 'email.replied', 'email.queued', 'email.sent', 'email.no_reply'],
     );
     assert.equal(hasMore, false);
+    const queued = ofOurs.filter(({ type }: Row) => type === 'email.queued');
+    assert.deepEqual(
+      queued.map(({ data }: { data: Row }) => data['sendClass']),
+      ['cold_first_contact', 'warm'],
+    );
+    assert.match(queued[0].data.pendingId, /^psn_/);
+    assert.equal(Date.parse(queued[1].data.dispatchAtIso), queued[1].data.dispatchAt);
     const seqs = events.map(({ seq }: Row) => seq);
     assert.deepEqual(
       seqs,
@@ -166,6 +192,18 @@ describe('a conversation', () => {
     assert.equal(woken.events[0].data.bounceType, 'hard');
     const nothing = await ok('GET', `${IDENTITY}/events?since=${woken.cursor + 1000}`);
     assert.deepEqual(nothing.events, []);
+  });
+
+  test('each silence that it met stays in it', async () => {
+    const { body } = await send({ to: 'max@buyer.example', subject: 'Hello', noReplyEventAfter: '1h' });
+    await ok('POST', '/v1/test/clock', { advance: 'PT2H' });
+    await send({ convId: body.convId, noReplyEventAfter: '3h' });
+    await ok('POST', '/v1/test/clock', { advance: 'PT4H' });
+    const { events } = (await ok('GET', `${IDENTITY}/conversations/${body.convId}`)).conversation;
+    assert.deepEqual(
+      events.filter(({ type }: Row) => type === 'no_reply_expired').map(({ waitedMs }: Row) => waitedMs),
+      [3_600_000, 3 * 3_600_000],
+    );
   });
 
   test('what a person cancels before it leaves is told', async () => {

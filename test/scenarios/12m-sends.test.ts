@@ -1,6 +1,7 @@
 /** Each outcome of a send in 12m's words, by a real cause. */
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
+import { StoreFault } from '../../src/data/store.ts';
 import { type Answer, startTestGateway, type TestGateway } from '../harness/gateway.ts';
 import { asOperator, type Call, makeTenant, makeTestKey, type TestTenant } from '../harness/tenants.ts';
 
@@ -119,6 +120,17 @@ describe('the immediate form', () => {
     assert.deepEqual(again.body, first.body);
     isError(await send({ text: 'Other.' }, key), 409, 'Idempotency-Key reused with a different body');
     assert.equal((await send({ to: 'max@buyer.example' }, {}, 'support')).status, 200);
+  });
+
+  test('what was taken does not look refused where a fault keeps its conversation from being named', async () => {
+    const { store } = gateway.gateway;
+    const naming = store.nameThreads.bind(store);
+    store.nameThreads = () => Promise.reject(new StoreFault('unavailable', 'a fault'));
+    const taken = await send({}, { 'idempotency-key': 'unnamed' });
+    store.nameThreads = naming;
+    assert.deepEqual([taken.status, taken.body.accepted, taken.body.convId], [200, 1, null]);
+    const again = await send({}, { 'idempotency-key': 'unnamed' });
+    assert.match(again.body.convId, CONV);
   });
 
   test('no mailbox can send', async () => {

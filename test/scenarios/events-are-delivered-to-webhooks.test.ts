@@ -106,6 +106,11 @@ test('a receiver that is down for an hour of the test clock is paused and told o
   );
 
   await send(call, 'bob@example.com');
+  await until(
+    async () => (await call('GET', '/v1/events?types=message.delivered')).body.data.length === 2,
+    20_000,
+    'both mails have left',
+  );
   receiver.answer(200);
   const enabled = await call('POST', `/v1/webhooks/${id}/enable`);
   assert.equal(enabled.body.status, 'active');

@@ -116,6 +116,11 @@ describe('Molted’s other endpoints', () => {
     const again = await ok(call('POST', '/v1/agent/simulate-send', sendOf({ dedupeKey: 'looked' })));
     assert.deepEqual([again.wouldAllow, again.reason, again.policyContext.hasDuplicate], [false, 'duplicate', true]);
     const body = { templateId: '_default', sends: [sendOf(), sendOf({ recipientEmail: 'gone@example.com' })] };
+    assert.deepEqual(
+      [suppressed.resolvedFromAddress, suppressed.policyContext.billingPlan],
+      [again.resolvedFromAddress, null],
+    );
+    assert.match(again.resolvedFromAddress, /@/);
     const both = await ok(call('POST', '/v1/agent/simulate-batch', body));
     assert.deepEqual([both.total, both.wouldAllow, both.wouldBlock], [2, 1, 1]);
   });
@@ -132,6 +137,13 @@ describe('Molted’s other endpoints', () => {
     assert.equal(budget.hourly.used, 40 - budget.hourly.remaining);
     assert.match(budget.monthly.resetsAt, /-01T00:00:00\.000Z$/);
     assert.equal(budget.daily, null);
+    assert.deepEqual(budget.negativeSignals, { count: 0, budget: 50, remaining: 50, resetsAt: null });
+    await ok(send({ recipientEmail: 'signs@example.com' }));
+    const complaint = { kind: 'complaint', email: 'signs@example.com' };
+    assert.ok((await tenant.agent.call('POST', '/v1/returns', complaint)).status < 300);
+    const { negativeSignals } = await ok(call('GET', '/v1/agent/budget'));
+    assert.deepEqual([negativeSignals.count, negativeSignals.budget, negativeSignals.remaining], [1, 50, 49]);
+    assert.ok(Date.parse(negativeSignals.resetsAt) > Date.now());
     await setPolicy({ quarantine: { mode: 'off' } });
   });
 
@@ -174,6 +186,59 @@ describe('Molted’s other endpoints', () => {
       ['gone.example'],
     );
     assert.equal((await ok(call('GET', '/v1/suppressions/check?domain=gone.example'))).suppressed, true);
+    await refused(call('DELETE', '/v1/suppressed-domains/gone.example'), 403, 'human_decision_required');
+    assert.equal((await ok(person('DELETE', '/v1/suppressed-domains/gone.example'))).domain, 'gone.example');
+    assert.equal((await ok(call('GET', '/v1/suppressions/check?domain=gone.example'))).suppressed, false);
+    await refused(person('DELETE', '/v1/suppressed-domains/gone.example'), 404, 'not_found');
+  });
+
+  test('a suppression is the account’s own: neither everybody’s nor a campaign’s', async () => {
+    const scoped = (scope: string) => call('POST', '/v1/suppressions', { email: 'scoped@example.com', scope });
+    await refused(scoped('global'), 403, 'global_scope_not_allowed');
+    await refused(scoped('campaign'), 400, 'invalid_params');
+    assert.equal((await ok(call('GET', '/v1/suppressions/check?email=scoped@example.com'))).suppressed, false);
+    assert.equal((await ok(scoped('tenant'))).scope, 'tenant');
+    const expired = { domain: 'late.example', expiresAt: '2020-01-01T00:00:00Z' };
+    await ok(call('POST', '/v1/suppressed-domains', expired));
+    assert.equal((await ok(call('GET', '/v1/suppressions/check?domain=late.example'))).suppressed, false);
+    await refused(call('GET', '/v1/suppressions/check'), 400, 'invalid_params');
+    const both = '/v1/suppressions/check?email=a@b.example&domain=b.example';
+    await refused(call('GET', both), 400, 'invalid_params');
+  });
+
+  test('lists go on page by page', async () => {
+    const found: string[] = [];
+    let next: string | null = '';
+    while (next !== null) {
+      const page = await call('GET', `/v1/suppressions?limit=1${next === '' ? '' : `&cursor=${next}`}`);
+      found.push(...(await ok(Promise.resolve(page))).map(({ id }: { id: string }) => id));
+      next = page.headers.get('x-next-cursor');
+    }
+    const all = await ok(call('GET', '/v1/suppressions'));
+    assert.ok(found.length > 1);
+    assert.deepEqual(
+      found,
+      all.map(({ id }: { id: string }) => id),
+    );
+    for (const query of ['limit=0', 'limit=201', 'limit=x']) {
+      await refused(call('GET', `/v1/suppressions?${query}`), 400, 'invalid_paging');
+    }
+  });
+
+  test('an account that is not paid for, or whose storage is full, uploads nothing', async () => {
+    const operator = asOperator(gateway);
+    await operator('PUT', '/v1/plans/molted-tiny', { storage_bytes: 1000 });
+    const other = await makeTenant(gateway, { plan: 'molted-tiny' });
+    const upload = (): Promise<Answer> =>
+      other.agent.call('POST', `${BASE}/v1/attachments`, { filename: 'q.txt', content: 'aGk=' });
+    await ok(upload());
+    const long = sendOf({ payload: { subject: 'Long', text: 'A sentence. '.repeat(70) } });
+    assert.equal((await ok(other.agent.call('POST', `${BASE}/v1/send/request`, long))).status, 'queued');
+    await operator('PUT', '/v1/plans/molted-tiny', { storage_bytes: 100 });
+    const full = await refused(upload(), 403, 'storage_limit_exceeded');
+    assert.equal(full.statusCode, 403);
+    await operator('PATCH', `/v1/tenants/${other.id}`, { standing: 'subscription_expired' });
+    await refused(upload(), 402, 'subscription_expired');
   });
 
   test('a template is written, published, approved by a person, rendered and sent', async () => {
@@ -227,6 +292,9 @@ describe('Molted’s other endpoints', () => {
     const upload = { filename: 'q.txt', contentType: 'text/plain', content: Buffer.from('hello').toString('base64') };
     const file = await ok(call('POST', '/v1/attachments', upload));
     assert.deepEqual([file.filename, file.size, file.contentType], ['q.txt', 5, 'text/plain']);
+    await refused(send({ scheduledAt: '2027-03-01T09:00:00Z' }), 400, 'invalid_params');
+    const look = sendOf({ scheduledAt: '2027-02-01T09:00:00Z' });
+    await refused(call('POST', '/v1/agent/simulate-send', look), 400, 'invalid_params');
     const later = await ok(
       send({ scheduledAt: '2027-03-02T09:00:00Z', attachments: [{ id: file.id, filename: 'r.txt' }] }),
     );

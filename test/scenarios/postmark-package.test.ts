@@ -66,6 +66,64 @@ describe('the postmark package', () => {
     await assert.rejects(stranger.sendEmail(mail), Errors.InvalidAPIKeyError);
   });
 
+  test('addresses that were not written to are in the error, and in the answer where others were', async () => {
+    const Bad = 'blocked+suppressed@simulator.postern.test';
+    await assert.rejects(client.sendEmail({ ...mail, To: Bad }), (error: Errors.InactiveRecipientsError) => {
+      assert.deepEqual(error.recipients, [Bad]);
+      return true;
+    });
+    const sent = await client.sendEmail({ ...mail, To: `ann@example.com, ${Bad}`, Cc: 'cat@example.com' });
+    assert.equal(sent.ErrorCode, 0);
+    assert.equal(sent.Message, `Message OK, but will not deliver to these inactive addresses: ${Bad}`);
+    assert.equal(sent.Cc, 'cat@example.com');
+  });
+
+  test('threads, repeated headers and base64 in lines are taken, and fields are named as the client knows them', async () => {
+    const sent = await client.sendEmail({
+      ...mail,
+      Headers: [
+        { Name: 'In-Reply-To', Value: '<asked@else.example>' },
+        { Name: 'List-Unsubscribe', Value: '<https://acme.example/u>' },
+        { Name: 'X-Part', Value: '1' },
+        { Name: 'X-Part', Value: '2' },
+      ],
+      Attachments: [{ Name: 'a.txt', Content: 'bm90\r\nZWQ=\r\n', ContentType: 'text/plain', ContentID: '' }],
+    });
+    const { body } = await gateway.fetchJson('GET', `/v1/messages/${sent.MessageID}`);
+    assert.equal(body.recipients[0].email, 'bob@example.com');
+    const attached = [{ Name: 'a.exe', Content: 'eA==', ContentType: 'text/plain', ContentID: null }];
+    await assert.rejects(
+      client.sendEmail({ ...mail, Attachments: attached }),
+      /^InvalidEmailRequestError: Attachments\[0\]\.Name: /,
+    );
+    await assert.rejects(client.sendEmail({ ...mail, TextBody: '' }), /TextBody: /);
+    await assert.rejects(client.getTemplates(), /does not serve GET \/templates/);
+  });
+
+  test('lists are narrowed by all that the client can name, and go on by place', async () => {
+    const own = { ...mail, From: 'lists@acme.example', Tag: 'listed', MessageStream: 'broadcast' };
+    for (const n of ['1', '2', '3']) await client.sendEmail({ ...own, Subject: `List ${n}`, Metadata: { n } });
+    const ids = async (filter: object) => {
+      const { Messages } = await client.getOutboundMessages({ tag: 'listed', ...filter });
+      return Messages.map(({ Subject }) => Subject);
+    };
+    assert.deepEqual(await ids({}), ['List 3', 'List 2', 'List 1']);
+    assert.deepEqual(await ids({ subject: 'list 2' }), ['List 2']);
+    assert.deepEqual(await ids({ metadata_n: '1' }), ['List 1']);
+    assert.deepEqual(await ids({ fromEmail: 'hello@acme.example' }), []);
+    assert.deepEqual(await ids({ messageStream: 'outbound' }), []);
+    assert.deepEqual(await ids({ fromDate: '2999-01-01' }), []);
+    const today = new Date().toISOString().slice(0, 10);
+    assert.equal((await ids({ fromDate: today, toDate: today })).length, 3);
+    assert.deepEqual(await ids({ count: 2, offset: 1 }), ['List 2', 'List 1']);
+    assert.equal(Number((await client.getOutboundMessages({ tag: 'listed', count: 1 })).TotalCount), 2);
+    await assert.rejects(client.getOutboundMessages({ fromDate: 'soon' }), /fromDate: /);
+    const dump = await client.getOutboundMessageDump(
+      (await client.getOutboundMessages({ count: 1 })).Messages[0]!.MessageID,
+    );
+    assert.equal(dump.Body, '');
+  });
+
   test('each element of a batch has its own answer', async () => {
     const rows = await client.sendEmailBatch([mail, { ...mail, To: 'blocked+suppressed@simulator.postern.test' }]);
     assert.deepEqual(

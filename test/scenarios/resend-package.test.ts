@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Resend } from 'resend';
 import { startTestGateway, type TestGateway } from '../harness/gateway.ts';
+import { asOperator, makeTenant } from '../harness/tenants.ts';
 
 const mail = { from: 'Acme <hello@acme.example>', to: 'bob@example.com', subject: 'Hello', text: 'A plain word.' };
 
@@ -18,7 +19,7 @@ describe('the resend package', () => {
 
   async function captured(
     recipient: string,
-  ): Promise<{ subject: string; text: string; headers: Record<string, string> }> {
+  ): Promise<{ id: string; subject: string; text: string; headers: Record<string, string> }> {
     const until = Date.now() + 20_000;
     for (;;) {
       const { body } = await gateway.fetchJson('GET', `/v1/sink?recipient=${encodeURIComponent(recipient)}`);
@@ -103,6 +104,78 @@ describe('the resend package', () => {
     assert.equal(both.data!.data.length, 2);
   });
 
+  test('a strict batch that would go past a limit sends nothing, and a repeated one answers as it did', async () => {
+    const policy = { limits: [{ name: 'day', scope: 'tenant', window: 'calendar_day', max: 3 }] };
+    const tenant = await makeTenant(gateway);
+    const path = `/v1/tenants/${tenant.id}/policy`;
+    assert.equal((await asOperator(gateway)('PUT', path, policy, { 'x-mode': 'test' })).status, 200);
+    const mine = new Resend(tenant.agent.key, { baseUrl: `${gateway.url}/compat/resend` });
+    const to = (names: string[]) => names.map((name) => ({ ...mail, to: `${name}@example.com` }));
+    const over = await mine.batch.send(to(['a', 'b', 'c', 'd']));
+    assert.equal(over.error!.name, 'daily_quota_exceeded');
+    assert.match(over.error!.message, /\[3\]/);
+    assert.deepEqual((await mine.emails.list()).data!.data, []);
+    const three = to(['a', 'b', 'c']);
+    const first = await mine.batch.send(three, { idempotencyKey: 'batch-1' });
+    assert.equal(first.data!.data.length, 3, JSON.stringify(first.error));
+    // The limit is used up by now, and the answer is the first one again.
+    const again = await mine.batch.send(three, { idempotencyKey: 'batch-1' });
+    assert.deepEqual(again.data, first.data);
+    assert.equal(again.headers!['idempotent-replayed'], 'true');
+    const grown = await mine.batch.send(to(['a', 'b', 'c', 'd']), { idempotencyKey: 'batch-1' });
+    assert.equal(grown.error!.name, 'invalid_idempotent_request');
+  });
+
+  test('a permissive batch of which nothing is refused has an empty list of errors', async () => {
+    const { data } = await resend.batch.send([mail], { batchValidation: 'permissive' });
+    assert.deepEqual(data!.errors, []);
+  });
+
+  test('threads, types and names of files, and loose times are taken as Resend takes them', async () => {
+    const sent = await resend.emails.send({
+      ...mail,
+      to: 'fil@example.com',
+      headers: {
+        'In-Reply-To': '<asked@else.example>',
+        References: '<asked@else.example>',
+        'List-Unsubscribe': '<x:y>',
+      },
+      attachments: [
+        { filename: 'Rechnung-é.pdf', content: Buffer.from('%PDF').toString('base64') },
+        { content: 'eA==' },
+      ],
+    });
+    assert.equal(sent.error, null);
+    const { id } = await captured('fil@example.com');
+    const raw = await fetch(`${gateway.url}/v1/sink/${id}/raw`, {
+      headers: { authorization: `Bearer ${gateway.testKey}` },
+    });
+    const wire = await raw.text();
+    assert.match(wire, /^In-Reply-To: <asked@else\.example>\r$/m);
+    const { message_id } = (await resend.emails.get(sent.data!.id)).data!;
+    assert.ok(wire.includes(`Message-ID: ${message_id}\r\n`), `${message_id} is not in ${wire}`);
+    assert.match(wire, /Content-Type: application\/pdf/);
+    assert.match(wire, /filename=attachment-2/);
+    for (const scheduledAt of ['in 1 hour', '2030-08-05 11:52:01.858+02']) {
+      const { data, error } = await resend.emails.send({ ...mail, scheduledAt });
+      assert.equal(error, null, error?.message);
+      assert.equal((await resend.emails.get(data!.id)).data!.last_event, 'scheduled');
+    }
+    const { error } = await resend.emails.send({ ...mail, scheduledAt: 'some day' });
+    assert.match(error!.message, /scheduled_at/);
+  });
+
+  test('what is not served says so by its name', async () => {
+    for (const { error } of [
+      await resend.templates.list(),
+      await resend.emails.metrics(),
+      await resend.domains.list(),
+    ]) {
+      assert.equal(error!.name, 'not_found');
+      assert.match(error!.message, /does not serve GET \/(templates|emails\/metrics|domains)/);
+    }
+  });
+
   test('templates are filled in', async () => {
     const template = {
       slug: 'quote-ready',
@@ -127,6 +200,12 @@ describe('the resend package', () => {
     const second = await resend.emails.list({ limit: 2, after: id });
     const ids = [...first.data!.data, ...second.data!.data].map((one) => one.id);
     assert.equal(new Set(ids).size, 4);
+    const back = await resend.emails.list({ limit: 2, before: ids[3]! });
+    assert.deepEqual(
+      back.data!.data.map((one) => one.id),
+      ids.slice(1, 3),
+    );
+    assert.equal(back.data!.has_more, true);
   });
 
   test('suppressions are added, found, and lifted by a person alone', async () => {

@@ -1,5 +1,6 @@
 /** Each code of Sendmux's error page by its real cause, in its envelope; batches, uploads, and its own limit on requests. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { type Answer, startTestGateway, type TestGateway } from '../harness/gateway.ts';
 import { asOperator, type Call, makeTenant, makeTestKey, type TestTenant } from '../harness/tenants.ts';
@@ -64,6 +65,7 @@ describe('Sendmux’s errors', () => {
     assert.equal('param' in error, param !== null, 'left out where there is none');
     assert.ok(error.message.length > 20);
     assert.equal(meta.request_id, known.headers.get('x-request-id'));
+    assert.equal(known.headers.get('cache-control'), 'no-store');
     for (const name of ['limit', 'remaining', 'reset']) {
       assert.match(known.headers.get(`x-ratelimit-${name}`) ?? '', /^\d+$/, `x-ratelimit-${name}`);
     }
@@ -101,6 +103,7 @@ describe('Sendmux’s errors', () => {
     ]);
     await refused(send({ to: { email: 'nobody' } }), 422, 'validation_error', 'to.email');
     await refused(send({ from: { email: 'al@acme.example', name: 'a\r\nb' } }), 422, 'validation_error', 'from.name');
+    await refused(send({ return_path: 'nobody' }), 422, 'validation_error', 'return_path');
     await refused(send({ custom_headers: { Bcc: 'x' } }), 422, 'validation_error', 'custom_headers.Bcc');
     const copies = (count: number) => Array.from({ length: count }, (_, i) => ({ email: `c${i}@example.com` }));
     await refused(send({ cc: copies(50) }), 422, 'validation_error', 'cc');
@@ -338,6 +341,46 @@ describe('Sendmux’s errors', () => {
     await refused(gone, 422, 'validation_error', 'attachments[0].attachment_id');
     await refused(upload('', 'x'), 400, 'missing_parameter', 'filename');
     await refused(upload('?filename=run.exe', 'x'), 422, 'validation_error', 'filename');
+  });
+
+  test('a file is announced, and its bytes are put with a token in place of a key', async () => {
+    const UPLOADS = FILES.replace('attachments', 'attachment-uploads');
+    const announce = (more: Record<string, unknown> = {}): Promise<Answer> =>
+      call('POST', UPLOADS, { filename: 'q.txt', content_type: 'text/plain', size_bytes: 5, ...more });
+    const put = async (
+      { upload_url: url, headers }: { upload_url: string; headers: Record<string, string> },
+      bytes: string,
+    ): Promise<Answer> => {
+      const response = await fetch(url, { method: 'PUT', headers, body: bytes });
+      return { status: response.status, headers: response.headers, body: await response.json() };
+    };
+    const sha256 = createHash('sha256').update('hello').digest('hex');
+    const { data } = (await ok(announce({ sha256 }))).body;
+    assert.match(data.upload_id, /^upl_/);
+    assert.equal(data.upload_url, `${gateway.url}${UPLOADS}/${data.upload_id}`);
+    assert.deepEqual([data.method, data.max_size_bytes], ['PUT', 5]);
+    assert.ok(Date.parse(data.expires_at) > Date.now());
+    const done = await put(data, 'hello');
+    assert.equal(done.status, 201, JSON.stringify(done.body));
+    const { attachment_id: id } = done.body.data;
+    assert.equal((await put(data, 'hello')).body.data.attachment_id, id, 'the same bytes again change nothing');
+    await refused(put(data, 'other'), 422, 'validation_error', 'sha256');
+    await refused(put(data, 'hello you'), 422, 'validation_error', 'size_bytes');
+    assert.equal((await ok(call('GET', `${FILES}/${id}`))).body.data.filename, 'q.txt');
+    await ok(send({ to: { email: 'put@example.com' }, attachments: [{ attachment_id: id }] }));
+
+    const open = (await ok(announce())).body.data;
+    await ok(put(open, 'hello'));
+    await refused(put(open, 'other'), 409, 'conflict', null);
+    const token = { ...open.headers, 'X-Sendmux-Upload-Token': data.headers['X-Sendmux-Upload-Token'] };
+    const foreign = put({ ...open, headers: token }, 'hello');
+    await refused(foreign, 403, 'insufficient_permissions', 'X-Sendmux-Upload-Token');
+    const none = put({ ...open, headers: {} }, 'hello');
+    await refused(none, 403, 'insufficient_permissions', 'X-Sendmux-Upload-Token');
+    await refused(announce({ filename: undefined }), 400, 'missing_parameter', 'filename');
+    await refused(announce({ filename: 7 }), 422, 'validation_error', 'filename');
+    await refused(announce({ size_bytes: 27_000_000 }), 422, 'validation_error', 'size_bytes');
+    await refused(announce({ color: 'red' }), 422, 'validation_error', 'color');
   });
 
   test('1,800 requests a minute and key, told on every answer', async () => {

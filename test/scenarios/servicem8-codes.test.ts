@@ -86,7 +86,10 @@ describe('429', () => {
     assert.match(refused.body.quota.reset, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
     for (const answer of [
       await agent.call('GET', `${BASE}/nothing`),
+      await agent.call('POST', BASE),
       await agent.call('GET', EMAIL),
+      await agent.call('OPTIONS', TEXT),
+      await mail(agent.call, {}, { 'content-encoding': 'gzip' }),
       await agent.call('GET', `${BASE}/error_codes`),
       await mail(agent.call, { to: '' }),
       await agent.call('POST', EMAIL, '{"to":'),
@@ -124,12 +127,25 @@ describe('429', () => {
     isTaken(await text(agent.call, { to: '+61400000002' }));
   });
 
+  test('a second message to one person before the cooldown is over', async () => {
+    const { agent } = await tenantWith({ cooldown: { per: 'recipient', seconds: 600 } });
+    isTaken(await mail(agent.call));
+    const refused = await mail(agent.call);
+    isRefused(refused, 429, 429, 'Daily message quota exceeded');
+    assert.ok(Number(refused.headers.get('retry-after')) <= 600);
+  });
+
   test('too many requests', async () => {
     const request_rate = [{ name: 'api', scope: 'tenant', window: 'rate', per: 'minute', max: 2, burst: 2 }];
-    const { agent } = await tenantWith({ request_rate });
+    const { agent } = await tenantWith({ request_rate, limits: [DAILY] });
     await mail(agent.call);
-    await mail(agent.call);
-    isRefused(await mail(agent.call), 429, 429, 'Number of allowed API requests per minute exceeded');
+    await text(agent.call);
+    for (const refused of [await mail(agent.call), await text(agent.call)]) {
+      isRefused(refused, 429, 429, 'Number of allowed API requests per minute exceeded');
+      const { reset } = refused.body.quota;
+      assert.deepEqual(refused.body.quota, { limit: 3, remaining: 2, reset, scope: 'tenant' });
+      assert.equal(refused.headers.get('x-sm8-quota-reset'), reset);
+    }
   });
 });
 
@@ -183,10 +199,25 @@ describe('400, 401, 403, 404', () => {
     isRefused(await mail(call, { subject: undefined }), 400, 400, /^Invalid request; subject: /);
     isRefused(await mail(call, { replyTo: 'nobody' }), 400, 400, /^Invalid request; replyTo/);
     isRefused(await mail(call, { attachments: 'x,y' }), 400, 400, /attachments\[0\]: .*attachments\[1\]: /);
+    const direction = await mail(call, { replyTo: 'nobody', textBody: '\0' });
+    isRefused(direction, 400, 400, /; textBody: /);
+    assert.doesNotMatch(JSON.stringify(direction.body), /reply_to|"text"|`text`/);
     isRefused(await text(call, { message: '' }), 400, 400, /^Invalid request; message: /);
     isRefused(await text(call, { message: 'x'.repeat(1601) }), 400, 400, /1600/);
     isTaken(await text(call, { message: '😀'.repeat(1600), regardingJobUUID: STAFF }));
     isRefused(await call('POST', EMAIL, '{"to":'), 400, 400, 'The body is not valid JSON');
+  });
+
+  test('what is of another type is refused, since left out it would be lost in silence', async () => {
+    const { call } = tenant.agent;
+    for (const value of [['lee@client.example'], { email: 'lee@client.example' }, 7, true]) {
+      isRefused(await mail(call, { cc: value }), 400, 400, 'Invalid email address');
+      isRefused(await mail(call, { replyTo: value }), 400, 400, /^Invalid request; replyTo: /);
+      isRefused(await mail(call, { htmlBody: value }), 400, 400, /^Invalid request; htmlBody: /);
+      isRefused(await mail(call, { regardingJobUUID: value }), 400, 400, /^Invalid request; regardingJobUUID: /);
+      isRefused(await text(call, { regardingJobUUID: value }), 400, 400, /^Invalid request; regardingJobUUID: /);
+    }
+    for (const cc of [null, '', undefined]) isTaken(await mail(call, { cc, replyTo: cc, htmlBody: cc }));
   });
 
   test('a signature is asked for without saying whose', async () => {
@@ -237,6 +268,17 @@ describe('numbers of our own', () => {
     const marked = await agent.call('PUT', '/v1/contacts/lee@client.example', { do_not_contact: true });
     assert.equal(marked.status, 200, JSON.stringify(marked.body));
     isRefused(await mail(agent.call, { to: 'lee@client.example' }), 400, 10_040, /must not be contacted$/);
+  });
+
+  test('a fault of ours', async () => {
+    const { agent } = await makeTenant(gateway);
+    const { store } = gateway.gateway;
+    const admit = store.admit.bind(store);
+    store.admit = () => Promise.reject(new Error('a fault'));
+    const refused = await mail(agent.call);
+    store.admit = admit;
+    isRefused(refused, 500, 500, 'Internal error');
+    assert.doesNotMatch(JSON.stringify(refused.body), /a fault/);
   });
 
   test('a platform that is paused', async () => {

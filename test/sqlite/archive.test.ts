@@ -161,6 +161,27 @@ describe('the archive', () => {
     assert.equal((await writer.store.message({ ...principal, id }))?.recipients[0]?.state, 'bounced');
   });
 
+  it('has a silence of more than a week told all the same', async () => {
+    const principal = await newPrincipal(writer.store);
+    const messageId = await send(principal);
+    await deliverAll();
+    const waitMs = 10 * DAY_MS;
+    const id = messageId.replace('msg_', 'thr_');
+    await writer.store.awaitReply({ ...principal, id, messageId, dueAt: writer.now + waitMs, waitMs });
+    writer.now += 8 * DAY_MS;
+    assert.equal(writer.sweep('archive').count, 1);
+    writer.now += 2 * DAY_MS;
+    writer.sweep('silences');
+    const { events } = await writer.store.events({
+      ...principal,
+      ...{ afterSeq: null, types: ['message.no_reply'], limit: 10 },
+    });
+    assert.deepEqual(
+      events.map(({ data }) => [data['message_id'], data['waited_ms']]),
+      [[messageId, waitMs]],
+    );
+  });
+
   it('gives a repeated key its answer from the archive', async () => {
     const principal = await newPrincipal(writer.store);
     const dedupe = { key: 'd', fingerprint: 'f', block: false };

@@ -13,7 +13,7 @@ import { migrate, openWriter } from '../../src/data/sqlite/database.ts';
 import { LedgerCache } from '../../src/data/sqlite/ledger-cache.ts';
 import { entriesOf } from '../../src/policy/series.ts';
 
-const BOUNDS = { entries: 8, cycleDirty: 4, slice: 2, cycleOctets: 400 };
+const BOUNDS = { entries: 8, packed: 3, cycleDirty: 4, slice: 2, cycleOctets: 400 };
 const SPACES = [2, 3, 4, 5];
 const KEYS = Array.from({ length: 10 }, (_, i) => `p${i}@example.com`);
 const NOW = 1_800_000_000;
@@ -198,7 +198,7 @@ it('keeps memory bounded although each group brings more entries than a slice re
   db.exec('PRAGMA synchronous = OFF');
   migrate(db, directory, 0);
   emptied(db);
-  const ledger = new LedgerCache(db, { entries: 500, cycleDirty: 100, slice: 16 });
+  const ledger = new LedgerCache(db, { entries: 500, packed: 500, cycleDirty: 100, slice: 16 });
   let most = 0;
   for (let i = 0; i < 300; i += 1) {
     db.exec('BEGIN');

@@ -206,8 +206,8 @@ describe('what else has its time', () => {
   it('forgets uploads after a day, with the blobs that only they held', async () => {
     const principal = await newPrincipal(writer.store);
     const upload = { ...principal, size: 3, filename: 'a.txt', contentType: 'text/plain' };
-    await writer.store.putUpload({ ...upload, sha256: 'a'.repeat(64) });
-    await writer.store.putUpload({ ...upload, sha256: 'b'.repeat(64) });
+    await writer.store.putUpload({ id: null, ...upload, sha256: 'a'.repeat(64) });
+    await writer.store.putUpload({ id: null, ...upload, sha256: 'b'.repeat(64) });
     await send(principal, { blobs: [{ sha256: 'b'.repeat(64), size: 3 }] });
     writer.now += DAY_MS + 60_000;
     assert.deepEqual(writer.sweep('uploads').unused, ['a'.repeat(64)]);

@@ -7,6 +7,7 @@
  * checked on every request. Deliberately absent: changing anything but the session.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { countedNetwork } from '../../base/network.ts';
 import type { CaptureRow } from '../../data/port/captures.ts';
 import type { Principal, Store } from '../../data/store.ts';
 import type { Authenticator } from '../../http/authenticate.ts';
@@ -211,7 +212,7 @@ ${webhookView(webhooks.rows)}
       tenant: form.tenant.trim() || null,
       mode: form.mode,
     };
-    const found = await this.callerOf(request, signIn);
+    const found = await this.callerOf(request, signIn, countedNetwork(request.ip));
     if (typeof found === 'string') return again(401, found);
     this.sessions.end(sessionIdOf(request.headers.cookie));
     const id = this.sessions.start(signIn, Date.now());
@@ -232,17 +233,19 @@ ${webhookView(webhooks.rows)}
   }
 
   /** The caller whom a sign-in stands for, or the sentence that says why there is none. */
-  private async callerOf(request: FastifyRequest, signIn: SignIn): Promise<Caller | string> {
+  private async callerOf(request: FastifyRequest, signIn: SignIn, network: string | null): Promise<Caller | string> {
     const operatorFields = signIn.tenant === null ? {} : { tenant: signIn.tenant, mode: signIn.mode ?? 'live' };
     const result = await this.door.authenticator.authenticate({
       authorization: `Bearer ${signIn.key}`,
       tenant: undefined,
       mode: undefined,
       address: request.ip,
+      network,
       ...operatorFields,
     });
     if (!result.ok) {
       if (result.cause === 'key') return 'This key is not known here, or is no longer valid.';
+      if (result.cause === 'guesses') return 'Too many wrong keys came from here: wait a minute and try again.';
       return result.cause === 'tenant' ? 'No tenant has this id.' : 'The mode is live or test.';
     }
     const { caller } = result;
@@ -253,7 +256,7 @@ ${webhookView(webhooks.rows)}
   private async guest(request: FastifyRequest): Promise<Guest | null> {
     const signIn = this.sessions.find(sessionIdOf(request.headers.cookie), Date.now());
     if (signIn === null) return null;
-    const caller = await this.callerOf(request, signIn);
+    const caller = await this.callerOf(request, signIn, null);
     if (typeof caller === 'string') return null;
     const principal = caller.principal!;
     const { tenantNo, tenantId, mode } = principal;

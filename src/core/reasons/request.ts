@@ -123,7 +123,7 @@ export const REQUEST = {
     fault: 'caller',
     detail:
       '[{issues:problem} in the request|The request has fields that are missing or wrong][; the first: `{param}`: {message}].',
-    fix: 'Correct every field listed in `errors` and send the request again.',
+    fix: 'Correct every field that is named and send the request again.',
     explanation:
       'The body is JSON, but one or more fields are missing, unknown or not as the schema says. `errors` lists all of them at once, each with a code, the path of the field and a sentence. Unknown fields are refused, so that a typing error is noticed and not ignored. The schema of every route is in `/openapi.json`.',
     customerMessage: APP_PROBLEM,

@@ -2,6 +2,7 @@
 import type { MessageKind, Mode } from '../../core/message.ts';
 import type { TraceLine } from '../../policy/decide.ts';
 import type { LimitFact } from '../../policy/facts.ts';
+import type { SignsStanding } from '../../policy/facts-budget.ts';
 import type { ContentFacts } from '../../policy/facts-content.ts';
 import type { ProbationFacts } from '../../policy/facts-quarantine.ts';
 import type { WarmupFacts } from '../../policy/facts-warmup.ts';
@@ -135,15 +136,33 @@ export type AdmitAnswer =
   | { outcome: 'key_reused'; firstUsedAt: number; until: number; messageId: string }
   | { outcome: 'invalid'; param: string; message: string };
 
+export type AdmitAllAnswer =
+  /** In the order of the submissions; what came before under the same keys is answered again. */
+  | { outcome: 'admitted'; answers: AdmitAnswer[] }
+  /** Because of the one at this place; the `messageId` of its answer is empty, unless it names an earlier message. */
+  | { outcome: 'refused'; at: number; answer: AdmitAnswer };
+
 /** The content was searched for other canaries than there are: to be searched anew, for these. */
 export type StaleCanaries = { outcome: 'canaries'; known: KnownCanaries | null };
 
-export type Checked = Admission & { traces: TraceLine[][] };
+/** `from`: the address that it would go out under. */
+export type Checked = Admission & { from: string; traces: TraceLine[][] };
 
 export type CheckAnswer = ({ outcome: 'checked' } & Checked) | { outcome: 'invalid'; param: string; message: string };
 
+/** What is left of each limit, and of the number of bad signs (`now` and times in milliseconds). */
+export type Headroom = {
+  limits: LimitState[];
+  signs: SignsStanding;
+  now: number;
+  locale: string | null;
+  risk: RiskStanding;
+};
+
 export interface AdmissionWrites {
   admit(request: AdmitRequest): Promise<AdmitAnswer | StaleCanaries>;
+  /** All of them, in one transaction, or none: where one would be refused, nothing is stored of any. All of one tenant and mode. */
+  admitAll(requests: readonly AdmitRequest[]): Promise<AdmitAllAnswer | StaleCanaries>;
   /** Decides and changes nothing. */
   check(request: AdmitRequest): Promise<CheckAnswer | StaleCanaries>;
   /** Headroom as it stands, for the scopes given. */
@@ -151,5 +170,5 @@ export interface AdmissionWrites {
     principal: Principal;
     identity: string | null;
     recipient: { key: string; domain: string } | null;
-  }): Promise<{ limits: LimitState[]; now: number; locale: string | null; risk: RiskStanding }>;
+  }): Promise<Headroom>;
 }

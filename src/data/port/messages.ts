@@ -116,6 +116,8 @@ export type ContentAnswer =
   { outcome: 'done'; unused: string[] } | Exclude<ChangeAnswer, { outcome: 'done' }>;
 
 export type NewUpload = {
+  /** Null: a new one. What has this id already stays as it is. */
+  id: string | null;
   tenantNo: number;
   mode: Mode;
   sha256: string;
@@ -123,6 +125,9 @@ export type NewUpload = {
   filename: string;
   contentType: string;
 };
+
+/** `sha256`: of what is kept under the id. */
+export type KeptUpload = { id: string; sha256: string; expiresAt: number; unused: string[] };
 
 export interface MessagesWrites {
   /** Recipients that have not left become `cancelled` and give their places back. */
@@ -136,7 +141,7 @@ export interface MessagesWrites {
   /** Those of the blobs that no stored message and no upload holds. */
   unusedBlobs(input: { sha256s: string[] }): Promise<string[]>;
   /** Remembers an upload whose blob is stored; forgets some that have expired. */
-  putUpload(input: NewUpload): Promise<{ id: string; expiresAt: number; unused: string[] }>;
+  putUpload(input: NewUpload): Promise<KeptUpload>;
 }
 
 export interface MessagesReads {

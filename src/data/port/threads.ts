@@ -44,7 +44,10 @@ export type ThreadEntry =
 /** The content of a message as core/content-text.ts writes it: in its row, or in the blob store. */
 export type ThreadContent = { inline: Uint8Array } | { blob: string };
 
-export type ThreadTimeline = { thread: ThreadRow; entries: ThreadEntry[] };
+/** A conversation was put aside, or taken back. */
+export type Archiving = { at: number; archived: boolean };
+
+export type ThreadTimeline = { thread: ThreadRow; entries: ThreadEntry[]; archivings: Archiving[] };
 
 export type ThreadFilter = {
   /** Key of an address. */

@@ -13,6 +13,7 @@ import type { RiskStep } from '../../policy/risk/observe.ts';
 import type { Send } from '../../policy/send.ts';
 import type { Admission, AdmitAnswer, AdmitRequest, CheckAnswer, RecipientVerdict, StaleCanaries } from '../store.ts';
 import { askedOfSend } from './approval-rows.ts';
+import type { Assumed } from './assumed.ts';
 import { type Decided, decideAll, raise, riskShown } from './decide-all.ts';
 import { reviewHealth } from './mailbox-health.ts';
 import { passTime } from './quarantine.ts';
@@ -34,22 +35,13 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer | 
   const now = space.now(state.realNow);
   passTime(state, space, now);
   reviewHealth(state, space, now);
-  const used = state.keys.use(space, now, request.principal.installationId, request.idempotency);
-  if (used !== null) return answerUsed(state, used, request, now, 'idempotency');
-  const deduped = state.keys.find(
-    space,
-    now,
-    KEY_DEDUPE,
-    request.principal.installationId,
-    request.dedupe?.key ?? null,
-  );
-  if (deduped !== null && request.dedupe?.block !== true && deduped.fingerprint === request.dedupe?.fingerprint) {
-    return answerUsed(state, deduped, request, now, 'dedupe');
-  }
+  const before = answeredBefore(state, space, request, now);
+  if (before !== null) return before;
   if (hasOtherCanaries(space, request)) return { outcome: 'canaries', known: space.canaries };
   const sender = resolveSender(state, space, request);
   if ('message' in sender) return { outcome: 'invalid', ...sender };
   const send = sendOf(state, space, request, sender);
+  const deduped = usedDedupe(state, space, request, now);
   const duplicate = deduped === null ? null : duplicateFact(state, deduped);
   if (request.wholeOnly === true) {
     const unstored = askedOfSend(space, { ...request, isStored: false }, now);
@@ -155,24 +147,13 @@ export function check(state: WriterState, request: AdmitRequest): CheckAnswer | 
   passTime(state, space, now);
   reviewHealth(state, space, now);
   if (hasOtherCanaries(space, request)) return { outcome: 'canaries', known: space.canaries };
-  const sender = resolveSender(state, space, request);
-  if ('message' in sender) return { outcome: 'invalid', ...sender };
-  const deduped = state.keys.find(
-    space,
-    now,
-    KEY_DEDUPE,
-    request.principal.installationId,
-    request.dedupe?.key ?? null,
-  );
-  const blocks =
-    deduped !== null && (request.dedupe?.block === true || deduped.fingerprint !== request.dedupe?.fingerprint);
-  const send = sendOf(state, space, request, sender);
-  const asked = askedOfSend(space, { ...request, isStored: false }, now);
-  const known = blocks ? duplicateFact(state, deduped) : null;
-  const decided = decideAll(state, space, send, request, now, known, asked, null);
+  const seen = lookAt(state, space, request, now);
+  if ('message' in seen) return { outcome: 'invalid', ...seen };
+  const { send, decided } = seen;
   return {
     outcome: 'checked',
     ...seenAdmission(space, send, request, decided, now),
+    from: sender.from.email,
     traces:
       request.untraced === true
         ? []
@@ -180,8 +161,27 @@ export function check(state: WriterState, request: AdmitRequest): CheckAnswer | 
   };
 }
 
+/** What would be decided; `ahead`: beside what it holds already, until that is taken back. */
+export function lookAt(
+  state: WriterState,
+  space: Space,
+  request: AdmitRequest,
+  now: number,
+  ahead: Assumed | null = null,
+): { send: Send; decided: Decided[] } | { param: string; message: string } {
+  const sender = resolveSender(state, space, request);
+  if ('message' in sender) return sender;
+  const deduped = usedDedupe(state, space, request, now);
+  const blocks =
+    deduped !== null && (request.dedupe?.block === true || deduped.fingerprint !== request.dedupe?.fingerprint);
+  const send = sendOf(state, space, request, sender);
+  const asked = askedOfSend(space, { ...request, isStored: false }, now);
+  const known = blocks ? duplicateFact(state, deduped) : null;
+  return { send, decided: decideAll(state, space, send, request, now, known, asked, null, ahead) };
+}
+
 /** What was decided and not stored. */
-function seenAdmission(
+export function seenAdmission(
   space: Space,
   send: Send,
   request: AdmitRequest,
@@ -211,6 +211,25 @@ function recipientVerdict(one: Decided, email: string, id: string | null): Recip
 function idempotencyUntil(space: Space, now: number): number {
   const retention = space.policy.document.retention as { idempotency_seconds?: number };
   return now + (retention.idempotency_seconds ?? 86_400) * 1000;
+}
+
+/** Where the same key and content came before, or the same key with another content: the answer to that; else null. */
+export function answeredBefore(
+  state: WriterState,
+  space: Space,
+  request: AdmitRequest,
+  now: number,
+): AdmitAnswer | null {
+  const used = state.keys.use(space, now, request.principal.installationId, request.idempotency);
+  if (used !== null) return answerUsed(state, used, request, now, 'idempotency');
+  const deduped = usedDedupe(state, space, request, now);
+  const isSame = deduped !== null && deduped.fingerprint === request.dedupe?.fingerprint;
+  return isSame && request.dedupe?.block !== true ? answerUsed(state, deduped, request, now, 'dedupe') : null;
+}
+
+function usedDedupe(state: WriterState, space: Space, request: AdmitRequest, now: number): UsedKey | null {
+  const key = request.dedupe?.key ?? null;
+  return state.keys.find(space, now, KEY_DEDUPE, request.principal.installationId, key);
 }
 
 function answerUsed(

@@ -4,7 +4,7 @@
  */
 import { applyChange, type Change } from '../../policy/ledger.ts';
 import type { Spread } from '../../policy/spread.ts';
-import type { Entry } from './ledger-cache.ts';
+import type { Entry } from './ledger-entry.ts';
 
 export class Assumed {
   private readonly undo: (() => void)[] = [];

@@ -1,6 +1,6 @@
 /** Uploads, and which blobs nothing holds any more. */
 import { newId } from '../../base/ids.ts';
-import type { NewUpload } from '../port/messages.ts';
+import type { KeptUpload, NewUpload } from '../port/messages.ts';
 import { prepared } from './database.ts';
 import { spaceOf } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
@@ -22,14 +22,13 @@ export function unusedBlobs(state: WriterState, candidates: readonly string[]): 
 }
 
 /** Uploads live on real time, also those of test mode: they are about the disk. */
-export function putUpload(state: WriterState, upload: NewUpload): { id: string; expiresAt: number; unused: string[] } {
+export function putUpload(state: WriterState, upload: NewUpload): KeptUpload {
   const forgotten = forgetExpired(state);
-  const id = newId('att');
-  const expiresAt = state.realNow + UPLOAD_KEPT_MS;
+  const id = upload.id ?? newId('att');
   prepared(
     state.db,
     `INSERT INTO attachment (id, space, sha256, size, filename, content_type, created_at, expires_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
   ).run(
     id,
     spaceOf(upload.tenantNo, upload.mode),
@@ -38,9 +37,12 @@ export function putUpload(state: WriterState, upload: NewUpload): { id: string; 
     upload.filename,
     upload.contentType,
     state.realNow,
-    expiresAt,
+    state.realNow + UPLOAD_KEPT_MS,
   );
-  return { id, expiresAt, unused: unusedBlobs(state, forgotten) };
+  const kept = prepared(state.db, 'SELECT sha256, expires_at FROM attachment WHERE id = ?').get(id)!;
+  const sha256 = String(kept['sha256']);
+  const unused = unusedBlobs(state, sha256 === upload.sha256 ? forgotten : [...forgotten, upload.sha256]);
+  return { id, sha256, expiresAt: Number(kept['expires_at']), unused };
 }
 
 /** Rows lie in order of expiry, so the oldest are looked at first. */

@@ -7,7 +7,7 @@ import type { PlanDocument } from '../port/management.ts';
 import type { ReadCalls } from './calls.ts';
 import { contactOf } from './contacts.ts';
 import { managedIdentity, type Tiers } from './identities.ts';
-import { type LedgerRow, unpackEntry } from './ledger-cache.ts';
+import { type LedgerRow, unpackEntry } from './ledger-entry.ts';
 import { below, pageOf } from './paging.ts';
 import { type Row, suppressionOf } from './rows.ts';
 import { nowIn } from './space-clock.ts';

@@ -5,7 +5,7 @@ import type { Actor, Refused } from '../port/management.ts';
 import type { Space as SpaceName } from '../store.ts';
 import { audit, by } from './audit.ts';
 import type { WriteCalls } from './calls.ts';
-import type { Entry } from './ledger-cache.ts';
+import type { Entry } from './ledger-entry.ts';
 import { refuseLoosening } from './policies.ts';
 import { suppressionOf } from './rows.ts';
 import { domainKey, type Space, spaceOf } from './spaces.ts';

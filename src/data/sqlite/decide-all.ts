@@ -50,12 +50,14 @@ export function decideAll(
   approval: ApprovalAsked | null,
   /** What the send makes of the account's risk; null: it only looks, and changes nothing. */
   risen: RiskStep | null,
+  /** While it only looks: what is counted, to be taken back by whoever gave it, together with the risk. Null: by this look. */
+  ahead: Assumed | null = null,
 ): Decided[] {
   const { policy } = space;
   const counted: Counted = new Map();
-  const assumed = risen === null ? new Assumed() : null;
+  const assumed = risen === null ? (ahead ?? new Assumed()) : null;
   if (assumed !== null) assumed.spread(space.sight?.spread ?? null);
-  if (risen === null) space.assumeRisk();
+  if (risen === null && ahead === null) space.assumeRisk();
   const beside = space.shadow === null || risen === null ? null : besideOf(space, space.shadow, request, now);
   const decided: Decided[] = [];
   let stored = false;
@@ -83,8 +85,10 @@ export function decideAll(
     if (assumed === null) count(state, space, own, send, recipient, facts, changes, size);
     else assume(assumed, space, facts, changes, size);
   }
-  assumed?.takeBack();
-  space.takeBackRisk();
+  if (ahead === null) {
+    assumed?.takeBack();
+    space.takeBackRisk();
+  }
   const isAhead = (send.sendAt ?? 0) > now || decided.some(({ verdict }) => verdict.verdict === 'schedule');
   if (isAhead) for (const one of decided) one.standing = standingLimits(space, send, one.recipient, one.facts, now);
   return decided;

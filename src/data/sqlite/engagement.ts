@@ -15,7 +15,7 @@ import {
 } from '../port/engagement.ts';
 import type { ReadCalls } from './calls.ts';
 import { prepared } from './database.ts';
-import type { Entry } from './ledger-cache.ts';
+import type { Entry } from './ledger-entry.ts';
 import { findMessage } from './messages-reads.ts';
 import { findRecipient } from './proven-returns.ts';
 import { publicId } from './row-id.ts';

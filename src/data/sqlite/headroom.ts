@@ -1,6 +1,7 @@
 /** Headroom as it stands: what is left of each limit, read from the ledger. */
 import type { Limit } from '../../policy/document.ts';
 import type { Facts } from '../../policy/facts.ts';
+import { signsStanding } from '../../policy/facts-budget.ts';
 import { probationIn, quarantineFacts } from '../../policy/facts-quarantine.ts';
 import { lookWarmup } from '../../policy/facts-warmup.ts';
 import { limitState, standingOf } from '../../policy/headroom.ts';
@@ -9,8 +10,7 @@ import { sinceReply } from '../../policy/look.ts';
 import { adapted, adaptingIn } from '../../policy/probation.ts';
 import { limitScope } from '../../policy/rules/limit-finding.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
-import type { RiskStanding } from '../port/quarantine.ts';
-import type { LimitStanding, LimitState, Principal } from '../store.ts';
+import type { Headroom, LimitStanding, Principal } from '../store.ts';
 import { mailboxesInTotal } from './pool-headroom.ts';
 import { riskStanding } from './risk-shown.ts';
 import { type Space, spaceOf } from './spaces.ts';
@@ -19,7 +19,7 @@ import type { WriterState } from './writer-state.ts';
 export function headroom(
   state: WriterState,
   input: { principal: Principal; identity: string | null; recipient: { key: string; domain: string } | null },
-): { limits: LimitState[]; now: number; locale: string | null; risk: RiskStanding } {
+): Headroom {
   const { principal } = input;
   const space = state.spaces.get(spaceOf(principal.tenantNo, principal.mode));
   const now = space.now(state.realNow);
@@ -54,7 +54,8 @@ export function headroom(
   // Where there are mailboxes, what they can still carry together is one limit more.
   const total = identity === null ? null : mailboxesInTotal(space, identity, now);
   if (total !== null) states.push(total);
-  return { limits: states, now, locale: space.tenant.locale, risk: riskStanding(space, now) };
+  const signs = signsStanding(space, policy, now);
+  return { limits: states, signs, now, locale: space.tenant.locale, risk: riskStanding(space, now) };
 }
 
 function standingIn(

@@ -20,7 +20,7 @@ import { about, applyProven, findMessageRecipients, findRecipient } from './prov
 import { publicId } from './row-id.ts';
 import type { Space } from './spaces.ts';
 import type { MessageRow, RecipientRow } from './stored.ts';
-import { noteThread, threadIdOf } from './thread-rows.ts';
+import { noteThread, setArchived, threadIdOf } from './thread-rows.ts';
 import type { WriterState } from './writer-state.ts';
 
 const MOST_ROWS = 10_000;
@@ -148,7 +148,7 @@ function store(
   const root = isLetter ? noteThread(state, space.no, threadIdOf(message)) : null;
   // Conversations that were put aside come back with an answer.
   if (root !== null && applied.some(({ kind }) => kind === 'reply')) {
-    prepared(state.db, 'UPDATE thread SET archived_at = NULL WHERE root = ?').run(root);
+    setArchived(state, root, false, space.now(state.realNow));
   }
   const row = {
     id,

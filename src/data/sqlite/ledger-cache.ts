@@ -2,7 +2,8 @@
  * The ledger in the writer's memory, with the journal that makes it durable.
  *
  * An entry is a contact, a domain, the counters of one scope, or one hour's tallies. Decisions read and change entries in
- * memory; each group of transactions writes what it changed as one journal row, in its own transaction. Rows of the `ledger`
+ * memory; each group of transactions writes what it changed as one journal row, in its own transaction. Between groups people
+ * and domains lie packed, see packed-entries.ts. Rows of the `ledger`
  * table lag behind and are rewritten in slices, sorted by key so that neighbours share a page: measured, writing each
  * entry in its own transaction cost half of an accept.
  *
@@ -11,29 +12,26 @@
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { PackReader, PackWriter } from '../../core/pack.ts';
-import { applyChange, type Change, type ContactMarks, type ContactState, emptyContact } from '../../policy/ledger.ts';
-import { entriesOf, type Series, seriesOf } from '../../policy/series.ts';
-import type { SuppressionFact } from '../../policy/suppression.ts';
-
-export type Entry = ContactState & {
-  hash: number;
-  space: number;
-  key: string;
-  /** Last group that used it. */
-  usedIn: number;
-  /** Whether changes are missing from its row. */
-  dirty: boolean;
-  /** Whether a row exists. */
-  stored: boolean;
-  lsn: number;
-  /** Plain running numbers: credits, stored octets, tallies. */
-  gauges: Map<string, number> | null;
-};
+import { applyChange, type Change } from '../../policy/ledger.ts';
+import {
+  addTo,
+  contactText,
+  type Entry,
+  emptyEntry,
+  hashKey,
+  type LedgerRow,
+  packState,
+  readContact,
+  unpackEntry,
+} from './ledger-entry.ts';
+import { PackedEntries } from './packed-entries.ts';
 
 /** What bounds memory, the journal, and the work one group does for the rows that lag behind. */
 export type LedgerBounds = {
-  /** Entries kept in memory. */
+  /** Entries kept as objects. */
   entries: number;
+  /** Entries kept packed. */
+  packed: number;
   /** A cycle of rewriting rows starts at so many entries with changes, */
   cycleDirty: number;
   /** or so many octets of journal: a few busy entries must not make it endless. */
@@ -45,7 +43,17 @@ export type LedgerBounds = {
 const TRIM_SLICE = 32;
 const IDLE_SLICE = 256;
 
-const BOUNDS: LedgerBounds = { entries: 60_000, cycleDirty: 16_384, cycleOctets: 8 * 1024 * 1024, slice: 192 };
+/** Packed entries of that number take 25 MB, their table included. */
+const BOUNDS: LedgerBounds = {
+  entries: 20_000,
+  packed: 250_000,
+  cycleDirty: 16_384,
+  cycleOctets: 8 * 1024 * 1024,
+  slice: 192,
+};
+
+/** Series longer than that stay as they are: who is written to so often is asked for again soon. */
+const LONGEST_PACKED = 32;
 
 const DEFINE = 0;
 const UNITS_RECIPIENT = 1;
@@ -56,20 +64,6 @@ const GAUGE = 5;
 const FORGET = 6;
 const FORGET_ONE = 7;
 const BESIDE = 8;
-
-/** 53 bits of a key within a space. */
-export function hashKey(space: number, key: string): number {
-  let a = 0xdeadbeef ^ space;
-  let b = 0x41c6ce57 ^ (space * 31);
-  for (let i = 0; i < key.length; i += 1) {
-    const code = key.charCodeAt(i);
-    a = Math.imul(a ^ code, 0x9e3779b1);
-    b = Math.imul(b ^ code, 0x5f356495);
-  }
-  a = Math.imul(a ^ (a >>> 16), 0x85ebca6b) ^ Math.imul(b ^ (b >>> 13), 0xc2b2ae35);
-  b = Math.imul(b ^ (b >>> 16), 0x85ebca6b) ^ Math.imul(a ^ (a >>> 13), 0xc2b2ae35);
-  return 4_294_967_296 * (b & 0x1fffff) + (a >>> 0);
-}
 
 export const HOUR_PREFIX = '#hour:';
 
@@ -86,7 +80,11 @@ export interface Journaled {
 }
 
 export class LedgerCache {
+  /** An entry is here or among the packed, never in both. */
   private readonly entries = new Map<number, Entry>();
+  private readonly packed = new PackedEntries();
+  /** Those that became objects since the last group, and may be packed again. */
+  private visiting: Entry[] = [];
   private readonly db: DatabaseSync;
   private readonly journal = new PackWriter();
   private readonly packer = new PackWriter();
@@ -104,7 +102,11 @@ export class LedgerCache {
   private dirtied = 0;
   private loaded = 0;
   private journalOctets = 0;
-  private cycle: Entry[] = [];
+  /** Hashes of the entries with changes; one may stand here twice, or be clean by now. */
+  private dirtyHashes: number[] = [];
+  /** Hashes of a cycle in ascending order, and how many of them are done. */
+  private cycle = new Float64Array(0);
+  private cycleDone = 0;
   private cycleLsn = 0;
   /** The journal up to here is not needed any more. */
   private trimTo = 0;
@@ -138,9 +140,13 @@ export class LedgerCache {
     this.beside?.recover();
     this.isBesideDue = false;
     this.entries.clear();
+    this.packed.clear();
+    this.visiting = [];
     this.journal.restart();
     this.defined.clear();
-    this.cycle = [];
+    this.dirtyHashes = [];
+    this.cycle = new Float64Array(0);
+    this.cycleDone = 0;
     this.trimTo = 0;
     this.dirtyCount = 0;
     this.journalOctets = 0;
@@ -164,10 +170,13 @@ export class LedgerCache {
     const missing: number[] = [];
     for (const [space, key] of keys) {
       const hash = hashKey(space, key);
-      if (!this.entries.has(hash)) missing.push(hash);
+      if (this.inMemory(hash, space, key) === undefined) missing.push(hash);
     }
     if (missing.length === 0) return;
-    for (const row of this.selectMany.all(JSON.stringify(missing)) as unknown as LedgerRow[]) this.load(row);
+    for (const row of this.selectMany.all(JSON.stringify(missing)) as unknown as LedgerRow[]) {
+      // A hash may be asked for twice.
+      if (!this.entries.has(row.hash)) this.load(row);
+    }
     for (const [space, key] of keys) {
       const hash = hashKey(space, key);
       if (!this.entries.has(hash)) this.addEmpty(hash, space, key);
@@ -175,16 +184,28 @@ export class LedgerCache {
   }
 
   private addEmpty(hash: number, space: number, key: string): Entry {
-    const entry = emptyEntry(hash, space, key);
-    this.entries.set(hash, entry);
+    return this.add(emptyEntry(hash, space, key));
+  }
+
+  private add(entry: Entry): Entry {
+    this.entries.set(entry.hash, entry);
+    this.visiting.push(entry);
     this.loaded += 1;
     return entry;
+  }
+
+  /** What stands under a hash, as an object from now on. */
+  private inMemory(hash: number, space: number, key: string): Entry | undefined {
+    const known = this.entries.get(hash);
+    if (known !== undefined) return known;
+    const entry = this.packed.take(hash, space, key);
+    return entry === null ? undefined : this.add(entry);
   }
 
   /** The entry of a key. Two keys of one hash take neighbouring numbers. */
   entry(space: number, key: string): Entry {
     for (let hash = hashKey(space, key); ; hash += 1) {
-      let entry = this.entries.get(hash);
+      let entry = this.inMemory(hash, space, key);
       if (entry === undefined) {
         const row = this.selectOne.get(hash) as unknown as LedgerRow | undefined;
         entry = row === undefined ? this.addEmpty(hash, space, key) : this.load(row);
@@ -207,10 +228,7 @@ export class LedgerCache {
   }
 
   private load(row: LedgerRow): Entry {
-    const entry = unpackEntry(row);
-    this.entries.set(row.hash, entry);
-    this.loaded += 1;
-    return entry;
+    return this.add(unpackEntry(row));
   }
 
   /** Applies and logs one change of a counter. */
@@ -264,6 +282,7 @@ export class LedgerCache {
   private markDirty(entry: Entry): void {
     if (entry.dirty) return;
     entry.dirty = true;
+    this.dirtyHashes.push(entry.hash);
     this.dirtyCount += 1;
     this.dirtied += 1;
   }
@@ -288,40 +307,66 @@ export class LedgerCache {
   endGroup(): void {
     this.writeJournal();
     const { slice, cycleDirty, cycleOctets } = this.bounds;
-    if (this.cycle.length > 0) this.flushSlice(Math.max(slice, this.dirtied + (slice >> 1)));
+    if (this.inCycle > 0) this.flushSlice(Math.max(slice, this.dirtied + (slice >> 1)));
     else if (this.dirtyCount >= cycleDirty || this.journalOctets >= cycleOctets) this.startCycle();
     this.dirtied = 0;
     this.trim();
   }
 
-  /** After a commit: keeps memory bounded. Only entries whose row is current leave. */
+  /** After a commit: packs what the group was at, and keeps memory bounded. Only entries whose row is current leave. */
   evict(): void {
-    const { entries, bounds } = this;
-    let looks = 4000 + 2 * this.loaded;
+    const { entries, packed, bounds } = this;
+    for (const entry of this.visiting) {
+      if (isPackable(entry) && entries.get(entry.hash) === entry && packed.put(entry)) entries.delete(entry.hash);
+    }
+    this.visiting = [];
+    const looks = 4000 + 2 * this.loaded;
     this.loaded = 0;
-    if (entries.size <= bounds.entries) return;
+    if (entries.size > bounds.entries) this.evictObjects(looks);
+    if (packed.size > bounds.packed) packed.evict(bounds.packed - (bounds.packed >> 6), looks);
+    const tooMany = entries.size > bounds.entries || packed.size > bounds.packed;
+    if (tooMany && this.inCycle === 0) this.startCycle();
+  }
+
+  private evictObjects(most: number): void {
+    const { entries, bounds } = this;
     const enough = bounds.entries - (bounds.entries >> 6);
+    let looks = most;
     for (const [hash, entry] of entries) {
       if (entries.size <= enough || looks === 0) return;
       looks -= 1;
       entries.delete(hash);
       if (entry.dirty || this.lsn - entry.usedIn < 8) entries.set(hash, entry);
     }
-    if (this.cycle.length === 0) this.startCycle();
+  }
+
+  /** Entries that the cycle has not come to. */
+  private get inCycle(): number {
+    return this.cycle.length - this.cycleDone;
   }
 
   private startCycle(): void {
     this.cycleLsn = this.lsn;
     this.isBesideDue = true;
     this.journalOctets = 0;
-    this.cycle = [...this.entries.values()].filter((entry) => entry.dirty).sort((a, b) => b.hash - a.hash);
+    const left = this.cycle.subarray(this.cycleDone);
+    const all = new Float64Array(left.length + this.dirtyHashes.length);
+    all.set(left);
+    all.set(this.dirtyHashes, left.length);
+    this.cycle = all.sort();
+    this.cycleDone = 0;
+    this.dirtyHashes = [];
   }
 
   private flushSlice(most: number): void {
     if (this.isBesideDue) this.beside?.flushRows(this.lsn);
     this.isBesideDue = false;
-    for (let n = Math.min(most, this.cycle.length); n > 0; n -= 1) this.flushEntry(this.cycle.pop()!);
-    if (this.cycle.length === 0) {
+    const until = Math.min(this.cycle.length, this.cycleDone + most);
+    while (this.cycleDone < until) {
+      this.flushHash(this.cycle[this.cycleDone]!);
+      this.cycleDone += 1;
+    }
+    if (this.inCycle === 0) {
       this.trimTo = this.cycleLsn;
       this.saveLsn();
     }
@@ -340,13 +385,26 @@ export class LedgerCache {
     this.db.prepare("INSERT OR REPLACE INTO setting (name, value) VALUES ('lsn', ?)").run(String(this.lsn));
   }
 
+  private flushHash(hash: number): void {
+    const entry = this.entries.get(hash);
+    if (entry !== undefined) {
+      this.flushEntry(entry);
+      return;
+    }
+    const { lsn } = this;
+    const write = (space: number, key: string, state: Uint8Array) => this.replaceRow.run(hash, space, key, lsn, state);
+    if (this.packed.flush(hash, lsn, write)) this.dirtyCount -= 1;
+  }
+
   private flushEntry(entry: Entry): void {
     if (!entry.dirty) return;
     entry.dirty = false;
     this.dirtyCount -= 1;
     entry.stored = true;
     entry.lsn = this.lsn;
-    this.replaceRow.run(entry.hash, entry.space, entry.key, entry.lsn, packEntry(entry, this.packer));
+    const w = this.packer.restart();
+    packState(entry, w);
+    this.replaceRow.run(entry.hash, entry.space, entry.key, entry.lsn, w.bytes());
     if (entry.gauges !== null && entry.key.startsWith(HOUR_PREFIX)) {
       const hour = Number(entry.key.slice(HOUR_PREFIX.length));
       for (const [code, n] of entry.gauges) this.replaceTally.run(entry.space, hour, code, n);
@@ -356,9 +414,9 @@ export class LedgerCache {
   /** Writes every row that lags behind, inside the caller's transaction: when idle, before closing, before a reader lists. */
   flushAll(): void {
     this.writeJournal();
-    if (this.dirtyCount === 0 && this.cycle.length === 0) return;
+    if (this.dirtyCount === 0 && this.inCycle === 0) return;
     this.startCycle();
-    this.flushSlice(this.cycle.length);
+    this.flushSlice(this.inCycle);
     this.trimJournal.run(this.cycleLsn);
     this.trimTo = 0;
   }
@@ -367,14 +425,15 @@ export class LedgerCache {
   flushSpace(space: number): void {
     this.writeJournal();
     for (const entry of this.entries.values()) if (entry.space === space) this.flushEntry(entry);
+    for (const hash of this.packed.hashesOf(space)) this.flushHash(hash);
   }
 
   /** When nothing else is to do: writes a slice of the rows that lag behind; answers with how many still do. */
   flushIdle(): number {
     this.writeJournal();
-    if (this.cycle.length === 0 && this.dirtyCount > 0) this.startCycle();
+    if (this.inCycle === 0 && this.dirtyCount > 0) this.startCycle();
     this.flushSlice(IDLE_SLICE);
-    return this.cycle.length;
+    return this.inCycle;
   }
 
   /** Removes the tallies of a space before an hour, from memory and rows; answers with how many rows. */
@@ -396,7 +455,7 @@ export class LedgerCache {
   }
 
   get size(): number {
-    return this.entries.size;
+    return this.entries.size + this.packed.size;
   }
 
   /**
@@ -421,11 +480,17 @@ export class LedgerCache {
 
   private dropOne(hash: number, lsn: number): void {
     const entry = this.entries.get(hash);
-    if (entry === undefined || entry.lsn >= lsn) return;
+    if (entry === undefined) {
+      const wasDirty = this.packed.drop(hash, lsn);
+      if (wasDirty !== null) this.defined.delete(hash);
+      if (wasDirty === true) this.dirtyCount -= 1;
+      return;
+    }
+    if (entry.lsn >= lsn) return;
     this.entries.delete(hash);
     this.defined.delete(hash);
     if (!entry.dirty) return;
-    // A running cycle may still hold it.
+    // A running cycle may still come to it.
     entry.dirty = false;
     this.dirtyCount -= 1;
   }
@@ -433,6 +498,7 @@ export class LedgerCache {
   /** Forgets what memory holds of a space from before `lsn`. */
   private drop(space: number, lsn: number): void {
     for (const [hash, entry] of this.entries) if (entry.space === space) this.dropOne(hash, lsn);
+    for (const hash of this.packed.hashesOf(space)) this.dropOne(hash, lsn);
   }
 
   private replay(lsn: number, reader: PackReader): void {
@@ -468,14 +534,12 @@ export class LedgerCache {
   }
 
   private byHash(hash: number): Entry | undefined {
-    const known = this.entries.get(hash);
+    const known = this.inMemory(hash, 0, '');
     if (known !== undefined) return known;
     const row = this.selectOne.get(hash) as unknown as LedgerRow | undefined;
     return row === undefined ? undefined : this.load(row);
   }
 }
-
-export type LedgerRow = { hash: number; space: number; key: string; lsn: number; state: Uint8Array };
 
 function readChange(kind: number, reader: PackReader): (entry: Entry) => void {
   if (kind === TAT) {
@@ -499,120 +563,8 @@ function readChange(kind: number, reader: PackReader): (entry: Entry) => void {
   return (entry) => applyChange({ kind: 'units', state: entry, unit, second, units, horizonSeconds: 0 }, 0);
 }
 
-function addTo(entry: Entry, name: string, delta: number): void {
-  entry.gauges ??= new Map();
-  entry.gauges.set(name, (entry.gauges.get(name) ?? 0) + delta);
-}
-
-function emptyEntry(hash: number, space: number, key: string): Entry {
-  return {
-    ...emptyContact(),
-    hash,
-    space,
-    key,
-    usedIn: 0,
-    dirty: false,
-    stored: false,
-    lsn: 0,
-    gauges: null,
-  };
-}
-
-type ContactText = {
-  s: SuppressionFact[];
-  d: { since: number; note: string | null } | null;
-  r: number | null;
-  m?: ContactMarks;
-  e?: number;
-};
-
-function contactText(entry: Entry): string {
-  const { suppressions, doNotContact, lastReplyAt, engagedAt, marks } = entry;
-  const isSilent = lastReplyAt === null && engagedAt === null;
-  if (suppressions.length === 0 && doNotContact === null && isSilent && marks === null) return '';
-  const text: ContactText = { s: suppressions, d: doNotContact, r: lastReplyAt };
-  if (marks !== null) text.m = marks;
-  if (engagedAt !== null) text.e = engagedAt;
-  return JSON.stringify(text);
-}
-
-function readContact(entry: Entry, text: string): void {
-  const read: ContactText = text === '' ? { s: [], d: null, r: null } : (JSON.parse(text) as ContactText);
-  entry.suppressions = read.s;
-  entry.doNotContact = read.d;
-  entry.lastReplyAt = read.r;
-  entry.marks = read.m ?? null;
-  entry.engagedAt = read.e ?? null;
-}
-
-const ENTRY_LAYOUT = 1;
-
-function packEntry(entry: Entry, writer: PackWriter): Uint8Array {
-  const w = writer.restart();
-  w.byte(ENTRY_LAYOUT);
-  packSeries(entry.recipient, w);
-  packSeries(entry.message, w);
-  packMap(entry.tats, w);
-  packMap(entry.gauges, w);
-  w.text(contactText(entry));
-  w.optional(entry.firstAt);
-  return w.bytes();
-}
-
-export function unpackEntry(row: LedgerRow): Entry {
-  const entry = emptyEntry(row.hash, row.space, row.key);
-  const r = new PackReader(row.state);
-  const layout = r.byte();
-  if (layout !== ENTRY_LAYOUT) throw new Error(`a ledger row has layout ${layout}, this version reads ${ENTRY_LAYOUT}`);
-  entry.recipient = unpackSeries(r);
-  entry.message = unpackSeries(r);
-  entry.tats = unpackMap(r);
-  entry.gauges = unpackMap(r);
-  readContact(entry, r.text());
-  entry.firstAt = r.optional();
-  entry.stored = true;
-  entry.lsn = row.lsn;
-  return entry;
-}
-
-function packSeries(series: Series | null, w: PackWriter): void {
-  if (series === null) {
-    w.uint(0);
-    return;
-  }
-  w.uint(series.at.length);
-  let last = 0;
-  for (const [second, units] of entriesOf(series)) {
-    w.uint(second - last);
-    w.uint(units);
-    last = second;
-  }
-}
-
-function unpackSeries(r: PackReader): Series | null {
-  const length = r.uint();
-  if (length === 0) return null;
-  const entries: [number, number][] = [];
-  let last = 0;
-  for (let i = 0; i < length; i += 1) {
-    last += r.uint();
-    entries.push([last, r.uint()]);
-  }
-  return seriesOf(entries);
-}
-
-function packMap(map: Map<string, number> | null, w: PackWriter): void {
-  w.uint(map?.size ?? 0);
-  for (const [name, value] of map ?? []) {
-    w.text(name);
-    w.int(value);
-  }
-}
-
-function unpackMap(r: PackReader): Map<string, number> | null {
-  const size = r.uint();
-  if (size === 0) return null;
-  const map = new Map<string, number>();
-  for (let i = 0; i < size; i += 1) map.set(r.text(), r.int());
-  return map;
+/** What a group is at but for a moment: people and domains. Scopes are counted in by nearly every group, and hours hold tallies. */
+function isPackable({ key, recipient, message }: Entry): boolean {
+  if (key.startsWith('#')) return false;
+  return (recipient?.at.length ?? 0) <= LONGEST_PACKED && (message?.at.length ?? 0) <= LONGEST_PACKED;
 }

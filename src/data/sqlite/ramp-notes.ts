@@ -6,7 +6,7 @@ import { familyOf } from '../../policy/families.ts';
 import { familyScope } from '../../policy/ledger.ts';
 import { faded, type RampSample, shouldStand } from '../../policy/ramp.ts';
 import { DAY_SECONDS } from '../../policy/series.ts';
-import type { Entry } from './ledger-cache.ts';
+import type { Entry } from './ledger-entry.ts';
 import { STANDS_SINCE, STOOD_DAYS, stoodIn } from './routing.ts';
 import type { Space } from './spaces.ts';
 import type { RecipientRow } from './stored.ts';

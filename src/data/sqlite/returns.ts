@@ -24,7 +24,7 @@ import { closeWith } from './closing.ts';
 import { prepared } from './database.ts';
 import { eventsBefore } from './event-log.ts';
 import { eventId } from './event-rows.ts';
-import type { Entry } from './ledger-cache.ts';
+import type { Entry } from './ledger-entry.ts';
 import { noteOutcome } from './mailbox-health.ts';
 import { findMessage } from './messages-reads.ts';
 import { hasLeft } from './places.ts';

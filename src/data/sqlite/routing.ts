@@ -4,7 +4,7 @@ import { DEFAULT_PROVIDER, type Pool } from '../../policy/pool.ts';
 import type { Stood } from '../../policy/ramp.ts';
 import type { WayKey } from '../../policy/route.ts';
 import { emptySpread, type Spread } from '../../policy/spread.ts';
-import type { Entry } from './ledger-cache.ts';
+import type { Entry } from './ledger-entry.ts';
 import { defaultProvider } from './sender-rows.ts';
 
 /** Of tenants that have nothing of their own, but limits on mailboxes or providers. */

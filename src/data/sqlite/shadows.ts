@@ -10,7 +10,7 @@ import type { ShadowState, ShadowsWrites } from '../port/shadows.ts';
 import { audit, by } from './audit.ts';
 import type { WriteCalls } from './calls.ts';
 import { prepared } from './database.ts';
-import type { Entry } from './ledger-cache.ts';
+import type { Entry } from './ledger-entry.ts';
 import { type Space, spaceOf } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
 

@@ -3,6 +3,7 @@
  * first message with another prefix; what joins later has the id among its labels, and a row beside.
  */
 import type { DatabaseSync } from 'node:sqlite';
+import type { Archiving } from '../port/threads.ts';
 import { prepared } from './database.ts';
 import { parsePublicId, publicId } from './row-id.ts';
 import type { MessageRow } from './stored.ts';
@@ -53,16 +54,36 @@ export function noteThread(state: WriterState, space: number, threadId: string):
   return row;
 }
 
-export type ThreadRecord = { root: number; archivedAt: number | null };
+const MOST_ARCHIVINGS = 100;
+
+/** Puts a conversation aside or takes it back, where it is not so already. Answers with when it was put aside, or null. */
+export function setArchived(state: WriterState, root: number, archived: boolean, now: number): number | null {
+  const row = prepared(state.db, 'SELECT archived_at, archivings FROM thread WHERE root = ?').get(root)!;
+  const archivedAt = row['archived_at'] as number | null;
+  if ((archivedAt !== null) === archived) return archivedAt;
+  const archivings = [...archivingsIn(row['archivings']), [now, archived ? 1 : 0]].slice(-MOST_ARCHIVINGS);
+  const set = prepared(state.db, 'UPDATE thread SET archived_at = ?, archivings = ? WHERE root = ?');
+  set.run(archived ? now : null, JSON.stringify(archivings), root);
+  return archived ? now : null;
+}
+
+const archivingsIn = (text: unknown): [at: number, archived: 0 | 1][] => JSON.parse(String(text));
+
+export type ThreadRecord = { root: number; archivedAt: number | null; archivings: Archiving[] };
 
 /** What is noted of a conversation of a space, or null. */
 export function threadRecord(db: DatabaseSync, space: number, threadId: string): ThreadRecord | null {
   const root = rootOf(threadId);
   if (root === null) return null;
-  const row = prepared(db, 'SELECT root, archived_at FROM thread WHERE root = ? AND id = ? AND space = ?').get(
+  const row = prepared(db, 'SELECT archived_at, archivings FROM thread WHERE root = ? AND id = ? AND space = ?').get(
     root.row,
     threadId,
     space,
   );
-  return row === undefined ? null : { root: root.row, archivedAt: row['archived_at'] as number | null };
+  if (row === undefined) return null;
+  return {
+    root: root.row,
+    archivedAt: row['archived_at'] as number | null,
+    archivings: archivingsIn(row['archivings']).map(([at, archived]) => ({ at, archived: archived === 1 })),
+  };
 }

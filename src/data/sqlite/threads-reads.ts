@@ -16,7 +16,7 @@ import { publicId } from './row-id.ts';
 import { spaceOf } from './spaces.ts';
 import { type MessageRow, messageRow, readStored, recipientRows } from './stored.ts';
 import { contentOf } from './stored-content.ts';
-import { rootOf, threadIdOf, threadRecord } from './thread-rows.ts';
+import { rootOf, type ThreadRecord, threadIdOf, threadRecord } from './thread-rows.ts';
 
 /** Events that one page looks at. */
 const MOST_LOOKED_AT = 10_000;
@@ -29,7 +29,10 @@ const AUTO_REPLIED = eventNumber('message.auto_replied');
 
 type Input<Name extends keyof ThreadsReads> = Parameters<ThreadsReads[Name]>[0];
 type Letter = ReturnType<typeof lettersOf>[number];
-type Thread = { id: string; messages: MessageRow[]; letters: Letter[]; archivedAt: number | null };
+type Thread = { id: string; messages: MessageRow[]; letters: Letter[] } & Pick<
+  ThreadRecord,
+  'archivedAt' | 'archivings'
+>;
 
 /** A message of which nothing was accepted is part of no conversation. */
 function isPart(db: DatabaseSync, message: MessageRow): boolean {
@@ -51,7 +54,8 @@ function threadOf(db: DatabaseSync, space: number, id: string): Thread | null {
   const messages = [...(isFirst ? [first] : []), ...later].filter((message) => isPart(db, message));
   const letters = lettersOf(db, root.row, MOST_LETTERS);
   if (messages.length === 0 && letters.length === 0) return null;
-  return { id, messages, letters, archivedAt: record?.archivedAt ?? null };
+  const { archivedAt = null, archivings = [] } = record ?? {};
+  return { id, messages, letters, archivedAt, archivings };
 }
 
 function rowOf(db: DatabaseSync, { id, messages, letters, archivedAt }: Thread): ThreadRow {
@@ -173,7 +177,8 @@ export const THREAD_READS = {
       ),
       ...thread.letters.map(({ no: _no, ...reply }) => ({ type: entryType(reply), at: reply.at, reply })),
     ];
-    return { thread: rowOf(db, thread), entries: entries.sort((a, b) => a.at - b.at) };
+    const { archivings } = thread;
+    return { thread: rowOf(db, thread), entries: entries.sort((a, b) => a.at - b.at), archivings };
   },
 
   threadFor(db: DatabaseSync, claim: Input<'threadFor'>): ThreadFound | 'unknown' | null {

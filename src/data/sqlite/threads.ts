@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { ThreadsWrites } from '../port/threads.ts';
 import { prepared } from './database.ts';
 import { spaceOf } from './spaces.ts';
-import { noteThread, rootOf } from './thread-rows.ts';
+import { noteThread, rootOf, setArchived } from './thread-rows.ts';
 import { THREAD_READS } from './threads-reads.ts';
 import type { WriterState } from './writer-state.ts';
 
@@ -16,12 +16,7 @@ export function archiveThread(state: WriterState, input: Input): { archivedAt: n
   const space = state.spaces.get(spaceOf(input.tenantNo, input.mode));
   const root = noteThread(state, space.no, input.id);
   const now = space.now(state.realNow);
-  prepared(
-    state.db,
-    'UPDATE thread SET archived_at = CASE WHEN ? THEN coalesce(archived_at, ?) ELSE NULL END WHERE root = ?',
-  ).run(input.archived ? 1 : 0, now, root);
-  const row = prepared(state.db, 'SELECT archived_at FROM thread WHERE root = ?').get(root)!;
-  return { archivedAt: row['archived_at'] as number | null };
+  return { archivedAt: setArchived(state, root, input.archived, now) };
 }
 
 export function nameThreads(state: WriterState, { tenantNo, mode, ids }: Naming): string[] {

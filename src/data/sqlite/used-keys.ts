@@ -2,7 +2,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { BulkInsert } from './database.ts';
 import { KeyIndex, type KeyIndexBounds } from './key-index.ts';
-import { hashKey } from './ledger-cache.ts';
+import { hashKey } from './ledger-entry.ts';
 import type { Space } from './spaces.ts';
 
 export const KEY_IDEMPOTENCY = 0;

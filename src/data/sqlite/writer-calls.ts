@@ -2,6 +2,7 @@
 import type { StoreWrites } from '../store.ts';
 import { ACCOUNT_WRITES } from './accounts.ts';
 import { admit, check } from './admit.ts';
+import { admitAll } from './admit-all.ts';
 import { APPROVAL_WRITES } from './approvals.ts';
 import { putUpload, unusedBlobs } from './blob-use.ts';
 import type { WriteCalls } from './calls.ts';
@@ -49,9 +50,10 @@ import { UNCERTAIN_WRITES } from './uncertain.ts';
 import { unsubscribe } from './unsubscribes.ts';
 import { WEBHOOK_WRITES } from './webhooks.ts';
 
-/** WriteCalls<StoreWrites> that decide by the clock: refused while it cannot be believed. */
+/** Calls that decide by the clock: refused while it cannot be believed. */
 export const DECIDING_CALLS: ReadonlySet<string> = new Set([
   'admit',
+  'admitAll',
   'check',
   'planView',
   'claim',
@@ -61,10 +63,10 @@ export const DECIDING_CALLS: ReadonlySet<string> = new Set([
   'replaceHeld',
 ]);
 
-/** WriteCalls<StoreWrites> that the platform's pause refuses. */
-export const SENDING_CALLS: ReadonlySet<string> = new Set(['admit', 'check']);
+/** Calls that the platform's pause refuses. */
+export const SENDING_CALLS: ReadonlySet<string> = new Set(['admit', 'admitAll', 'check']);
 
-/** WriteCalls<StoreWrites> that take on nothing new: what they record has happened already, so they run on a full disk too. */
+/** Calls that take on nothing new: what they record has happened already, so they run on a full disk too. */
 export const RECORDING_CALLS: ReadonlySet<string> = new Set([
   'settle',
   'renew',
@@ -84,6 +86,7 @@ export const RECORDING_CALLS: ReadonlySet<string> = new Set([
 
 export const WRITER_CALLS: WriteCalls<StoreWrites> = {
   admit,
+  admitAll,
   check,
   planView,
   headroom,

@@ -89,7 +89,8 @@ function transaction<T>(work: () => T): T {
 /** Calls that read rows run before those whose rows are only gathered. */
 function order(calls: readonly Call[]): number[] {
   const numbers = calls.map((_, i) => i);
-  return [...numbers.filter((i) => calls[i]![0] !== 'admit'), ...numbers.filter((i) => calls[i]![0] === 'admit')];
+  const isAdmission = (i: number) => calls[i]![0] === 'admit' || calls[i]![0] === 'admitAll';
+  return [...numbers.filter((i) => !isAdmission(i)), ...numbers.filter(isAdmission)];
 }
 
 function runCalls(calls: readonly Call[], leapt: boolean): CallResult[] {
@@ -115,10 +116,11 @@ type Wanting = { principal: { tenantNo: number; mode: string }; recipients: { ke
 function wanted(calls: readonly Call[]): (readonly [number, string])[] {
   const keys: (readonly [number, string])[] = [];
   for (const [name, input] of calls) {
-    if (name !== 'admit' && name !== 'check') continue;
-    const { principal, recipients } = input as Wanting;
-    const space = principal.tenantNo * 2 + (principal.mode === 'test' ? 1 : 0);
-    for (const { key, domain } of recipients) keys.push([space, key], [space, `@${domain}`]);
+    if (name !== 'admit' && name !== 'admitAll' && name !== 'check') continue;
+    for (const { principal, recipients } of name === 'admitAll' ? (input as Wanting[]) : [input as Wanting]) {
+      const space = principal.tenantNo * 2 + (principal.mode === 'test' ? 1 : 0);
+      for (const { key, domain } of recipients) keys.push([space, key], [space, `@${domain}`]);
+    }
   }
   return keys;
 }
@@ -190,7 +192,8 @@ function nextDue(trouble: string | null): number | null {
 }
 
 function runGroup(calls: Call[], leapt: boolean): CallResult[] {
-  if (failpoint.armed !== null) isTelling = calls.some(([name]) => name === 'admit' || name === 'settle');
+  if (failpoint.armed !== null)
+    isTelling = calls.some(([name]) => name === 'admit' || name === 'admitAll' || name === 'settle');
   const since = performance.now();
   try {
     return transaction(() => {

@@ -12,25 +12,29 @@ import type { IntakeDoor } from '../door.ts';
 
 type Asked = { request: FastifyRequest; door: Pick<IntakeDoor, 'store'> };
 
-/** How many a list looks at: its own pages are taken of them. */
-const MOST_LISTED = 200;
+const IN_A_PAGE = 200;
 
 /** Newest first; of one address where `email` says so. */
-export async function listed(
+export async function* eachSuppression(
   { request, door }: Asked,
-  filter: { email?: string; reason?: SuppressionReason | null } = {},
-): Promise<SuppressionRow[]> {
+  { email, reason = null }: { email?: string | undefined; reason?: SuppressionReason | null } = {},
+): AsyncGenerator<SuppressionRow> {
   const { tenantNo, mode } = request.caller!.principal!;
-  const key = filter.email === undefined ? null : keyOf(filter.email);
-  if (filter.email !== undefined && key === null) return [];
-  const narrowed = { kind: 'address', key, reason: filter.reason ?? null } as const;
-  const page = await door.store.suppressions({ tenantNo, mode, ...narrowed, limit: MOST_LISTED, cursor: null });
-  return page.rows;
+  const key = email === undefined ? null : keyOf(email);
+  if (email !== undefined && key === null) return;
+  let cursor: string | null = null;
+  do {
+    const page: { rows: SuppressionRow[]; next: string | null } = await door.store.suppressions({
+      ...{ tenantNo, mode, kind: 'address', key, reason, limit: IN_A_PAGE, cursor },
+    });
+    yield* page.rows;
+    cursor = page.next;
+  } while (cursor !== null);
 }
 
 /** The rows that an id or an address names, the newest first. */
 export async function found({ request, door }: Asked, name: string): Promise<SuppressionRow[]> {
-  if (name.includes('@')) return listed({ request, door }, { email: name });
+  if (name.includes('@')) return Array.fromAsync(eachSuppression({ request, door }, { email: name }));
   const { tenantNo, mode } = request.caller!.principal!;
   const row = await door.store.suppression({ tenantNo, mode, id: name });
   return row === null ? [] : [row];

@@ -16,7 +16,26 @@ export const FACES: readonly Face[] = [servicem8, inboxbase, molted, sendmux, po
 export function faceRoutes(server: FastifyInstance, door: IntakeDoor): void {
   for (const face of FACES) {
     door.problems.wordings.add(face);
-    face.routes(server, door);
+    // Each in a context of its own: what a face adds to its answers is added to no other's.
+    server.register(async (own) => {
+      face.routes(own, door);
+      answerElsewhere(own, face);
+    });
+  }
+}
+
+const EVERY_METHOD = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+
+/** Where a face has nothing, or not by this method: a key that is known is told its headroom there too. */
+function answerElsewhere(server: FastifyInstance, { base }: Face): void {
+  for (const url of [base, `${base}/*`]) {
+    server.route({
+      ...{ method: EVERY_METHOD, url, schema: { hide: true } },
+      config: { scopes: ['send', 'read', 'manage', 'approve'], isKeyOptional: true },
+      // Before the body is read, since nothing in it can matter.
+      onRequest: (_request, reply) => reply.callNotFound(),
+      handler: (_request, reply) => reply.callNotFound(),
+    });
   }
 }
 

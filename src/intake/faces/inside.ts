@@ -17,11 +17,8 @@ export type Told = { status: number; body: unknown };
 
 /** What says who asks, in which language, from where. */
 const CARRIED = ['authorization', 'x-tenant', 'x-mode', 'x-agent-id', 'accept-language', 'x-forwarded-for'] as const;
-/** What an answer says beside its body. */
-const GIVEN = [
-  ...['x-risk-level', 'ratelimit-policy', 'ratelimit', 'x-quota-limit', 'x-quota-remaining', 'x-quota-reset'],
-  ...['retry-after', 'www-authenticate'],
-];
+/** What an answer says beside its body and the headroom, which every answer of ours has. */
+const GIVEN = ['retry-after', 'www-authenticate'];
 
 /** The headers of the answer that are about the caller stand in `reply` then. */
 export async function ask(

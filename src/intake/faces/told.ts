@@ -11,10 +11,11 @@ import { type LimitState, StoreFault } from '../../data/store.ts';
 import { setHeadroom } from '../../http/headroom-headers.ts';
 import { refusal, retryAfterSeconds } from '../../http/problems.ts';
 import { unserved } from '../../http/unserved.ts';
-import type { OtherAnswer } from '../../http/wording.ts';
+import { answerWithOther, type OtherAnswer } from '../../http/wording.ts';
 import { type IntakeDoor, outcomeOf } from '../door.ts';
 import { decidedOutcome, foremost, headroomOf, messageWarnings, problemOutcome, STATE_OF } from '../outcome.ts';
 import type { Checked, Submitted } from '../submit.ts';
+import type { SubmitInput } from '../submit-input.ts';
 
 export type ToldRecipient = {
   id: string | null;
@@ -35,6 +36,8 @@ export type Told =
       /** At least one recipient is not blocked. */
       isAccepted: boolean;
       isReplayed: boolean;
+      /** The address that it would go out under; of a check alone. */
+      from: string | null;
       recipients: ToldRecipient[];
       warnings: ExplainedWarning[];
       limits: LimitState[];
@@ -76,6 +79,7 @@ export async function toldOf(request: FastifyRequest, door: IntakeDoor, submitte
     createdAt: answer.createdAt,
     isAccepted,
     isReplayed: answer.outcome === 'replayed',
+    from: answer.outcome === 'checked' ? answer.from : null,
     recipients: answer.recipients.map((one, i) => ({
       id: one.id,
       email: one.email,
@@ -118,6 +122,25 @@ export async function toldOfOne(
   }
 }
 
+export type ToldAll =
+  | { outcome: 'taken'; tolds: Told[] }
+  /** None was sent, because of the one at this place. */
+  | { outcome: 'refused'; at: number; told: Told };
+
+/** Of several that are sent all or not at all. */
+export async function toldOfAll(
+  request: FastifyRequest,
+  door: IntakeDoor,
+  inputs: readonly SubmitInput[],
+): Promise<ToldAll> {
+  const all = await door.intake.submitAll(inputs);
+  if (all.outcome === 'refused') {
+    return { outcome: 'refused', at: all.at, told: await toldOf(request, door, all.submitted) };
+  }
+  const tolds = all.answers.map((answer) => toldOf(request, door, { outcome: 'answer', answer }));
+  return { outcome: 'taken', tolds: await Promise.all(tolds) };
+}
+
 /** Answers in a face's words, with the headers that every face has: headroom, the canonical reason, when to come back, whether it is an earlier answer. */
 export function answerTold(
   request: FastifyRequest,
@@ -133,9 +156,5 @@ export function answerTold(
   const reason = told.kind === 'decided' ? told.reason?.code : told.problem.code;
   if (reason !== undefined) reply.header('X-Postern-Reason', reason);
   if (told.retryAfter !== null) reply.header('Retry-After', told.retryAfter);
-  reply.headers(answer.headers ?? {});
-  return reply
-    .code(answer.status)
-    .type(answer.type ?? 'application/json; charset=utf-8')
-    .send(answer.body);
+  return answerWithOther(reply, answer);
 }

@@ -10,6 +10,7 @@ import type { Issue } from '../../core/explain.ts';
 import type { Address } from '../../core/message.ts';
 import { FieldErrors, type Fields } from '../field-errors.ts';
 import { isOwnedHeader, MailHeaders } from '../headers.ts';
+import { messageIdsIn, ORIGINAL_ID } from '../message-ids.ts';
 import type { Mail, MailAddress, MailFile } from './mail.ts';
 import { isPosternHeader, readPosternHeaders } from './postern-headers.ts';
 
@@ -28,9 +29,6 @@ export type MailSubmission =
   | { ok: false; sender: string };
 
 const NO_SUBJECT = '(no subject)';
-const ORIGINAL_ID = 'X-Original-Message-ID';
-const MOST_REFERENCES = 100;
-const MESSAGE_ID = /<[^<>\s]{1,900}>/g;
 
 export function submissionOfMail(mail: Mail, envelope: Envelope): MailSubmission {
   if (mail.fromFields > 1 || mail.from.length > 1) return { ok: false, sender: 'a mail has one From with one address' };
@@ -55,8 +53,8 @@ export function submissionOfMail(mail: Mail, envelope: Envelope): MailSubmission
     tags: own.tags,
     metadata: own.metadata,
     identity: own.identity ?? envelope.identity,
-    in_reply_to: idsIn(mail.inReplyTo)[0] ?? null,
-    references: idsIn(mail.references).slice(-MOST_REFERENCES),
+    in_reply_to: messageIdsIn(mail.inReplyTo)[0] ?? null,
+    references: messageIdsIn(mail.references),
     agent: own.agent,
     dedupe_key: own.dedupe_key,
     send_at: own.send_at,
@@ -112,15 +110,9 @@ function readable(addresses: readonly MailAddress[]): Address[] {
 
 function headersOf(mail: Mail): [string, string][] {
   const kept = mail.headers.filter(([name]) => !isOwnedHeader(name) && !isPosternHeader(name));
-  const id = idsIn(mail.messageId)[0];
+  const id = messageIdsIn(mail.messageId)[0];
   const hasOriginal = kept.some(([name]) => name.toLowerCase() === ORIGINAL_ID.toLowerCase());
   return id === undefined || hasOriginal ? kept : [...kept, [ORIGINAL_ID, id]];
-}
-
-/** What is no Message-ID is left out: nothing can be found by it. */
-function idsIn(text: string | null): string[] {
-  const found = (text ?? '').slice(0, 100_000).match(MESSAGE_ID) ?? [];
-  return found.filter((id) => /^<[!#-'*+\--:=?A-Z[\]^-~]+@[!#-'*+\--:=?A-Z[\]^-~]+>$/.test(id));
 }
 
 const NAMES: readonly (readonly [type: string, name: string])[] = [

@@ -12,6 +12,7 @@
 import type { SMTPServerAuthentication, SMTPServerDataStream, SMTPServerSession } from 'smtp-server';
 import { readAddress } from '../../base/address.ts';
 import { newId } from '../../base/ids.ts';
+import { countedNetwork, isLoopback } from '../../base/network.ts';
 import {
   Refusal,
   receivedIn,
@@ -25,7 +26,7 @@ import type { Address } from '../../core/message.ts';
 import { REASONS } from '../../core/reasons.ts';
 import type { RequestRates } from '../../http/request-rates.ts';
 import { type IntakeDoor, isIdempotencyKey } from '../door.ts';
-import type { SubmitInput } from '../submit.ts';
+import type { SubmitInput } from '../submit-input.ts';
 import { DataRoom } from './data-room.ts';
 import { type Login, type LoginParts, Logins } from './logins.ts';
 import type { MailReading } from './mail.ts';
@@ -165,8 +166,10 @@ class Submissions {
         delete session.user;
         return new Refusal(530, '5.7.0 The key does not hold any more: log in again');
       }
-      const reason = await this.#parts.rates.take(login.principal, Date.now());
-      if (reason !== null) return this.#replies.ofReason(reason);
+      const { principal, caller } = login;
+      const network = countedNetwork(session.remoteAddress);
+      const { refusal } = await this.#parts.rates.take({ principal, keyId: caller.keyId, network }, Date.now());
+      if (refusal !== null) return this.#replies.ofReason(refusal);
       // Where it cannot be read it is nobody's address: mail from a machine of its own has such.
       const sender = readAddress(address);
       this.sessions.renew(session);
@@ -288,10 +291,6 @@ function inputOf({ caller, principal }: Login): Omit<SubmitInput, 'body' | 'idem
  */
 function isKnownEarly({ code }: Pick<DecidedReason, 'code'>): boolean {
   return REASONS[code].http !== null && REASONS[code].category !== 'content' && code !== 'sender_not_authorized';
-}
-
-function isLoopback(address: string): boolean {
-  return address.startsWith('127.') || address === '::1';
 }
 
 function isAscii(text: string): boolean {

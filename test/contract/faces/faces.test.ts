@@ -87,6 +87,25 @@ describe('the faces', () => {
         });
       }
 
+      test('tells headroom where there is nothing, by no method, and to a body that is compressed', async () => {
+        const { method, path, headers } = driver.send('bob@example.com');
+        const base = path.split('/').slice(0, 3).join('/');
+        const authorized = { ...driver.authorize(gateway.testKey), ...given(headers) };
+        for (const [asked, init] of [
+          [`${base}/nothing/here`, { method: 'GET' }],
+          [base, { method: 'POST', body: '{' }],
+          [path, { method: 'DELETE' }],
+          [path, { method, body: '{}', headers: { 'content-encoding': 'gzip' } }],
+        ] as const) {
+          const said = 'headers' in init ? init.headers : {};
+          const response = await fetch(gateway.url + asked, { ...init, headers: { ...authorized, ...said } });
+          const told = `${asked} ${response.status}`;
+          assert.ok([404, 405, 415, 400, 422, 406].includes(response.status), told);
+          assert.match(response.headers.get('ratelimit') ?? '', /"daily";r=/, told);
+          assert.ok(response.headers.get('x-postern-reason'), told);
+        }
+      });
+
       test('a key that is wrong is refused in its own words', async () => {
         const answer = await send(driver, 'bob@example.com', { key: 'pst_test_wrong' });
         const { http, word } = wordsOf('authentication_required' satisfies ReasonCode)[driver.name]!;

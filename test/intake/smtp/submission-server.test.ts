@@ -5,7 +5,9 @@ import { type TestContext, test } from 'node:test';
 import { connect } from 'node:tls';
 import { makeSelfSigned } from '../../../src/base/self-signed.ts';
 import { isBroken } from '../../../src/base/smtp-sessions.ts';
-import { StoreFault } from '../../../src/data/store.ts';
+import { type Store, StoreFault } from '../../../src/data/store.ts';
+import { Authenticator } from '../../../src/http/authenticate.ts';
+import type { Caller } from '../../../src/http/caller.ts';
 import { type SubmissionParts, startSubmission } from '../../../src/intake/smtp/submission-server.ts';
 import { smtpTalk, type Talk, trickle } from '../../harness/smtp-talk.ts';
 
@@ -45,7 +47,7 @@ async function server(t: TestContext, { check, submit, holds, ...parts }: Behavi
   const started = await startSubmission({
     ...{ host: '127.0.0.1', port: 0, name: 'gateway.example', tls: TLS, door, lookEveryMs: 20 },
     authenticator: { authenticate } as unknown as SubmissionParts['authenticator'],
-    rates: { take: () => null },
+    rates: { take: () => ({ refusal: null, limits: [] }) },
     isOwnId: (id) => id.includes('@gateway.example'),
     log: { error: () => undefined },
     ...parts,
@@ -144,17 +146,23 @@ test('without a login nothing is taken', async (t) => {
 });
 
 test('an address that is wrong too often is sent away, and who has a right key is not', async (t) => {
-  const { port } = await server(t);
+  const store = { keyByPrefix: async () => null } as unknown as Store;
+  const strict = new Authenticator(store, 'pst_op_unknown');
+  const authenticate: Authenticator['authenticate'] = (input) =>
+    input.authorization === 'Bearer right'
+      ? { ok: true, caller: CALLER as unknown as Caller }
+      : strict.authenticate(input);
+  const { port } = await server(t, { authenticator: { authenticate } });
   const wrong = `AUTH PLAIN ${Buffer.from('\0postern\0wrong').toString('base64')}`;
   const replies: string[] = [];
-  for (let i = 0; i < 11; i++) {
+  for (let i = 0; i < 21; i++) {
     const talk = await smtpTalk(port);
     await talk.say('EHLO a.example');
     replies.push(await talk.say(wrong));
     talk.socket.destroy();
   }
-  assert.ok(replies.slice(0, 10).every((reply) => reply === '535 5.7.8 The user or the key is wrong'));
-  assert.match(replies[10]!, /^421 4\.7\.0 /);
+  assert.ok(replies.slice(0, 20).every((reply) => reply === '535 5.7.8 The user or the key is wrong'));
+  assert.match(replies[20]!, /^421 4\.7\.0 /);
   (await loggedIn(port)).end();
 });
 
@@ -172,7 +180,7 @@ test('a key that does not hold any more ends the session at the next mail, and a
 
 test('limits on requests hold for mails too', async (t) => {
   const reason = { code: 'request_rate_exceeded', scope: null, clearsAt: Date.now() + 1000, evidence: {} } as const;
-  const { port } = await server(t, { rates: { take: () => reason } });
+  const { port } = await server(t, { rates: { take: () => ({ refusal: reason, limits: [] }) } });
   const talk = await loggedIn(port);
   assert.match(await talk.say('MAIL FROM:<a@acme.example>'), /^451 4\.7\.1 request_rate_exceeded: /);
 });

@@ -805,7 +805,9 @@ CREATE TABLE thread (
   root INTEGER PRIMARY KEY,
   id TEXT NOT NULL,
   space INTEGER NOT NULL,
-  archived_at INTEGER
+  archived_at INTEGER,
+  -- Pairs of a time and whether it was put aside then (1) or taken back (0), as JSON; the newest hundred.
+  archivings TEXT NOT NULL DEFAULT '[]'
 );
 CREATE INDEX thread_space ON thread (space);
 

@@ -5,10 +5,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { EventType } from '../../../core/events.ts';
 import type { Issue } from '../../../core/explain.ts';
+import type { ThreadTimeline } from '../../../data/port/threads.ts';
 import type { EventRow } from '../../../data/store.ts';
 import type { EventBell } from '../../../http/event-bell.ts';
-import { nameThreads, threadNamedBy } from './conversations.ts';
 import type { SentAs } from './sent-as.ts';
+import { classOf, nameThreads, type SendClass, spaceOf, threadNamedBy, times } from './threads.ts';
 
 const NAMES: Readonly<Partial<Record<EventType, string>>> = {
   'message.accepted': 'email.queued',
@@ -90,6 +91,8 @@ function isWanted({ type, data }: EventRow, { identity }: SentAs, { types }: Ask
   return types === null || types.has(NAMES[type] ?? '');
 }
 
+type Conversation = { id: string; convId: string };
+
 async function written(request: FastifyRequest, as: SentAs, { events, cursor, hasMore }: Found) {
   const threads = events.map(({ data }) => {
     const { message_id: id } = data;
@@ -97,32 +100,58 @@ async function written(request: FastifyRequest, as: SentAs, { events, cursor, ha
   });
   const named = [...new Set(threads.filter((one) => one !== null))];
   const names = await nameThreads(request, as, named);
-  const convOf = new Map(named.map((id, i) => [id, names[i]!]));
+  const convOf = new Map<string | null, Conversation>(named.map((id, i) => [id, { id, convId: names[i]! }]));
+  const known = new Map<string, Promise<ThreadTimeline | null>>();
   return {
     identity: as.identity.handle,
-    events: events.map((one, i) => eventBody(one, as, threads[i] === null ? null : convOf.get(threads[i]!)!)),
+    events: await Promise.all(
+      events.map(async (one, i) => {
+        const conversation = convOf.get(threads[i]!) ?? null;
+        const isQueued = NAMES[one.type] === 'email.queued' && conversation !== null;
+        const sendClass = isQueued ? await classIn(request, as, conversation.id, one, known) : null;
+        return eventBody(one, as, conversation?.convId ?? null, sendClass);
+      }),
+    ),
     cursor,
     hasMore,
   };
 }
 
-function eventBody({ seq, id, type, createdAt, data }: EventRow, { identity }: SentAs, convId: string | null) {
+/** `known`: the conversations that were read for this answer. */
+async function classIn(
+  request: FastifyRequest,
+  { door }: SentAs,
+  id: string,
+  { data }: EventRow,
+  known: Map<string, Promise<ThreadTimeline | null>>,
+): Promise<SendClass> {
+  const messageId = String(data['message_id']);
+  // What begins a conversation is read of its name.
+  if (threadNamedBy(messageId, null) === id) return 'cold_first_contact';
+  const reading = known.get(id) ?? door.store.thread({ ...spaceOf(request), id });
+  known.set(id, reading);
+  const thread = await reading;
+  return thread === null ? 'cold_followup' : classOf(thread, messageId);
+}
+
+function eventBody(
+  { seq, id, type, createdAt, data }: EventRow,
+  { identity }: SentAs,
+  convId: string | null,
+  sendClass: SendClass | null,
+) {
   const { email, recipient_id: recipient, subject } = data;
-  const isQueued = NAMES[type] === 'email.queued';
+  const dispatchAt = Number(data['scheduled_at'] ?? createdAt);
   const about = {
-    ...(isQueued
-      ? { pendingId: `psn_${String(recipient).slice('rcp_'.length)}`, dispatchAt: data['scheduled_at'] ?? createdAt }
+    ...(NAMES[type] === 'email.queued'
+      ? { pendingId: `psn_${String(recipient).slice('rcp_'.length)}`, sendClass, ...times('dispatchAt', dispatchAt) }
       : {}),
     ...(type === 'message.no_reply' ? { waitedMs: data['waited_ms'] } : {}),
     ...(type === 'message.bounced' ? { bounceType: data['kind'], class: data['class'] } : {}),
   };
   return {
-    seq,
-    id,
-    type: NAMES[type],
-    ts: createdAt,
-    tsIso: new Date(createdAt).toISOString(),
-    convId,
+    ...{ seq, id, type: NAMES[type] },
+    ...{ ts: createdAt, tsIso: new Date(createdAt).toISOString(), convId },
     data: { identity: identity.handle, convId, recipient: email, subject, messageId: data['message_id'], ...about },
   };
 }

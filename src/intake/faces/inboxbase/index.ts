@@ -6,17 +6,19 @@
  * there. Absent: mail that answers nothing of ours (`email.received`), and whatever their dashboard alone can do.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Issue, ProblemBody } from '../../../core/explain.ts';
+import type { ProblemBody } from '../../../core/explain.ts';
 import type { ManagedIdentity } from '../../../data/port/identities.ts';
 import { EventBell } from '../../../http/event-bell.ts';
 import type { OtherAnswer } from '../../../http/wording.ts';
 import { type IntakeDoor, readByHand } from '../../door.ts';
 import { isFields } from '../../field-errors.ts';
 import type { Face } from '../face.ts';
-import { listConversations, showConversation } from './conversations.ts';
+import { renamed } from '../renamed.ts';
+import { listConversations } from './conversations.ts';
 import { readEvents } from './events.ts';
 import { sendAs } from './send.ts';
 import type { SentAs } from './sent-as.ts';
+import { showConversation } from './timeline.ts';
 import { INBOXBASE_WORDS } from './words.ts';
 
 const BASE = '/compat/12m';
@@ -30,13 +32,13 @@ export const inboxbase: Face = {
   routes,
 };
 
-function refuse(problem: ProblemBody, request: FastifyRequest): OtherAnswer {
+function refuse(refused: ProblemBody, request: FastifyRequest): OtherAnswer {
+  const problem = renamed(refused, inTheirFields);
   const { http } = INBOXBASE_WORDS[problem.code];
   const handle = unknownHandle(problem);
   if (handle !== null) return { status: http, body: { error: 'identity not found in org', details: { handle } } };
   const { code, detail, fix, clears, retry_at, errors, type: doc_url, request_id } = problem;
-  const named = errors && { errors: errors.map(inTheirFields) };
-  const details = { code, detail, fix, clears, retry_at, ...named, doc_url, request_id };
+  const details = { code, detail, fix, clears, retry_at, ...(errors && { errors }), doc_url, request_id };
   return { status: http, body: { error: errorOf(problem, request), details } };
 }
 
@@ -46,9 +48,9 @@ const THEIR_FIELDS: Readonly<Record<string, string>> = {
   thread_id: 'convId',
 };
 
-function inTheirFields({ code, param, message }: Issue): Issue {
-  const [, name = '', rest = ''] = /^([a-z_]+)($|[.[].*)/s.exec(param ?? '') ?? [];
-  return { code, param: THEIR_FIELDS[name] === undefined ? param : THEIR_FIELDS[name] + rest, message };
+function inTheirFields(param: string): string {
+  const [, name = '', rest = ''] = /^([a-z_]+)($|[.[].*)/s.exec(param) ?? [];
+  return THEIR_FIELDS[name] === undefined ? param : THEIR_FIELDS[name] + rest;
 }
 
 /** Where the problem is that an identity is not there. */

@@ -1,22 +1,20 @@
 /** A send in 12m's two forms: what was decided at once, or, with the header `X-Inboxbase-Shape: queued`, what waits for its turn. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ThreadTimeline } from '../../../data/port/threads.ts';
-import type { StoredMessage } from '../../../data/store.ts';
+import { type StoredMessage, StoreFault } from '../../../data/store.ts';
 import { idempotencyKeyOf, submitInput } from '../../door.ts';
 import { answerTold, type Told, type ToldRecipient, toldOfOne } from '../told.ts';
-import { leftAt, nameThreads, ownThread, threadOf, waitOf } from './conversations.ts';
 import { readInboxbase } from './read.ts';
 import type { SentAs } from './sent-as.ts';
+import { classOf, leftAt, nameThreads, ownThread, type SendClass, spaceOf, threadOf, waitOf } from './threads.ts';
 import { INBOXBASE_WORDS, reasonWord } from './words.ts';
 
 type Decided = Told & { kind: 'decided' };
 type Affinity = 'new' | 'existing' | 'reassigned';
 /** Of the conversation as it was before the message. */
-type Before = { convId: string | null; sendClass: 'cold_first_contact' | 'cold_followup' | 'warm' };
+type Before = { convId: string | null; sendClass: SendClass };
 
 const BEGUN: Before = { convId: null, sendClass: 'cold_first_contact' };
-/** Silence over so many messages makes a conversation cold again. */
-const WARM_FOR = 3;
 
 export async function sendAs(request: FastifyRequest, reply: FastifyReply, as: SentAs): Promise<FastifyReply> {
   const { problems, intake } = as.door;
@@ -45,7 +43,7 @@ export async function sendAs(request: FastifyRequest, reply: FastifyReply, as: S
   const before =
     thread === null
       ? BEGUN
-      : { ...classOf(thread, told.messageId), convId: read.kind === 'reply' ? read.convId : null };
+      : { sendClass: classOf(thread, told.messageId), convId: read.kind === 'reply' ? read.convId : null };
   const answer = isQueued
     ? await queuedForm(request, as, told, before)
     : await immediateForm(request, as, told, before);
@@ -62,34 +60,29 @@ function replyFields({ thread }: ThreadTimeline): Record<string, unknown> {
   return { thread_id: thread.id, to: thread.contacts, subject };
 }
 
-/** As it was before the message: an answer that is given again has the message in it already. */
-function classOf({ entries }: ThreadTimeline, messageId: string): Pick<Before, 'sendClass'> {
-  const own = entries.findIndex((entry) => entry.type === 'message' && entry.message.id === messageId);
-  const earlier = own === -1 ? entries : entries.slice(0, own);
-  const answered = earlier.findLastIndex(({ type }) => type === 'reply');
-  const since = earlier.slice(answered + 1).filter(({ type }) => type === 'message').length;
-  return { sendClass: answered >= 0 && since < WARM_FOR ? 'warm' : 'cold_followup' };
-}
-
 type Accepted = { convId: string; message: StoredMessage };
 
+/** Null: nothing was accepted; or, though it was, a fault keeps us from naming it. What was taken must not look refused. */
 async function acceptedOf(request: FastifyRequest, as: SentAs, told: Decided): Promise<Accepted | null> {
   if (!told.isAccepted) return null;
-  const { tenantNo, mode } = request.caller!.principal!;
-  const message = await as.door.store.message({ tenantNo, mode, id: told.messageId });
+  try {
+    return await begun(request, as, told.messageId);
+  } catch (error) {
+    if (error instanceof StoreFault) return null;
+    throw error;
+  }
+}
+
+/** A message's conversation with its name, and its timer. */
+async function begun(request: FastifyRequest, as: SentAs, messageId: string): Promise<Accepted | null> {
+  const { store } = as.door;
+  const message = await store.message({ ...spaceOf(request), id: messageId });
   if (message === null) return null;
   const id = threadOf(message);
   const [convId] = await nameThreads(request, as, [id]);
   const waitMs = waitOf(message);
   // Asked for again with an answer that is given again: a message has one silence, whenever the process ended.
-  await as.door.store.awaitReply({
-    tenantNo,
-    mode,
-    id,
-    messageId: message.id,
-    dueAt: leftAt(message) + waitMs,
-    waitMs,
-  });
+  await store.awaitReply({ ...spaceOf(request), id, messageId, dueAt: leftAt(message) + waitMs, waitMs });
   return { convId: convId!, message };
 }
 

@@ -1,5 +1,5 @@
+/** Whom 12m's routes act as: every one of them names an identity, which was looked for. */
 import type { ManagedIdentity } from '../../../data/port/identities.ts';
 import type { IntakeDoor } from '../../door.ts';
 
-/** As whom a request acts, and through which door. */
 export type SentAs = { door: IntakeDoor; identity: ManagedIdentity };

@@ -1,6 +1,6 @@
 /** What is left of the account's budgets in Molted's shape, with what it lacks: when they reset. */
 import { formatTime } from '../../../core/time.ts';
-import type { LimitState } from '../../../data/store.ts';
+import type { Headroom, LimitState } from '../../../data/store.ts';
 
 type Period = 'hourly' | 'daily' | 'monthly';
 
@@ -12,7 +12,7 @@ function periodOf({ windowSeconds }: LimitState): Period {
 }
 
 /** The tightest limit of the whole account in each period; null: there is none. All of them stand in `limits`. */
-export function budgetBody(tenantId: string, limits: readonly LimitState[], now: number): Record<string, unknown> {
+export function budgetBody(tenantId: string, { limits, signs, now }: Headroom): Record<string, unknown> {
   const found: Record<Period, object | null> = { hourly: null, daily: null, monthly: null };
   const least: Partial<Record<Period, number>> = {};
   for (const limit of limits) {
@@ -24,9 +24,13 @@ export function budgetBody(tenantId: string, limits: readonly LimitState[], now:
     found[period] = lineOf(limit);
   }
   const all = limits.map((limit) => ({ name: limit.name, scope: limit.scope.kind, ...lineOf(limit) }));
-  return { tenantId, ...found, limits: all, timestamp: formatTime(now) };
+  const { used: count, max: budget } = signs;
+  const negativeSignals = { count, budget, remaining: Math.max(0, budget - count), resetsAt: timeOf(signs.resetsAt) };
+  return { tenantId, ...found, negativeSignals, limits: all, timestamp: formatTime(now) };
 }
 
 function lineOf({ used, limit, remaining, resetsAt }: LimitState): object {
-  return { used, limit, remaining, resetsAt: resetsAt === null ? null : formatTime(resetsAt) };
+  return { used, limit, remaining, resetsAt: timeOf(resetsAt) };
 }
+
+const timeOf = (ms: number | null): string | null => (ms === null ? null : formatTime(ms));

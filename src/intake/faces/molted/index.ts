@@ -8,16 +8,17 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { newId } from '../../../base/ids.ts';
+import { parseTime } from '../../../core/time.ts';
 import { setHeadroom } from '../../../http/headroom-headers.ts';
 import { type IntakeDoor, readByHand, submitInput } from '../../door.ts';
 import { type Fields, isFields } from '../../field-errors.ts';
-import type { SubmitInput } from '../../submit.ts';
+import type { SubmitInput } from '../../submit-input.ts';
 import type { Face } from '../face.ts';
 import { answerTold, type Told, toldOfOne } from '../told.ts';
 import { inOrder, sendBody, type Vocabulary } from './answer.ts';
 import { budgetBody } from './budget.ts';
 import { neighbourRoutes } from './neighbours.ts';
-import { dedupeKeyOf, readMolted } from './read.ts';
+import { dedupeKeyOf, type MoltedRead, readMolted, refusedRead } from './read.ts';
 import { moltedIssues, ownError, refuseAsMolted, saidOf } from './refuse.ts';
 import { simulationBody } from './simulation.ts';
 import { MOLTED_WORDS, wordOf } from './words.ts';
@@ -57,16 +58,16 @@ function routes(server: FastifyInstance, door: IntakeDoor): void {
   server.post(`${MOLTED_BASE}/v1/agent/simulate-batch`, sends, (request, reply) => simulateBatch(request, reply, door));
   const looks = { schema: { hide: true }, config: { scopes: ['read', 'send'] as const }, preHandler: ofTenant };
   server.get(`${MOLTED_BASE}/v1/agent/budget`, looks, (request, reply) => showBudget(request, reply, door));
-  neighbourRoutes({ server, problems: door.problems }, MOLTED_BASE, ofTenant);
+  neighbourRoutes({ server, door }, MOLTED_BASE, ofTenant);
 }
 
 async function showBudget(request: FastifyRequest, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {
   const principal = request.caller!.principal!;
   const { mailboxId = null } = request.query as { mailboxId?: string };
-  const { limits, now, risk } = await door.store.headroom({ principal, identity: mailboxId, recipient: null });
+  const headroom = await door.store.headroom({ principal, identity: mailboxId, recipient: null });
   request.headroomSet = true;
-  setHeadroom(reply, limits, now, risk);
-  return reply.send(budgetBody(principal.tenantId, limits, now));
+  setHeadroom(reply, headroom.limits, headroom.now, headroom.risk);
+  return reply.send(budgetBody(principal.tenantId, headroom));
 }
 
 /** The key says the tenant; a request that names one names the same. */
@@ -88,8 +89,17 @@ function inputOf(request: FastifyRequest, body: Fields): SubmitInput {
   return { ...submitInput(request, body, null), refusesSpamPhrases: true };
 }
 
+/** A time to leave at lies ahead, on the clock of the account: the test clock in test mode. */
+async function inTime(request: FastifyRequest, { store }: IntakeDoor, read: MoltedRead): Promise<MoltedRead> {
+  const sendAt = read.ok ? read.body['send_at'] : undefined;
+  const at = typeof sendAt === 'string' ? parseTime(sendAt) : null;
+  if (at === null) return read;
+  const { now } = await store.headroom({ principal: request.caller!.principal!, identity: null, recipient: null });
+  return at > now ? read : refusedRead('invalid_params', 'scheduledAt', 'It must lie in the future.');
+}
+
 async function sendOne(request: FastifyRequest, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {
-  const read = readMolted(request.body);
+  const read = await inTime(request, door, readMolted(request.body));
   if (!read.ok) return door.problems.invalid(request, reply, read.errors);
   const told = await toldOfOne(request, door, () => door.intake.submit(inputOf(request, read.body)));
   return answerTold(request, reply, told, answerOf(told, request));
@@ -157,7 +167,7 @@ function defaultsOf(request: FastifyRequest): Fields {
 }
 
 async function sendRow(request: FastifyRequest, door: IntakeDoor, send: unknown, vocabulary: Vocabulary): Promise<Row> {
-  const read = readMolted(send, defaultsOf(request));
+  const read = await inTime(request, door, readMolted(send, defaultsOf(request)));
   if (!read.ok)
     return errorRow(send, ownError('validation_failed', read.errors).error, read.errors.map(saidOf).join(' '));
   const told = await toldOfOne(request, door, () => door.intake.submit(inputOf(request, read.body)));
@@ -182,29 +192,32 @@ function readLook(value: unknown, defaults: Fields, fallback: string) {
 }
 
 async function simulateOne(request: FastifyRequest, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {
-  const read = readLook(request.body, {}, `look-${request.id}`);
+  const read = await inTime(request, door, readLook(request.body, {}, `look-${request.id}`));
   if (!read.ok) return door.problems.invalid(request, reply, read.errors);
   const told = await toldOfOne(request, door, () => door.intake.check(inputOf(request, read.body)));
   if (told.kind === 'problem') return answerTold(request, reply, told, refuseAsMolted(told.problem));
-  const body = simulationBody(told, vocabularyOf(request));
+  const body = simulationBody(told, vocabularyOf(request), await planOf(request, door));
   return answerTold(request, reply, { ...told, retryAfter: null }, { status: 200, body });
+}
+
+async function planOf(request: FastifyRequest, { store }: IntakeDoor): Promise<string | null> {
+  return (await store.tenantById({ id: request.caller!.principal!.tenantId }))?.plan ?? null;
 }
 
 async function simulateBatch(request: FastifyRequest, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {
   const sends = sendsIn(request, reply, door);
   if (sends === null) return reply;
   const vocabulary = vocabularyOf(request);
+  const plan = await planOf(request, door);
   const results = await Promise.all(
     sends.map(async (send, i) => {
       const recipientEmail = recipientOf(send);
-      const read = readLook(send, defaultsOf(request), `look-${request.id}-${i}`);
-      if (!read.ok) {
-        return { recipientEmail, wouldAllow: false, reason: ownError('validation_failed', read.errors).error };
-      }
+      const refused = (reason: string) => ({ recipientEmail, wouldAllow: false, simulation: true, reason });
+      const read = await inTime(request, door, readLook(send, defaultsOf(request), `look-${request.id}-${i}`));
+      if (!read.ok) return refused(ownError('validation_failed', read.errors).error);
       const told = await toldOfOne(request, door, () => door.intake.check(inputOf(request, read.body)));
-      if (told.kind === 'decided') return { recipientEmail, ...simulationBody(told, vocabulary) };
-      const issues = moltedIssues(told.problem.errors ?? []);
-      return { recipientEmail, wouldAllow: false, simulation: true, reason: ownError(told.problem.code, issues).error };
+      if (told.kind === 'decided') return { recipientEmail, ...simulationBody(told, vocabulary, plan) };
+      return refused(ownError(told.problem.code, moltedIssues(told.problem.errors ?? [])).error);
     }),
   );
   const wouldAllow = results.filter((one) => one.wouldAllow).length;

@@ -3,42 +3,16 @@
  * Answers have our fields under names in its style; lists are bare arrays, as most of its are.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest, preHandlerHookHandler } from 'fastify';
-import type { Issue, ProblemBody } from '../../../core/explain.ts';
-import type { Problems } from '../../../http/problems.ts';
+import type { ProblemBody } from '../../../core/explain.ts';
 import { answerWithOther } from '../../../http/wording.ts';
-import { decodeBase64 } from '../../attachments.ts';
+import type { IntakeDoor } from '../../door.ts';
 import { type Fields, isFields } from '../../field-errors.ts';
 import { idOfRequest, requestOf } from '../face-ids.ts';
-import { type Asked, ask } from '../inside.ts';
+import { ask } from '../inside.ts';
+import { elements, type Given, id, list, type Neighbour, noteOf } from './neighbour.ts';
 import { refuseAsMolted } from './refuse.ts';
-
-type Given = { params: Readonly<Record<string, string>>; query: Readonly<Record<string, string>>; body: Fields };
-
-type Neighbour = {
-  method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
-  path: string;
-  /** An issue: what is wrong with the request before any is made. */
-  ask: (given: Given) => Asked | Issue;
-  /** From our answer, in names of its style; absent: as it is. */
-  show?: (body: Fields, given: Given) => unknown;
-  status?: number;
-};
-
-/** Said in the audit log where a person loosens something and its clients have no field for a reason. */
-const NOTE = 'Asked for through the interface of Molted.';
-const MOST_LISTED = 200;
-const MOST_UPLOADED = 10 * 1024 * 1024;
-
-const noteOf = ({ body, query }: Given): string => {
-  const note = body['note'] ?? body['reason'] ?? query['note'];
-  return typeof note === 'string' && note !== '' ? note : NOTE;
-};
-const id = ({ params }: Given): string => encodeURIComponent(params['id'] ?? '');
-const list = (path: string, filters: Readonly<Record<string, unknown>> = {}): Asked => {
-  const given = Object.entries(filters).filter((one): one is [string, string] => typeof one[1] === 'string');
-  return { method: 'GET', url: `${path}?${new URLSearchParams([...given, ['limit', String(MOST_LISTED)]])}` };
-};
-const elements = (body: Fields): Fields[] => (Array.isArray(body['data']) ? (body['data'] as Fields[]) : []);
+import { SUPPRESSIONS } from './suppressions.ts';
+import { UPLOAD } from './uploads.ts';
 
 const LEASES: Neighbour[] = [
   {
@@ -68,81 +42,16 @@ const LEASES: Neighbour[] = [
   {
     method: 'GET',
     path: '/v1/agent/coordination/leases',
-    ask: ({ query }) =>
-      list('/v1/leases', { contact: query['contactEmail'], agent: query['agentId'], state: 'active' }),
+    ask: (given) => {
+      const { contactEmail: contact, agentId: agent } = given.query;
+      return list('/v1/leases', given, { contact, agent, state: 'active' });
+    },
     show: (body) => elements(body).map(leaseIn),
   },
 ];
 
 function leaseIn({ agent, contact, purpose, ...rest }: Fields): Fields {
   return { agentId: agent, contactEmail: contact, intent: purpose, ...rest };
-}
-
-/** Its five words; an `unsubscribe` is `manual_dnc`. */
-function suppressionIn({ email, domain, reason, since, ...rest }: Fields): Fields {
-  const reasonCode = reason === 'unsubscribe' ? 'manual_dnc' : reason;
-  const target = email === null || email === undefined ? { domain } : { recipientEmail: email };
-  return { ...target, reasonCode, scope: 'tenant', createdAt: since, ...rest };
-}
-
-const lift = (given: Given): Asked => ({
-  ...{ method: 'DELETE', url: `/v1/suppressions/${id(given)}`, body: { note: noteOf(given) } },
-});
-
-const SUPPRESSIONS: Neighbour[] = [
-  {
-    method: 'POST',
-    path: '/v1/suppressions',
-    ask: ({ body: { recipientEmail, email, domain, reasonCode = 'manual_dnc', expiresAt, note } }) => ({
-      ...{ method: 'POST', url: '/v1/suppressions' },
-      body: { email: recipientEmail ?? email, domain, reason: reasonCode, expires_at: expiresAt, note },
-    }),
-    show: suppressionIn,
-  },
-  {
-    method: 'GET',
-    path: '/v1/suppressions',
-    ask: ({ query }) => list('/v1/suppressions', { email: query['email'] ?? query['recipientEmail'] }),
-    show: (body) => elements(body).map(suppressionIn),
-  },
-  {
-    method: 'GET',
-    path: '/v1/suppressions/check',
-    ask: ({ query: { email, domain } }) =>
-      domain === undefined || email !== undefined
-        ? { method: 'GET', url: `/v1/suppressions/check?${new URLSearchParams(given({ email, domain }))}` }
-        : list('/v1/suppressions', { domain }),
-    show: (body, { query }) => {
-      const rows = query['email'] === undefined ? elements(body) : (body['suppressions'] as Fields[]);
-      const isSuppressed = rows.length > 0 || body['do_not_contact'] === true;
-      const [first] = rows.map(suppressionIn);
-      const reasonCode = first?.['reasonCode'] ?? (isSuppressed ? 'manual_dnc' : null);
-      return { suppressed: isSuppressed, reasonCode, suppressions: rows.map(suppressionIn) };
-    },
-  },
-  { method: 'DELETE', path: '/v1/suppressions/:id', ask: lift, show: suppressionIn },
-  {
-    method: 'POST',
-    path: '/v1/suppressed-domains',
-    ask: ({ body: { domain, reasonCode = 'manual_dnc', expiresAt, note } }) => ({
-      ...{ method: 'POST', url: '/v1/suppressions' },
-      body: { domain, reason: reasonCode, expires_at: expiresAt, note },
-    }),
-    show: suppressionIn,
-  },
-  {
-    method: 'GET',
-    path: '/v1/suppressed-domains',
-    ask: () => list('/v1/suppressions'),
-    show: (body) =>
-      elements(body)
-        .filter(({ domain }) => typeof domain === 'string')
-        .map(suppressionIn),
-  },
-];
-
-function given(values: Readonly<Record<string, string | undefined>>): [string, string][] {
-  return Object.entries(values).filter((one): one is [string, string] => one[1] !== undefined);
 }
 
 function templateIn({ state, kind, newest_version, approved_version, ...rest }: Fields): Fields {
@@ -164,7 +73,7 @@ const TEMPLATES: Neighbour[] = [
     ask: ({ body }) => ({ method: 'POST', url: '/v1/templates', body: templateOf(body) }),
   },
   {
-    ...{ method: 'GET', path: '/v1/templates', ask: () => list('/v1/templates') },
+    ...{ method: 'GET', path: '/v1/templates', ask: (given) => list('/v1/templates', given) },
     show: (body) => elements(body).map(templateIn),
   },
   {
@@ -210,7 +119,7 @@ function approvalIn({ message_id, state, recipients, requested_at, ...rest }: Fi
 const APPROVALS: Neighbour[] = [
   {
     ...{ method: 'GET', path: '/v1/send/approvals' },
-    ask: ({ query }) => list('/v1/approvals', { state: query['status'] ?? 'pending' }),
+    ask: (given) => list('/v1/approvals', given, { state: given.query['status'] ?? 'pending' }),
     show: (body) => elements(body).map(approvalIn),
   },
   {
@@ -240,26 +149,14 @@ const SENDS: Neighbour[] = [
     ...{ method: 'GET', path: '/v1/ops/trace/:id', show: becameIn },
     ask: (given) => ({ method: 'GET', url: `/v1/messages/${messageIn(given)}` }),
   },
-  {
-    ...{ method: 'POST', path: '/v1/attachments', status: 201 },
-    ask: ({ body: { filename, contentType, content, data } }) => {
-      const base64 = content ?? data;
-      const file = typeof base64 === 'string' && base64 !== '' ? decodeBase64(base64) : null;
-      if (file === null || file.length > MOST_UPLOADED) {
-        const message = 'It must be a file of at most 10 MB in base64 (RFC 4648 §4), with padding.';
-        return { code: 'invalid_parameter', param: 'content', message };
-      }
-      const query = typeof filename === 'string' ? `?${new URLSearchParams({ filename })}` : '';
-      const type = typeof contentType === 'string' ? contentType : 'application/octet-stream';
-      const bytes = { content: Buffer.from(file), contentType: type };
-      return { method: 'POST', url: `/v1/attachments${query}`, bytes };
-    },
-  },
 ];
 
-export const NEIGHBOURS: readonly Neighbour[] = [...LEASES, ...SUPPRESSIONS, ...TEMPLATES, ...APPROVALS, ...SENDS];
+export const NEIGHBOURS: readonly Neighbour[] = [
+  ...[...LEASES, ...SUPPRESSIONS, ...TEMPLATES, ...APPROVALS, ...SENDS],
+  UPLOAD,
+];
 
-type Routes = { server: FastifyInstance; problems: Problems };
+type Routes = { server: FastifyInstance; door: IntakeDoor };
 
 /** `ofTenant`: refuses what names another tenant than the key's. */
 export function neighbourRoutes(routes: Routes, base: string, ofTenant: preHandlerHookHandler): void {
@@ -267,16 +164,16 @@ export function neighbourRoutes(routes: Routes, base: string, ofTenant: preHandl
     const { method, path } = neighbour;
     routes.server.route({
       ...{ method, url: base + path, schema: { hide: true }, preHandler: ofTenant },
-      // What a key must have, the route that is asked knows, and that one counts the request.
-      config: { scopes: ['send', 'read', 'manage', 'approve'], uncounted: true },
+      // What a key must have, the route that is asked knows.
+      config: { scopes: ['send', 'read', 'manage', 'approve'] },
       handler: (request, reply) => answer(routes, neighbour, request, reply),
     });
   }
 }
 
 async function answer(
-  { server, problems }: Routes,
-  { ask: asked, show, status = 200, path }: Neighbour,
+  { server, door }: Routes,
+  { ask: asked, bars, show, status = 200, path }: Neighbour,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
@@ -285,15 +182,19 @@ async function answer(
     query: request.query as Given['query'],
     body: isFields(request.body) ? request.body : {},
   };
-  const made = asked(given);
-  if ('code' in made) return problems.invalid(request, reply, [made]);
+  const barred = bars === undefined ? null : await bars(request, door);
+  if (barred !== null) return answerWithOther(reply.header('X-Postern-Reason', barred.reason), barred.answer);
+  const made = await asked(given, (one) => ask(server, request, reply, one));
+  if ('code' in made) return door.problems.invalid(request, reply, [made]);
   const { status: became, body } = await ask(server, request, reply, made);
-  request.headroomSet = true;
   if (became >= 300) {
     const problem = body as ProblemBody;
     reply.header('X-Postern-Reason', problem.code);
     return answerWithOther(reply, refusedOf(problem, path));
   }
+  const { next_cursor: next } = (body ?? {}) as Fields;
+  // Its lists are bare arrays: the way on stands beside.
+  if (typeof next === 'string') reply.header('X-Next-Cursor', next);
   const shown = show === undefined ? body : show((body ?? {}) as Fields, given);
   return reply.code(status).send(inItsStyle(shown));
 }
@@ -310,6 +211,8 @@ function refusedOf(problem: ProblemBody, path: string) {
   return isSend ? { ...answer, body: { ...(answer.body as object), error: 'send_request_not_found' } } : answer;
 }
 
+const GIVEN_BY_CALLERS: ReadonlySet<string> = new Set(['metadata', 'headers', 'variables', 'data']);
+
 /** Names of fields in camel case, however deep; what callers gave themselves stays. */
 function inItsStyle(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(inItsStyle);
@@ -317,7 +220,7 @@ function inItsStyle(value: unknown): unknown {
   return Object.fromEntries(
     Object.entries(value).map(([name, member]) => [
       name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
-      name === 'metadata' || name === 'headers' ? member : inItsStyle(member),
+      GIVEN_BY_CALLERS.has(name) ? member : inItsStyle(member),
     ]),
   );
 }

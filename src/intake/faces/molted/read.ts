@@ -19,19 +19,20 @@ const SAME: readonly (readonly [theirs: string, ours: string])[] = [
 
 /** `defaults`: what a batch says for each of its sends. */
 export function readMolted(value: unknown, defaults: Fields = {}): MoltedRead {
-  if (!isFields(value)) return refused('invalid_params', '', 'A send must be a JSON object.');
+  if (!isFields(value)) return refusedRead('invalid_params', '', 'A send must be a JSON object.');
   const given = { ...defaults, ...value };
   const recipient = given['recipientEmail'];
   if (typeof recipient !== 'string' || recipient.trim() === '') {
-    return refused('recipient_email_required', 'recipientEmail', 'It must be one address.');
+    return refusedRead('recipient_email_required', 'recipientEmail', 'It must be one address.');
   }
   const dedupeKey = dedupeKeyOf(given);
-  if (dedupeKey === null) return refused('dedupe_key_required', 'dedupeKey', 'It must be a text that is not blank.');
+  if (dedupeKey === null)
+    return refusedRead('dedupe_key_required', 'dedupeKey', 'It must be a text that is not blank.');
   const { templateId, payload } = given;
   if (typeof templateId !== 'string' || templateId === '') {
-    return refused('invalid_params', 'templateId', 'It must be the slug or id of a template, or "_default".');
+    return refusedRead('invalid_params', 'templateId', 'It must be the slug or id of a template, or "_default".');
   }
-  if (isGiven(payload) && !isFields(payload)) return refused('invalid_params', 'payload', 'It must be an object.');
+  if (isGiven(payload) && !isFields(payload)) return refusedRead('invalid_params', 'payload', 'It must be an object.');
   const content = contentOf(templateId, isFields(payload) ? payload : {});
   const body: Record<string, unknown> = {
     to: recipient,
@@ -64,7 +65,7 @@ function uploadOf(value: unknown): unknown {
   return isGiven(filename) ? { attachment_id: id, filename } : { attachment_id: id };
 }
 
-function refused(error: string, param: string, message: string): MoltedRead {
+export function refusedRead(error: string, param: string, message: string): MoltedRead {
   const code = error === 'invalid_params' ? 'invalid_parameter' : 'missing_parameter';
   return { ok: false, error, errors: [{ code, param, message }] };
 }

@@ -13,6 +13,9 @@ const OF_FIELD: Readonly<Record<string, Own>> = {
   'missing_parameter recipientEmail': { status: 400, error: 'recipient_email_required' },
   'invalid_parameter threadId': { status: 403, error: 'mailbox_scope_denied' },
   'invalid_parameter mailboxId': { status: 403, error: 'mailbox_not_owned' },
+  'invalid_parameter limit': { status: 400, error: 'invalid_paging' },
+  'invalid_parameter cursor': { status: 400, error: 'invalid_paging' },
+  'not_allowed scope': { status: 403, error: 'global_scope_not_allowed' },
 };
 
 /** Its kinds of decisions that a person makes, by the first part of what was to be done. */

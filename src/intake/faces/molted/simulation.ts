@@ -11,9 +11,11 @@ const BILLING: ReadonlySet<ReasonCode> = new Set([
   'insufficient_credits',
 ]);
 
+/** `billingPlan`: the name of the account's plan; null: it has none. */
 export function simulationBody(
   told: Decided,
   vocabulary: Vocabulary,
+  billingPlan: string | null,
 ): Record<string, unknown> & { wouldAllow: boolean } {
   const { reasons, status, departAt } = told.recipients[0]!;
   const refusing = inOrder(reasons);
@@ -28,6 +30,7 @@ export function simulationBody(
     ...(first === undefined ? {} : { reason: named(wordOf(first), vocabulary) }),
     ...(reasonCode === undefined ? {} : { suppressionInfo: { scope: 'tenant', reasonCode } }),
     ...fields,
+    resolvedFromAddress: told.from,
     rateLimited: words.has('rate_limited'),
     policyContext: {
       hasDuplicate: has('duplicate'),
@@ -39,6 +42,7 @@ export function simulationBody(
       templateApproved: !words.has('template_not_approved'),
       templateLintPassed: !has('template_lint_failed'),
       isBillingBlocked: reasons.some(({ code }) => BILLING.has(code)),
+      billingPlan,
     },
     ...(status === 'scheduled' ? { wouldDefer: true, scheduledFor: formatTime(departAt) } : {}),
     ...(status === 'held' ? { wouldHold: true } : {}),

@@ -3,18 +3,19 @@
  * recipient is taken is taken; in a batch each element has its own `ErrorCode`.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { readAddress } from '../../../base/address.ts';
 import type { ProblemBody } from '../../../core/explain.ts';
 import { formatTime } from '../../../core/time.ts';
 import type { OtherAnswer } from '../../../http/wording.ts';
-import { type IntakeDoor, idempotencyKeyOf, readByHand, submitInput } from '../../door.ts';
+import { type IntakeDoor, idempotencyKeyOf, readByHand, refuseKey, submitInput } from '../../door.ts';
 import { isFields } from '../../field-errors.ts';
 import { refuseUnknown } from '../../lookup.ts';
 import type { Face } from '../face.ts';
-import { idOfUuid, uuidOf } from '../face-ids.ts';
+import { messageIdIn, uuidOf } from '../face-ids.ts';
+import { fieldNames, issuesOf, messageOf, ofFace } from '../message-of.ts';
 import { answerTold, type Told, toldOfOne } from '../told.ts';
+import { list } from './list.ts';
 import { readPostmark } from './read.ts';
-import { shownInList, shownWhole } from './show.ts';
+import { shownWhole } from './show.ts';
 import { suppressionRoutes } from './suppressions.ts';
 import { POSTMARK_WORDS } from './words.ts';
 
@@ -34,14 +35,32 @@ export const postmark: Face = {
   routes,
 };
 
-function refuse(problem: ProblemBody): OtherAnswer {
-  const { http, word } = POSTMARK_WORDS[problem.code];
-  return { status: http, body: { ErrorCode: word, Message: messageOf(problem), ...nameOfRefused(problem) } };
+const nameOf = fieldNames({
+  ...{ from: 'From', to: 'To', cc: 'Cc', bcc: 'Bcc', reply_to: 'ReplyTo', subject: 'Subject', html: 'HtmlBody' },
+  ...{ text: 'TextBody', metadata: 'Metadata', tags: 'Tag', headers: 'Headers', kind: 'MessageStream' },
+  ...{ in_reply_to: 'Headers.In-Reply-To', references: 'Headers.References', attachments: 'Attachments' },
+  ...{ 'attachments.filename': 'Name', 'attachments.content': 'Content', 'attachments.content_type': 'ContentType' },
+  ...{ 'attachments.content_id': 'ContentID', template: '', 'template.id': 'TemplateAlias' },
+  'template.data': 'TemplateModel',
+});
+
+const INACTIVE = POSTMARK_WORDS.suppressed.word;
+
+function refuse(given: ProblemBody, request: FastifyRequest): OtherAnswer {
+  const { http, word } = POSTMARK_WORDS[given.code];
+  const problem =
+    given.code === 'authentication_required' ? { ...given, fix: SEND_TOKEN } : ofFace(given, request, postmark);
+  const message = messageOf(problem, nameOf);
+  const Message = word === INACTIVE ? `${message} ${inactive(problem)}` : message;
+  return { status: http, body: { ErrorCode: word, Message, ...nameOfRefused(problem) } };
 }
 
-function messageOf({ detail, fix, errors }: ProblemBody): string {
-  const issues = (errors ?? []).map(({ param, message }) => (param ? `${param}: ${message}` : message));
-  return [...(issues.length > 1 ? issues : [detail]), fix].join(' ');
+const SEND_TOKEN = 'Send a valid key of Postern as `X-Postmark-Server-Token`.';
+
+/** In the words from which its clients take the addresses. */
+function inactive({ recipients }: ProblemBody): string {
+  const emails = recipients.flatMap((one) => (isFields(one) && typeof one['email'] === 'string' ? [one['email']] : []));
+  return `Found inactive addresses: ${emails.join(', ')}. Inactive recipients are not written to.`;
 }
 
 /** Refusals by the policy can be looked up. */
@@ -65,6 +84,7 @@ function routes(server: FastifyInstance, door: IntakeDoor): void {
   });
   server.get(`${BASE}/messages/outbound`, reads, (request, reply) => list(request, reply, door));
   server.get<ById>(`${BASE}/messages/outbound/:id/details`, reads, (request, reply) => show(request, reply, door));
+  server.get<ById>(`${BASE}/messages/outbound/:id/dump`, reads, (request, reply) => dump(request, reply, door));
   suppressionRoutes(server, door, BASE);
 }
 
@@ -74,22 +94,22 @@ async function sendOne(request: FastifyRequest, reply: FastifyReply, door: Intak
   const read = readPostmark(request.body);
   if (!read.ok) return door.problems.invalid(request, reply, read.errors);
   const told = await toldOfOne(request, door, () => door.intake.submit(submitInput(request, read.body, key)));
-  if (told.problem !== null) return answerTold(request, reply, told, refuse(told.problem));
-  return answerTold(request, reply, told, { status: 200, body: takenBody(told, read.to) });
+  if (told.problem !== null) return answerTold(request, reply, told, refuse(told.problem, request));
+  return answerTold(request, reply, told, { status: 200, body: takenBody(told, read.told) });
 }
 
-function refuseKey(request: FastifyRequest, reply: FastifyReply, door: IntakeDoor): FastifyReply {
-  return door.problems.refuse(request, reply, 'idempotency_key_invalid', { param: 'Idempotency-Key' });
-}
-
-function takenBody(told: Told, to: string): Record<string, unknown> {
-  const { messageId, createdAt } = told as Told & { kind: 'decided' };
+function takenBody(told: Told, audience: Record<string, string>): Record<string, unknown> {
+  const { messageId, createdAt, recipients } = told as Told & { kind: 'decided' };
+  const refused = recipients.filter(({ status }) => status === 'blocked').map(({ email }) => email);
   return {
-    To: to,
+    ...audience,
     SubmittedAt: formatTime(createdAt),
     MessageID: uuidOf('msg', messageId),
     ErrorCode: 0,
-    Message: 'OK',
+    Message:
+      refused.length === 0
+        ? 'OK'
+        : `Message OK, but will not deliver to these inactive addresses: ${refused.join(', ')}`,
   };
 }
 
@@ -112,40 +132,26 @@ async function sendBatch(
   const rows = await Promise.all(
     messages.map(async (one, i) => {
       const read = readPostmark(one);
-      if (!read.ok) return { ErrorCode: POSTMARK_WORDS.validation_failed.word, Message: read.errors[0]!.message };
+      if (!read.ok) return { ErrorCode: POSTMARK_WORDS.validation_failed.word, Message: issuesOf(read.errors, nameOf) };
       const named = key === null ? null : `${key}:${i}`;
       const told = await toldOfOne(request, door, () => door.intake.submit(submitInput(request, read.body, named)));
-      return told.problem === null ? takenBody(told, read.to) : refuse(told.problem).body;
+      return told.problem === null ? takenBody(told, read.told) : refuse(told.problem, request).body;
     }),
   );
   return reply.send(rows);
 }
 
-const EVERYTHING = { status: null, recipient: null, tag: null, reason: null, since: null, until: null, q: null };
-
-/** How far a list reaches back. */
-const MOST_LISTED = 200;
-
-async function list(request: FastifyRequest, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {
-  const { count = '50', offset = '0', tag, recipient } = request.query as Record<string, string | undefined>;
-  const [wanted, skipped] = [Number(count), Number(offset)];
-  const isRange = Number.isInteger(wanted) && Number.isInteger(skipped) && wanted >= 1 && skipped >= 0;
-  if (!isRange || wanted + skipped > MOST_LISTED) {
-    const message = `Count and offset together reach at most ${MOST_LISTED}.`;
-    return door.problems.invalid(request, reply, [{ code: 'invalid_parameter', param: 'count', message }]);
-  }
-  const { tenantNo, mode } = request.caller!.principal!;
-  const read = recipient === undefined ? null : readAddress(recipient);
-  const filter = { ...EVERYTHING, tag: tag ?? null, recipient: read?.ok === true ? read.address.key : null };
-  const { rows, next } = await door.store.messages({ tenantNo, mode, filter, limit: wanted + skipped, cursor: null });
-  const Messages = rows.slice(skipped).map(shownInList);
-  return reply.send({ TotalCount: rows.length + (next === null ? 0 : 1), Messages });
-}
-
 async function show(request: FastifyRequest<ById>, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {
   const { tenantNo, mode } = request.caller!.principal!;
-  const name = { tenantNo, mode, id: idOfUuid('msg', request.params.id) ?? '' };
+  const name = { tenantNo, mode, id: messageIdIn(request.params.id) };
   const timeline = await door.store.messageTimeline(name);
   if (timeline === null) return refuseUnknown(request, reply, door, request.params.id);
   return reply.send(shownWhole(timeline.message, timeline.events, await door.intake.content(name)));
+}
+
+/** The mail as it went out is not kept; an empty text is Postmark's word for that. */
+async function dump(request: FastifyRequest<ById>, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {
+  const { tenantNo, mode } = request.caller!.principal!;
+  const message = await door.store.message({ tenantNo, mode, id: messageIdIn(request.params.id) });
+  return message === null ? refuseUnknown(request, reply, door, request.params.id) : reply.send({ Body: '' });
 }

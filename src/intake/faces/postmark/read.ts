@@ -2,8 +2,11 @@
 import type { Issue } from '../../../core/explain.ts';
 import { type Fields, isFields } from '../../field-errors.ts';
 import { splitAddresses } from '../address-list.ts';
+import { attachedFile } from '../attached.ts';
+import { placeHeaders } from '../placed-headers.ts';
 
-export type PostmarkRead = { ok: true; body: Fields; to: string } | { ok: false; errors: Issue[] };
+/** `told`: what an answer says again of whom it goes to. */
+export type PostmarkRead = { ok: true; body: Fields; told: Record<string, string> } | { ok: false; errors: Issue[] };
 
 const SAME: readonly (readonly [theirs: string, ours: string])[] = [
   ['From', 'from'],
@@ -45,7 +48,7 @@ export function readPostmark(value: unknown): PostmarkRead {
   }
   const { Tag, Headers, Attachments, MessageStream, TemplateId, TemplateAlias, TemplateModel } = value;
   if (typeof Tag === 'string' && Tag !== '') body['tags'] = [Tag];
-  if (Array.isArray(Headers)) body['headers'] = Object.fromEntries(Headers.flatMap(header));
+  if (Array.isArray(Headers)) placeHeaders(body, Headers.flatMap(header));
   if (Array.isArray(Attachments)) body['attachments'] = Attachments.map(attachment);
   if (MessageStream === BROADCAST) body['kind'] = 'marketing';
   const template = TemplateAlias ?? TemplateId;
@@ -53,7 +56,11 @@ export function readPostmark(value: unknown): PostmarkRead {
     body['template'] = { id: String(template), ...(isFields(TemplateModel) ? { data: TemplateModel } : {}) };
   }
   if (errors.length > 0) return { ok: false, errors };
-  return { ok: true, body, to: typeof value['To'] === 'string' ? value['To'] : '' };
+  const told = ['To', 'Cc', 'Bcc'].flatMap((name) => {
+    const text = value[name];
+    return typeof text === 'string' && text !== '' ? [[name, text] as const] : [];
+  });
+  return { ok: true, body, told: Object.fromEntries(told) };
 }
 
 function header(value: unknown): [string, unknown][] {
@@ -62,10 +69,9 @@ function header(value: unknown): [string, unknown][] {
   return typeof Name === 'string' ? [[Name, Value]] : [];
 }
 
-function attachment(value: unknown): unknown {
+function attachment(value: unknown, at: number): unknown {
   if (!isFields(value)) return value;
   const { Name, Content, ContentType, ContentID } = value;
   const contentId = typeof ContentID === 'string' ? ContentID.replace(/^cid:/, '') : undefined;
-  const known = { filename: Name, content: Content, content_type: ContentType, content_id: contentId };
-  return Object.fromEntries(Object.entries(known).filter(([, one]) => one !== undefined && one !== null && one !== ''));
+  return attachedFile({ filename: Name, content: Content, content_type: ContentType, content_id: contentId }, at);
 }

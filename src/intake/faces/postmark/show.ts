@@ -32,7 +32,28 @@ const EVENT: Readonly<Record<string, string>> = {
   'message.complained': 'SubscriptionChanged',
 };
 
-export function shownInList(message: StoredMessage): Record<string, unknown> {
+type Mailbox = { Email: string; Name: string };
+
+export type Shown = {
+  MessageID: string;
+  Tag: string;
+  To: Mailbox[];
+  Cc: Mailbox[];
+  Bcc: Mailbox[];
+  Recipients: string[];
+  ReceivedAt: string;
+  From: string;
+  Subject: string;
+  Attachments: string[];
+  Status: string;
+  TrackOpens: boolean;
+  TrackLinks: 'None';
+  Metadata: Record<string, string>;
+  MessageStream: string;
+  Sandboxed: boolean;
+};
+
+export function shownInList(message: StoredMessage): Shown {
   const of = (kind: string) =>
     message.recipients
       .filter((one) => one.kind === kind)
@@ -50,13 +71,18 @@ export function shownInList(message: StoredMessage): Record<string, unknown> {
     From: name === null || name === '' ? email : `"${name}" <${email}>`,
     Subject: message.subject,
     Attachments: [],
-    Status: STATUS[message.recipients[0]?.state ?? 'accepted'],
+    Status: STATUS[stateOf(message)],
     TrackOpens: false,
     TrackLinks: 'None',
     Metadata: Object.fromEntries((message.meta['metadata'] ?? []) as [string, string][]),
     MessageStream: message.kind === 'marketing' ? 'broadcast' : 'outbound',
     Sandboxed: false,
   };
+}
+
+/** Of the first recipient that was not refused. */
+function stateOf({ recipients }: StoredMessage): RecipientState {
+  return (recipients.find(({ state }) => state !== 'blocked') ?? recipients[0])?.state ?? 'accepted';
 }
 
 export function shownWhole(
@@ -70,11 +96,27 @@ export function shownWhole(
     TextBody: content?.text ?? '',
     HtmlBody: content?.html ?? '',
     Body: '',
-    MessageEvents: events.flatMap(({ type, createdAt, data }) => {
-      const known = EVENT[type];
-      if (known === undefined) return [];
-      const details = { DeliveryMessage: String(data['reply'] ?? '') };
-      return [{ Recipient: data['email'], Type: known, ReceivedAt: formatTime(createdAt), Details: details }];
+    MessageEvents: events.flatMap((event) => {
+      const Type = EVENT[event.type];
+      if (Type === undefined) return [];
+      const { createdAt, data } = event;
+      return [{ Recipient: data['email'], Type, ReceivedAt: formatTime(createdAt), Details: detailsOf(Type, event) }];
     }),
   };
+}
+
+function detailsOf(type: string, { data, seq }: EventRow): Record<string, unknown> {
+  const text = (name: string) => String(data[name] ?? '');
+  switch (type) {
+    case 'Bounced':
+      return { Summary: text('reply'), BounceID: seq };
+    case 'Opened':
+      return { Summary: text('user_agent') };
+    case 'LinkClicked':
+      return { Summary: text('user_agent'), Link: text('url'), ClickLocation: 'HTML' };
+    case 'SubscriptionChanged':
+      return { Origin: 'Recipient', SuppressSending: 'True' };
+    default:
+      return { DeliveryMessage: text('reply'), DestinationServer: '', DestinationIP: '' };
+  }
 }

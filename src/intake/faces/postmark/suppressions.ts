@@ -1,10 +1,11 @@
 /** Suppressions as Postmark's package keeps them. They are one list here, whatever stream is named. */
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { formatTime } from '../../../core/time.ts';
 import type { SuppressionRow } from '../../../data/store.ts';
 import type { IntakeDoor } from '../../door.ts';
 import { isFields } from '../../field-errors.ts';
-import { added, found, lifted, listed } from '../face-suppressions.ts';
+import { added, eachSuppression, found, lifted } from '../face-suppressions.ts';
+import { queryOf, spanOf } from './query.ts';
 
 const MOST_IN_A_CALL = 50;
 
@@ -13,11 +14,7 @@ export function suppressionRoutes(server: FastifyInstance, door: IntakeDoor, bas
   const reads = { ...hidden, config: { scopes: ['read', 'manage', 'approve'] as const } };
   const changes = { ...hidden, config: { scopes: ['manage', 'approve'] as const } };
   const path = `${base}/message-streams/:stream/suppressions`;
-  server.get(`${path}/dump`, reads, async (request) => {
-    const { emailaddress, EmailAddress = emailaddress } = request.query as Record<string, string | undefined>;
-    const rows = await listed({ request, door }, EmailAddress === undefined ? {} : { email: EmailAddress });
-    return { Suppressions: rows.map(entry) };
-  });
+  server.get(`${path}/dump`, reads, (request, reply) => dump(request, reply, door));
   server.post(path, changes, async (request, reply) => {
     const emails = emailsIn(request);
     if (emails === null) return door.problems.invalid(request, reply, [WRONG_LIST]);
@@ -36,6 +33,24 @@ export function suppressionRoutes(server: FastifyInstance, door: IntakeDoor, bas
     return reply.send({ Suppressions: rows });
   });
 }
+
+/** All that the query leaves: a dump has no pages. */
+async function dump(request: FastifyRequest, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {
+  const query = queryOf(request);
+  const span = spanOf(query);
+  if ('errors' in span) return door.problems.invalid(request, reply, span.errors);
+  const { emailaddress: email, suppressionreason, origin } = query;
+  const found: Entry[] = [];
+  for await (const row of eachSuppression({ request, door }, { email })) {
+    const one = entry(row);
+    const isNamed = isSame(one.SuppressionReason, suppressionreason) && isSame(one.Origin, origin);
+    if (isNamed && row.since >= span.since && row.since < span.until) found.push(one);
+  }
+  return reply.send({ Suppressions: found });
+}
+
+const isSame = (value: string, wanted: string | undefined): boolean =>
+  wanted === undefined || value.toLowerCase() === wanted.toLowerCase();
 
 const WRONG_LIST = {
   code: 'invalid_parameter',
@@ -63,7 +78,9 @@ const statusOf = (email: string, status: string, message: string | null = null) 
   Message: message,
 });
 
-function entry({ key, reason, since, source }: SuppressionRow): Record<string, unknown> {
+type Entry = { EmailAddress: string; SuppressionReason: string; Origin: string; CreatedAt: string };
+
+function entry({ key, reason, since, source }: SuppressionRow): Entry {
   const reasons = { hard_bounce: 'HardBounce', complaint: 'SpamComplaint' } as Readonly<Record<string, string>>;
   const isRecipients = reason === 'complaint' || reason === 'unsubscribe' || source === 'return';
   return {

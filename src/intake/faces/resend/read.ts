@@ -1,6 +1,9 @@
 /** Resend's e-mail as a submission. What it does not know is left out; what it cannot have is an issue. */
 import type { Issue } from '../../../core/explain.ts';
 import { type Fields, isFields } from '../../field-errors.ts';
+import { attachedFile } from '../attached.ts';
+import { placeHeaders } from '../placed-headers.ts';
+import { readWhen } from './when.ts';
 
 export type ResendRead = { ok: true; body: Fields } | { ok: false; errors: Issue[] };
 
@@ -14,11 +17,10 @@ const SAME: readonly (readonly [theirs: string, ours: string])[] = [
   ['subject', 'subject'],
   ['text', 'text'],
   ['html', 'html'],
-  ['headers', 'headers'],
-  ['scheduled_at', 'send_at'],
 ];
 
-export function readResend(value: unknown): ResendRead {
+/** `now`: what a time such as "in 1 hour" counts from, in milliseconds. */
+export function readResend(value: unknown, now: number): ResendRead {
   const errors: Issue[] = [];
   if (!isFields(value)) {
     return {
@@ -30,6 +32,12 @@ export function readResend(value: unknown): ResendRead {
   for (const [theirs, ours] of SAME) {
     if (value[theirs] !== undefined && value[theirs] !== null) body[ours] = value[theirs];
   }
+  const { headers, scheduled_at, topic_id } = value;
+  if (isFields(headers)) placeHeaders(body, Object.entries(headers));
+  else if (headers !== undefined && headers !== null) body['headers'] = headers;
+  if (scheduled_at !== undefined && scheduled_at !== null) body['send_at'] = readWhen(scheduled_at, now);
+  // Topics are what people unsubscribe from.
+  if (typeof topic_id === 'string') body['kind'] = 'marketing';
   const metadata = tagsOf(value['tags'], errors);
   if (metadata !== null) {
     body['metadata'] = metadata;
@@ -64,12 +72,11 @@ function tagsOf(tags: unknown, errors: Issue[]): Record<string, string> | null {
 function attachmentOf(value: unknown, i: number, errors: Issue[]): unknown {
   if (!isFields(value)) return value;
   const { filename, content, content_type, content_id, path } = value;
-  if (content === undefined && path !== undefined) {
+  if ((content === undefined || content === null) && typeof path === 'string') {
     const message = 'Files are not fetched from elsewhere: give the "content" in base64.';
     errors.push({ code: 'invalid_parameter', param: `attachments[${i}].path`, message });
   }
-  const known = { filename, content: contentOf(content), content_type, content_id };
-  return Object.fromEntries(Object.entries(known).filter(([, one]) => one !== undefined && one !== null));
+  return attachedFile({ filename, content: contentOf(content), content_type, content_id }, i);
 }
 
 /** Base64, or a Buffer as `JSON.stringify` writes it. */

@@ -28,14 +28,19 @@ const LATER: Readonly<Record<string, string>> = {
   'message.opened': 'opened',
 };
 
-export function shownInList(message: StoredMessage, lastEvent = lastEventOf(message, [])): Record<string, unknown> {
+/** `msgId`: the Message-ID that it went out with. */
+export function shownInList(
+  message: StoredMessage,
+  msgId: string,
+  lastEvent = lastEventOf(message, []),
+): Record<string, unknown> {
   const of = (kind: string): string[] =>
     message.recipients.filter((one) => one.kind === kind).map(({ email }) => email);
   const orNull = (emails: string[]): string[] | null => (emails.length === 0 ? null : emails);
   const { email, name } = message.from;
   return {
     id: uuidOf('msg', message.id),
-    message_id: message.id,
+    message_id: msgId,
     to: of('to'),
     from: name === null || name === '' ? email : `${name} <${email}>`,
     created_at: formatTime(message.createdAt),
@@ -50,6 +55,7 @@ export function shownInList(message: StoredMessage, lastEvent = lastEventOf(mess
 
 export function shownWhole(
   message: StoredMessage,
+  msgId: string,
   events: readonly EventRow[],
   content: Submission | null,
 ): Record<string, unknown> {
@@ -57,7 +63,7 @@ export function shownWhole(
   const replyTo = content?.replyTo.map(({ email }) => email) ?? [];
   return {
     object: 'email',
-    ...shownInList(message, lastEventOf(message, events)),
+    ...shownInList(message, msgId, lastEventOf(message, events)),
     reply_to: replyTo.length === 0 ? null : replyTo,
     html: content?.html ?? null,
     text: content?.text ?? null,

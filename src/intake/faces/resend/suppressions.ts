@@ -6,7 +6,7 @@ import { refuseLoosening } from '../../../http/actor.ts';
 import type { IntakeDoor } from '../../door.ts';
 import { isFields } from '../../field-errors.ts';
 import { idOfUuid, uuidOf } from '../face-ids.ts';
-import { added, found, lifted, listed } from '../face-suppressions.ts';
+import { added, eachSuppression, found, lifted } from '../face-suppressions.ts';
 
 const ORIGINS: Readonly<Partial<Record<SuppressionRow['reason'], string>>> = {
   hard_bounce: 'bounce',
@@ -22,28 +22,43 @@ export function suppressionRoutes(server: FastifyInstance, door: IntakeDoor, bas
   const reads = { ...hidden, config: { scopes: ['read', 'manage', 'approve'] as const } };
   const changes = { ...hidden, config: { scopes: ['manage', 'approve'] as const } };
   const path = `${base}/suppressions`;
-  server.get(path, reads, async (request) => ({
-    object: 'list',
-    has_more: false,
-    data: (await listed({ request, door })).filter((row) => isOfOrigin(request, row)).map(entry),
-  }));
+  server.get(path, reads, (request, reply) => list(request, reply, door));
   server.post(path, changes, async (request, reply) => {
     const row = await added({ request, door }, fieldOf(request.body, 'email'));
     return row === null ? refuseAddress(request, reply, door, 'email') : reply.send(named(row));
   });
   server.get<ByName>(`${path}/:name`, reads, async (request, reply) => {
     const [row] = await found({ request, door }, ownName(request.params.name));
-    if (row === undefined) return refuseMissing(request, reply, door);
+    if (row === undefined) return refuseMissing(request, reply, door, request.params.name);
     return reply.send({ object: 'suppression', ...entry(row) });
   });
   server.delete<ByName>(`${path}/:name`, changes, async (request, reply) => {
     const rows = await found({ request, door }, ownName(request.params.name));
-    if (rows[0] === undefined) return refuseMissing(request, reply, door);
+    if (rows[0] === undefined) return refuseMissing(request, reply, door, request.params.name);
     const refused = await lift(request, reply, door, rows);
     return refused ?? reply.send({ ...named(rows[0]), deleted: true });
   });
   server.post(`${path}/batch/add`, changes, (request, reply) => addAll(request, reply, door));
   server.post(`${path}/batch/remove`, changes, (request, reply) => removeAll(request, reply, door));
+}
+
+const DEFAULT_PAGE = 20;
+
+async function list(request: FastifyRequest, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {
+  const { limit: asked = String(DEFAULT_PAGE), after, before } = request.query as Record<string, string | undefined>;
+  const limit = Number(asked);
+  if (!Number.isInteger(limit) || limit < 1 || limit > MOST_IN_A_BATCH) {
+    const message = `It must be a whole number from 1 to ${MOST_IN_A_BATCH}.`;
+    return door.problems.invalid(request, reply, [{ code: 'invalid_parameter', param: 'limit', message }]);
+  }
+  const rows: SuppressionRow[] = [];
+  for await (const row of eachSuppression({ request, door })) if (isOfOrigin(request, row)) rows.push(row);
+  const marker = after ?? before;
+  const marked = marker === undefined ? -1 : rows.findIndex(({ id }) => id === ownName(marker));
+  if (marker !== undefined && marked === -1) return refuseMissing(request, reply, door, marker);
+  const [from, until] = before === undefined ? [marked + 1, marked + 1 + limit] : [Math.max(0, marked - limit), marked];
+  const hasMore = before === undefined ? until < rows.length : from > 0;
+  return reply.send({ object: 'list', has_more: hasMore, data: rows.slice(from, until).map(entry) });
 }
 
 function isOfOrigin(request: FastifyRequest, { reason }: SuppressionRow): boolean {
@@ -73,8 +88,8 @@ function refuseAddress(request: FastifyRequest, reply: FastifyReply, door: Intak
   ]);
 }
 
-function refuseMissing(request: FastifyRequest<ByName>, reply: FastifyReply, door: IntakeDoor): FastifyReply {
-  const evidence = { resource: 'suppression', id: request.params.name.slice(0, 100) };
+function refuseMissing(request: FastifyRequest, reply: FastifyReply, door: IntakeDoor, name: string): FastifyReply {
+  const evidence = { resource: 'suppression', id: name.slice(0, 100) };
   return door.problems.refuse(request, reply, 'not_found', { evidence });
 }
 

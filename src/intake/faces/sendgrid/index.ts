@@ -1,15 +1,18 @@
 /**
- * SendGrid: `POST /v3/mail/send` as its official package uses it. Each personalization is a message of its own; all of them are
- * looked at first, and where one would be refused none is sent, since the answer is one for all.
+ * SendGrid: `POST /v3/mail/send` as its official package uses it, and what reads mail back, cancels it and keeps suppressions. Each
+ * personalization is a message of its own; all of them are sent or none, since the answer is one for all.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ProblemBody } from '../../../core/explain.ts';
 import type { OtherAnswer } from '../../../http/wording.ts';
-import { type IntakeDoor, idempotencyKeyOf, readByHand, submitInput } from '../../door.ts';
-import type { Fields } from '../../field-errors.ts';
+import { type IntakeDoor, idempotencyKeyOf, readByHand, refuseKey, submitInput } from '../../door.ts';
+import type { SubmitInput } from '../../submit-input.ts';
 import type { Face } from '../face.ts';
-import { answerTold, type Told, toldOfOne } from '../told.ts';
+import { fieldNames, messageOf, ofFace } from '../message-of.ts';
+import { answerTold, type Told, toldOfAll, toldOfOne } from '../told.ts';
+import { messageRoutes } from './messages.ts';
 import { readSendgrid } from './read.ts';
+import { scheduleRoutes } from './scheduled.ts';
 import { suppressionRoutes } from './suppressions.ts';
 import { SENDGRID_WORDS } from './words.ts';
 
@@ -20,64 +23,92 @@ export const sendgrid: Face = {
   title: 'SendGrid',
   base: BASE,
   words: SENDGRID_WORDS,
-  refuse: (problem) => refuse(problem, null),
+  refuse: (problem, request) => refuse(ofFace(problem, request, sendgrid), null),
   routes,
 };
 
-/** `at`: the number of the personalization it is about, or null. */
+const nameOf = fieldNames({
+  ...{ text: 'content', html: 'content', tags: 'categories', metadata: 'custom_args', kind: 'asm' },
+  ...{ in_reply_to: 'headers.In-Reply-To', references: 'headers.References', reply_to: 'reply_to' },
+  ...{ 'attachments.content_type': 'type', template: '', 'template.id': 'template_id' },
+  'template.data': 'dynamic_template_data',
+});
+
+/** Fields of a personalization, and not of the mail. */
+const OF_ONE = /^(?:to|cc|bcc|dynamic_template_data)(?:[.[]|$)/;
+
+/** As SendGrid writes them: `personalizations.0.to.1.email`. */
+function fieldOf(param: string | null, at: number): string | null {
+  if (!param) return null;
+  const name = nameOf(param);
+  return (OF_ONE.test(name) ? `personalizations[${at}].${name}` : name).replace(/\[(\d+)\]/g, '.$1');
+}
+
+/** `at`: the number of the personalization it is about, or null. Its clients show the text of the status line. */
 function refuse(problem: ProblemBody, at: number | null): OtherAnswer {
   const { http, word } = SENDGRID_WORDS[problem.code];
   const field = at === null ? word : word.replace('personalizations', `personalizations.${at}`);
   const issues = problem.errors ?? [];
+  const named = (param: string | null) => (at === null ? param : fieldOf(param, at)) || field;
   const errors =
     issues.length > 0
-      ? issues.map(({ param, message }) => ({ message, field: param || field, help: problem.type }))
+      ? issues.map(({ param, message }) => ({ message, field: named(param), help: problem.type }))
       : [{ message: `${problem.detail} ${problem.fix}`, field, help: problem.type }];
-  return { status: http, body: { errors, id: problem.message_id ?? problem.request_id } };
+  return {
+    status: http,
+    statusText: messageOf(problem, (param) => named(param) ?? param),
+    body: { errors, id: problem.message_id || problem.request_id },
+  };
 }
 
 function routes(server: FastifyInstance, door: IntakeDoor): void {
   const options = { ...readByHand, schema: { hide: true }, config: { scopes: ['send'] as const, flawsRead: true } };
   server.post(`${BASE}/v3/mail/send`, options, (request, reply) => send(request, reply, door));
+  scheduleRoutes(server, door, BASE);
+  messageRoutes(server, door, BASE);
   suppressionRoutes(server, door, BASE);
 }
 
 async function send(request: FastifyRequest, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {
   const key = idempotencyKeyOf(request);
-  if (key === false)
-    return door.problems.refuse(request, reply, 'idempotency_key_invalid', { param: 'Idempotency-Key' });
+  if (key === false) return refuseKey(request, reply, door);
   const read = readSendgrid(request.body);
   if (!read.ok) return door.problems.invalid(request, reply, read.errors);
-  const { bodies, isSandboxed } = read;
-  if (bodies.length > 1 || isSandboxed) {
-    const refused = await firstRefused(request, door, bodies);
-    if (refused !== null) return answerTold(request, reply, refused.told, refuse(refused.told.problem!, refused.at));
-    if (isSandboxed) return reply.code(200).send();
+  const isOne = read.bodies.length === 1;
+  const inputs = read.bodies.map((body, i) => submitInput(request, body, key === null || isOne ? key : `${key}:${i}`));
+  if (read.isSandboxed) return look(request, reply, door, inputs);
+  if (isOne) {
+    const told = await toldOfOne(request, door, () => door.intake.submit(inputs[0]!));
+    return answer(request, reply, [told]);
   }
-  const tolds = await Promise.all(
-    bodies.map((body, i) => {
-      const named = key === null || bodies.length === 1 ? key : `${key}:${i}`;
-      return toldOfOne(request, door, () => door.intake.submit(submitInput(request, body, named)));
-    }),
-  );
-  const taken = tolds.find((told) => told.problem === null) as (Told & { kind: 'decided' }) | undefined;
-  if (taken === undefined) return answerTold(request, reply, tolds[0]!, refuse(tolds[0]!.problem!, 0));
-  return answerTold(request, reply, taken, {
+  const all = await toldOfAll(request, door, inputs);
+  if (all.outcome === 'taken') return answer(request, reply, all.tolds);
+  return answerTold(request, reply, all.told, refuse(all.told.problem!, all.at));
+}
+
+/** The sandbox: every personalization is looked at, and nothing is sent. */
+async function look(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  door: IntakeDoor,
+  inputs: readonly SubmitInput[],
+): Promise<FastifyReply> {
+  for (const [at, input] of inputs.entries()) {
+    const told = await toldOfOne(request, door, () => door.intake.check(input));
+    if (told.problem !== null) return answerTold(request, reply, told, refuse(told.problem, at));
+  }
+  return reply.code(200).send();
+}
+
+/** One id stands for all. One of them can be refused still, where those before it made of the account what it is now. */
+function answer(request: FastifyRequest, reply: FastifyReply, tolds: readonly Told[]): FastifyReply {
+  const at = tolds.findIndex(({ problem }) => problem !== null);
+  if (at !== -1) return answerTold(request, reply, tolds[at]!, refuse(tolds[at]!.problem!, at));
+  const first = tolds[0] as Told & { kind: 'decided' };
+  return answerTold(request, reply, first, {
     status: 202,
     body: '',
     type: 'text/plain; charset=utf-8',
-    headers: { 'X-Message-Id': taken.messageId },
+    headers: { 'X-Message-Id': first.messageId },
   });
-}
-
-async function firstRefused(
-  request: FastifyRequest,
-  door: IntakeDoor,
-  bodies: readonly Fields[],
-): Promise<{ told: Told; at: number } | null> {
-  for (const [at, body] of bodies.entries()) {
-    const told = await toldOfOne(request, door, () => door.intake.check(submitInput(request, body, null)));
-    if (told.problem !== null) return { told, at };
-  }
-  return null;
 }

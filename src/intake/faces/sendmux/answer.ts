@@ -6,7 +6,7 @@ import type { OtherAnswer } from '../../../http/wording.ts';
 import { type Fields, isFields } from '../../field-errors.ts';
 import { shortOf } from '../face-ids.ts';
 import type { Told } from '../told.ts';
-import { rateHeaders } from './rates.ts';
+import { ownHeaders } from './rates.ts';
 import { sendmuxParam } from './read.ts';
 import { isRetryable, type SendmuxWord, wordOf } from './words.ts';
 
@@ -22,7 +22,7 @@ export type SendmuxError = {
 export type Refusal = { status: number; error: SendmuxError; messageId: string | null };
 
 export function taken(request: FastifyRequest, data: object, status = 200): OtherAnswer {
-  return { status, body: { ok: true, data, meta: { request_id: request.id } }, headers: rateHeaders(request) };
+  return { status, body: { ok: true, data, meta: { request_id: request.id } }, headers: ownHeaders(request) };
 }
 
 export function refused(
@@ -32,7 +32,7 @@ export function refused(
 ): OtherAnswer {
   const named = messageId === null ? {} : { message_id: messageId };
   const body = { ok: false, error, ...more, meta: { request_id: request.id, ...named } };
-  return { status, body, headers: rateHeaders(request) };
+  return { status, body, headers: ownHeaders(request) };
 }
 
 /** `body`: the message that it is about, as it was read; undefined: none. */

@@ -4,7 +4,7 @@ import type { Issue, ProblemBody } from '../../../core/explain.ts';
 import { answerWithOther } from '../../../http/wording.ts';
 import { type IntakeDoor, submitInput } from '../../door.ts';
 import { type Fields, isFields, within } from '../../field-errors.ts';
-import type { SubmitInput } from '../../submit.ts';
+import type { SubmitInput } from '../../submit-input.ts';
 import { type Told, toldOfOne } from '../told.ts';
 import { queuedData, type Refusal, refusalOf, refused, taken } from './answer.ts';
 import { readSendmux, type SendmuxRead } from './read.ts';

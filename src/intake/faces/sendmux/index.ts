@@ -12,8 +12,9 @@ import { answerTold, type Told, toldOfOne } from '../told.ts';
 import { queuedData, refusalOf, refused, taken } from './answer.ts';
 import { attachmentRoutes } from './attachments.ts';
 import { answerBatch, inputOf } from './batch.ts';
-import { limitRequests } from './rates.ts';
+import { SENDMUX_LIMITS } from './rates.ts';
 import { readSendmux } from './read.ts';
+import { uploadRoutes } from './uploads.ts';
 import { SENDMUX_WORDS } from './words.ts';
 
 const BASE = '/compat/sendmux/api/v1';
@@ -31,12 +32,12 @@ function routes(server: FastifyInstance, door: IntakeDoor): void {
   const sends = {
     ...readByHand,
     schema: { hide: true },
-    config: { scopes: ['send'] as const, flawsRead: true },
-    onRequest: limitRequests(door.problems),
+    config: { scopes: ['send'] as const, flawsRead: true, requestLimits: SENDMUX_LIMITS },
   };
   server.post(`${BASE}/emails/send`, sends, (request, reply) => sendOne(request, reply, door));
   server.post(`${BASE}/emails/send/batch`, sends, (request, reply) => sendBatch(request, reply, door));
   attachmentRoutes(server, door, BASE);
+  uploadRoutes(server, door, BASE);
 }
 
 async function sendOne(request: FastifyRequest, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {

@@ -2,6 +2,7 @@
  * A send of Sendmux's as a submission. Its schema is closed: what it does not know is refused, and every fault is told at once, in
  * its own names and codes. What the reader of submissions knows itself (addresses, files, headers) is left to it.
  */
+import { readAddress } from '../../../base/address.ts';
 import type { Issue } from '../../../core/explain.ts';
 import { type Fields, isFields, within } from '../../field-errors.ts';
 
@@ -76,8 +77,7 @@ export function readSendmux(value: unknown): SendmuxRead {
   if (value['bcc'] !== undefined) body['bcc'] = copiesOf(value['bcc'], 'bcc', issues);
   if (value['reply_to'] !== undefined) body['reply_to'] = addressOf(value['reply_to'], 'reply_to', issues);
   // Bounces come to a signed address of the gateway's own: only the form of another is looked at.
-  if (returnPath !== undefined)
-    issues.text(returnPath, 'return_path', { least: 3, most: MOST_EMAIL_CHARS, isLine: true });
+  if (returnPath !== undefined) checkReturnPath(returnPath, issues);
   if (value['custom_headers'] !== undefined) body['headers'] = headersOf(value['custom_headers'], issues);
   if (value['attachments'] !== undefined) body['attachments'] = filesOf(value['attachments'], issues);
   return issues.list.length === 0 ? { ok: true, body } : { ok: false, errors: issues.list };
@@ -106,6 +106,12 @@ function addressOf(value: unknown, param: string, issues: Issues): { email: stri
   const read = email === undefined ? null : issues.text(email, `${param}.email`, { least: 1, most: MOST_EMAIL_CHARS });
   if (read === null) return null;
   return typeof name === 'string' && name !== '' ? { email: read, name } : { email: read };
+}
+
+function checkReturnPath(value: unknown, issues: Issues): void {
+  const text = issues.text(value, 'return_path', { most: MOST_EMAIL_CHARS });
+  const read = text === null ? null : readAddress(text);
+  if (read?.ok === false) issues.add('invalid_string', 'return_path', read.message);
 }
 
 function copiesOf(value: unknown, param: string, issues: Issues): unknown[] {

@@ -2,8 +2,8 @@
  * ServiceM8's messaging API: mail, text messages, and the list of its error codes, which it keeps to itself. Text messages are
  * decided on like mail and kept here, since nobody carries them.
  *
- * What holds: every answer to a key that is known tells the quota, also where there is nothing at a path; a text message counts
- * against limits apart from mail's, and a quarantine stops both.
+ * What holds: every answer to a key that is known tells the quota; a text message counts against limits apart from mail's, and a
+ * quarantine stops both.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { REASON_CODES, REASONS } from '../../../core/reasons.ts';
@@ -11,14 +11,13 @@ import { type IntakeDoor, idempotencyKeyOf, readByHand, submitInput } from '../.
 import type { Face } from '../face.ts';
 import { answerTold, toldOfOne } from '../told.ts';
 import { readServiceM8, readText, type ServiceM8Read } from './read.ts';
-import { refusedResult, takenResult } from './result.ts';
+import { quotaIn, refusedResult, takenResult } from './result.ts';
 import { INVALID_NUMBER, SERVICEM8_WORDS } from './words.ts';
 
 const BASE = '/compat/servicem8';
 const EMAIL = '/platform_service_email';
 const TEXT = '/platform_service_sms';
 const CODES = '/error_codes';
-const METHODS: Readonly<Record<string, string>> = { [EMAIL]: 'POST', [TEXT]: 'POST', [CODES]: 'GET' };
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 export const servicem8: Face = {
@@ -39,28 +38,21 @@ function isAboutText({ url }: FastifyRequest): boolean {
 }
 
 function routes(server: FastifyInstance, door: IntakeDoor): void {
-  const shared = { schema: { hide: true }, onSend: repeatQuota };
-  const sends = { scopes: ['send'] as const, flawsRead: true };
-  const anyKey = { scopes: ['send', 'read', 'manage', 'approve'] as const };
-  server.post(BASE + EMAIL, { ...shared, ...readByHand, config: sends }, (request, reply) =>
-    sendEmail(request, reply, door),
-  );
-  server.post(BASE + TEXT, { ...shared, ...readByHand, config: { ...sends, channel: 'sms' } }, (request, reply) =>
+  const hidden = { schema: { hide: true } };
+  const sends = { ...readByHand, ...hidden };
+  const config = { scopes: ['send'] as const, flawsRead: true };
+  server.addHook('onSend', tellQuota);
+  server.post(BASE + EMAIL, { ...sends, config }, (request, reply) => sendEmail(request, reply, door));
+  server.post(BASE + TEXT, { ...sends, config: { ...config, channel: 'sms' } }, (request, reply) =>
     send(request, reply, door, readText(request.body)),
   );
-  server.get(BASE + CODES, { ...shared, config: { ...anyKey, isKeyOptional: true } }, () => errorCodes(door));
-  server.route({
-    ...shared,
-    method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    url: `${BASE}/*`,
-    config: anyKey,
-    handler: (request, reply) => answerNowhere(request, reply, door),
-  });
+  const anyKey = { scopes: ['send', 'read', 'manage', 'approve'] as const, isKeyOptional: true };
+  server.get(BASE + CODES, { ...hidden, config: anyKey }, () => errorCodes(door));
 }
 
-/** The quota in the headers that its developers asked for. */
-function repeatQuota(
-  _request: FastifyRequest,
+/** The quota in the headers that its developers asked for, and in the body of every 429. */
+function tellQuota(
+  request: FastifyRequest,
   reply: FastifyReply,
   payload: unknown,
   done: (error: null, payload: unknown) => void,
@@ -69,7 +61,9 @@ function repeatQuota(
     const value = reply.getHeader(`X-Quota-${name}`);
     if (value !== undefined) reply.header(`X-SM8-Quota-${name}`, value);
   }
-  done(null, payload);
+  const { headroom } = request;
+  const isThrottled = reply.statusCode === 429 && headroom !== null && typeof payload === 'string';
+  done(null, isThrottled ? JSON.stringify({ ...JSON.parse(payload), ...quotaIn(headroom) }) : payload);
 }
 
 function sendEmail(
@@ -102,16 +96,6 @@ async function send(
   if (told.kind === 'problem') return answerTold(request, reply, told, refusedResult(told.problem, told, isText));
   const answer = told.problem === null ? takenResult(told) : refusedResult(told.problem, told, isText);
   return answerTold(request, reply, told, answer);
-}
-
-function answerNowhere(request: FastifyRequest, reply: FastifyReply, { problems }: IntakeDoor): FastifyReply {
-  const path = request.url.split('?')[0]!;
-  const allowed = METHODS[path.slice(BASE.length).replace(/\/$/, '')];
-  if (allowed === undefined) {
-    return problems.refuse(request, reply, 'not_found', { evidence: { path: path.slice(0, 200) } });
-  }
-  reply.header('Allow', allowed);
-  return problems.refuse(request, reply, 'method_not_allowed', { evidence: { method: request.method, allowed } });
 }
 
 /** Every number with what it stands for, and where that is explained. */

@@ -1,8 +1,10 @@
 /** The one shape of every answer, `SendResult`: what ServiceM8 says of a send, and what its developers asked to be told beside. */
 import { randomUUID } from 'node:crypto';
 import type { Issue, ProblemBody } from '../../../core/explain.ts';
+import type { LimitState } from '../../../data/store.ts';
 import type { OtherAnswer } from '../../../http/wording.ts';
 import { uuidOf } from '../face-ids.ts';
+import { renamed } from '../renamed.ts';
 import type { Told } from '../told.ts';
 import { INVALID_NUMBER, messageOf, SERVICEM8_WORDS } from './words.ts';
 
@@ -19,17 +21,18 @@ export function takenResult(told: Decided): OtherAnswer {
       message: 'OK',
       messageID: uuidOf('msg', told.messageId),
       submittedAt: offsetTime(told.createdAt),
-      ...quotaIn(told),
+      ...quotaIn(told.limits),
       warnings: told.warnings,
     },
   };
 }
 
 /** `told`: where a decision was made. */
-export function refusedResult(problem: ProblemBody, told: Told | null, isText: boolean): OtherAnswer {
+export function refusedResult(refused: ProblemBody, told: Told | null, isText: boolean): OtherAnswer {
+  const problem = renamed(refused, (param) => inTheirFields(param, isText));
   const { http, word } = SERVICEM8_WORDS[problem.code];
   const id = problem.message_id;
-  const errors = (problem.errors ?? []).map((one) => inTheirFields(one, isText));
+  const errors = problem.errors ?? [];
   return {
     status: http,
     body: {
@@ -38,7 +41,7 @@ export function refusedResult(problem: ProblemBody, told: Told | null, isText: b
       // Support finds the line in the log by it, also where nothing was decided.
       messageID: id === null || id === '' ? randomUUID() : uuidOf('msg', id),
       submittedAt: offsetTime(told?.kind === 'decided' ? told.createdAt : Date.now()),
-      ...(http === 429 && told?.kind === 'decided' ? quotaIn(told) : {}),
+      ...(http === 429 && told?.kind === 'decided' ? quotaIn(told.limits) : {}),
       reason: problem.code,
       detail: problem.detail,
       fix: problem.fix,
@@ -77,18 +80,18 @@ const THEIR_FIELDS: Readonly<Record<string, string>> = {
   metadata: 'regardingJobUUID',
 };
 
-function inTheirFields({ code, param, message }: Issue, isText: boolean): Issue {
-  const [, name = '', rest = ''] = /^([a-z_]+)($|[.[].*)/s.exec(param ?? '') ?? [];
+function inTheirFields(param: string, isText: boolean): string {
+  const [, name = '', rest = ''] = /^([a-z_]+)($|[.[].*)/s.exec(param) ?? [];
   const theirs = name === 'text' ? (isText ? 'message' : 'textBody') : THEIR_FIELDS[name];
-  if (theirs === undefined) return { code, param, message };
-  return { code, param: name === 'metadata' ? theirs : theirs + rest, message };
+  if (theirs === undefined) return param;
+  return name === 'metadata' ? theirs : theirs + rest;
 }
 
 const QUOTA_SCOPES: ReadonlySet<string> = new Set(['tenant', 'app', 'installation', 'identity']);
 
 /** The limit with the smallest share left, of those that the whole account, app, installation or identity has; as in the headers. */
-function quotaIn(told: Decided): { quota?: object } {
-  const known = told.limits.filter(({ rate, scope }) => !rate && QUOTA_SCOPES.has(scope.kind));
+export function quotaIn(limits: readonly LimitState[]): { quota?: object } {
+  const known = limits.filter(({ rate, scope }) => !rate && QUOTA_SCOPES.has(scope.kind));
   const [tightest] = known.sort((a, b) => a.remaining * b.limit - b.remaining * a.limit);
   if (tightest === undefined) return {};
   const { limit, remaining, resetsAt, scope } = tightest;

@@ -62,7 +62,7 @@ export const SERVICEM8_WORDS = {
   thread_taken_over: own(10_045, 'Sending rejected: a person has the conversation'),
   lease_conflict: own(10_046, 'Sending rejected: another agent holds the recipient'),
   duplicate: own(10_047, 'Sending rejected: the message was sent before'),
-  cooldown: { http: 429, word: 429, message: RATE },
+  cooldown: quota,
   recipient_frequency_exceeded: quota,
   send_rate_exceeded: { http: 429, word: 429, message: RATE },
   hourly_quota_exceeded: quota,
@@ -86,5 +86,5 @@ export const SERVICEM8_WORDS = {
 /** The message of a reason; a limit whose window is `rate` is a rate, whatever it is set on. */
 export function messageOf(code: ReasonCode, evidence: Readonly<Record<string, unknown>>): string {
   const { message } = SERVICEM8_WORDS[code];
-  return message === QUOTA && evidence['per'] !== undefined ? RATE : message;
+  return message === QUOTA && evidence['window'] === 'rate' ? RATE : message;
 }
