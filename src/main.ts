@@ -94,7 +94,8 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   const log = pino({ level: settings.logLevel }, pino.destination({ dest: 2, sync: false }));
   const unknownPoint = armFailpoint(settings.failpoint);
   if (unknownPoint !== null) return { ok: false, message: unknownPoint };
-  const transportParts = transportPartsOf(settings);
+  let shelf: Store | null = null;
+  const transportParts: TransportParts = { ...transportPartsOf(settings), stsShelf: () => shelf };
   const next = openOutbound(settings.outbound, transportParts);
   if ('error' in next) return { ok: false, message: next.error };
   let controls: ControlParts | null = null;
@@ -114,6 +115,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
     return opened;
   }
   const { store } = opened;
+  shelf = store;
   const keyring = await openKeyring(directory, settings.secret, store, log);
   if ('error' in keyring) {
     await store.close();

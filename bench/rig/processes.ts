@@ -2,6 +2,7 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { LoadInput, LoadResult } from './load.ts';
+import type { SmtpLoadInput, SmtpLoadResult } from './smtp-load.ts';
 
 export function startScript(path: string, args: string[] = [], environment: Record<string, string> = {}): ChildProcess {
   return fork(new URL(path, import.meta.url), args, {
@@ -17,15 +18,24 @@ export function firstMessage<T>(child: ChildProcess): Promise<T> {
   });
 }
 
-export async function load(input: LoadInput): Promise<LoadResult> {
-  const child = startScript('./load.ts');
+export function load(input: LoadInput): Promise<LoadResult> {
+  return answerOf('./load.ts', input);
+}
+
+export function smtpLoad(input: SmtpLoadInput): Promise<SmtpLoadResult> {
+  return answerOf('./smtp-load.ts', input);
+}
+
+async function answerOf<Result>(script: string, input: LoadInput | SmtpLoadInput): Promise<Result> {
+  const child = startScript(script);
   child.send(input);
-  const result = await firstMessage<LoadResult>(child);
+  const result = await firstMessage<Result>(child);
   child.kill();
   return result;
 }
 
-export type RunningGateway = { child: ChildProcess; port: number; stop: () => Promise<void> };
+/** `smtpPort` is 0 where SMTP is off. */
+export type RunningGateway = { child: ChildProcess; port: number; smtpPort: number; stop: () => Promise<void> };
 
 /** A gateway as a user starts it; resolves once it listens. */
 export function startGatewayProcess(environment: Record<string, string>): Promise<RunningGateway> {
@@ -40,10 +50,11 @@ export function startGatewayProcess(environment: Record<string, string>): Promis
       text += chunk.toString();
       const line = text.split('\n').find((one) => one.includes('"listening"'));
       if (line === undefined) return;
-      const { http } = JSON.parse(line) as { http: string };
+      const { http, smtp } = JSON.parse(line) as { http: string; smtp: string | null };
       resolve({
         child,
         port: Number(new URL(http).port),
+        smtpPort: smtp === null ? 0 : Number(new URL(`smtp://${smtp}`).port),
         stop: () =>
           new Promise((done) => {
             child.once('exit', () => done());

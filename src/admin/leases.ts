@@ -175,7 +175,7 @@ export function leaseRoutes(server: FastifyInstance, { store, problems }: AdminD
       const agent = spokenFor(request, body.agent);
       if (agent === false) return refuseAgent(request, reply);
       if (agent === null) {
-        const message = '"agent" is required: whose lease is it?';
+        const message = '"agent" is required: it says whose lease it is.';
         return problems.invalid(request, reply, [{ code: 'missing_parameter', param: 'agent', message }]);
       }
       const { tenantNo, mode } = principalOf(request);

@@ -9,6 +9,7 @@
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerOptions, type SMTPServerSession } from 'smtp-server';
+import { unstuffed } from './dot-stuffing.ts';
 import { networkOf } from './network.ts';
 
 export type SessionLimits = {
@@ -44,6 +45,8 @@ type Parser = Exclude<SmtpConnection['_parser'], false>;
 
 /** RFC 5321 §4.5.3.1.4 asks for 512 octets; parameters need more. */
 const MOST_COMMAND_BYTES = 4096;
+/** A socket that holds more back asks for a pause. */
+const MOST_HELD_BYTES = 8192;
 const LOOK_EVERY_MS = 1000;
 const CLOSE_WITHIN_MS = 2000;
 const IDLE_MS = 5000;
@@ -254,12 +257,16 @@ export class SmtpSessions {
   }
 }
 
-/** Lines as the RFC has them, and replies with one enhanced status code: the one that their text begins with, if any. */
+/**
+ * Lines as the RFC has them, and replies with one enhanced status code: the one that their text begins with, if any. Replies to
+ * MAIL, RCPT and RSET that came in one piece with further commands go out with the next one's (RFC 2920 §3.2).
+ */
 function makeStrict(connection: SmtpConnection, offers: SessionParts['offers']): void {
   const makeParser = connection._createParser.bind(connection);
+  const held = new HeldReplies(connection);
   // STARTTLS takes a new one.
-  connection._createParser = () => strictParser(makeParser(), connection);
-  if (connection._parser !== false) strictParser(connection._parser, connection);
+  connection._createParser = () => strictParser(makeParser(), connection, held);
+  if (connection._parser !== false) strictParser(connection._parser, connection, held);
   const send = connection.send.bind(connection);
   connection.send = (code, data, context) => {
     if (data === 'Error: Command line too long') {
@@ -267,7 +274,42 @@ function makeStrict(connection: SmtpConnection, offers: SessionParts['offers']):
       connection.close();
     } else if (Array.isArray(data)) send(code, offers?.(data, connection) ?? data, context);
     else send(code, data, isCoded(data) ? false : context);
+    held.sent();
   };
+}
+
+/** Each reply by itself is a packet, and a call of the system. */
+class HeldReplies {
+  readonly #connection: SmtpConnection;
+  #isCorked = false;
+  #isHolding = false;
+  /** Commands that have come and are not begun. */
+  #waiting = 0;
+
+  constructor(connection: SmtpConnection) {
+    this.#connection = connection;
+  }
+
+  /** A piece of commands has come, in which each LF ends one; those before it are all begun. */
+  came(lines: Buffer): void {
+    this.#waiting = 0;
+    for (let at = lines.indexOf(0x0a); at !== -1; at = lines.indexOf(0x0a, at + 1)) this.#waiting += 1;
+  }
+
+  begun(line: Buffer): void {
+    this.#waiting -= 1;
+    this.#isHolding = this.#waiting > 0 && /^(?:mail|rcpt|rset)(?: |$)/i.test(line.toString('latin1', 0, 5));
+    if (!this.#isHolding || this.#isCorked) return;
+    this.#connection._socket.cork();
+    this.#isCorked = true;
+  }
+
+  sent(): void {
+    const isFull = this.#connection._socket.writableLength > MOST_HELD_BYTES;
+    if (!this.#isCorked || (this.#isHolding && !isFull)) return;
+    this.#connection._socket.uncork();
+    this.#isCorked = false;
+  }
 }
 
 function isCoded(text: string | null | undefined): boolean {
@@ -278,7 +320,7 @@ function isCoded(text: string | null | undefined): boolean {
  * smtp-server ends a command at a bare LF too. Here each such LF becomes a CR before it is looked at: then it ends nothing, the
  * command that holds it is refused, and so is the data where the client sent both in one piece.
  */
-function strictParser(parser: Parser, connection: SmtpConnection): Parser {
+function strictParser(parser: Parser, connection: SmtpConnection, held: HeldReplies): Parser {
   const write = parser._write.bind(parser);
   const run = parser.oncommand;
   let last = 0x0a;
@@ -290,9 +332,13 @@ function strictParser(parser: Parser, connection: SmtpConnection): Parser {
     }
     const before = last;
     last = chunk[chunk.length - 1]!;
-    write(withoutBareLf(chunk, before), encoding, next);
+    const lines = withoutBareLf(chunk, before);
+    held.came(lines);
+    write(lines, encoding, next);
   };
+  parser._feedDataStream = (chunk, done) => feedData(parser, chunk, done);
   parser.oncommand = (line, next) => {
+    held.begun(line);
     if (connection._ready && line.includes(0x0d)) {
       connection.send(500, BROKEN_COMMAND);
       next?.();
@@ -303,6 +349,32 @@ function strictParser(parser: Parser, connection: SmtpConnection): Parser {
     } else run(line, next);
   };
   return parser;
+}
+
+/** smtp-server makes a piece of each line that begins with a dot: a mail of nothing else would take minutes and 100 times its size. */
+function feedData(parser: Parser, chunk: Buffer, done: (error?: Error | null) => void): void {
+  const octets = parser._lastBytes === false ? chunk : Buffer.concat([parser._lastBytes, chunk]);
+  const { content, isEnd, rest } = unstuffed(octets, parser._atDataStart);
+  if (rest.length < octets.length) parser._atDataStart = false;
+  parser._countDataBytes(content.length);
+  if (isEnd) {
+    parser._lastBytes = false;
+    parser._endDataMode(content, rest, done);
+    return;
+  }
+  parser._lastBytes = rest.length === 0 ? false : Buffer.from(rest);
+  const stream = parser._dataStream;
+  if (stream === null || !stream.writable || content.length === 0 || stream.write(content) || stream.destroyed) {
+    done();
+    return;
+  }
+  // One that is destroyed never drains.
+  const goOn = (): void => {
+    stream.off('drain', goOn);
+    stream.off('close', goOn);
+    done();
+  };
+  stream.on('drain', goOn).on('close', goOn);
 }
 
 function withoutBareLf(chunk: Buffer, before: number): Buffer {

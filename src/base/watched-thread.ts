@@ -1,37 +1,47 @@
 /**
- * A thread that answers one question after another, for what must not hold up others: a question that takes longer than its time,
- * or that the thread dies of, ends the thread and has no answer; the next one gets a new thread.
+ * A thread that answers questions in turn, for what must not hold up others: a question that takes longer than its time, or that the
+ * thread dies of, ends the thread and has no answer; those behind it are put to a new thread.
  *
- * The script answers `{ id, question }` with `{ id, answer }`.
+ * The script answers `{ id, question }` with `{ id, answer }`, one after another. Questions that `isSmall` says so of are sent before
+ * the ones ahead are answered, so that the thread need not wait for ours; one that is not small is the only one under way.
  */
 import { Worker } from 'node:worker_threads';
 
 type Waiting<Question, Answer> = {
+  id: number;
   question: Question;
-  transfer: ArrayBuffer[];
+  isSmall: boolean;
   resolve: (answer: Answer | null) => void;
 };
+
+const MOST_UNDER_WAY = 32;
 
 export class WatchedThread<Question, Answer> {
   readonly #script: URL;
   readonly #withinMs: number;
+  readonly #isSmall: (question: Question) => boolean;
   readonly #queue: Waiting<Question, Answer>[] = [];
+  /** What the thread has been asked, in order. */
+  #underWay: Waiting<Question, Answer>[] = [];
   #worker: Worker | null = null;
-  #current: (Waiting<Question, Answer> & { id: number; timer: NodeJS.Timeout }) | null = null;
+  /** Runs out when the question that is first under way has taken too long. */
+  #timer: NodeJS.Timeout | undefined;
   #nextId = 1;
   #isClosed = false;
 
-  constructor(script: URL, withinMs: number) {
+  constructor(script: URL, withinMs: number, isSmall: (question: Question) => boolean = () => false) {
     this.#script = script;
     this.#withinMs = withinMs;
+    this.#isSmall = isSmall;
   }
 
-  /** Never rejects; null where there was no answer. What is in `transfer` belongs to the thread from then on. */
-  ask(question: Question, transfer: ArrayBuffer[] = []): Promise<Answer | null> {
+  /** Never rejects; null where there was no answer. */
+  ask(question: Question): Promise<Answer | null> {
     if (this.#isClosed) return Promise.resolve(null);
     return new Promise((resolve) => {
-      this.#queue.push({ question, transfer, resolve });
-      this.#next();
+      this.#queue.push({ id: this.#nextId, question, isSmall: this.#isSmall(question), resolve });
+      this.#nextId += 1;
+      this.#sendNext();
     });
   }
 
@@ -39,49 +49,58 @@ export class WatchedThread<Question, Answer> {
     this.#isClosed = true;
     const worker = this.#worker;
     this.#worker = null;
-    this.#answer(null);
-    for (const { resolve } of this.#queue.splice(0)) resolve(null);
+    clearTimeout(this.#timer);
+    for (const { resolve } of [...this.#underWay.splice(0), ...this.#queue.splice(0)]) resolve(null);
     await worker?.terminate();
   }
 
-  #next(): void {
-    if (this.#current !== null) return;
-    const waiting = this.#queue.shift();
-    if (waiting === undefined) return;
-    const worker = this.#worker ?? this.#start();
-    const id = this.#nextId;
-    this.#nextId += 1;
-    const timer = setTimeout(() => this.#giveUp(worker), this.#withinMs);
-    this.#current = { ...waiting, id, timer };
-    worker.postMessage({ id, question: waiting.question }, waiting.transfer);
+  #sendNext(): void {
+    while (this.#queue.length > 0 && this.#hasRoomFor(this.#queue[0]!)) {
+      const next = this.#queue.shift()!;
+      const worker = this.#worker ?? this.#start();
+      this.#underWay.push(next);
+      if (this.#underWay.length === 1) this.#watch(worker);
+      worker.postMessage({ id: next.id, question: next.question });
+    }
+  }
+
+  #hasRoomFor({ isSmall }: Waiting<Question, Answer>): boolean {
+    if (this.#underWay.length === 0) return true;
+    return isSmall && this.#underWay[0]!.isSmall && this.#underWay.length < MOST_UNDER_WAY;
+  }
+
+  #watch(worker: Worker): void {
+    clearTimeout(this.#timer);
+    if (this.#underWay.length > 0) this.#timer = setTimeout(() => this.#giveUp(worker), this.#withinMs);
   }
 
   #start(): Worker {
     const worker = new Worker(this.#script);
     worker.unref();
     worker.on('message', ({ id, answer }: { id: number; answer: Answer }) => {
-      if (this.#current?.id === id) this.#answer(answer);
-      this.#next();
+      if (this.#worker !== worker) return;
+      const [answered] = this.#underWay.splice(
+        this.#underWay.findIndex((one) => one.id === id),
+        1,
+      );
+      this.#watch(worker);
+      answered?.resolve(answer);
+      this.#sendNext();
     });
     worker.on('error', () => this.#giveUp(worker));
     this.#worker = worker;
     return worker;
   }
 
-  /** The thread died or hangs: another one takes what waits. */
+  /** The thread died or hangs on the first question under way: another thread takes those behind it. */
   #giveUp(worker: Worker): void {
     if (this.#worker !== worker) return;
     this.#worker = null;
+    clearTimeout(this.#timer);
     void worker.terminate();
-    this.#answer(null);
-    this.#next();
-  }
-
-  #answer(answer: Answer | null): void {
-    const current = this.#current;
-    if (current === null) return;
-    clearTimeout(current.timer);
-    this.#current = null;
-    current.resolve(answer);
+    const first = this.#underWay.shift();
+    this.#queue.unshift(...this.#underWay.splice(0));
+    first?.resolve(null);
+    this.#sendNext();
   }
 }

@@ -1,11 +1,13 @@
 /**
  * `postern mcp`: the tools for agents over standard input and output, carried to a running gateway over HTTP.
  *
- * It decides nothing and keeps nothing: what comes in on a line goes to `/mcp`, and the answer goes out on a line. Standard output holds
- * the protocol alone. Where the gateway cannot be asked, a call of a tool gets a result that says so, since a model reads results.
+ * It decides nothing and keeps nothing: what comes in on a line goes to `/mcp` as it is, and the answer goes out on a line. Standard
+ * output holds the protocol alone. Where the gateway cannot be asked, a call of a tool gets a result that says so, since a model
+ * reads results. Deliberately absent: the protocol's package, whose reader copies all it has with every chunk of a long line.
  */
-import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
-import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
+import { eachLine } from '../base/lines.ts';
+import type { ProblemBody } from '../core/explain.ts';
+import { CLEARERS } from '../core/reasons.ts';
 import { EXIT_DONE } from './exit-codes.ts';
 import { readOptions, usage } from './options.ts';
 
@@ -21,11 +23,14 @@ gateway and a key of it, with the scopes send, read and manage as far as the too
   --agent NAME   the agent that acts, where the key belongs to none; default POSTERN_AGENT
 `;
 
-/** The longest line that is read: a message with attachments. */
+/** The longest line that is read: a message with attachments, of which the gateway takes 25 MB. */
 const MOST_BYTES = 40 * 1024 * 1024;
+/** So long a stop by a signal waits for answers. */
+const STOP_WITHIN_MS = 5000;
 const SERVER_FAULT = -32_000;
 const ACCEPT = 'application/json, text/event-stream';
 const KEY = /^[\x21-\x7e]{1,300}$/;
+const AGENT = /^[\x20-\x7e\x80-\xff]{1,255}$/;
 
 export async function mcpCommand(args: string[]): Promise<number> {
   const text = { type: 'string' } as const;
@@ -41,6 +46,7 @@ export async function mcpCommand(args: string[]): Promise<number> {
     return usage(`--url is no address of a gateway, such as ${DEFAULT_URL}.`, HELP);
   }
   const agent = optionOf(values['agent'], 'POSTERN_AGENT');
+  if (agent !== undefined && !AGENT.test(agent)) return usage('--agent holds characters that no header has.', HELP);
   await carry(new Remote(base, key, agent));
   return EXIT_DONE;
 }
@@ -49,32 +55,54 @@ function optionOf(value: string | boolean | string[] | undefined, variable: stri
   return (typeof value === 'string' ? value : process.env[variable]) || undefined;
 }
 
-/** Until standard input ends and the last answer is out. */
+/** Until standard input ends and the last answer is out, or nobody reads answers any more, or a signal comes. */
 async function carry(remote: Remote): Promise<void> {
-  const here = new StdioServerTransport(process.stdin, process.stdout, { maxBufferSize: MOST_BYTES });
   const running = new Set<Promise<void>>();
-  let isTooLong = false;
-  await new Promise<void>((resolve) => {
-    here.onmessage = (message) => {
-      const answered = remote.ask(message).then(async (answers) => {
-        for (const answer of answers) await here.send(answer);
-      });
-      running.add(answered);
-      answered.finally(() => running.delete(answered));
-    };
-    here.onerror = (error) => {
-      isTooLong ||= /maximum size/.test(error.message);
-      process.stderr.write(`postern mcp: a line was not read: ${error.message}\n`);
-      if (isTooLong) resolve();
-    };
-    process.stdin.once('end', resolve);
-    process.stdin.once('close', resolve);
-    here.start();
+  const take = ({ bytes }: { bytes: Uint8Array | null }): boolean => {
+    const answered = answer(remote, bytes).finally(() => running.delete(answered));
+    running.add(answered);
+    return true;
+  };
+  const stopped = new Promise<void>((resolve) => {
+    process.once('SIGTERM', resolve);
+    process.once('SIGINT', resolve);
   });
-  await Promise.all(running);
+  const unread = new Promise<void>((resolve) => process.stdout.once('error', () => resolve()));
+  const ended = eachLine(process.stdin, MOST_BYTES, take).then(() => Promise.all(running));
+  const tooLate = stopped.then(() => new Promise((resolve) => setTimeout(resolve, STOP_WITHIN_MS)));
+  await Promise.race([ended, unread, stopped.then(() => Promise.race([Promise.all(running), tooLate]))]);
 }
 
-type Problem = { code: string; detail: string; fix?: string; retry_at?: string | null };
+async function answer(remote: Remote, line: Uint8Array | null): Promise<void> {
+  if (line === null) {
+    complain(`a line was not read: it is longer than ${MOST_BYTES} octets`);
+    return;
+  }
+  const text = Buffer.from(line.buffer, line.byteOffset, line.byteLength).toString('utf8');
+  if (text.trim() === '') return;
+  const message = parsed(text);
+  if (typeof message !== 'object' || message === null) {
+    complain('a line was not read: it is no JSON object');
+    return;
+  }
+  const said = await remote.ask(text, Array.isArray(message) ? message : [message]);
+  if (said !== null) process.stdout.write(`${said}\n`);
+}
+
+function complain(message: string): void {
+  process.stderr.write(`postern mcp: ${message}\n`);
+}
+
+type Message = { id?: unknown; method?: unknown };
+type Answer = { id?: unknown; result?: { protocolVersion?: unknown }; error?: unknown };
+type Problem = Pick<ProblemBody, 'code' | 'detail' | 'fix' | 'retryable' | 'retry_at' | 'clears'>;
+type Asked = { text: string; answer: Answer | Answer[] } | { problem: Problem } | null;
+
+/** The model that reads this sets no header. */
+const KEY_HELP = {
+  fix: 'Ask the person who set up this tool to put a valid key of this gateway into POSTERN_KEY.',
+  clears: { by: ['tenant' as const], at: null },
+};
 
 class Remote {
   private readonly url: string;
@@ -87,45 +115,60 @@ class Remote {
     if (agent !== undefined) this.headers['x-agent-id'] = agent;
   }
 
-  /** What is to be said to a message: nothing to a notification. */
-  async ask(message: JSONRPCMessage): Promise<JSONRPCMessage[]> {
-    const problem = await this.post(message);
-    if (Array.isArray(problem)) return problem;
-    process.stderr.write(`postern mcp: ${problem.code}: ${problem.detail}\n`);
-    return 'method' in message && 'id' in message ? [answerOf(message, problem)] : [];
+  /** The line that answers `text`, which holds these messages; null where nothing is to be said. */
+  async ask(text: string, messages: readonly unknown[]): Promise<string | null> {
+    const asked = await this.post(text);
+    if (asked === null) return null;
+    const requests = messages.filter(isRequest);
+    if ('problem' in asked) {
+      complain(`${asked.problem.code}: ${asked.problem.detail}`);
+      return lineOf(requests.map((request) => problemAnswer(request, asked.problem)));
+    }
+    const { answer: given } = asked;
+    // An error of the whole request names none, and whoever asked would wait.
+    const isNobodys = !Array.isArray(given) && given.error !== undefined && given.id == null;
+    if (isNobodys && requests.length > 0) return lineOf(requests.map(({ id }) => ({ ...given, id })));
+    return asked.text;
   }
 
-  private async post(message: JSONRPCMessage): Promise<JSONRPCMessage[] | Problem> {
+  private async post(body: string): Promise<Asked> {
     let response: Response;
     let text: string;
     try {
-      const body = JSON.stringify(message);
       response = await fetch(this.url, { method: 'POST', headers: this.headers, body, redirect: 'error' });
       text = await response.text();
     } catch (error) {
       const cause = (error as Error).cause ?? error;
       const why = (cause as { code?: string }).code ?? (cause as Error).message;
-      return {
-        code: 'service_unavailable',
-        detail: `Postern at ${this.url} cannot be reached (${why}).`,
-        fix: 'Have the gateway started, or --url corrected. Repeating a send with the same arguments sends once.',
-      };
+      const fix = 'Have the gateway started, or --url corrected. Repeating a send with the same arguments sends once.';
+      return unavailable(`Postern at ${this.url} cannot be reached (${why}).`, fix);
     }
-    if (response.status === 202) return [];
+    if (response.status === 202) return null;
     const read = parsed(text);
-    if (isRpc(read)) {
+    if (isAnswer(read)) {
       this.remember(read);
-      return [read];
+      return { text, answer: read };
     }
-    if (isProblem(read)) return read;
-    return { code: 'service_unavailable', detail: `${this.url} answered ${response.status}, and not as Postern does.` };
+    if (isProblem(read)) return { problem: read.code === 'authentication_required' ? { ...read, ...KEY_HELP } : read };
+    const detail = `${this.url} answered ${response.status}, and not as Postern does.`;
+    return unavailable(detail, 'Have --url corrected: it is the address of the gateway.');
   }
 
   /** The version of the protocol that was agreed on goes with every later request. */
-  private remember(answer: JSONRPCMessage): void {
-    const result = 'result' in answer ? (answer.result as { protocolVersion?: unknown }) : {};
-    if (typeof result.protocolVersion === 'string') this.headers['mcp-protocol-version'] = result.protocolVersion;
+  private remember(answer: Answer | Answer[]): void {
+    const version = Array.isArray(answer) ? undefined : answer.result?.protocolVersion;
+    if (typeof version === 'string') this.headers['mcp-protocol-version'] = version;
   }
+}
+
+function unavailable(detail: string, fix: string): { problem: Problem } {
+  const clears = { by: ['operator' as const], at: null };
+  return { problem: { code: 'service_unavailable', detail, fix, retryable: true, retry_at: null, clears } };
+}
+
+function lineOf(answers: readonly object[]): string | null {
+  if (answers.length === 0) return null;
+  return JSON.stringify(answers.length === 1 ? answers[0] : answers);
 }
 
 function parsed(text: string): unknown {
@@ -136,24 +179,29 @@ function parsed(text: string): unknown {
   }
 }
 
-function isRpc(value: unknown): value is JSONRPCMessage {
-  return typeof value === 'object' && value !== null && 'jsonrpc' in value;
+function isAnswer(value: unknown): value is Answer | Answer[] {
+  return typeof value === 'object' && value !== null && (Array.isArray(value) || 'jsonrpc' in value);
 }
 
 function isProblem(value: unknown): value is Problem {
-  return typeof value === 'object' && value !== null && 'code' in value && 'detail' in value;
+  return typeof value === 'object' && value !== null && 'code' in value && 'detail' in value && 'clears' in value;
 }
 
-function answerOf(request: { id: string | number; method: string }, problem: Problem): JSONRPCMessage {
-  const { id, method } = request;
-  const { code, detail, fix, retry_at: retryAt } = problem;
-  const when = retryAt == null ? '' : ` Do not retry before ${retryAt}.`;
-  const text = `Refused: ${code}. ${detail}${fix === undefined ? '' : ` What to do: ${fix}`}${when}`;
-  if (method !== 'tools/call')
+function isRequest(value: unknown): value is Message {
+  if (typeof value !== 'object' || value === null) return false;
+  const { id, method } = value as Message;
+  return id !== undefined && typeof method === 'string';
+}
+
+function problemAnswer({ id, method }: Message, problem: Problem): object {
+  const { code, detail, fix, retryable, retry_at: retryAt, clears } = problem;
+  const when = retryAt === null ? '' : ` Do not retry before ${retryAt}.`;
+  const later = retryable && retryAt === null ? ' It may succeed later: wait a minute or more between tries.' : '';
+  const who = ` Who can clear it: ${clears.by.map((one) => CLEARERS[one]).join(' ')}`;
+  const text = `Refused: ${code}. ${detail} What to do: ${fix}${when}${later}${who}`;
+  if (method !== 'tools/call') {
     return { jsonrpc: '2.0', id, error: { code: SERVER_FAULT, message: text, data: problem } };
-  return {
-    jsonrpc: '2.0',
-    id,
-    result: { content: [{ type: 'text', text }], structuredContent: problem, isError: true },
-  };
+  }
+  const result = { content: [{ type: 'text', text }], structuredContent: problem, isError: true };
+  return { jsonrpc: '2.0', id, result };
 }

@@ -42,13 +42,13 @@ import type { SendersReads, SendersWrites } from './port/senders.ts';
 import type { ShadowsReads, ShadowsWrites } from './port/shadows.ts';
 import type { SimulationsReads, SimulationsWrites } from './port/simulations.ts';
 import type { Space } from './port/space.ts';
+import type { StsPoliciesReads, StsPoliciesWrites } from './port/sts-policies.ts';
 import type { SuppressionImportWrites } from './port/suppression-import.ts';
 import type { SweepsWrites } from './port/sweeps.ts';
 import type { TemplatesReads, TemplatesWrites } from './port/templates.ts';
 import type { TestClockReads, TestClockWrites } from './port/test-clock.ts';
 import type { ThreadsReads, ThreadsWrites } from './port/threads.ts';
 import type { UncertainReads, UncertainWrites } from './port/uncertain.ts';
-import type {} from './port/waits.ts';
 import type { WebhooksReads, WebhooksWrites } from './port/webhooks.ts';
 
 export type { LimitStanding, LimitState } from '../policy/headroom.ts';
@@ -96,6 +96,7 @@ export interface StoreWrites
     ErasureWrites,
     NoticesWrites,
     OperatorMailWrites,
+    StsPoliciesWrites,
     PlatformWrites,
     QuarantineWrites,
     InboundWrites,
@@ -133,6 +134,7 @@ export interface StoreReads
     ErasureReads,
     NoticesReads,
     OperatorMailReads,
+    StsPoliciesReads,
     PlatformReads,
     QuarantineReads,
     QueueReads,

@@ -6,7 +6,15 @@ import type { Problems } from './problems.ts';
 /** Who makes the change. A key that belongs to an agent is no person's, whatever its scopes: it may tighten, never loosen. */
 export function actorOf(request: FastifyRequest): Actor {
   const { name, keyId, scopes, operator, agent } = request.caller!;
-  return { name, id: keyId, mayApprove: scopes.has('approve') && agent === null, mayOperate: operator };
+  const mayApprove = scopes.has('approve') && agent === null;
+  return { name, id: keyId, agent: agentOf(request), mayApprove, mayOperate: operator };
+}
+
+/** The agent that a key belongs to, else the one that the request names. */
+export function agentOf(request: FastifyRequest): string | null {
+  const given = request.headers['x-agent-id'];
+  const named = typeof given === 'string' && given !== '' ? given.slice(0, 255) : null;
+  return request.caller?.agent ?? named;
 }
 
 export function refuseLoosening(

@@ -6,6 +6,7 @@ import type { ReasonCode } from '../core/reasons.ts';
 import { simulatedReason } from '../core/simulator.ts';
 import type { Blobs } from '../data/blobs.ts';
 import type { Store } from '../data/store.ts';
+import { agentOf } from '../http/actor.ts';
 import { type Problems, refusal } from '../http/problems.ts';
 import type { Policy } from '../policy/document.ts';
 import { decidedOutcome, type Outcome, problemOutcome } from './outcome.ts';
@@ -67,17 +68,12 @@ export function submitInput(request: FastifyRequest, body: unknown, idempotencyK
   return {
     principal: caller.principal!,
     requestId: request.id,
-    agent: caller.agent ?? agentHeader(request),
+    agent: agentOf(request),
     isAgentBound: caller.agent !== null,
     identities: caller.identities,
     body,
     idempotencyKey,
   };
-}
-
-function agentHeader(request: FastifyRequest): string | null {
-  const given = request.headers['x-agent-id'];
-  return typeof given === 'string' && given !== '' ? given.slice(0, 255) : null;
 }
 
 /** What is answered to a submission, in Postern's own format; at once where the policy that decided is known. */

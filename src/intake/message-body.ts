@@ -1,8 +1,10 @@
 /** A stored message as answers show it: as it stands now, and all that happened to it. */
 import { type DecidedReason, explainReason, explainWarning } from '../core/explain.ts';
+import type { Clearer } from '../core/reasons.ts';
 import { messageStatus, type RecipientState } from '../core/states.ts';
 import { formatTime } from '../core/time.ts';
 import type { MessageTimeline } from '../data/port/messages.ts';
+import type { Waits } from '../data/port/waits.ts';
 import type { EventRow, StoredMessage, StoredRecipient } from '../data/store.ts';
 import { eventBody } from '../http/event-body.ts';
 import { limitBody } from '../http/limit-state.ts';
@@ -52,12 +54,24 @@ function recipientBody(one: StoredRecipient, texts: Texts): Record<string, unkno
   };
 }
 
+/** What somebody can do something about; all else ends by time alone. */
+const CLEARED_BY: Partial<Record<Waits['for'], readonly Clearer[]>> = {
+  paused: ['tenant'],
+  provider: ['tenant'],
+  health: ['time', 'tenant'],
+  repair: ['time', 'tenant'],
+  route: ['time', 'tenant'],
+};
+
 /** What one that is accepted waits for beside its slot. */
 function waitReasons({ waits }: StoredRecipient): DecidedReason[] {
   if (waits === null) return [];
   const { for: cause, until, ...more } = waits;
   const evidence = { cause, departs_at: until, ...more };
-  return [{ code: 'waiting_for_slot', scope: null, clearsAt: until, evidence }];
+  const clearsBy = CLEARED_BY[cause];
+  // It is looked at again then, and waits on where nobody has done anything.
+  const clearsAt = clearsBy?.includes('time') === false ? null : until;
+  return [{ code: 'waiting_for_slot', scope: null, clearsAt, clearsBy, evidence }];
 }
 
 /** The sender as it may be written in a send: `Alice <alice@acme.example>`. */
@@ -111,6 +125,7 @@ export function wholeMessageBody(timeline: MessageTimeline, policy: Policy, text
     ...messageBody(message, texts),
     recipients: message.recipients.map((one, i) => ({
       ...recipientBody(one, texts),
+      outcome: outcomeOf(one, events),
       limits: (headroom.recipients[i] ?? []).map(limitBody),
     })),
     warnings: messageWarnings(admission, texts),
@@ -118,6 +133,27 @@ export function wholeMessageBody(timeline: MessageTimeline, policy: Policy, text
     risk: admission.risk,
     events: events.map((event) => eventBody(event, texts)),
     attempts: attemptsOf(events),
+  };
+}
+
+/** States of which an event says how they came about. */
+const TOLD: ReadonlySet<RecipientState> = new Set([
+  ...(['sent', 'delivered', 'deferred', 'bounced', 'failed', 'expired', 'uncertain'] as const),
+]);
+
+/** What brought a recipient to where it stands. */
+function outcomeOf({ id, state }: StoredRecipient, events: readonly EventRow[]): Record<string, unknown> | null {
+  if (!TOLD.has(state)) return null;
+  const told = events.findLast(({ type, data }) => type === `message.${state}` && data['recipient_id'] === id);
+  if (told === undefined) return null;
+  const { data, createdAt } = told;
+  return {
+    at: formatTime(createdAt),
+    reply: data['reply'] ?? null,
+    class: data['class'] ?? null,
+    kind: data['kind'] ?? null,
+    after_delivered: data['after_delivered'] === true,
+    waited_for: data['waited_for'] ?? null,
   };
 }
 

@@ -125,9 +125,22 @@ const attempt = Type.Object(
   { title: 'Attempt', description: 'One attempt to hand a recipient over.' },
 );
 
+const outcome = orNull(
+  Type.Object({
+    at: time('When.'),
+    reply: orNull(Type.String({ examples: ['550 5.1.1 No such user'] })),
+    class: orNull(Type.String({ examples: ['unknown_user'] }), { description: 'Of a bounce or deferral.' }),
+    kind: orNull(oneOf(['hard', 'soft']), { description: 'Of a bounce.' }),
+    after_delivered: Type.Boolean({ description: 'It bounced after it had been delivered.' }),
+    waited_for: orNull(Type.String(), { description: 'Where it expired: what it waited for at the end.' }),
+  }),
+  { description: 'What brought it to this state; null before its first attempt.' },
+);
+
 export const wholeMessageSchema = Type.Object(
   {
     ...storedFields,
+    recipients: Type.Array(Type.Object({ ...storedRecipient.properties, outcome }, { title: 'RecipientWithOutcome' })),
     warnings: answerFields.warnings,
     limits: answerFields.limits,
     risk,

@@ -21,6 +21,17 @@ export class ClosedRoutes {
     return this.closed.delete(keyOf(name));
   }
 
+  /** Opens a provider or a mailbox whole, or with every destination it was closed towards. False where nothing was closed. */
+  openAll({ provider, mailbox }: Omit<WayName, 'destination'>, withDestinations: boolean): boolean {
+    if (!withDestinations) return this.open({ provider, mailbox, destination: null });
+    const before = this.closed.size;
+    for (const key of this.closed.keys()) {
+      const [ofProvider, ofMailbox] = key.split(' ');
+      if (provider === null ? ofMailbox === String(mailbox) : ofProvider === String(provider)) this.closed.delete(key);
+    }
+    return this.closed.size < before;
+  }
+
   /** What closes a way to a destination at `now`: of several the one that lasts longest. */
   find(provider: number, mailbox: number | null, destination: string, now: number): Closed | null {
     if (this.closed.size === 0) return null;

@@ -27,6 +27,20 @@ export type CandidateFacts = {
   since: number | null;
 };
 
+/** A cap of the way that was chosen, where no way has more than a fifth of its caps left. */
+export type NearFacts = {
+  scope: 'mailbox' | 'provider';
+  /** Of the mailbox or provider. */
+  id: string;
+  name: string;
+  window: string;
+  limit: number;
+  /** With this recipient. */
+  used: number;
+  /** In seconds. */
+  resetsAt: number;
+};
+
 const POOL_CAUSES = ['none', 'provider', 'health', 'cap', 'warmup'] as const;
 /** Why nothing can be sent at once: for most people the same question as who can change it. */
 export type PoolCause = (typeof POOL_CAUSES)[number];
@@ -34,6 +48,8 @@ export type PoolCause = (typeof POOL_CAUSES)[number];
 export type RoutingFacts = {
   /** Null: no way has room, now or at the place that is waited for. */
   chosen: ChosenFacts | null;
+  /** Null but where something was chosen at once. */
+  near: NearFacts | null;
   cause: PoolCause;
   /** When the first way has room, in seconds: 0 now, null nobody knows or never. */
   freeAt: number | null;
@@ -106,9 +122,9 @@ function packRouting(w: PackWriter, routing: RoutingFacts | null): void {
     w.byte(0);
     return;
   }
-  const { chosen, ramp } = routing;
+  const { chosen, near, ramp } = routing;
   const flags = (chosen === null ? 0 : 2) | (routing.isOwn ? 4 : 0) | (routing.isOperators ? 8 : 0);
-  w.byte(1 | flags | (ramp === null ? 0 : 16) | (routing.cause === 'none' ? 0 : 32));
+  w.byte(1 | flags | (ramp === null ? 0 : 16) | (routing.cause === 'none' ? 0 : 32) | (near === null ? 0 : 64));
   w.uint(routing.ways);
   if (chosen !== null) {
     w.uint(chosen.provider);
@@ -116,6 +132,7 @@ function packRouting(w: PackWriter, routing: RoutingFacts | null): void {
     w.uint(chosen.why.reduce((bits, word) => bits | (1 << ROUTE_WHYS.indexOf(word)), 0));
     w.optional(chosen.replaces);
   }
+  if (near !== null) packNear(w, near);
   if (routing.cause === 'none') return;
   w.byte(POOL_CAUSES.indexOf(routing.cause));
   w.optional(routing.freeAt);
@@ -137,6 +154,18 @@ function packRouting(w: PackWriter, routing: RoutingFacts | null): void {
   w.uint(ramp.used);
 }
 
+function packNear(w: PackWriter, { scope, id, name, window, limit, used, resetsAt }: NearFacts): void {
+  w.byte(scope === 'mailbox' ? 0 : 1);
+  for (const text of [id, name, window]) w.text(text);
+  for (const n of [limit, used, resetsAt]) w.uint(n);
+}
+
+function unpackNear(r: PackReader): NearFacts {
+  const scope = r.byte() === 0 ? 'mailbox' : 'provider';
+  const texts = { id: r.text(), name: r.text(), window: r.text() };
+  return { scope, ...texts, limit: r.uint(), used: r.uint(), resetsAt: r.uint() };
+}
+
 export function unpackPool(r: PackReader): PoolFacts | null {
   if (r.byte() === 0) return null;
   const routing = unpackRouting(r);
@@ -150,6 +179,7 @@ export function unpackPool(r: PackReader): PoolFacts | null {
 
 /** Counts of a pool in which nothing is in the way. */
 const ALL_FREE = {
+  near: null,
   cause: 'none',
   freeAt: 0,
   capped: 0,
@@ -163,8 +193,12 @@ const ALL_FREE = {
 } as const;
 
 /** A choice at once: only then nothing more is kept of the pool. */
-export function chosenAtOnce(chosen: ChosenFacts, { ways, isOwn }: Pick<RoutingFacts, 'ways' | 'isOwn'>): RoutingFacts {
-  return { ...ALL_FREE, chosen, ways, isOwn, isOperators: false };
+export function chosenAtOnce(
+  chosen: ChosenFacts,
+  { ways, isOwn }: Pick<RoutingFacts, 'ways' | 'isOwn'>,
+  near: NearFacts | null = null,
+): RoutingFacts {
+  return { ...ALL_FREE, chosen, near, ways, isOwn, isOperators: false };
 }
 
 function unpackRouting(r: PackReader): RoutingFacts | null {
@@ -173,7 +207,8 @@ function unpackRouting(r: PackReader): RoutingFacts | null {
   const has = (bit: number): boolean => (flags & bit) !== 0;
   const ways = r.uint();
   const chosen = has(2) ? unpackChosen(r) : null;
-  const head = { ways, chosen, isOwn: has(4), isOperators: has(8) };
+  const near = has(64) ? unpackNear(r) : null;
+  const head = { ways, chosen, near, isOwn: has(4), isOperators: has(8) };
   if (!has(32)) return { ...ALL_FREE, ...head };
   const cause = POOL_CAUSES[r.byte()]!;
   const freeAt = r.optional();

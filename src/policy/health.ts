@@ -44,7 +44,8 @@ const PENALTIES: Record<Exclude<HealthOutcome, 'delivered'>, Penalty> = {
   deferred: { from: 0.2, to: 1, most: 85, sample: 50 },
   bounced: { from: 0.02, to: 0.2, most: 90, sample: 50 },
   complained: { from: 0.001, to: 0.01, most: 90, sample: 500 },
-  auth_failed: { from: 0.1, to: 0.6, most: 95, sample: 10 },
+  // Never enough to leave it out: its breaker tries it again, and would not see a password that was mended.
+  auth_failed: { from: 0.1, to: 0.6, most: 75, sample: 10 },
 };
 
 /** Classes of a temporary "no" that are about who sends; what else defers is the recipient's or the receiver's own trouble. */

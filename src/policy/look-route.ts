@@ -10,6 +10,7 @@ import {
   type ChosenFacts,
   chosenAtOnce,
   MOST_CANDIDATES,
+  type NearFacts,
   type PoolCause,
   type RoutingFacts,
 } from './facts-pool.ts';
@@ -19,15 +20,18 @@ import { NEVER_STOOD, rampPlace } from './ramp.ts';
 import { type Candidate, type RouteAnswer, type RouteInput, route } from './route.ts';
 import type { Send, SendRecipient } from './send.ts';
 import {
+  isNear,
   limitsOfWay,
   lookAtWay,
   outOf,
   type PoolSight,
   type RoutingView,
+  scopeOfWay,
   stateOfWay,
   type Way,
   type WayLook,
 } from './ways.ts';
+import { releasedAt, resetsAt, usedAt } from './windows.ts';
 
 /** What a search for a place asks of one way, beside the limits that all of them share. */
 export type WaySearch = {
@@ -76,7 +80,8 @@ export function lookRoute(asked: RoutingAsked, sight: PoolSight): Routed {
     return { routing: chosenAtOnce(putOff.chosen, { ways: looks.length, isOwn }), place: putOff.place };
   }
   if (answer.outcome === 'chosen') {
-    const atOnce = chosenAtOnce(chosenOf(answer, sight.ways, pinned), { ways: looks.length, isOwn });
+    const near = looks.every(({ out, isNear }) => out !== null || isNear) ? nearIn(asked, answer.look, second) : null;
+    const atOnce = chosenAtOnce(chosenOf(answer, sight.ways, pinned), { ways: looks.length, isOwn }, near);
     if (!asked.isFull || asked.send.onLimit !== 'defer') return { routing: atOnce, place: null };
     const later = earliest(asked, sight, pinned);
     return { routing: { ...atOnce, chosen: later?.chosen ?? null }, place: later?.place ?? null };
@@ -100,6 +105,24 @@ export function looksAt(
     const closed = isNow ? (view.closedWay?.(way, recipient.domain, now) ?? null) : null;
     return lookAtWay(view, way, about, closed);
   });
+}
+
+/** The fullest cap of a way, with one more. */
+function nearIn({ view, policy, send }: RoutingAsked, { way }: WayLook, second: number): NearFacts | null {
+  let fullest: NearFacts | null = null;
+  for (const limit of limitsOfWay(way, policy).windows) {
+    const { scope, window, max } = limit;
+    const state = stateOfWay(view, scope, way, send);
+    if (state === null || window.kind === 'rate' || (scope !== 'mailbox' && scope !== 'provider')) continue;
+    const series = seriesIn(state, 'recipient');
+    const used = usedAt(series, window, second) + 1;
+    if (!isNear(used, max) || (fullest !== null && used * fullest.limit <= fullest.used * max)) continue;
+    // This one counts: where it is the first, the window resets when it leaves.
+    const resets = resetsAt(series, window, second) ?? releasedAt(window, second);
+    const { id } = scopeOfWay(way, scope, send);
+    fullest = { scope, id, name: limit.name, window: limit.windowName, limit: max, used, resetsAt: resets };
+  }
+  return fullest;
 }
 
 /** The choice, and the mailbox that it replaces where the contact's own does not stand any more. */
@@ -184,6 +207,7 @@ function exhaustedFacts(
   const paused = looks.filter(({ out }) => out === 'paused');
   return {
     chosen: null,
+    near: null,
     cause,
     freeAt: cause === 'cap' || cause === 'warmup' ? until : null,
     ways: candidates.length,

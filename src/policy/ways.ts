@@ -12,6 +12,7 @@ import { NEVER_STOOD, RAMP_WINDOW, rampAt, rampPlace, type Stood } from './ramp.
 import type { Send } from './send.ts';
 import { isLast } from './series.ts';
 import type { Spread } from './spread.ts';
+import type { Scope } from './verdict.ts';
 import { earliestPlace, usedAt } from './windows.ts';
 
 export type Way = { provider: Provider; mailbox: Mailbox | null };
@@ -127,6 +128,8 @@ export type WayLook = {
   ramp: { day: number; places: number; used: number } | null;
   /** How full the fullest of its caps is, in thousandths. */
   fullness: number;
+  /** Whether one more brings one of its caps to four fifths or beyond. */
+  isNear: boolean;
   rampFullness: number;
   /** What leaves through the mailbox on that day. */
   today: number;
@@ -145,6 +148,7 @@ export function lookAtWay(view: RoutingView, way: Way, asked: Asked, closed: Clo
     rampFreeAt: second,
     ramp: null,
     fullness: 0,
+    isNear: false,
     rampFullness: 0,
     today: 0,
   };
@@ -155,6 +159,7 @@ export function lookAtWay(view: RoutingView, way: Way, asked: Asked, closed: Clo
     const series = seriesIn(state, 'recipient');
     const used = usedAt(series, window, second);
     found.fullness = Math.max(found.fullness, shareOf(used, max));
+    found.isNear ||= isNear(used + 1, max);
     const isFree = used < max && (window.kind === 'calendar' || isLast(series, second));
     const free = isFree ? second : earliestPlace(series, window, max, 1, second);
     found.capFreeAt = free === null || found.capFreeAt === null ? null : Math.max(found.capFreeAt, free);
@@ -181,6 +186,11 @@ function lookAtMailbox(view: RoutingView, mailbox: Mailbox, asked: Asked, found:
   if (used >= ramp.places) found.rampFreeAt = rampPlace(places, state.firstAt, stood, series, second, start);
 }
 
+/** Whether so many are four fifths of a limit or more. */
+export function isNear(used: number, max: number): boolean {
+  return used * 5 >= max * 4;
+}
+
 function shareOf(used: number, max: number): number {
   return max <= 0 ? 1000 : Math.floor((used * 1000) / max);
 }
@@ -199,4 +209,10 @@ export function roomAt({ capFreeAt, rampFreeAt }: WayLook): number | null {
 export function stateOfWay(view: Counters, scope: Limit['scope'], way: Way, send: Send): ScopeState | null {
   const route = { provider: way.provider.no, mailbox: way.mailbox?.no ?? null, at: null };
   return routeState(view, scope, route, send);
+}
+
+/** As people know it; an implied mailbox goes by its sender. */
+export function scopeOfWay({ provider, mailbox }: Way, scope: 'mailbox' | 'provider', { scopes }: Send): Scope {
+  const id = scope === 'provider' ? provider.id : (mailbox?.id ?? scopes.identity ?? scopes.tenant);
+  return { kind: scope, id };
 }

@@ -114,6 +114,13 @@ export class Breakers {
     return true;
   }
 
+  /** Whoever waits for those that are asked for has been mended, as somebody says: the next mail is the probe. */
+  mend(isMeant: (name: string) => boolean, now: number): void {
+    for (const [name, breaker] of this.#breakers) {
+      if (breaker.closedUntil !== null && breaker.closedUntil > now && isMeant(name)) breaker.closedUntil = now;
+    }
+  }
+
   /** A delivery ended that says nothing of the way: as a probe it does not count, and the next may be one. */
   ended(name: string, id: number): void {
     const breaker = this.#breakers.get(name);

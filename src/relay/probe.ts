@@ -77,7 +77,15 @@ async function probeSes(settings: TransportSettings, parts: TransportParts): Pro
   if ('error' in read) return { outcome: 'unreadable', error: read.error };
   const where = `SES in ${read.options.region}`;
   const seen = await lookAtAccount(read.options, read.parts, MOST_MS);
-  if ('note' in seen) return { outcome: 'taken', where, maxBytes: null, hasSmtpUtf8: false, note: seen.note };
+  if ('note' in seen) {
+    return {
+      outcome: 'taken',
+      where,
+      maxBytes: null,
+      hasSmtpUtf8: false,
+      ...(seen.note === null ? {} : { note: seen.note }),
+    };
+  }
   return { outcome: 'not_taken', where, stage: seen.stage, reply: seen.why };
 }
 

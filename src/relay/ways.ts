@@ -93,6 +93,8 @@ export class Ways implements WaysOut {
   readonly breakers = new Breakers();
   /** By domain, as far as transports have met them. */
   readonly #families = new Map<string, string>();
+  /** Of providers and mailboxes, by the names of their breakers. What has a newer one was changed, or found mended. */
+  readonly #versions = new Map<string, Versions>();
   /** Until when the store knows that a way is closed. */
   readonly #told = new Map<string, number>();
 
@@ -107,6 +109,7 @@ export class Ways implements WaysOut {
     const { provider } = claimed.route;
     const { outbound } = this.#parts;
     if (provider.kind === 'sink' || (provider.no === 0 && outbound === null)) return { way: this.#sinkWay(claimed) };
+    this.#mendChanged(claimed);
     const closed = this.#closedFor(claimed, now);
     if (closed !== null) return closed;
     const domain = domainOf(claimed.email);
@@ -180,6 +183,23 @@ export class Ways implements WaysOut {
     return stayingWay(claimed, { provider: 'sink', carrier: sinkFor(this.#parts.store, claimed), comesBack: null });
   }
 
+  /** What was changed since it was last used is tried before its time, by one. */
+  #mendChanged({ route: { provider, mailbox } }: Claimed): void {
+    const versions = { provider: provider.no, settings: provider.version, own: 0 };
+    this.#mendNewer(`p${provider.no}`, versions);
+    if (mailbox !== null) this.#mendNewer(`m${mailbox.no}`, { ...versions, own: mailbox.version });
+  }
+
+  #mendNewer(name: string, versions: Versions): void {
+    const known = this.#versions.get(name);
+    if (known !== undefined && !isNewer(versions, known)) return;
+    if (this.#versions.size >= MOST_FAMILIES) this.#versions.clear();
+    this.#versions.set(name, versions);
+    if (known === undefined) return;
+    this.breakers.mend((key) => key.split(' ').includes(name), this.#clock());
+    for (const key of this.#told.keys()) if (key.split(' ').includes(name)) this.#told.delete(key);
+  }
+
   /** Null where every breaker on the way lets it through, perhaps as the probe. */
   #closedFor(claimed: Claimed, now: number): Entered | Promise<Entered> | null {
     const at = this.#clock();
@@ -247,6 +267,14 @@ export class Ways implements WaysOut {
   #close(name: RouteName, until: number, cause: string): Promise<void> {
     return this.#tell(this.#parts.store.closeRoute({ ...name, until, cause }));
   }
+}
+
+/** Of a provider's settings, and of a mailbox's own. */
+type Versions = { provider: number; settings: number; own: number };
+
+/** What was claimed before a change comes late, and says nothing. */
+function isNewer(one: Versions, known: Versions): boolean {
+  return one.own > known.own || (one.provider === known.provider && one.settings > known.settings);
 }
 
 /** Mail that stays on this machine, under the name of its route where it has one. */

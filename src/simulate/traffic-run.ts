@@ -1,8 +1,9 @@
 /** A traffic file run through a policy, line by line, and through another one beside it where there is something to compare. */
+
+import { eachLine, type NumberedLine } from '../base/lines.ts';
 import { formatTime } from '../core/time.ts';
 import type { Policy } from '../policy/document.ts';
 import { contentOf, newReplay, type Replay, type ReplayResult, type TrafficLine } from '../policy/replay.ts';
-import { eachLine, type NumberedLine } from './lines.ts';
 import { type SimulatedSend, Summary, type SummaryBody } from './summary.ts';
 import { MAX_LINE_BYTES, readTrafficLine } from './traffic-line.ts';
 

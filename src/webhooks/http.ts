@@ -11,9 +11,9 @@ import { newId } from '../base/ids.ts';
 import type { Secrets } from '../base/secrets.ts';
 import { EVENT_TYPES } from '../core/events.ts';
 import type { Issue } from '../core/explain.ts';
-import type { Actor } from '../data/port/management.ts';
 import type { WebhookChange, WebhookRow } from '../data/port/webhooks.ts';
 import type { Space, Store } from '../data/store.ts';
+import { actorOf } from '../http/actor.ts';
 import { PAGE_QUERY, type PageQuery, pageOf, pageSchema } from '../http/page-query.ts';
 import type { Problems } from '../http/problems.ts';
 import { type Addresses, readUrl } from './address.ts';
@@ -54,11 +54,6 @@ export function webhookRoutes(server: FastifyInstance, parts: WebhookParts): voi
 function spaceOf(request: FastifyRequest): Space {
   const { tenantNo, mode } = request.caller!.principal!;
   return { tenantNo, mode };
-}
-
-function actorOf(request: FastifyRequest): Actor {
-  const { name, keyId, scopes, operator, agent } = request.caller!;
-  return { name, id: keyId, mayApprove: scopes.has('approve') && agent === null, mayOperate: operator };
 }
 
 function notFound(request: Call, reply: FastifyReply, { problems }: WebhookParts): FastifyReply {

@@ -13,6 +13,27 @@ before(async () => {
 after(() => gateway.stop());
 
 describe('the audit log', () => {
+  it('names the agent that acted, by its key or by what it said', async () => {
+    const { id, agent } = await makeTenant(gateway, { name: 'agents' });
+    const bound = await makeTestKey(gateway, id, { scopes: ['manage'], name: 'bound', agent: 'outreach-1' });
+    const suppress = (call: Call, email: string, headers = {}) =>
+      call('POST', '/v1/suppressions', { email, reason: 'manual_dnc' }, headers);
+    await suppress(bound.call, 'a@example.com', { 'x-agent-id': 'somebody-else' });
+    await suppress(agent.call, 'b@example.com', { 'x-agent-id': 'desk-2' });
+    await suppress(agent.call, 'c@example.com');
+    const { body } = await agent.call('GET', '/v1/audit?action=suppression.added');
+    const rows = body.data.map(({ actor, agent: name, after }: Record<string, unknown>) => [
+      (after as { address: string }).address,
+      actor,
+      name,
+    ]);
+    assert.deepEqual(rows, [
+      ['c@example.com', 'robot', null],
+      ['b@example.com', 'robot', 'desk-2'],
+      ['a@example.com', 'bound', 'outreach-1'],
+    ]);
+  });
+
   it('has every change of a setting with who, from what, to what and why', async () => {
     const { id, agent, person } = await makeTenant(gateway, { name: 'logged' });
     const as = { 'x-tenant': id, 'x-mode': 'test' };

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { POSTERN, runCommand } from '../harness/command.ts';
@@ -46,11 +49,64 @@ describe('postern mcp', () => {
     assert.deepEqual([result.isError, result.body.code], [true, 'service_unavailable']);
     assert.match(result.text, /cannot be reached \(ECONNREFUSED\)/);
     assert.match(result.text, /sends once/);
+    assert.match(result.text, /Who can clear it: The operator/);
     await agent.close();
   });
 
   test('says that a key is wrong as soon as it is used', async () => {
-    await assert.rejects(start(['--url', gateway.url, '--key', 'pst_test_wrong']), /authentication_required/);
+    await assert.rejects(
+      start(['--url', gateway.url, '--key', 'pst_test_wrong']),
+      /authentication_required.*into POSTERN_KEY/,
+    );
+  });
+
+  const ask = (child: ChildProcess, message: object): Promise<Record<string, unknown>> => {
+    const answered = once(createInterface(child.stdout!), 'line');
+    child.stdin!.write(`${JSON.stringify(message)}\n`);
+    return answered.then(([line]) => JSON.parse(line));
+  };
+  const spawned = (): ChildProcess =>
+    spawn(POSTERN, ['mcp', '--url', gateway.url], { env: { ...process.env, POSTERN_KEY: gateway.testKey } });
+
+  test('carries a batch, a message with a large file, and errors that name no request', async () => {
+    const child = spawned();
+    const ping = { jsonrpc: '2.0', method: 'ping' };
+    const batch = await ask(child, [
+      { ...ping, id: 1 },
+      { ...ping, id: 2 },
+    ]);
+    assert.deepEqual((batch as unknown as { id: number }[]).map(({ id }) => id).sort(), [1, 2]);
+    const content = Buffer.alloc(15_000_000, 'x').toString('base64');
+    const message = { to: 'big@example.com', subject: 'Big', text: 'x', attachments: [{ filename: 'a.txt', content }] };
+    const params = { name: 'send_message', arguments: message };
+    const sent = await ask(child, { jsonrpc: '2.0', id: 3, method: 'tools/call', params });
+    assert.equal(sent['id'], 3);
+    assert.equal((sent['result'] as { isError?: boolean }).isError, undefined);
+    const wrong = await ask(child, { jsonrpc: '2.0', id: 4, method: 'ping', params: 5 });
+    assert.deepEqual([wrong['id'], (wrong['error'] as { code: number }).code], [4, -32700]);
+    child.stdin!.end();
+    assert.deepEqual(await once(child, 'exit'), [0, null]);
+  });
+
+  test('ends by itself on a signal, and when nobody reads its answers', async () => {
+    for (const end of [
+      (child: ChildProcess) => child.kill('SIGTERM'),
+      (child: ChildProcess) => {
+        child.stdout!.destroy();
+        child.stdin!.write('{"jsonrpc":"2.0","id":2,"method":"ping"}\n');
+      },
+    ]) {
+      const child = spawned();
+      let error = '';
+      child.stderr!.on('data', (chunk) => {
+        error += chunk;
+      });
+      assert.equal((await ask(child, { jsonrpc: '2.0', id: 1, method: 'ping' }))['id'], 1);
+      const exited = once(child, 'exit');
+      end(child);
+      assert.deepEqual(await exited, [0, null], error);
+      assert.equal(error, '');
+    }
   });
 
   test('answers what came in before its input ended, and ends', async () => {

@@ -111,6 +111,21 @@ test('a start finds the claims of the process before: untried ones at once, mark
   assert.deepEqual(queue.events(marked), ['message.uncertain']);
 });
 
+test('what its way failed is tried at a start, when all ways are open again; what its receiver deferred waits on', (t) => {
+  const queue = openQueue(t);
+  queue.send(queue.tenant('a'), START, { to: ['failed@example.com', 'greylisted@example.com'] });
+  const later = { nextAttemptAt: START + HOUR };
+  const [failed, greylisted] = queue.claim(START);
+  queue.settle(START, failed!, { ...later, outcome: 'elsewhere', otherwise: 'deferred' });
+  queue.settle(START, greylisted!, { ...later, outcome: 'deferred' });
+  assert.equal(queue.claim(START + 10).length, 0);
+  queue.at(START + 10, (state) => releaseDeadClaims(state));
+  assert.deepEqual(
+    queue.claim(START + 10).map(({ email }) => email),
+    ['failed@example.com'],
+  );
+});
+
 test('a suppression that comes while a message is queued stops it before it is handed out', (t) => {
   const queue = openQueue(t);
   const tenant = queue.tenant('a');

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Claimed, Principal, RecipientVerdict } from '../../src/data/store.ts';
-import { newMailbox, newProvider, pause, resume, turn } from '../harness/pools.ts';
+import { newMailbox, newProvider, OPERATOR, pause, resume, turn } from '../harness/pools.ts';
 import { type OpenedStore, openTestStore, START } from '../harness/sqlite-store.ts';
 import { decided, newIdentity, newPrincipal, putPolicy, submission } from '../harness/submissions.ts';
 
@@ -205,7 +205,7 @@ test('where no way is left a recipient waits and says for what; it goes as soon 
   const waiting = await store.message({ ...principal, id: messageId });
   const { state, waits, nextAttemptAt } = waiting!.recipients[0]!;
   assert.equal(state, 'accepted');
-  assert.equal(waits?.for, 'health');
+  assert.equal(waits?.for, 'paused');
   assert.ok(nextAttemptAt! > opened.clock.now && nextAttemptAt! <= waiting!.expiresAt);
   assert.deepEqual(waits?.candidates, [{ name: 'a@s.example', state: 'paused', health: 100 }]);
   await resume(store, principal, a.id);
@@ -287,6 +287,135 @@ test('what one way surely did not take is tried on another at once; where none i
   const third = await claimAll(principal);
   assert.equal(third.length, 1);
   await deliver(third);
+});
+
+const REFUSED = { provider: 'one', mailbox: null, reply: '535 5.7.8 wrong password', class: 'auth_failure' as const };
+const HOUR = 3_600_000;
+
+/** The only mailbox of an identity, whose provider did not take its message. */
+async function failedScene() {
+  const { principal } = await scene();
+  const { store } = opened;
+  const one = await newProvider(store, principal, 'one');
+  const box = await newMailbox(store, principal, 'a@s.example', { provider: 'one', identity: 'alice' });
+  const { messageId } = decided(await store.admit(submission(principal, { identity: 'alice' })));
+  const fail = async (): Promise<Claimed> => {
+    const [claimed] = await claimAll(principal);
+    assert.ok(claimed, 'it is tried');
+    const { recipient, token } = claimed;
+    const nextAttemptAt = opened.clock.now + HOUR;
+    const attempt = { recipient, token, attempt: REFUSED, nextAttemptAt };
+    assert.ok(await store.settle({ ...attempt, outcome: 'elsewhere', otherwise: 'deferred' }));
+    return claimed;
+  };
+  await fail();
+  const waits = async () => (await store.message({ ...principal, id: messageId }))!.recipients[0]!.waits;
+  const test = async (failure: string | null): Promise<void> => {
+    const { version } = (await store.providerSettings({ no: one.no }))!;
+    assert.ok(await store.noteProviderTest({ no: one.no, version, failure }));
+  };
+  return { principal, store, one, box, fail, waits, test };
+}
+
+test('what its own provider failed says so, and until when', async () => {
+  const { principal, waits } = await failedScene();
+  assert.deepEqual(await waits(), { for: 'repair', until: opened.clock.now + HOUR, note: REFUSED.reply });
+  assert.deepEqual(await claimAll(principal), []);
+  opened.clock.advance(HOUR);
+  await deliver(await claimAll(principal));
+});
+
+test('what its provider failed waits no longer than that is closed, rather than for its own backoff', async () => {
+  const { principal, store, one, waits } = await failedScene();
+  opened.clock.advance(HOUR);
+  const [claimed] = await claimAll(principal);
+  const { recipient, token } = claimed!;
+  const until = opened.clock.now + 300_000;
+  await store.closeRoute({ provider: one.no, mailbox: null, destination: null, until, cause: REFUSED.reply });
+  const nextAttemptAt = opened.clock.now + 12 * HOUR;
+  await store.settle({
+    recipient,
+    token,
+    attempt: REFUSED,
+    nextAttemptAt,
+    outcome: 'elsewhere',
+    otherwise: 'deferred',
+  });
+  assert.deepEqual(await waits(), { for: 'route', until, note: REFUSED.reply });
+  opened.clock.advance(300_000);
+  await deliver(await claimAll(principal));
+});
+
+const OWN_PASSWORD = 'a password of the mailbox’s own';
+const REPAIRS: Record<string, (failed: Awaited<ReturnType<typeof failedScene>>) => Promise<unknown>> = {
+  'a test that works': ({ test }) => test(null),
+  'settings that changed': ({ store, principal, one }) =>
+    store.changeProvider({ ...principal, id: one.id, change: { weight: 2 }, note: null, actor: OPERATOR }),
+  'switching it on again': async ({ store, principal, one }) => {
+    await turn(store, principal, one.id, false);
+    await turn(store, principal, one.id, true);
+  },
+  [OWN_PASSWORD]: ({ store, principal, box }) =>
+    store.changeMailbox({
+      ...{ ...principal, id: box.id, change: { sealed: Buffer.from('x') }, note: null, actor: OPERATOR },
+    }),
+  'its breaker’s opening': ({ store, one }) => store.openRoute({ provider: one.no, mailbox: null, destination: null }),
+  'another way': async ({ store, principal }) => {
+    await newProvider(store, principal, 'two');
+    await newMailbox(store, principal, 'b@s.example', { provider: 'two', identity: 'alice' });
+  },
+};
+
+for (const [repair, doIt] of Object.entries(REPAIRS)) {
+  test(`what its provider failed is tried again at once after ${repair}, and once`, async () => {
+    const failed = await failedScene();
+    const { principal, store, one, box, fail } = failed;
+    assert.deepEqual(await claimAll(principal), []);
+    const until = opened.clock.now + HOUR;
+    const closes = repair === OWN_PASSWORD ? { provider: null, mailbox: box.no } : { provider: one.no, mailbox: null };
+    const route = { ...closes, destination: null };
+    await store.closeRoute({ ...route, until, cause: REFUSED.reply });
+    await doIt(failed);
+    await fail();
+    assert.deepEqual(await claimAll(principal), []);
+    await store.openRoute(route);
+    opened.clock.advance(HOUR);
+    await deliver(await claimAll(principal));
+  });
+}
+
+test('what its provider failed is not tried again because something else came or went', async () => {
+  const { principal, store, test: tested } = await failedScene();
+  const other = await newProvider(store, principal, 'two');
+  await claimAll(principal).then((claimed) =>
+    claimed.map(({ recipient, token }) =>
+      store.settle({
+        ...{ recipient, token, attempt: REFUSED, nextAttemptAt: opened.clock.now + HOUR },
+        ...{ outcome: 'elsewhere', otherwise: 'deferred' },
+      }),
+    ),
+  );
+  const route = { provider: other.no, mailbox: null, destination: null };
+  for (let n = 0; n < 5; n += 1) {
+    await store.closeRoute({ ...route, until: opened.clock.now + 1000, cause: 'it comes and goes' });
+    await store.openRoute(route);
+    await tested('535 still wrong');
+    await putPolicy(store, principal, { ...UNVERIFIED, cooldown: { per: 'recipient', seconds: n } });
+    assert.deepEqual(await claimAll(principal), []);
+  }
+  await tested(null);
+  await deliver(await claimAll(principal));
+});
+
+test('where the other way is gone before it is taken, the first one is tried again and not looked for for ever', async () => {
+  const { principal, store, fail } = await failedScene();
+  await newProvider(store, principal, 'two');
+  const b = await newMailbox(store, principal, 'b@s.example', { provider: 'two', identity: 'alice' });
+  await fail();
+  await pause(store, principal, b.id);
+  const [again] = await claimAll(principal);
+  assert.equal(again!.route.mailbox!.address, 'a@s.example');
+  await deliver([again!]);
 });
 
 test('a second copy never goes by another way than the first', async () => {
@@ -415,4 +544,53 @@ test('a check chooses and counts nothing, whatever it says', async () => {
       ['accept', 'block'],
     );
   }
+});
+
+test('caps of mailboxes and providers are told at four fifths and when they are full; a send warns once all are near', async () => {
+  const { principal, send } = await scene();
+  const { store } = opened;
+  const one = await newProvider(store, principal, 'one', { caps: { day: 10 } });
+  const a = await newMailbox(store, principal, 'a@s.example', { provider: 'one', identity: 'alice', dailyCap: 5 });
+  const b = await newMailbox(store, principal, 'b@s.example', { provider: 'one', identity: 'alice', dailyCap: 5 });
+  const warned: string[][] = [];
+  for (let n = 0; n < 10; n += 1) {
+    const { warnings } = await send(`p${n}@example.com`);
+    warned.push(warnings.map(({ code, scope, evidence }) => `${code} ${scope?.kind} ${evidence['used']}`));
+  }
+  assert.deepEqual(warned.slice(0, 6).flat(), []);
+  assert.deepEqual(warned.slice(7), [
+    ['limit_approaching provider 8'],
+    ['limit_approaching mailbox 5'],
+    ['limit_approaching provider 10'],
+  ]);
+  const { events } = await store.events({ ...principal, afterSeq: null, limit: 1000, types: null });
+  const told = events
+    .filter(({ type }) => type.startsWith('limit.'))
+    .map(({ type, data }) => `${type} ${(data['scope'] as { id: string }).id} ${data['used']} of ${data['limit']}`);
+  assert.deepEqual(
+    new Set(told),
+    new Set([
+      ...[a, b].flatMap(({ id }) => [`limit.approaching ${id} 4 of 5`, `limit.reached ${id} 5 of 5`]),
+      ...[`limit.approaching ${one.id} 8 of 10`, `limit.reached ${one.id} 10 of 10`],
+    ]),
+  );
+  assert.equal(told.length, 6);
+  await deliver(await claimAll(principal));
+});
+
+test('a cap per second or minute is shown as it was set', async () => {
+  const { principal, send } = await scene();
+  const { store } = opened;
+  await newProvider(store, principal, 'one', { caps: { second: 14, minute: 300 } });
+  await newMailbox(store, principal, 'a@s.example', { provider: 'one', identity: 'alice' });
+  await send('bob@example.com');
+  await deliver(await claimAll(principal));
+  const { providers } = await store.poolHeadroom(principal);
+  assert.deepEqual(
+    providers.flatMap(({ limits }) => limits.map(({ name, limit, used, remaining }) => [name, limit, used, remaining])),
+    [
+      ['provider_second', 14, 1, 13],
+      ['provider_minute', 300, 1, 299],
+    ],
+  );
 });

@@ -25,6 +25,8 @@ export function connectAgent(url: string, key: string, headers: Record<string, s
 export async function connectOver(transport: Transport): Promise<Agent> {
   const client = new Client({ name: 'test-agent', version: '1.0.0' });
   await client.connect(transport);
+  // A client that knows the tools holds every answer against their schemas.
+  await client.listTools();
   return {
     client,
     async call(name, args = {}) {

@@ -145,7 +145,7 @@ test('what only limits stop waits where the caller asked for it, and says for wh
   assert.deepEqual(unknownEvidence('waiting_for_slot', reason!.evidence), []);
   assert.equal(
     explainReason(reason!, { docsBase: '/' }).detail,
-    'The message is scheduled for 2026-04-28T08:12:00.000Z: the earliest place that a limit frees ("day").',
+    'The message waits until 2026-04-28T08:12:00.000Z for the earliest place that a limit frees ("day").',
   );
   assert.equal(decide(sendOf(), recipientOf(), facts, policy).verdict, 'block');
   const suppressed = { ...facts, doNotContactSince: NOW };

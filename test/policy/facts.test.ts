@@ -12,6 +12,7 @@ import { LEASE_PROBLEMS } from '../../src/policy/facts-lease.ts';
 import {
   chosenAtOnce,
   MOST_CANDIDATES,
+  type NearFacts,
   PACE_CAUSES,
   type PoolFacts,
   type RoutingFacts,
@@ -112,10 +113,17 @@ const template = fc
 
 const whys = fc.subarray([...ROUTE_WHYS]);
 const chosen = fc.record({ provider: amount, mailbox: perhaps(amount), why: whys, replaces: perhaps(amount) });
+const near: fc.Arbitrary<NearFacts> = fc.record({
+  scope: fc.constantFrom('mailbox' as const, 'provider' as const),
+  ...{ id: text, name: text, window: text, limit: amount, used: amount, resetsAt: time },
+});
 const routing: fc.Arbitrary<RoutingFacts> = fc.oneof(
-  fc.record({ chosen, ways: amount, isOwn: fc.boolean() }).map(({ chosen, ...rest }) => chosenAtOnce(chosen, rest)),
+  fc
+    .record({ chosen, near: perhaps(near), ways: amount, isOwn: fc.boolean() })
+    .map(({ chosen, near, ...rest }) => chosenAtOnce(chosen, rest, near)),
   fc.record({
     chosen: perhaps(chosen),
+    near: fc.constant(null),
     cause: fc.constantFrom('provider' as const, 'health' as const, 'cap' as const, 'warmup' as const),
     freeAt: perhaps(time),
     ways: amount,

@@ -47,7 +47,8 @@ test('it is the rate that counts, not the number', () => {
   assert.ok(scoreOf(after({ delivered: 980, complained: 20 })) < EXCLUDED_BELOW, '2 % complain');
   assert.ok(scoreOf(after({ deferred: 300 })) < EXCLUDED_BELOW, 'nothing is taken');
   assert.ok(scoreOf(after({ delivered: 100, auth_failed: 3 })) === 100, 'a server that stumbled');
-  assert.ok(scoreOf(after({ auth_failed: 10 })) < EXCLUDED_BELOW, 'the password is wrong');
+  const wrong = scoreOf(after({ auth_failed: 500 }));
+  assert.ok(wrong < 50 && wrong >= EXCLUDED_BELOW, 'the password is wrong: nobody would find out that it was mended');
 });
 
 test('between the two lines a mailbox stays what it was', () => {

@@ -58,6 +58,7 @@ export function candidate(changes: Partial<CandidateFacts> = {}): CandidateFacts
 export function exhausted(changes: Partial<RoutingFacts> = {}): RoutingFacts {
   return {
     chosen: null,
+    near: null,
     cause: 'cap',
     freeAt: null,
     ways: 1,

@@ -20,7 +20,7 @@ function look(
   return {
     way: { provider: own, mailbox: mailbox(no, { provider: own.no, ...box }) },
     ...{ out: null, closed: null, capFreeAt: SECOND, rampFreeAt: SECOND, ramp: null },
-    ...{ fullness: 0, rampFullness: 0, today: 0 },
+    ...{ fullness: 0, isNear: false, rampFullness: 0, today: 0 },
     ...rest,
   };
 }

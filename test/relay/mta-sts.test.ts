@@ -3,7 +3,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DnsAnswer } from '../../src/base/dns.ts';
 import type { Fetched } from '../../src/base/guarded-fetch.ts';
-import { isNamed, parseStsPolicy, parseStsRecord, StsPolicies } from '../../src/relay/direct/mta-sts.ts';
+import type { KeptStsPolicy } from '../../src/data/port/sts-policies.ts';
+import {
+  isNamed,
+  parseStsPolicy,
+  parseStsRecord,
+  type StsParts,
+  StsPolicies,
+  type StsShelf,
+} from '../../src/relay/direct/mta-sts.ts';
 
 const POLICY = 'version: STSv1\r\nmode: enforce\r\nmx: mail.example.com\r\nmx: *.example.net\r\nmax_age: 604800\r\n';
 
@@ -60,16 +68,33 @@ function world() {
     page: { outcome: 'answered', status: 200, body: Buffer.from(POLICY) } as Fetched,
     fetched: [] as string[],
   };
-  const policies = new StsPolicies({
+  const rows = new Map<string, KeptStsPolicy>();
+  const shelf: StsShelf = {
+    stsPolicy: async ({ domain }) => rows.get(domain) ?? null,
+    keepStsPolicy: async (policy) => {
+      rows.set(policy.domain, policy);
+      return null;
+    },
+  };
+  const parts: StsParts = {
     dns: { txt: async () => state.record },
     fetch: async (url) => {
       state.fetched.push(url.href);
       return state.page;
     },
     port: 443,
+    shelf: () => shelf,
     now: () => state.now,
-  });
-  return { state, mode: async () => (await policies.policyOf('example.com'))?.mode ?? null };
+  };
+  let policies = new StsPolicies(parts);
+  return {
+    state,
+    rows,
+    mode: async () => (await policies.policyOf('example.com'))?.mode ?? null,
+    restart: () => {
+      policies = new StsPolicies(parts);
+    },
+  };
 }
 
 const HOUR = 3_600_000;
@@ -120,3 +145,29 @@ for (const [what, page] of [
     assert.equal(await mode(), 'enforce');
   });
 }
+
+test('a restart forgets no policy, whatever the DNS says by then', async () => {
+  const { state, mode, restart } = world();
+  assert.equal(await mode(), 'enforce');
+  restart();
+  state.record = { outcome: 'nxdomain' };
+  assert.equal(await mode(), 'enforce');
+  restart();
+  state.now += 170 * HOUR;
+  assert.equal(await mode(), null);
+});
+
+test('a policy is fetched anew each day, and stands where it cannot be', async () => {
+  const { state, mode, rows } = world();
+  await mode();
+  const ends = rows.get('example.com')!.until;
+  state.now += 25 * HOUR;
+  assert.equal(await mode(), 'enforce');
+  assert.equal(state.fetched.length, 2);
+  assert.equal(rows.get('example.com')!.until, ends + 25 * HOUR);
+  state.now += 25 * HOUR;
+  state.page = { outcome: 'failed', why: 'no' };
+  assert.equal(await mode(), 'enforce');
+  assert.equal(await mode(), 'enforce');
+  assert.equal(state.fetched.length, 3);
+});

@@ -286,7 +286,15 @@ test('a test of the provider says how much the account may send, or why it may n
   };
   const seen = probeWords(await probeTransport(settings, parts([])));
   assert.equal(seen.ok, true);
-  assert.match(seen.detail, /at most 200 messages in 24 hours and 1 a second, and, in the sandbox/);
+  assert.match(seen.detail, /at most 200 messages in 24 hours and 1 a second, and in the sandbox only/);
+  for (const [quota, said] of [
+    [{ SendQuota: { Max24HourSend: -1, MaxSendRate: 14 } }, /takes us: at most 14 a second\.$/],
+    [{ SendQuota: { Max24HourSend: -1, MaxSendRate: 0 } }, /takes us\.$/],
+    [{}, /takes us\.$/],
+  ] as const) {
+    fake.account = { SendingEnabled: true, ProductionAccessEnabled: true, ...quota };
+    assert.match(probeWords(await probeTransport(settings, parts([]))).detail, said);
+  }
   fake.account = { SendingEnabled: false };
   assert.equal(probeWords(await probeTransport(settings, parts([]))).ok, false);
   fake.meet({ error: 'UnrecognizedClientException', status: 403, message: 'The security token is invalid.' });

@@ -69,9 +69,9 @@ function world() {
   return { ways, carry, leave, closed, opened, pass };
 }
 
-function over(provider: number, mailbox: number | null, email = 'bob@example.com'): Claimed {
+function over(provider: number, mailbox: number | null, email = 'bob@example.com', version = 1): Claimed {
   const route: Route = {
-    provider: { no: provider, id: `prv_${provider}`, name: `provider ${provider}`, kind: 'smtp', version: 1 },
+    provider: { no: provider, id: `prv_${provider}`, name: `provider ${provider}`, kind: 'smtp', version },
     mailbox:
       mailbox === null ? null : { no: mailbox, id: `mbx_${mailbox}`, address: `m${mailbox}@acme.example`, version: 1 },
     why: ['weight'],
@@ -129,6 +129,23 @@ test('a probe that fails closes the provider for twice as long', async () => {
   pass(5000);
   await carry(over(3, 4), REFUSED);
   assert.equal(closed.at(-1)?.until, NOW + 5000 + 10_000);
+});
+
+test('a provider that was changed is tried before its time, by one mail alone', async () => {
+  const { ways, carry, leave, closed, opened } = world();
+  const wrong = no('not_taken', 'auth', 535, 'Authentication credentials invalid');
+  await carry(over(3, 4), wrong);
+  const closings = closed.length;
+  assert.ok('at' in (await carry(over(3, 4), TAKEN)));
+  const probe = await ways.enter(over(3, 5, 'p1@example.com', 2), NOW);
+  assert.ok('way' in probe);
+  for (const late of [over(3, 4), over(3, 4, 'p2@example.com', 2)]) {
+    assert.ok('at' in (await ways.enter({ ...late, recipient: late.recipient + 1 }, NOW)));
+  }
+  assert.ok(closed.length > closings, 'the store keeps the others away meanwhile');
+  assert.deepEqual(opened, []);
+  await leave(probe.way, TAKEN);
+  assert.deepEqual(opened, [{ provider: 3, mailbox: null, destination: null }]);
 });
 
 test('a wrong password closes the mailbox it belongs to, or the provider it is shared by', async () => {

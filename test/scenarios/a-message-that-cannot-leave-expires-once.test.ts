@@ -56,6 +56,11 @@ test('a message for a next hop that is down ends when it expires, once, and says
     assert.equal(ends.length, 1);
     const lateMs = Date.parse(ends[0].created_at) - expiresAt;
     assert.ok(lateMs >= 0 && lateMs < 30_000, `${lateMs} ms late`);
+    const { data } = ends[0];
+    assert.equal(data.attempts > 0, i < 3);
+    if (i < 3) assert.match(data.reply, /ECONNREFUSED|refused/);
+    else assert.equal(data.waited_for, 'route');
+    assert.equal(body.recipients[0].outcome.reply, data.reply ?? null);
     // What met a closed way was never tried.
     assert.equal(body.attempts.length > 0, i < 3, `message ${i}`);
   }

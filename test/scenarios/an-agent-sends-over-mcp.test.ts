@@ -72,6 +72,19 @@ test('a repeat that differs in labels alone is told of the first send and sends 
   assert.equal(await sentTo('kim@example.com'), 1);
 });
 
+test('a repeat that is written a little otherwise sends nothing, and another text to the same person is sent', async () => {
+  const message = { to: 'uma@example.com', subject: 'Offer', text: 'Dear Uma,\n\nhere it is.' };
+  const first = await agent.call('send_message', message);
+  const again = { to: 'Uma <Uma@example.com>', subject: 'Offer', text: 'Dear Uma,\r\n\r\nhere it is.\n' };
+  const second = await agent.call('send_message', again);
+  assert.deepEqual([second.isError, second.body.code], [true, 'idempotency_key_reused'], second.text);
+  assert.ok(second.text.includes(first.body.id), second.text);
+  assert.equal(await sentTo('uma@example.com'), 1);
+  const other = await agent.call('send_message', { ...message, text: 'Dear Uma,\n\nhere they are.' });
+  assert.deepEqual([other.isError, other.body.replayed], [false, false], other.text);
+  assert.equal(await sentTo('uma@example.com'), 2);
+});
+
 test('a meant repeat goes out, and that one once as well', async () => {
   const message = { to: 'ann@example.com', subject: 'Reminder', text: 'Please.' };
   const calls = [{}, {}, { again: true }, { again: true }, { again: 'third' }, { again: 'third' }, { again: false }];

@@ -148,6 +148,49 @@ test('new keys sign once their records are found, and the old ones stay listed f
   );
 });
 
+test('mail that waits through two changes of keys is signed by the newest, and both old pairs are shown till their week ends', async () => {
+  const { id } = await domains.verified(dns, 'twice.example');
+  const first = (await send('a@twice.example')).signatures.map(({ selector }) => selector);
+  const body = {
+    ...{ from: 'a@twice.example', to: 'bob@example.com', subject: 'it waits through both', text: 'Hi' },
+    send_at: new Date(Date.now() + 3_600_000).toISOString(),
+  };
+  const waiting = await gate.fetchJson('POST', '/v1/messages', body, { key: gate.liveKey });
+  assert.equal(waiting.status, 202, JSON.stringify(waiting.body));
+  const made: string[][] = [];
+  for (let n = 0; n < 2; n += 1) {
+    const { keys, records } = await domains.rotate(id);
+    made.push(keys.filter(({ state }) => state === 'announced').map(({ selector }) => selector));
+    dns.setAll(zoneOf(records));
+    assert.equal((await domains.verify(id)).state, 'verified');
+  }
+  const { keys, records } = await domains.verify(id);
+  const retiring = keys.filter(({ state }) => state === 'retiring').map(({ selector }) => selector);
+  assert.deepEqual(new Set(retiring), new Set([...first, ...made[0]!]));
+  for (const selector of retiring) {
+    assert.ok(
+      records.some(({ name }) => name.startsWith(`${selector}._domainkey.`)),
+      `${selector} is still to be published`,
+    );
+  }
+  const now = await gate.fetchJson(
+    'PATCH',
+    `/v1/messages/${waiting.body.id}`,
+    { send_at: new Date(Date.now() + 500).toISOString() },
+    { key: gate.liveKey },
+  );
+  assert.equal(now.status, 200, JSON.stringify(now.body));
+  const arrived = () => received.find(({ content }) => content.includes(body.subject));
+  await until(() => arrived() !== undefined, 20_000, 'the message arrives');
+  const { results } = await dkimVerify(arrived()!.content, {
+    resolver: (name, type) => resolver.resolve(name, type) as Promise<string[][]>,
+  });
+  assert.deepEqual(
+    results.map(({ selector, status }) => [selector, status.result]),
+    made[1]!.map((selector) => [selector, 'pass']),
+  );
+});
+
 test('of two tenants the first that is verified has the domain, as long as its own record stands', async () => {
   const first = await domains.verified(dns, 'shared.example');
   const tenant = await makeTenant(gate, {}, 'live');

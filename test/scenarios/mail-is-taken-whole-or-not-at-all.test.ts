@@ -51,6 +51,19 @@ test('a recipient that is blocked between RCPT and data defers the whole mail, a
   talk.end();
 });
 
+test('a mail to one recipient that is blocked meanwhile leaves nothing either', async () => {
+  const talk = await loggedIn();
+  await begin(talk, 'guy@one.example');
+  await gateway.fetchJson('POST', '/v1/suppressions', { email: 'guy@one.example', reason: 'hard_bounce' });
+  const stored = await gateway.stored();
+  assert.match(await data(talk, 'X-Postern-Idempotency-Key: alone\r\n'), /^451 4\.7\.1 suppressed: /);
+  assert.equal(await gateway.stored(), stored);
+  // The key is still free.
+  await begin(talk, 'hal@one.example');
+  assert.match(await data(talk, 'X-Postern-Idempotency-Key: alone\r\n'), /^250 2\.0\.0 Accepted as msg_/);
+  talk.end();
+});
+
 test('places in a limit are told at RCPT, those before it counted, and are taken by the data alone', async () => {
   await gateway.fetchJson('PUT', '/v1/policy', {
     limits: [{ name: 'daily', scope: 'tenant', window: 'rolling_24h', max: (await gateway.stored()) + 10 }],

@@ -158,10 +158,13 @@ describe('what comes back by SMTP', () => {
     assert.equal(data.after_delivered, true);
     assert.equal(data.class, 'unknown_user');
     assert.equal(data.kind, 'hard');
-    assert.equal(data.status, '5.1.1');
+    assert.deepEqual([data.status, data.enhanced_status], ['bounced', '5.1.1']);
     assert.match(data.reply, /User unknown/);
     assert.equal(data.reporting_mta, 'mx.rcpt.example');
     assert.equal(data.channel, 'smtp');
+    const { outcome } = body.recipients[0];
+    assert.deepEqual([outcome.class, outcome.kind, outcome.after_delivered], ['unknown_user', 'hard', true]);
+    assert.equal(outcome.reply, data.reply);
     assert.ok(await isSuppressed(message.email));
     const inbound = await newest();
     assert.equal(inbound.outcome, 'applied');

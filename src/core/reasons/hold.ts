@@ -82,8 +82,14 @@ export const HOLD = {
     clearsBy: ['time'],
     clearsAt: 'The slot at which the message leaves.',
     fault: 'caller',
-    detail: 'The message is scheduled[ for {clears_at}][: {cause}][ ("{limit_name}")].',
+    detail: 'The message waits[ until {clears_at}][ for {cause}][ ("{limit_name}")][ ({note})].',
     fix: 'Wait; the message leaves by itself, so do not send it again.',
+    cases: {
+      tenant: {
+        when: 'all mailboxes of its identity are paused, or all its providers are off or in error',
+        fix: 'Resume a mailbox, or mend a provider and test or activate it; the message then leaves by itself, so do not send it again.',
+      },
+    },
     explanation:
       'The message is accepted and leaves at a later time: the `send_at` you gave, the next place in the warm-up, the next working hours, or the earliest place that a limit frees when you asked to wait. Its place is reserved. It can be moved or cancelled until it leaves.',
     customerMessage: 'The message is scheduled and will be sent [at {time}|later].',
@@ -96,6 +102,8 @@ export const HOLD = {
         mailbox: 'the earliest place in a mailbox',
         drip: 'the gap that its sender keeps between two first contacts',
         route: 'a way out that is closed for a time',
+        repair: 'the next try of its provider, which failed',
+        paused: 'a mailbox that is resumed',
         provider_pace: 'the pace that its provider takes mail at',
         mailbox_pace: 'the pace that its mailbox takes mail at',
         destination_pace: 'the pace that its destination takes mail at',
@@ -105,7 +113,7 @@ export const HOLD = {
     },
     evidence: {
       cause:
-        '`send_at`, `warmup`, `working_hours`, `drip`, `quota` or `mailbox`; of one that is accepted and waits for its way out also `route`, `provider_pace`, `mailbox_pace`, `destination_pace`, `health` or `provider`',
+        '`send_at`, `warmup`, `working_hours`, `drip`, `quota` or `mailbox`; of one that is accepted and waits for its way out also `route`, `repair`, `provider_pace`, `mailbox_pace`, `destination_pace`, `health`, `paused` or `provider`',
       departs_at: 'the slot',
       limit_name: 'the limit that sets the slot',
       waits_for: 'every limit that was full',

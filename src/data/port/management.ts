@@ -10,6 +10,8 @@ export type Actor = {
   name: string;
   /** `key_…` or `operator`. */
   id: string;
+  /** The agent that acts with the key, as the audit log names it. */
+  agent?: string | null;
   /** A person's key: it may loosen controls. */
   mayApprove: boolean;
   mayOperate: boolean;
@@ -152,6 +154,7 @@ export type AuditRow = {
   at: number;
   actor: string;
   actorId: string | null;
+  agent: string | null;
   action: string;
   target: string | null;
   note: string | null;

@@ -3,8 +3,20 @@
 /** The pace that a destination, a mailbox or a provider takes mail at now. */
 export type PaceCause = 'destination_pace' | 'mailbox_pace' | 'provider_pace';
 
-/** A way out that is closed for a time, places in mailboxes, a mailbox or a provider that can be used again, a sender's hours or gaps. */
-export type RouteCause = 'route' | 'mailbox' | 'warmup' | 'health' | 'provider' | 'working_hours' | 'drip';
+/**
+ * A way out that is closed for a time, or whose own fault it was that an attempt failed; places in mailboxes; a mailbox or a provider
+ * that can be used again; a sender's hours or gaps.
+ */
+export type RouteCause =
+  | 'route'
+  | 'repair'
+  | 'mailbox'
+  | 'warmup'
+  | 'health'
+  | 'paused'
+  | 'provider'
+  | 'working_hours'
+  | 'drip';
 
 export type Waits = {
   for: PaceCause | RouteCause;

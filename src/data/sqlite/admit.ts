@@ -14,7 +14,7 @@ import type { Send } from '../../policy/send.ts';
 import type { Admission, AdmitAnswer, AdmitRequest, CheckAnswer, RecipientVerdict, StaleCanaries } from '../store.ts';
 import { askedOfSend } from './approval-rows.ts';
 import type { Assumed } from './assumed.ts';
-import { type Decided, decideAll, raise, riskShown } from './decide-all.ts';
+import { type Decided, decideAll, isWholeAlone, raise, riskShown } from './decide-all.ts';
 import { reviewHealth } from './mailbox-health.ts';
 import { passTime } from './quarantine.ts';
 import { riskStanding } from './risk-shown.ts';
@@ -43,7 +43,7 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer | 
   const send = sendOf(state, space, request, sender);
   const deduped = usedDedupe(state, space, request, now);
   const duplicate = deduped === null ? null : duplicateFact(state, deduped);
-  if (request.wholeOnly === true) {
+  if (request.wholeOnly === true && !isWholeAlone(request)) {
     const unstored = askedOfSend(space, { ...request, isStored: false }, now);
     const seen = decideAll(state, space, send, request, now, duplicate, unstored, null);
     const isWhole = seen.every(({ verdict }) => verdict.verdict !== 'block');
@@ -53,6 +53,9 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer | 
   const risen: RiskStep = { elevated: false, quarantine: false };
   const decided = decideAll(state, space, send, request, now, duplicate, asked, risen);
   const accepted = decided.filter(({ verdict }) => verdict.verdict !== 'block').length;
+  if (accepted === 0 && isWholeAlone(request)) {
+    return { outcome: 'refused', ...seenAdmission(space, send, request, decided, now) };
+  }
   const scopes = send.scopes;
   const admission = (row: number, nonce: number): Admission => ({
     messageId: publicId('msg', row, nonce),
@@ -149,11 +152,11 @@ export function check(state: WriterState, request: AdmitRequest): CheckAnswer | 
   if (hasOtherCanaries(space, request)) return { outcome: 'canaries', known: space.canaries };
   const seen = lookAt(state, space, request, now);
   if ('message' in seen) return { outcome: 'invalid', ...seen };
-  const { send, decided } = seen;
+  const { send, from, decided } = seen;
   return {
     outcome: 'checked',
     ...seenAdmission(space, send, request, decided, now),
-    from: sender.from.email,
+    from,
     traces:
       request.untraced === true
         ? []
@@ -168,7 +171,7 @@ export function lookAt(
   request: AdmitRequest,
   now: number,
   ahead: Assumed | null = null,
-): { send: Send; decided: Decided[] } | { param: string; message: string } {
+): { send: Send; from: string; decided: Decided[] } | { param: string; message: string } {
   const sender = resolveSender(state, space, request);
   if ('message' in sender) return sender;
   const deduped = usedDedupe(state, space, request, now);
@@ -177,7 +180,8 @@ export function lookAt(
   const send = sendOf(state, space, request, sender);
   const asked = askedOfSend(space, { ...request, isStored: false }, now);
   const known = blocks ? duplicateFact(state, deduped) : null;
-  return { send, decided: decideAll(state, space, send, request, now, known, asked, null, ahead) };
+  const decided = decideAll(state, space, send, request, now, known, asked, null, ahead);
+  return { send, from: sender.from.email, decided };
 }
 
 /** What was decided and not stored. */

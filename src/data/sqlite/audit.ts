@@ -9,6 +9,7 @@ export type AuditInput = {
   actor: string;
   /** `key_…` or `operator`. */
   actorId?: string | null;
+  agent?: string | null;
   action: string;
   target?: string | null;
   note?: string | null;
@@ -20,7 +21,7 @@ export type AuditInput = {
 export function audit({ db, realNow }: { db: DatabaseSync; realNow: number }, input: AuditInput): number {
   const { lastInsertRowid } = db
     .prepare(
-      'INSERT INTO audit (tenant, mode, at, actor, actor_id, action, target, note, before, after) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT INTO audit (tenant, mode, at, actor, actor_id, agent, action, target, note, before, after) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     )
     .run(
       input.tenantNo,
@@ -28,6 +29,7 @@ export function audit({ db, realNow }: { db: DatabaseSync; realNow: number }, in
       realNow,
       input.actor,
       input.actorId ?? null,
+      input.agent ?? null,
       input.action,
       input.target ?? null,
       input.note ?? null,
@@ -38,6 +40,6 @@ export function audit({ db, realNow }: { db: DatabaseSync; realNow: number }, in
 }
 
 /** The actor's part of an audit row. */
-export function by(actor: Actor): { actor: string; actorId: string } {
-  return { actor: actor.name, actorId: actor.id };
+export function by({ name, id, agent = null }: Actor): { actor: string; actorId: string; agent: string | null } {
+  return { actor: name, actorId: id, agent };
 }

@@ -6,9 +6,11 @@
  * nothing waits without a time, and never beyond the message's end. What may have been taken once is not sent another way.
  */
 import { channelOf } from '../../core/channel.ts';
+import type { Closed } from '../../policy/closed-routes.ts';
 import { countRoute, seriesIn } from '../../policy/ledger.ts';
 import { chosenOf, looksAt, type RoutingAsked, searchOf } from '../../policy/look-route.ts';
-import { type Candidate, isSameWay, type RouteWhy, route } from '../../policy/route.ts';
+import { DEFAULT_PROVIDER } from '../../policy/pool.ts';
+import { type Candidate, isSameWay, type Obstacle, type RouteWhy, route } from '../../policy/route.ts';
 import { shownCandidate } from '../../policy/rules/pool-finding.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
 import { limitsOfWay, outOf, type PoolSight, stateOfWay, type Way, type WayLook } from '../../policy/ways.ts';
@@ -16,6 +18,7 @@ import { earliestPlace, emissionMicros, nextTat, rateFreeAt } from '../../policy
 import type { Route } from '../port/routing.ts';
 import type { Waits } from '../port/waits.ts';
 import { prepared } from './database.ts';
+import { announceWay } from './limit-events.ts';
 import { moveTo, type QueueRow, SENDING } from './queue-rows.ts';
 import { chosenIn, DEFAULT_ROUTE, leaveRoute, pinTo, routeOf, spendOn, storeRoute } from './routes.ts';
 import { sendAtDeparture } from './send-at-departure.ts';
@@ -110,15 +113,14 @@ function another(due: Due, sight: PoolSight): { way: Way; why: RouteWhy[] } | nu
   const asked = { view: space, policy: space.policy, send, recipient, now, departAt: now };
   const looks = looksAt(asked, sight.ways, second);
   const pinned = space.pin(recipient.key);
-  const input = {
-    looks,
-    spread: sight.spread,
-    second,
-    pinned,
-    avoided: state.routing.avoidedBy(row.id),
-    needsOpen: true,
-  };
-  const answer = route(input);
+  const input = { looks, spread: sight.spread, second, pinned, needsOpen: true };
+  const avoided = state.routing.avoidedBy(row.id);
+  let answer = route({ ...input, avoided });
+  if (answer.outcome === 'waiting' && avoided.length > 0) {
+    // The one that it was to take instead is gone meanwhile: it is as if there had been none.
+    state.routing.forgetAvoided(row.id);
+    answer = route(input);
+  }
   if (answer.outcome === 'chosen') {
     const chosen = chosenOf(answer, sight.ways, pinned);
     take(due, answer.look.way, now);
@@ -140,6 +142,7 @@ function take({ state, space, row, send, recipient, now }: Due, way: Way, at: nu
     state.ledger.apply(change, Math.floor(now / 1000));
   }
   storeRoute(state, row, place);
+  announceWay(state, space, send, { ...place, now });
 }
 
 type Asked = Omit<RoutingAsked, 'identityCap' | 'isFull' | 'isPutOff' | 'search'>;
@@ -174,10 +177,18 @@ function waitForAny(due: Due, asked: Asked, looks: readonly WayLook[], candidate
     });
     return;
   }
-  const isOff = candidates.every(({ obstacle }) => obstacle === 'inactive' || obstacle === 'error');
   const back = looks.map(({ way }) => way.mailbox?.recoversAt ?? null).filter((at) => at !== null && at > due.now);
   const until = Math.min(due.now + LOOK_AGAIN_MS, ...(back as number[]));
-  waitFor(due, { for: isOff ? 'provider' : 'health', until, candidates: shown });
+  const cause = outCause(candidates.map(({ obstacle }) => obstacle));
+  const note =
+    cause === 'provider' ? looks.map(({ way }) => way.provider.stateNote).find((said) => said !== null) : null;
+  waitFor(due, { for: cause, until, candidates: shown, ...(note == null ? {} : { note }) });
+}
+
+/** What has to change where time alone changes nothing: of several the one that is least of a person's doing. */
+function outCause(obstacles: readonly (Obstacle | null)[]): 'health' | 'paused' | 'provider' {
+  if (obstacles.includes('unhealthy')) return 'health';
+  return obstacles.includes('paused') ? 'paused' : 'provider';
 }
 
 /** The earliest millisecond at which a way that can be used has room and is open. */
@@ -208,22 +219,21 @@ function waitForOwn(due: Due, sight: PoolSight): void {
   const out = way === undefined ? null : outOf(way);
   if (closed !== null && out === null) waitFor(due, { for: 'route', until: closed.until, note: closed.cause });
   else {
-    const cause = out === 'inactive' || out === 'error' || way === undefined ? 'provider' : 'health';
-    waitFor(due, { for: cause, until: now + LOOK_AGAIN_MS });
+    waitFor(due, { for: outCause([out]), until: now + LOOK_AGAIN_MS });
   }
 }
 
-/** Avoids the way a recipient was tried on; whether another one can be used now. */
-export function hasOtherWay(
+/** Avoids the way a recipient was tried on: when another one can be used, `now` or a time; null where there is none. */
+export function otherWayAt(
   state: WriterState,
   space: Space,
   row: QueueRow,
   message: MessageRow,
   now: number,
-): boolean {
+): 'now' | number | null {
   const send = sendAtDeparture(state, space, message);
   const { sight } = space;
-  if (sight === null || row.provider === null || mustStay(row)) return false;
+  if (sight === null || row.provider === null || mustStay(row)) return null;
   const recipient = sendRecipientOf(row, null);
   state.routing.avoid(row.id, { provider: row.provider, mailbox: row.mailbox });
   const second = Math.floor(now / 1000);
@@ -231,7 +241,21 @@ export function hasOtherWay(
   const looks = looksAt(asked, sight.ways, second);
   const avoided = state.routing.avoidedBy(row.id);
   const input = { looks, spread: sight.spread, second, pinned: null, avoided, needsOpen: true };
-  return route(input).outcome === 'chosen';
+  if (route(input).outcome === 'chosen') return 'now';
+  let first: number | null = null;
+  for (const look of looks) {
+    if (look.out !== null || avoided.some((key) => isSameWay(look.way, key))) continue;
+    const at = placeOf(asked, look, now);
+    if (at !== null && (first === null || at < first)) first = at;
+  }
+  return first;
+}
+
+/** What closes now the way that a recipient was tried on. */
+export function closedBehind(state: WriterState, space: Space, row: QueueRow, now: number): Closed | null {
+  const { closed } = state.routing;
+  if (closed.isEmpty || space.frozenAt !== null) return null;
+  return closed.find(row.provider ?? DEFAULT_PROVIDER, row.mailbox, sendRecipientOf(row, null).domain, now);
 }
 
 /**
@@ -288,12 +312,13 @@ function waitFor({ state, space, row, message }: Due, wait: Waits): void {
   if (until < space.nextDue) space.nextDue = until;
 }
 
-/** After the pool has changed, or a way was opened: what waits for that is due at once. */
+/** After the pool has changed, or a way was opened: what waits for that is due at once. What failed is woken by wakeRepaired alone. */
 export function wakeWaiting(state: WriterState, space: Space, now: number): void {
   space.isPoolNew = false;
   prepared(
     state.db,
-    `UPDATE recipient SET due = ?1 WHERE space = ?2 AND due > ?1 AND due >= 0 AND waits IS NOT NULL AND instr(waits, '_pace"') = 0`,
+    `UPDATE recipient SET due = ?1 WHERE space = ?2 AND due > ?1 AND due >= 0 AND waits IS NOT NULL AND instr(waits, '_pace"') = 0
+       AND instr(waits, '"for":"repair"') = 0`,
   ).run(now, space.no);
   space.nextDue = Math.min(space.nextDue, now);
 }

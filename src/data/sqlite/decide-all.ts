@@ -21,6 +21,7 @@ import type { AdmitRequest, LimitStanding } from '../store.ts';
 import { askedOfSend } from './approval-rows.ts';
 import { Assumed } from './assumed.ts';
 import { standingLimits } from './headroom.ts';
+import { announceLimit, announceWay } from './limit-events.ts';
 import { enterByScore } from './quarantine.ts';
 import { riskIn, riskStanding, shownSignal } from './risk-shown.ts';
 import { chosenIn, onItsWay, spendOn } from './routes.ts';
@@ -68,6 +69,10 @@ export function decideAll(
     const looked = { view: space, policy, send: sized, recipient, now, counted, duplicate, isFirst };
     const facts = look({ ...looked, approval });
     const verdict = decide(send, recipient, facts, policy);
+    // Nothing of it is to be stored, and nothing has been counted: several are looked at before they get here.
+    if (risen !== null && isWholeAlone(request) && verdict.verdict === 'block') {
+      return [{ recipient, facts, verdict, standing: null, shadow: null }];
+    }
     const shadow = beside === null ? null : decideBeside({ ...looked, ...beside });
     decided.push({ recipient, facts, verdict, standing: null, shadow: shadow?.verdict ?? null });
     if (shadow !== null) countShadow(state, shadow, verdict, now);
@@ -84,6 +89,8 @@ export function decideAll(
     stored = true;
     if (assumed === null) count(state, space, own, send, recipient, facts, changes, size);
     else assume(assumed, space, facts, changes, size);
+    const chosen = isHeld || assumed !== null || facts.pool === null ? null : chosenIn(facts);
+    if (chosen !== null) announceWay(state, space, send, { ...chosen, at: departAt, now: facts.now });
   }
   if (ahead === null) {
     assumed?.takeBack();
@@ -92,6 +99,11 @@ export function decideAll(
   const isAhead = (send.sendAt ?? 0) > now || decided.some(({ verdict }) => verdict.verdict === 'schedule');
   if (isAhead) for (const one of decided) one.standing = standingLimits(space, send, one.recipient, one.facts, now);
   return decided;
+}
+
+/** One recipient, that is stored only where it is not blocked. */
+export function isWholeAlone({ wholeOnly, recipients }: Pick<AdmitRequest, 'wholeOnly' | 'recipients'>): boolean {
+  return wholeOnly === true && recipients.length === 1;
 }
 
 /** What a draft decides by, where that is not the ledger: its policy, and the approval that it asks for. */
@@ -200,18 +212,6 @@ function announce(
   facts: Facts,
   before: number,
 ): void {
-  const used = before + 1;
-  const approaching = before * 5 < limit.max * 4 && used * 5 >= limit.max * 4;
-  if (!approaching && used !== limit.max) return;
-  const data = {
-    name: limit.name,
-    scope: limitScope(limit, send, recipient),
-    unit: limit.unit,
-    window: limit.windowName,
-    limit: limit.max,
-    used,
-    policy_version: policy.version,
-  };
-  if (approaching) state.emit(space, 'limit.approaching', facts.now, null, data);
-  if (used === limit.max) state.emit(space, 'limit.reached', facts.now, null, data);
+  const scope = limitScope(limit, send, recipient);
+  announceLimit(state, space, { limit, scope, used: before + 1, at: facts.now, policyVersion: policy.version });
 }

@@ -3,6 +3,7 @@
  * do-not-contact, identity and whatever else the rules know are asked once more; what was counted at acceptance is not
  * counted again. Only `rate` limits, which are never reserved ahead, are taken here by a recipient that was scheduled.
  */
+import { eventNumber } from '../../core/events.ts';
 import { decide } from '../../policy/decide.ts';
 import type { ApprovalAsked } from '../../policy/facts-approval.ts';
 import { countRates } from '../../policy/ledger.ts';
@@ -10,9 +11,11 @@ import { lookAtDeparture, ratesFreeAt } from '../../policy/look.ts';
 import type { Send } from '../../policy/send.ts';
 import type { DecidedReason } from '../../policy/verdict.ts';
 import type { Route } from '../port/routing.ts';
+import type { Waits } from '../port/waits.ts';
 import { askedAtDeparture, FLAG_APPROVAL } from './approval-rows.ts';
 import { wayAtClaim } from './claim-route.ts';
 import { closeWith } from './closing.ts';
+import { prepared } from './database.ts';
 import { holdRecipient } from './holding.ts';
 import { returnPlaces } from './places.ts';
 import { holdForQuarantine, isHeldBack } from './quarantine-holds.ts';
@@ -22,6 +25,8 @@ import type { Space } from './spaces.ts';
 import { type MessageRow, recipientRows, sendRecipientOf } from './stored.ts';
 import { withLater } from './verdicts.ts';
 import type { WriterState } from './writer-state.ts';
+
+const DEFERRED = eventNumber('message.deferred');
 
 /**
  * The way out of a recipient that is due, or null where it may not leave now: it was closed here, or waits for a way or for its place
@@ -81,9 +86,29 @@ function askedOf(state: WriterState, space: Space, row: QueueRow, message: Messa
 /** True, and the recipient closed, where its time is over. */
 export function isExpired(state: WriterState, space: Space, row: QueueRow, message: MessageRow, now: number): boolean {
   if (message.expires_at > now) return false;
+  const told = { attempts: row.attempts, ...lastTold(state, row), ...waitedFor(row) };
   returnPlaces(state, space, row, message);
-  closeWith(state, space, row, 'expired', now, {});
+  closeWith(state, space, row, 'expired', now, told);
   return true;
+}
+
+/** What the last attempt came to; nothing where there was none, or where its event is gone. */
+function lastTold(state: WriterState, row: QueueRow): { reply?: unknown; class?: unknown } {
+  if (row.attempts === 0) return {};
+  // An event of the same group is a row only then.
+  state.flushRows();
+  const told = prepared(
+    state.db,
+    `SELECT data FROM event INDEXED BY event_recipient
+     WHERE recipient = ? AND recipient IS NOT NULL AND (type > 3 OR data IS NOT NULL) AND type = ? ORDER BY rowid DESC LIMIT 1`,
+  ).get(row.id, DEFERRED) as { data: string | null } | undefined;
+  if (told?.data == null) return {};
+  const { reply = '', class: bounceClass = null } = JSON.parse(told.data) as { reply?: string; class?: string };
+  return { reply, class: bounceClass };
+}
+
+function waitedFor({ waits }: QueueRow): { waited_for?: string } {
+  return waits === null ? {} : { waited_for: (JSON.parse(waits) as Waits).for };
 }
 
 /** A scheduled recipient takes its place in the `rate` limits when it leaves; a full one makes it wait. */

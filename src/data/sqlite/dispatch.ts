@@ -301,11 +301,14 @@ export function dueIn(state: WriterState): number | null {
   return Number.isFinite(soonest) ? soonest : null;
 }
 
-/** At a start no worker of before is left: what they held is due at once. */
+/** At a start no worker of before is left, and every way is open: what they held is due at once, and what waited for a way that failed. */
 export function releaseDeadClaims(state: WriterState): void {
   // By the index of the queue: the whole table would be read for the few that were on their way.
   const result = state.db
-    .prepare('UPDATE recipient INDEXED BY recipient_due SET due = 0 WHERE state = ? AND due >= 0')
+    .prepare(
+      `UPDATE recipient INDEXED BY recipient_due SET due = 0
+       WHERE due >= 0 AND (state = ? OR instr(waits, '"for":"repair"') > 0 OR instr(waits, '"for":"route"') > 0)`,
+    )
     .run(SENDING);
   if (Number(result.changes) > 0) state.spaces.forgetAll();
 }

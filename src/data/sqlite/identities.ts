@@ -16,6 +16,7 @@ import type {
 import type { Actor } from '../port/management.ts';
 import { audit, by } from './audit.ts';
 import type { WriteCalls } from './calls.ts';
+import { wakeRepaired } from './closed-routes.ts';
 import { prepared } from './database.ts';
 import { refuseLoosening } from './policies.ts';
 import { identityOf, type Row } from './rows.ts';
@@ -162,6 +163,7 @@ function finish(
   state.flushRows();
   state.spaces.forget(no);
   const space = state.spaces.get(no);
+  if (before?.mailboxes?.join() !== after?.mailboxes?.join()) wakeRepaired(state, space, null);
   const shown = after ?? before!;
   const data = { identity_id: id, handle: shown.handle, state: shown.state, note };
   state.emit(space, type, space.now(state.realNow), null, data);

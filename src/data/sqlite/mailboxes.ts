@@ -19,6 +19,7 @@ import type {
 } from '../port/senders.ts';
 import { audit, by } from './audit.ts';
 import type { WriteCalls } from './calls.ts';
+import { wakeRepaired } from './closed-routes.ts';
 import { prepared } from './database.ts';
 import { managedMailbox } from './managed-senders.ts';
 import { refuseLoosening } from './policies.ts';
@@ -56,6 +57,7 @@ function finish(state: WriterState, no: number, told: Told): void {
   state.flushRows();
   state.spaces.forget(no);
   const space = state.spaces.get(no);
+  wakeRepaired(state, space, null);
   const about = (after ?? before)!;
   const data = {
     ...{ mailbox_id: about.id, address: about.address, identity_id: about.identityId },
@@ -221,6 +223,7 @@ export const MAILBOX_WRITES: WriteCalls<MailboxCalls> = {
       ...[rampText(after.warmup), after.sealed, ...imapColumns(after.imap)],
       ...[state.realNow, before.no],
     );
+    state.routing.closed.openAll({ provider: null, mailbox: before.no }, true);
     const made = done(state, no, before.id);
     finish(state, no, { type: 'mailbox.updated', note, actor, before, after: made.mailbox });
     return made;

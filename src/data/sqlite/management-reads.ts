@@ -19,6 +19,7 @@ function auditRowOf(row: Row): AuditRow {
     at: row['at'] as number,
     actor: row['actor'] as string,
     actorId: row['actor_id'] as string | null,
+    agent: row['agent'] as string | null,
     action: row['action'] as string,
     target: row['target'] as string | null,
     note: row['note'] as string | null,

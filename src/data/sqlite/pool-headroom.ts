@@ -1,5 +1,6 @@
 /** What mailboxes and providers can still carry, read from the ledger as it stands. */
 
+import type { Limit } from '../../policy/document.ts';
 import { FAMILIES } from '../../policy/families.ts';
 import { type LimitState, limitState, standingOf } from '../../policy/headroom.ts';
 import { familyScope, seriesIn } from '../../policy/ledger.ts';
@@ -65,8 +66,15 @@ function limitsOf(space: Space, way: Way, scope: 'mailbox' | 'provider', id: str
   const send = sendOfNobody(space);
   return [...windows, ...rates].flatMap((limit) => {
     const counter = limit.scope === scope ? stateOfWay(space, scope, way, send) : null;
-    return counter === null ? [] : [limitState(limit, { kind: scope, id }, standingOf(limit, counter, 0, now))];
+    if (counter === null) return [];
+    const shown = limitState(limit, { kind: scope, id }, standingOf(limit, counter, 0, now));
+    return [isOwnRate(limit) ? { ...shown, limit: limit.max, remaining: Math.max(0, limit.max - shown.used) } : shown];
   });
+}
+
+/** A provider's cap a second or minute: its burst of one is how it is kept, and no number of anybody's. */
+function isOwnRate({ window, burst, max }: Limit): boolean {
+  return window.kind === 'rate' && burst === 1 && max > 1;
 }
 
 function sendOfNobody(space: Space, identity: string | null = null): Send {

@@ -69,7 +69,7 @@ export function applyProven(
         ? {}
         : {
             reply: detail.reply?.slice(0, MOST_REPLY) ?? null,
-            status: detail.status,
+            enhanced_status: detail.status,
             reporting_mta: detail.reportingMta?.slice(0, 255) ?? null,
             form: detail.form,
           }),

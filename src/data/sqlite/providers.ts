@@ -11,6 +11,7 @@ import type { Actor } from '../port/management.ts';
 import type { ManagedProvider, ProviderAnswer, ProviderFields, SendersWrites, SenderTrouble } from '../port/senders.ts';
 import { audit, by } from './audit.ts';
 import type { WriteCalls } from './calls.ts';
+import { openChanged, wakeRepaired } from './closed-routes.ts';
 import { prepared } from './database.ts';
 import { managedProvider } from './managed-senders.ts';
 import { refuseLoosening } from './policies.ts';
@@ -70,11 +71,12 @@ type Told = {
   after?: ManagedProvider;
 };
 
-/** After a change: what decisions read is read anew, and everybody is told. */
+/** After a change: what decisions read is read anew, what failed is tried again, and everybody is told. */
 function finish(state: WriterState, no: number, told: Told): void {
   const { type, note, actor, before, after } = told;
   state.flushRows();
   state.spaces.forget(no);
+  wakeRepaired(state, state.spaces.get(no), null);
   const { id } = (after ?? before)!;
   tellProvider(state, no, type, (after ?? before)!, note);
   audit(state, {
@@ -194,11 +196,16 @@ export const PROVIDER_WRITES: WriteCalls<ProviderCalls> = {
       const own = 'UPDATE mailbox SET sealed = NULL, version = version + 1 WHERE provider = ? AND sealed IS NOT NULL';
       prepared(state.db, own).run(before.no);
     }
+    // What a test said was said of other settings; mail tries these.
+    const isTriedAnew = before.state === 'error' && (change.sealed !== undefined || after.url !== previous.url);
     prepared(
       state.db,
       `UPDATE provider SET name = ?, kind = ?, url = ?, endpoint = ?, sealed = ?, ehlo_name = ?, weight = ?, priority = ?, caps = ?,
-        version = version + 1, updated_at = ? WHERE no = ?`,
-    ).run(...columns(after), state.realNow, before.no);
+        version = version + 1, updated_at = ?, state = iif(?, 'active', state), state_note = iif(?, NULL, state_note) WHERE no = ?`,
+    ).run(...columns(after), state.realNow, Number(isTriedAnew), Number(isTriedAnew), before.no);
+    openChanged(state, before.no);
+    // Its recovery is told when something was seen to work.
+    if (isTriedAnew) state.routing.failing.add(before.no);
     const made = done(state, no, before.id);
     finish(state, no, { type: 'provider.updated', note, actor, before, after: made.provider });
     return made;
@@ -214,13 +221,11 @@ export const PROVIDER_WRITES: WriteCalls<ProviderCalls> = {
     if (before.state === to) return { outcome: 'conflict', state: before.state };
     const refused = on ? refuseUndoing(row['off_by'] as string | null, 'provider.state', note, actor) : null;
     if (refused !== null) return refused;
-    prepared(state.db, 'UPDATE provider SET state = ?, state_note = ?, off_by = ?, updated_at = ? WHERE no = ?').run(
-      to,
-      note,
-      on ? null : whoOf(actor),
-      state.realNow,
-      before.no,
-    );
+    prepared(
+      state.db,
+      'UPDATE provider SET state = ?, state_note = ?, off_by = ?, updated_at = ?, version = version + ? WHERE no = ?',
+    ).run(to, note, on ? null : whoOf(actor), state.realNow, on ? 1 : 0, before.no);
+    if (on) openChanged(state, before.no);
     const made = done(state, no, before.id);
     finish(state, no, { type: 'provider.updated', note, actor, before, after: made.provider });
     return made;
@@ -253,16 +258,22 @@ export const PROVIDER_WRITES: WriteCalls<ProviderCalls> = {
     const was = row['state'] as string;
     const to = was === 'inactive' ? was : failure === null ? 'active' : 'error';
     const note = was === 'inactive' ? (row['state_note'] as string | null) : failure;
-    prepared(state.db, 'UPDATE provider SET state = ?, state_note = ?, tested_at = ? WHERE no = ?').run(
-      to,
-      note,
-      state.realNow,
-      providerNo,
-    );
+    const name = { provider: providerNo, mailbox: null };
+    const isMended = failure === null && (state.routing.closed.openAll(name, false) || was === 'error');
+    prepared(
+      state.db,
+      'UPDATE provider SET state = ?, state_note = ?, tested_at = ?, version = version + ? WHERE no = ?',
+    ).run(to, note, state.realNow, isMended ? 1 : 0, providerNo);
     const no = row['space'] as number;
-    state.flushRows();
-    state.spaces.forget(no);
-    if (to !== was) {
+    // Most tests bring nothing new.
+    if (to !== was || isMended) {
+      state.flushRows();
+      state.spaces.forget(no);
+    }
+    // Told once, here or by the first mail that is taken.
+    const wasFailing = failure === null && was !== 'inactive' && state.routing.failing.delete(providerNo);
+    if (failure === null) wakeRepaired(state, state.spaces.get(no), name);
+    if (to !== was || wasFailing) {
       const type = to === 'error' ? 'provider.failing' : 'provider.recovered';
       tellProvider(state, no, type, done(state, no, row['id'] as string).provider, failure);
     }

@@ -25,6 +25,7 @@ export type QueueStatements = {
   renew: StatementSync;
   mark: StatementSync;
   close: StatementSync;
+  defer: StatementSync;
   release: StatementSync;
   uncertain: StatementSync;
   crash: StatementSync;
@@ -56,6 +57,7 @@ function prepare(db: DatabaseSync): QueueStatements {
     renew: db.prepare('UPDATE recipient SET due = ? WHERE id = ?'),
     mark: update('dot = 1'),
     close: update('state = ?, due = ?, dot = 0, deaths = 0, closed_at = ?'),
+    defer: update('state = ?, due = ?, dot = 0, deaths = 0, waits = ?'),
     release: update('state = ?, due = ?, dot = 0, attempts = attempts - 1, waits = ?'),
     uncertain: update('state = ?, due = ?, dot = 0, deaths = 0, possible_duplicate = 1'),
     crash: update('state = ?, due = ?, dot = 0, deaths = deaths + 1'),

@@ -26,6 +26,7 @@ import { SEALED_READS } from './sealed-rows.ts';
 import { SENDERS_READS } from './senders-reads.ts';
 import { SHADOW_READS } from './shadow-reads.ts';
 import { SIMULATION_READS } from './simulation-reads.ts';
+import { STS_POLICIES_READS } from './sts-policies.ts';
 import { TEMPLATE_READS } from './templates-reads.ts';
 import { testClock } from './test-clock-reads.ts';
 import { THREAD_READS } from './threads-reads.ts';
@@ -61,6 +62,7 @@ export const READER_CALLS: ReadCalls<StoreReads> = {
   ...TEMPLATE_READS,
   ...INBOUND_READS,
   ...OPERATOR_MAIL_READS,
+  ...STS_POLICIES_READS,
   ...THREAD_READS,
   ...WEBHOOKS_READS,
   setting(db, { name }) {

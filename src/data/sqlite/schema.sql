@@ -109,6 +109,7 @@ CREATE TABLE audit (
   at INTEGER NOT NULL,
   actor TEXT NOT NULL,
   actor_id TEXT,
+  agent TEXT,
   action TEXT NOT NULL,
   target TEXT,
   note TEXT,
@@ -737,6 +738,18 @@ CREATE TABLE simulation (
 );
 
 CREATE INDEX simulation_space ON simulation (space, no);
+
+CREATE TABLE sts_policy (
+  domain TEXT PRIMARY KEY,
+  id TEXT NOT NULL,
+  mode TEXT NOT NULL,
+  mx TEXT NOT NULL,
+  max_age_ms INTEGER NOT NULL,
+  fetched_at INTEGER NOT NULL,
+  until INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE INDEX sts_policy_until ON sts_policy (until);
 
 CREATE TABLE suppression (
   no INTEGER PRIMARY KEY,

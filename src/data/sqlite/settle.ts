@@ -4,7 +4,7 @@ import { type RecipientState, stateNumber } from '../../core/states.ts';
 import { observeReturn } from '../../policy/risk/observe.ts';
 import type { Waits } from '../port/waits.ts';
 import type { Settlement } from '../store.ts';
-import { hasOtherWay } from './claim-route.ts';
+import { closedBehind, otherWayAt } from './claim-route.ts';
 import { closeWith } from './closing.ts';
 import { noteOutcome, noteWayFault } from './mailbox-health.ts';
 import { moveTo, type QueueRow, queuedMessage, queueRow, queueStatements, SENDING } from './queue-rows.ts';
@@ -57,7 +57,7 @@ function apply(
   settlement: Settlement,
   now: number,
 ): void {
-  const attempt = settlement.attempt === null ? {} : { ...settlement.attempt, attempt: row.attempts };
+  const attempt = attemptData(row, settlement);
   switch (settlement.outcome) {
     case 'released':
       release(state, space, row, message, settlement.at, settlement.waits ?? null);
@@ -74,13 +74,7 @@ function apply(
       return;
     case 'elsewhere':
       noteWayFault(state, space, row.mailbox, settlement.attempt?.class ?? null, now);
-      if (tryElsewhere(state, space, row, message, attempt, now)) return;
-      if (settlement.otherwise === 'deferred') {
-        deferTo(state, space, row, message, settlement.nextAttemptAt, attempt, now);
-      } else {
-        const kind = settlement.otherwise === 'bounced' ? { kind: 'soft' } : {};
-        closeWith(state, space, row, settlement.otherwise, now, { ...attempt, ...kind });
-      }
+      tryElsewhere(state, space, row, message, settlement, now);
       return;
     case 'deferred':
       noteOutcome(state, space, row.mailbox, 'deferred', settlement.attempt?.class ?? null, now);
@@ -108,6 +102,11 @@ function apply(
   }
 }
 
+/** As its event tells of it. */
+function attemptData(row: QueueRow, { attempt }: Settlement): Record<string, unknown> {
+  return attempt === null ? {} : { ...attempt, attempt: row.attempts };
+}
+
 /** Due again at `at`, and never later than when the message expires, so that it ends neither sooner nor a step later. */
 function dueAgain(space: Space, message: MessageRow, at: number): number {
   const due = Math.min(at, message.expires_at);
@@ -124,8 +123,11 @@ function release(
   waits: Waits | null,
 ): void {
   const due = dueAgain(space, message, at);
-  const told = waits === null ? null : JSON.stringify({ ...waits, until: due });
-  queueStatements(state.db).release.run(moveTo(row, stateBefore(row, message)), due, told, row.id);
+  queueStatements(state.db).release.run(moveTo(row, stateBefore(row, message)), due, waitsText(waits, due), row.id);
+}
+
+function waitsText(waits: Waits | null, due: number): string | null {
+  return waits === null ? null : JSON.stringify({ ...waits, until: due });
 }
 
 /** What a claimed recipient was before. */
@@ -142,28 +144,42 @@ function deferTo(
   at: number,
   attempt: Record<string, unknown>,
   now: number,
+  waits: Waits | null = null,
 ): void {
   const due = dueAgain(space, message, at);
-  queueStatements(state.db).close.run(moveTo(row, 'deferred'), due, null, row.id);
+  queueStatements(state.db).defer.run(moveTo(row, 'deferred'), due, waitsText(waits, due), row.id);
   state.emit(space, 'message.deferred', now, row.id, { ...attempt, next_attempt_at: due });
   state.tally(space, 'deferred', now, 1);
 }
 
-/** Surely not taken, for the way's own fault: another one is tried at once. False where there is no other. */
+/**
+ * Surely not taken, for the way's own fault: another one is tried at once. Where there is none it waits for this one, which is tried
+ * again by its breaker's time where it is closed, and as soon as it is mended; or for another one, if that is sooner.
+ */
 function tryElsewhere(
   state: WriterState,
   space: Space,
   row: QueueRow,
   message: MessageRow,
-  attempt: Record<string, unknown>,
+  settlement: Settlement & { outcome: 'elsewhere' },
   now: number,
-): boolean {
-  if (!hasOtherWay(state, space, row, message, now)) {
-    state.routing.forgetAvoided(row.id);
-    return false;
+): void {
+  const attempt = attemptData(row, settlement);
+  const other = otherWayAt(state, space, row, message, now);
+  if (other === 'now') {
+    deferTo(state, space, row, message, now, { ...attempt, elsewhere: true }, now);
+    return;
   }
-  deferTo(state, space, row, message, now, { ...attempt, elsewhere: true }, now);
-  return true;
+  state.routing.forgetAvoided(row.id);
+  if (settlement.otherwise !== 'deferred') {
+    const kind = settlement.otherwise === 'bounced' ? { kind: 'soft' } : {};
+    closeWith(state, space, row, settlement.otherwise, now, { ...attempt, ...kind });
+    return;
+  }
+  const closed = closedBehind(state, space, row, now);
+  const at = Math.min(closed?.until ?? settlement.nextAttemptAt, other ?? Number.POSITIVE_INFINITY);
+  const note = closed?.cause ?? settlement.attempt?.reply ?? '';
+  deferTo(state, space, row, message, at, attempt, now, { for: closed === null ? 'repair' : 'route', until: at, note });
 }
 
 function crash(

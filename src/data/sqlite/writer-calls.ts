@@ -40,6 +40,7 @@ import { settle } from './settle.ts';
 import { SHADOW_WRITES } from './shadows.ts';
 import { awaitReply } from './silences.ts';
 import { SIMULATION_WRITES } from './simulations.ts';
+import { STS_POLICIES_WRITES } from './sts-policies.ts';
 import { importSuppressions } from './suppression-import.ts';
 import { sweep } from './sweeps.ts';
 import { TEMPLATE_WRITES } from './templates.ts';
@@ -128,6 +129,7 @@ export const WRITER_CALLS: WriteCalls<StoreWrites> = {
   ...LEASE_WRITES,
   ...NOTICE_WRITES,
   ...OPERATOR_MAIL_WRITES,
+  ...STS_POLICIES_WRITES,
   ...ERASURE_WRITES,
   ...PLATFORM_WRITES,
   ...INCIDENT_WRITES,

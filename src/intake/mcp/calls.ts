@@ -6,16 +6,19 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, InjectOptions } fro
 import type { ProblemBody } from '../../core/explain.ts';
 import type { ReasonCode } from '../../core/reasons.ts';
 import { formatTime } from '../../core/time.ts';
-import { StoreFault } from '../../data/store.ts';
+import { type KeyScope, StoreFault } from '../../data/store.ts';
+import { setHeadroom } from '../../http/headroom-headers.ts';
 import { type Refusal, refusal } from '../../http/problems.ts';
 import type { RouteTable } from '../../http/route-table.ts';
 import type { Log } from '../../http/server.ts';
 import { unserved } from '../../http/unserved.ts';
 import { type IntakeDoor, submitInput } from '../door.ts';
+import type { Body } from './answer-texts.ts';
 import { type Input, inputOf } from './input-schema.ts';
+import { type OutputSchema, outputOf } from './output-schema.ts';
 import { repeatKey } from './repeat-key.ts';
-import { type Body, TOOLS, type Tool } from './tools.ts';
-import { headroomOf, headroomText, refusalText } from './words.ts';
+import { TOOLS, type Tool } from './tools.ts';
+import { type Headroom, headroomOf, headroomText, refusalText } from './words.ts';
 
 export type CallResult = {
   content: { type: 'text'; text: string }[];
@@ -28,6 +31,7 @@ export type ListedTool = {
   title: string;
   description: string;
   inputSchema: Input['schema'];
+  outputSchema: OutputSchema;
   annotations: Tool['hints'];
 };
 
@@ -43,15 +47,26 @@ const HEADROOM = [
   'x-quota-reset',
 ];
 
+/** Also those of other faces. Dots alone would name another path. */
+const IS_ID = /^(?!\.{1,2}$).{1,300}$/su;
+
 const UNKNOWN = 'It is not known whether it was done. The same call may be made again: a send goes out once.';
 /** Unless the policy says otherwise. */
 const KEPT_SECONDS = 86_400;
+
+const NO_ARGUMENTS = {
+  code: 'invalid_parameter',
+  param: 'arguments',
+  message: 'The arguments of a tool are one object, with a member for each.',
+};
 
 type Key = { text: string; isMade: boolean; keptMs: number };
 type Issue = { code: string; param: string; message: string };
 
 export class Calls {
   readonly listed: ListedTool[];
+  /** Of the scopes each has, a key must have one. */
+  readonly needs: { name: string; needs: readonly KeyScope[] }[] = [];
   private readonly tools = new Map<string, { tool: Tool; input: Input }>();
   private readonly server: FastifyInstance;
   private readonly door: IntakeDoor & { log: Log };
@@ -66,12 +81,14 @@ export class Calls {
       const input = inputOf(route, tool.shaping);
       this.tools.set(tool.name, { tool, input });
       const { name, title, hints } = tool;
-      const needs = `Needs a key with ${route.scopes.filter((scope) => scope !== 'approve').join(' or ')}.`;
+      const needs = route.scopes.filter((scope) => scope !== 'approve');
+      this.needs.push({ name, needs });
       return {
         name,
         title,
-        description: `${tool.description} ${needs}`,
+        description: `${tool.description} Needs a key with ${needs.join(' or ')}.`,
         inputSchema: input.schema,
+        outputSchema: outputOf(route, tool.sends === true),
         annotations: { title, ...hints },
       };
     });
@@ -81,10 +98,14 @@ export class Calls {
     return this.tools.has(name);
   }
 
-  /** A fault too is a result: the model reads that it may ask again, and nothing of what went wrong. */
-  async call(name: string, args: Body, request: FastifyRequest, reply: FastifyReply): Promise<CallResult> {
+  /**
+   * `args`: null where they are no object. A fault too is a result: the model reads that it may ask again, and nothing of what went
+   * wrong.
+   */
+  async call(name: string, args: Body | null, request: FastifyRequest, reply: FastifyReply): Promise<CallResult> {
     const { tool, input } = this.tools.get(name)!;
     try {
+      if (args === null) return await this.invalid(tool, request, reply, [NO_ARGUMENTS]);
       return await this.carry(tool, input, args, request, reply);
     } catch (error) {
       const isFault = error instanceof StoreFault;
@@ -107,9 +128,9 @@ export class Calls {
     reply: FastifyReply,
   ): Promise<CallResult> {
     const key = tool.sends === true ? await this.keyOf(args, input, request) : null;
-    if (key !== null && 'code' in key) return this.invalid(tool, request, [key]);
+    if (key !== null && 'code' in key) return this.invalid(tool, request, reply, [key]);
     const asked = this.requestOf(tool, input, args, key, request);
-    if ('code' in asked) return this.invalid(tool, request, [asked]);
+    if ('code' in asked) return this.invalid(tool, request, reply, [asked]);
     const answer = await this.server.inject(asked);
     for (const header of HEADROOM) {
       const value = answer.headers[header];
@@ -134,7 +155,7 @@ export class Calls {
 
   private requestOf(
     tool: Tool,
-    { places }: Input,
+    { places, defaults }: Input,
     args: Body,
     key: Key | null,
     request: FastifyRequest,
@@ -142,8 +163,13 @@ export class Calls {
     let path = tool.url;
     const query = new URLSearchParams();
     const body: [string, unknown][] = [];
-    const given = { ...tool.shaping.defaults, ...args };
-    for (const name of Object.keys(tool.shaping.own ?? {})) delete given[name];
+    const { own = {}, passedOver = [] } = tool.shaping;
+    const given: Body = { ...args };
+    for (const [name, value] of Object.entries(defaults)) given[name] ??= value;
+    if (own['full'] !== undefined && args['full'] != null && typeof args['full'] !== 'boolean') {
+      return { code: 'invalid_parameter', param: 'full', message: 'It must be true or false.' };
+    }
+    for (const name of [...Object.keys(own), ...passedOver]) delete given[name];
     for (const [name, value] of Object.entries(given)) {
       // What no field is called the route refuses, by its name.
       const { place, name: field } = places.get(name) ?? { place: tool.method === 'GET' ? 'query' : 'body', name };
@@ -153,11 +179,11 @@ export class Calls {
     for (const [name, { place, name: field }] of places) {
       if (place !== 'params') continue;
       const value = args[name];
-      if (typeof value !== 'string' || value === '') {
+      if (typeof value !== 'string' || !IS_ID.test(value)) {
         const code = value == null ? 'missing_parameter' : 'invalid_parameter';
         return { code, param: name, message: 'It must be an id.' };
       }
-      path = path.replace(`:${field}`, encodeURIComponent(value.slice(0, 300)));
+      path = path.replace(`:${field}`, encodeURIComponent(value));
     }
     const search = query.size === 0 ? '' : `?${query}`;
     const payload = tool.method === 'GET' ? undefined : JSON.stringify(Object.fromEntries(body));
@@ -202,12 +228,29 @@ export class Calls {
     return seconds * 1000;
   }
 
-  private invalid(tool: Tool, request: FastifyRequest, errors: readonly Issue[]): CallResult {
-    return this.refuse(tool, request, 'validation_failed', { errors });
+  /** What no route was asked for. */
+  private async invalid(
+    tool: Tool,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    errors: readonly Issue[],
+  ): Promise<CallResult> {
+    const principal = request.caller!.principal!;
+    const { limits, now, risk } = await this.door.store.headroom({ principal, identity: null, recipient: null });
+    setHeadroom(reply, limits, now, risk);
+    request.headroomSet = true;
+    return this.refuse(tool, request, 'validation_failed', { errors }, headroomOf(reply.getHeaders()));
   }
 
-  private refuse(tool: Tool, request: FastifyRequest, code: ReasonCode, more: Refusal): CallResult {
-    return refused(tool, this.door.problems.body(request, refusal(code, more)) as ProblemBody & Body, {});
+  private refuse(
+    tool: Tool,
+    request: FastifyRequest,
+    code: ReasonCode,
+    more: Refusal,
+    headroom: Headroom | null = null,
+  ): CallResult {
+    const problem = this.door.problems.body(request, refusal(code, more)) as ProblemBody & Body;
+    return refused(tool, problem, headroom === null ? {} : { headroom });
   }
 }
 
@@ -215,7 +258,7 @@ export class Calls {
 function ownWords(problem: ProblemBody & Body): ProblemBody & Body {
   if (problem.code !== 'idempotency_key_reused') return problem;
   const first = problem.reasons[0]?.evidence['original_message_id'];
-  const detail = `This message was sent already, as ${String(first)}: what it says, from whom and to whom is the same, and only times, labels or the lease token differ.`;
+  const detail = `This message was sent already, as ${String(first)}: what it says, from whom and to whom is the same. Only white space, names beside addresses, times, labels or the lease token differ.`;
   const fix = 'Take it as sent. Only if it is meant to go out once more, call again with `again: true`.';
   return { ...problem, detail, fix };
 }
@@ -239,7 +282,7 @@ function refused(tool: Tool, problem: ProblemBody & Body, more: Body): CallResul
   const { headroom } = more;
   const isOpen = problem.code === 'internal_error' || problem.code === 'idempotency_in_progress';
   const lines = [refusalText(problem, isOpen ? UNKNOWN : tool.nothingDone)];
-  if (headroom != null) lines.push(headroomText(headroom as NonNullable<ReturnType<typeof headroomOf>>));
+  if (headroom != null) lines.push(headroomText(headroom as Headroom));
   return { ...result(lines.join('\n'), { ...problem, ...more }), isError: true };
 }
 

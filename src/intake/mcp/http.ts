@@ -19,8 +19,8 @@ export function mcpRoutes(server: FastifyInstance, door: McpDoor): void {
       config: { scopes: ['send', 'read', 'manage'], uncounted: true, flawsRead: true },
       schema: { hide: true },
       onRequest(request, reply, done) {
-        const { origin } = request.headers;
-        if (origin === undefined || isOwn(origin, door.publicUrl())) done();
+        const { origin, host } = request.headers;
+        if (origin === undefined || isOwn(origin, host, door.publicUrl())) done();
         else {
           const detail = `Pages of ${origin.slice(0, 200)} may not use this gateway from a browser.`;
           const fix = 'Call from a program, which sends no Origin header, or from the address of the gateway itself.';
@@ -39,12 +39,14 @@ const LOOPBACK: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]'
 
 /**
  * Whether a page is the gateway's own, so that a foreign one cannot reach it by a name that it points here. The names of this
- * machine are one.
+ * machine are one; on it a forwarded port is the gateway's too, where the page came by that port.
  */
-function isOwn(origin: string, publicUrl: string): boolean {
+function isOwn(origin: string, host: string | undefined, publicUrl: string): boolean {
   if (!URL.canParse(origin)) return false;
   const page = new URL(origin);
   const own = new URL(publicUrl);
-  const isHere = LOOPBACK.has(page.hostname) && LOOPBACK.has(own.hostname);
-  return page.protocol === own.protocol && page.port === own.port && (page.hostname === own.hostname || isHere);
+  const isLocal = LOOPBACK.has(page.hostname);
+  if (isLocal && page.host === host) return true;
+  const isNamed = page.hostname === own.hostname || (isLocal && LOOPBACK.has(own.hostname));
+  return isNamed && page.protocol === own.protocol && page.port === own.port;
 }

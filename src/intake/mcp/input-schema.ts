@@ -10,28 +10,37 @@ export type InputSchema = { type: 'object'; properties: Properties; required?: s
 
 /** Where an argument goes in the request. */
 export type Place = 'params' | 'query' | 'body';
-export type Input = { schema: InputSchema; places: ReadonlyMap<string, { place: Place; name: string }> };
+export type Input = {
+  schema: InputSchema;
+  places: ReadonlyMap<string, { place: Place; name: string }>;
+  /** What is taken for a field of the route that is left out, where that is not what the route takes. */
+  defaults: Readonly<Record<string, unknown>>;
+};
 
 export type Shaping = {
   /** Other names for fields of the route. */
   renamed?: Readonly<Record<string, string>>;
-  /** Fields shown without what they hold, which another tool shows. */
-  brief?: Readonly<Record<string, string>>;
+  /**
+   * Fields of the route that are put otherwise for a model, by keyword; one with a type or alternatives stands alone, but for a list
+   * of words. The route judges what comes in, whatever is said here.
+   */
+  said?: Readonly<Properties>;
   /** Fields that are not offered. */
   omitted?: readonly string[];
-  /** What is taken where a field is left out. */
-  defaults?: Readonly<Record<string, string | number>>;
   /** Arguments that are the tool's own and go to no route. */
   own?: Properties;
+  /** Arguments of another tool that mean nothing to this one. */
+  passedOver?: readonly string[];
 };
 
 const LEFT_OUT: ReadonlySet<string> = new Set(['title', 'examples', 'contentEncoding']);
 
 export function inputOf({ schema }: RouteEntry, shaping: Shaping): Input {
-  const { renamed = {}, brief = {}, omitted = [], defaults = {}, own = {} } = shaping;
+  const { renamed = {}, said = {}, omitted = [], own = {} } = shaping;
   const properties: Properties = {};
   const required: string[] = [];
   const places = new Map<string, { place: Place; name: string }>();
+  const defaults: Record<string, unknown> = {};
   const parts: [Place, unknown][] = [
     ['params', schema.params],
     ['query', schema.querystring],
@@ -43,18 +52,27 @@ export function inputOf({ schema }: RouteEntry, shaping: Shaping): Input {
     for (const [name, field] of Object.entries(fields)) {
       if (omitted.includes(name)) continue;
       const shown = renamed[name] ?? name;
-      const text = brief[name];
-      const fallback = defaults[name];
-      const whole = text === undefined ? field : { type: 'object', description: text };
-      properties[shown] = fallback === undefined ? whole : { ...whole, default: fallback };
+      properties[shown] = put(field, said[name]);
       places.set(shown, { place, name });
+      if (said[name]?.['default'] !== undefined) defaults[shown] = said[name]['default'];
       if ((plain['required'] as string[] | undefined)?.includes(name)) required.push(shown);
     }
   }
   Object.assign(properties, own);
   const needed = required.length === 0 ? {} : { required };
-  return { schema: { type: 'object', properties, ...needed, additionalProperties: false }, places };
+  return { schema: { type: 'object', properties, ...needed, additionalProperties: false }, places, defaults };
 }
+
+function put(field: JsonSchema, said: JsonSchema | undefined): JsonSchema {
+  if (said === undefined) return field;
+  const standsAlone = said['type'] !== undefined || said['anyOf'] !== undefined;
+  if (!standsAlone) return { ...field, ...said };
+  const { enum: words } = field;
+  return Array.isArray(words) && words.length < MOST_WORDS ? { ...said, enum: words } : said;
+}
+
+/** Longer lists of words are not shown to a model where something is said in their place. */
+const MOST_WORDS = 20;
 
 function plainSchema(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(plainSchema);

@@ -19,10 +19,42 @@ const OPTIONS = {
   forceRfc822Attachments: true,
 };
 
-parentPort!.on('message', async ({ id, question }: { id: number; question: Uint8Array }) => {
-  const answer = await read(question);
-  const buffers = answer.ok ? answer.mail.files.map(({ bytes }) => bytes.buffer as ArrayBuffer) : [];
-  parentPort!.postMessage({ id, answer }, [...new Set(buffers)]);
+/**
+ * The parser gathers the octets of each part in a Blob, and Node's own is read through another thread: two thirds of the time of a
+ * small mail. This one does what the parser asks of it.
+ */
+globalThis.Blob = class PlainBlob {
+  readonly #octets: Uint8Array<ArrayBuffer>;
+
+  constructor(parts: readonly (Uint8Array | ArrayBuffer | string)[]) {
+    const pieces = parts.map(octetsOf);
+    this.#octets = new Uint8Array(pieces.reduce((size, { length }) => size + length, 0));
+    let at = 0;
+    for (const piece of pieces) {
+      this.#octets.set(piece, at);
+      at += piece.length;
+    }
+  }
+
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    return this.#octets.buffer;
+  }
+} as unknown as typeof Blob;
+
+function octetsOf(part: Uint8Array | ArrayBuffer | string): Uint8Array {
+  if (typeof part === 'string') return Buffer.from(part);
+  return part instanceof ArrayBuffer ? new Uint8Array(part) : part;
+}
+
+/** One after another, as they came. */
+let turn = Promise.resolve();
+
+parentPort!.on('message', ({ id, question }: { id: number; question: Uint8Array }) => {
+  turn = turn.then(async () => {
+    const answer = await read(question);
+    const buffers = answer.ok ? answer.mail.files.map(({ bytes }) => bytes.buffer as ArrayBuffer) : [];
+    parentPort!.postMessage({ id, answer }, [...new Set(buffers)]);
+  });
 });
 
 async function read(octets: Uint8Array): Promise<MailReading> {

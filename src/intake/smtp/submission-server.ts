@@ -48,6 +48,8 @@ const LIMITS: SubmissionLimits = {
 };
 const MOST_RECEIVED = 50;
 const READ_WITHIN_MS = 15_000;
+/** Mails up to this size are read one behind the other without a pause. */
+const SMALL_BYTES = 64 * 1024;
 const LATER = '4.3.0 This cannot be taken now, please try again later';
 
 export type SubmissionLog = { error(fields: object, message: string): void };
@@ -98,6 +100,7 @@ class Submissions {
   readonly reader = new WatchedThread<Uint8Array, MailReading>(
     new URL('./mail-thread.ts', import.meta.url),
     READ_WITHIN_MS,
+    ({ length }) => length <= SMALL_BYTES,
   );
   readonly #parts: SubmissionParts;
   readonly #limits: SubmissionLimits;

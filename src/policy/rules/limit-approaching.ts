@@ -1,5 +1,6 @@
 /** A warning before a block: a limit that this send brings to four fifths or more. */
 
+import type { NearFacts } from '../facts-pool.ts';
 import type { Finding } from '../verdict.ts';
 import { releasedAt } from '../windows.ts';
 import { limitScope, probationEvidence } from './limit-finding.ts';
@@ -33,5 +34,14 @@ export const limitApproaching: Rule = (send, recipient, facts, policy) => {
       },
     });
   }
+  const near = facts.pool?.routing?.near ?? null;
+  if (near !== null) findings = [...(findings ?? []), ofPool(near)];
   return findings ?? PASS;
 };
+
+/** The caps of all mailboxes or providers that could be used are near: the one that this send takes is named. */
+function ofPool({ scope, id, name, window, limit, used, resetsAt }: NearFacts): Finding {
+  const numbers = { limit, used, remaining: limit - used, resets_at: resetsAt * 1000 };
+  const evidence = { limit_name: name, unit: 'recipient', window, ...numbers };
+  return { outcome: 'warn', code: 'limit_approaching', scope: { kind: scope, id }, evidence };
+}

@@ -3,11 +3,12 @@
  * the certificate of `mta-sts.<domain>` checked, and kept for as long as it says.
  *
  * What holds: a policy that is kept stands until its `max_age` is over, whatever the DNS or the web server say meanwhile, unless
- * a new one was fetched whole; a domain whose policy cannot be fetched is asked again after some minutes at the earliest; what is
- * kept is bounded, in memory, and gone at a restart.
+ * a new one was fetched whole; it is kept in the store too, so that a restart forgets none, and fetched anew long before it ends; a
+ * domain whose policy cannot be fetched is asked again after some minutes at the earliest; what is in memory is bounded.
  */
 import type { Dns } from '../../base/dns.ts';
 import type { GuardedFetch } from '../../base/guarded-fetch.ts';
+import type { KeptStsPolicy } from '../../data/port/sts-policies.ts';
 
 export type StsPolicy = {
   mode: 'enforce' | 'testing' | 'none';
@@ -16,12 +17,20 @@ export type StsPolicy = {
   maxAgeMs: number;
 };
 
+/** Where policies outlast the process. */
+export type StsShelf = {
+  stsPolicy(input: { domain: string }): Promise<KeptStsPolicy | null>;
+  keepStsPolicy(policy: KeptStsPolicy): Promise<null>;
+};
+
 export type StsParts = {
   dns: Pick<Dns, 'txt'>;
   fetch: GuardedFetch;
   /** Where policies are fetched; 443 but in tests. */
   port: number;
-  /** Milliseconds; only differences count. */
+  /** Null: in memory alone. */
+  shelf?: () => StsShelf | null;
+  /** Milliseconds since the Unix epoch. */
   now?: () => number;
 };
 
@@ -30,11 +39,13 @@ const LONGEST_AGE_MS = 31_557_600_000;
 const MAX_BYTES = 64 * 1024;
 const FETCH_MS = 30_000;
 const AGAIN_MS = 5 * 60_000;
+/** RFC 8461 §3.3 and §10.2: fetched anew now and then, so that nobody gains by keeping it from us until it ends. */
+const FRESH_MS = 86_400_000;
 const MOST_KEPT = 2000;
 const MOST_MX = 100;
 
 /** `askAt`: not to be fetched again before. */
-type Kept = { id: string; policy: StsPolicy | null; until: number; askAt: number };
+type Kept = { id: string; policy: StsPolicy | null; fetchedAt: number; until: number; askAt: number };
 
 export class StsPolicies {
   readonly #parts: StsParts;
@@ -43,29 +54,63 @@ export class StsPolicies {
 
   constructor(parts: StsParts) {
     this.#parts = parts;
-    this.#now = parts.now ?? (() => performance.now());
+    this.#now = parts.now ?? Date.now;
   }
 
   /** The policy in force for a domain; null where there is none. */
   async policyOf(domain: string): Promise<StsPolicy | null> {
-    const kept = this.#kept.get(domain);
-    const valid = kept !== undefined && kept.until > this.#now() ? kept : null;
+    const kept = this.#kept.get(domain) ?? (await this.#shelved(domain));
+    const valid = kept !== null && kept.until > this.#now() ? kept : null;
     const answer = await this.#parts.dns.txt(`_mta-sts.${domain}`);
     const id = answer.outcome === 'found' ? parseStsRecord(answer.records) : null;
-    const isCurrent = id === null || (valid !== null && (id === valid.id || valid.askAt > this.#now()));
-    if (isCurrent) return valid?.policy ?? null;
+    if (id === null || (valid !== null && this.#isFresh(valid, id))) return valid?.policy ?? null;
     const policy = await this.#fetch(domain);
     const now = this.#now();
-    if (policy !== null) this.#keep(domain, { id, policy, until: now + policy.maxAgeMs, askAt: 0 });
-    else if (valid !== null) this.#keep(domain, { ...valid, askAt: now + AGAIN_MS });
-    else this.#keep(domain, { id, policy: null, until: now + AGAIN_MS, askAt: 0 });
+    if (policy !== null) {
+      const fresh = { id, policy, fetchedAt: now, until: now + policy.maxAgeMs, askAt: 0 };
+      this.#keep(domain, fresh);
+      await this.#shelve(domain, fresh);
+    } else if (valid !== null) this.#keep(domain, { ...valid, askAt: now + AGAIN_MS });
+    else this.#keep(domain, { id, policy: null, fetchedAt: now, until: now + AGAIN_MS, askAt: 0 });
     return policy ?? valid?.policy ?? null;
   }
 
+  /** Whether there is nothing to fetch now. */
+  #isFresh({ id, policy, fetchedAt, askAt }: Kept, current: string): boolean {
+    const now = this.#now();
+    if (askAt > now || policy === null) return true;
+    return id === current && now - fetchedAt < Math.min(FRESH_MS, policy.maxAgeMs / 2);
+  }
+
+  /** As the store has it. One that cannot be read, or written, is as one that was never met: mail goes on. */
+  async #shelved(domain: string): Promise<Kept | null> {
+    const found = await this.#parts
+      .shelf?.()
+      ?.stsPolicy({ domain: this.#nameOf(domain) })
+      .catch(() => null);
+    if (found == null || found.until <= this.#now()) return null;
+    const { id, mode, mx, maxAgeMs, fetchedAt, until } = found;
+    const kept = { id, policy: { mode, mx, maxAgeMs }, fetchedAt, until, askAt: 0 };
+    this.#keep(domain, kept);
+    return kept;
+  }
+
+  async #shelve(domain: string, { id, policy, fetchedAt, until }: Kept & { policy: StsPolicy }): Promise<void> {
+    const kept = { domain: this.#nameOf(domain), id, ...policy, fetchedAt, until };
+    await this.#parts
+      .shelf?.()
+      ?.keepStsPolicy(kept)
+      .catch(() => null);
+  }
+
+  #nameOf(domain: string): string {
+    const { port } = this.#parts;
+    return port === 443 ? domain : `${domain}:${port}`;
+  }
+
   async #fetch(domain: string): Promise<StsPolicy | null> {
-    const { port, fetch } = this.#parts;
-    const host = `mta-sts.${domain}${port === 443 ? '' : `:${port}`}`;
-    const url = `https://${host}/.well-known/mta-sts.txt`;
+    const { fetch } = this.#parts;
+    const url = `https://mta-sts.${this.#nameOf(domain)}/.well-known/mta-sts.txt`;
     if (!URL.canParse(url)) return null;
     const fetched = await fetch(new URL(url), { maxBytes: MAX_BYTES, timeoutMs: FETCH_MS });
     if (fetched.outcome !== 'answered' || fetched.status !== 200) return null;

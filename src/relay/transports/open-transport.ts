@@ -12,7 +12,7 @@ import type { AddressGuard } from '../../base/address-guard.ts';
 import type { Dns } from '../../base/dns.ts';
 import type { GuardedFetch } from '../../base/guarded-fetch.ts';
 import { type DirectOptions, parseDirectUrl } from '../direct/direct-url.ts';
-import { StsPolicies } from '../direct/mta-sts.ts';
+import { StsPolicies, type StsShelf } from '../direct/mta-sts.ts';
 import { parseSesUrl, type SesOptions } from '../ses/ses-url.ts';
 import { type AccessTokens, accessTokens } from '../smtp/access-token.ts';
 import { guardedDial } from '../smtp/dial.ts';
@@ -50,6 +50,8 @@ export type TransportParts = {
   /** The gateway's own domain. */
   domain: string;
   tlsResults: TlsResults;
+  /** Null: policies of MTA-STS are kept in memory alone, as long as there is no store. */
+  stsShelf?: () => StsShelf | null;
   timeouts?: Partial<SmtpTimeouts>;
   /** Whose mail hosts a test of `direct` greets. Default: somebody large. */
   probeDomain?: string;
@@ -152,7 +154,7 @@ function openDirect(settings: TransportSettings, parts: TransportParts): Opened 
 /** How mail is to be carried straight to its receivers under these settings. */
 export function directOf(
   { id, url, ehloName, isTenants }: TransportSettings,
-  { dns, guard, domain, tlsResults, timeouts, opened }: TransportParts,
+  { dns, guard, domain, tlsResults, timeouts, opened, stsShelf }: TransportParts,
 ): { options: DirectOptions; parts: DirectParts } | { error: string } {
   const trusted = takeAuthorities(url, isTenants);
   if ('error' in trusted) return trusted;
@@ -166,7 +168,7 @@ export function directOf(
     parts: {
       dns,
       dial: isTenants ? tenantsDial(options.port, { dns, guard, opened }, new Set([25])) : guardedDial(dns, guard),
-      policies: options.hasMtaSts ? new StsPolicies({ dns, fetch, port: options.stsPort }) : null,
+      policies: options.hasMtaSts ? new StsPolicies({ dns, fetch, port: options.stsPort, shelf: stsShelf }) : null,
       ehloName: options.ehloName ?? ehloName ?? domain,
       ...(ca === undefined ? {} : { ca }),
       timeouts,

@@ -155,23 +155,34 @@ function endOf(error: unknown, { isOut, isStopped }: Pick<Watch, 'isOut' | 'isSt
   return notTakenBy(isTls ? 'tls' : 'connect', message);
 }
 
+/** What is not named, or is below zero, has no bound (SendQuota of the SES API v2). */
+function quotaWords({
+  Max24HourSend = 0,
+  MaxSendRate = 0,
+}: {
+  Max24HourSend?: number;
+  MaxSendRate?: number;
+}): string[] {
+  const day = Max24HourSend > 0 ? [`${Max24HourSend} messages in 24 hours`] : [];
+  const second = MaxSendRate > 0 ? [`${MaxSendRate} a second`] : [];
+  const named = [...day, ...second];
+  return named.length === 0 ? [] : [`at most ${named.join(' and ')}`];
+}
+
 /** Whether the account may send, and how much, in words; or why that cannot be said. Sends nothing. */
 export async function lookAtAccount(
   options: SesOptions,
   { dial = null, ca, connectMs = CONNECT_MS }: SesParts,
   mostMs: number,
-): Promise<{ note: string } | { stage: Stage; why: string }> {
+): Promise<{ note: string | null } | { stage: Stage; why: string }> {
   const wire = new Wire({ maxConnections: 1, connectMs, answerMs: mostMs, dial, ca });
   try {
     const { client, module } = await load(options, wire);
     const account = await client.send(new module.GetAccountCommand({}), { abortSignal: AbortSignal.timeout(mostMs) });
     if (account.SendingEnabled === false) return { stage: 'auth', why: 'the account may not send now' };
-    const { Max24HourSend = 0, MaxSendRate = 0 } = account.SendQuota ?? {};
-    const most = `at most ${Max24HourSend} messages in 24 hours and ${MaxSendRate} a second`;
-    const sandbox = account.ProductionAccessEnabled
-      ? ''
-      : ', and, in the sandbox, only to addresses that are verified there';
-    return { note: `${most}${sandbox}` };
+    const bounds = quotaWords(account.SendQuota ?? {});
+    if (!account.ProductionAccessEnabled) bounds.push('in the sandbox only to addresses that are verified there');
+    return { note: bounds.length === 0 ? null : bounds.join(', and ') };
   } catch (error) {
     const { name, message } = error as Thrown;
     // The signature was good, and many keys may do nothing but send.

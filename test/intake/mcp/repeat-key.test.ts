@@ -64,6 +64,22 @@ test('labels, times and tokens make no other message', () => {
   }
 });
 
+test('what a model writes otherwise the second time makes no other message', () => {
+  for (const same of [
+    { to: ['eve@example.com', 'bob@example.com'] },
+    { to: ['Bob <bob@example.com>', { email: 'EVE@Example.com', name: 'Eve' }] },
+    { subject: ' Hi ' },
+    { text: 'Hello\n' },
+    { text: '\r\nHello ' },
+  ]) {
+    assert.equal(keyOf(same), keyOf({}), JSON.stringify(same));
+  }
+  assert.equal(keyOf({ text: 'One.\r\n\r\nTwo.' }), keyOf({ text: 'One. \n\nTwo.\n' }));
+  assert.equal(keyOf({ from: 'Alice <a@acme.example>' }), keyOf({ from: 'a@acme.example' }));
+  assert.notEqual(keyOf({ text: 'One.Two.' }), keyOf({ text: 'One. Two.' }));
+  assert.notEqual(keyOf({ to: 'bob@example.com', cc: 'eve@example.com' }), keyOf({}));
+});
+
 test('each word of a meant repeat has a key of its own', () => {
   const keys = [null, 'true', 'third'].map((again) => keyOf({}, again));
   assert.equal(new Set(keys).size, 3);

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { chosenAtOnce } from '../../../src/policy/facts-pool.ts';
 import { limitApproaching } from '../../../src/policy/rules/limit-approaching.ts';
 import { FREE, factsOf, findings, HOUR, NOW, policyOf, told, unknownEvidence } from '../deciding.ts';
+import { poolFacts } from '../pools.ts';
 
 const policy = policyOf([
   { name: 'daily', scope: 'tenant', window: 'calendar_day', max: 10 },
@@ -63,4 +65,17 @@ test('where this send is the first in the window, the window resets when it leav
     found.map((warning) => warning.evidence['resets_at']),
     [Date.UTC(2026, 3, 28), NOW + HOUR],
   );
+});
+
+test('the caps of all ways out that are near warn by the one that is taken', () => {
+  const near = {
+    ...{ scope: 'mailbox' as const, id: 'mbx_1', name: 'mailbox_daily', window: 'calendar_day' },
+    ...{ limit: 10, used: 8, resetsAt: NOW / 1000 + 60 },
+  };
+  const chosen = { provider: 1, mailbox: 1, why: [], replaces: null };
+  const pool = poolFacts(chosenAtOnce(chosen, { ways: 2, isOwn: true }, near));
+  const [found] = findings(limitApproaching, factsOf({ limits: [], pool }), policyOf([]));
+  assert.deepEqual(found?.scope, { kind: 'mailbox', id: 'mbx_1' });
+  assert.deepEqual(unknownEvidence('limit_approaching', found!.evidence), []);
+  assert.match(told(found!), /^8 of 10 recipients used in the current UTC day \("mailbox_daily"\); it grows again at /);
 });

@@ -319,6 +319,7 @@ CREATE TABLE audit (
   at INTEGER NOT NULL,
   actor TEXT NOT NULL,
   actor_id TEXT,
+  agent TEXT,
   action TEXT NOT NULL,
   target TEXT,
   note TEXT,
@@ -927,3 +928,15 @@ CREATE TABLE silence (
   due_at INTEGER
 );
 CREATE INDEX silence_due ON silence (space, due_at) WHERE due_at IS NOT NULL;
+
+-- What recipients' domains ask of whoever delivers to them (RFC 8461), as long as they said.
+CREATE TABLE sts_policy (
+  domain TEXT PRIMARY KEY,
+  id TEXT NOT NULL,
+  mode TEXT NOT NULL,
+  mx TEXT NOT NULL,
+  max_age_ms INTEGER NOT NULL,
+  fetched_at INTEGER NOT NULL,
+  until INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX sts_policy_until ON sts_policy (until);

@@ -16,7 +16,7 @@ import { FieldErrors, isFields, isGiven } from '../../field-errors.ts';
 import { keepUpload } from '../../uploads.ts';
 import { taken } from './answer.ts';
 import { attachmentBody, type NamedFile, readBytes, readNamed, refuseFile } from './attachments.ts';
-import { limitRequests } from './rates.ts';
+import { SENDMUX_LIMITS } from './rates.ts';
 
 const TOKEN_HEADER = 'X-Sendmux-Upload-Token';
 const OPEN_FOR_MS = 15 * 60_000;
@@ -28,7 +28,7 @@ type ById = { Params: { id: string } };
 export function uploadRoutes(server: FastifyInstance, door: IntakeDoor, base: string): void {
   const path = `${base}/emails/attachment-uploads`;
   const hidden = { schema: { hide: true } };
-  const announcing = { ...hidden, config: { scopes: ['send'] as const }, onRequest: limitRequests(door.problems) };
+  const announcing = { ...hidden, config: { scopes: ['send'] as const, requestLimits: SENDMUX_LIMITS } };
   server.post(path, announcing, (request, reply) => announce(request, reply, door, path));
   server.register(async (own) => {
     own.removeAllContentTypeParsers();

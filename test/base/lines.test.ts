@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { eachLine } from '../../src/simulate/lines.ts';
+import { eachLine } from '../../src/base/lines.ts';
 
 async function* chunksOf(text: string, sizes: readonly number[]): AsyncGenerator<Uint8Array> {
   const bytes = Buffer.from(text);
