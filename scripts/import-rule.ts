@@ -54,12 +54,15 @@ export const IMPORT_RULE: Readonly<Record<string, Part>> = {
       'simulate',
       'control.ts',
       'keyring.ts',
+      'first-start.ts',
     ],
     node: true,
     npm: true,
   },
   // Runs in a thread of its own, started by `returns`, which may not know delivery's table.
   'inbound-thread.ts': { from: ['core', 'base', 'relay', 'returns'], node: true, npm: false },
+  // What an installation is made with; the words are for whoever started it.
+  'first-start.ts': { from: ['base', ...PORT], node: true, npm: false },
   // The master secrets of an installation, which are kept beside the store and wrapped within it.
   'keyring.ts': { from: ['base', ...PORT], node: true, npm: false },
   'control.ts': { from: ['core', 'base', 'policy', 'intake', 'keyring.ts', ...PORT], node: true, npm: true },
