@@ -22,7 +22,8 @@ import {
   type Signal,
 } from '../../src/policy/ledger.ts';
 import type { LedgerView } from '../../src/policy/ledger-view.ts';
-import { look, ratesFreeAt } from '../../src/policy/look.ts';
+import { look } from '../../src/policy/look.ts';
+import { ratesFreeAt } from '../../src/policy/place.ts';
 import { adapted, adaptingIn } from '../../src/policy/probation.ts';
 import type { RiskState } from '../../src/policy/risk/state.ts';
 import type { Send, SendRecipient } from '../../src/policy/send.ts';
