@@ -2,7 +2,7 @@
 import type { LimitState } from '../../policy/headroom.ts';
 import type { ProviderKind } from '../../policy/pool.ts';
 import type { RouteWhy } from '../../policy/route.ts';
-import type { Space } from '../store.ts';
+import type { Space } from './space.ts';
 
 export type Route = {
   provider: {
@@ -63,8 +63,8 @@ export type PoolHeadroom = {
 };
 
 export interface RoutingWrites {
-  /** As the writer's memory has it now. */
-  poolHeadroom(input: Space): Promise<PoolHeadroom>;
+  /** As the writer's memory has it now, of these mailboxes alone where some are named. */
+  poolHeadroom(input: Space & { mailboxes?: readonly number[] }): Promise<PoolHeadroom>;
   /** Closes a way, or gives a closed one another end. Kept in memory: a start opens all. */
   closeRoute(route: ClosedRoute): Promise<null>;
   /** Opens it before its time: what waits for it alone is due at once. */
