@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createTransport } from 'nodemailer';
-import { postfixLacks, startTestPostfix } from '../harness/postfix.ts';
+import { postfixLacks } from '../harness/own-postfix.ts';
+import { startTestPostfix } from '../harness/postfix.ts';
 import { startSmtpGateway } from '../harness/submission.ts';
 import { until } from '../harness/until.ts';
 

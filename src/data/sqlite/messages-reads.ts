@@ -3,6 +3,7 @@
  * in one table in order of arrival and have no index by tenant: each row in an accept costs.
  */
 import type { DatabaseSync } from 'node:sqlite';
+import type { Attachment } from '../../core/message.ts';
 import { messageStatus } from '../../core/states.ts';
 import type {
   MessageFilter,
@@ -156,7 +157,38 @@ function storedVerdict(db: DatabaseSync, input: MessageName): StoredVerdict | nu
   };
 }
 
+/** Those of the uploads that still exist, by id. */
+function attachments(
+  db: DatabaseSync,
+  { tenantNo, mode, ids }: Parameters<MessagesReads['attachments']>[0],
+): Map<string, Attachment> {
+  const rows = prepared(
+    db,
+    `SELECT id, sha256, size, filename, content_type FROM attachment
+     WHERE space = ? AND expires_at > ? AND id IN (SELECT value FROM json_each(?))`,
+  ).all(spaceOf(tenantNo, mode), Date.now(), JSON.stringify(ids)) as unknown as {
+    id: string;
+    sha256: string;
+    size: number;
+    filename: string | null;
+    content_type: string | null;
+  }[];
+  return new Map(
+    rows.map(({ id, sha256, size, filename, content_type }) => [
+      id,
+      {
+        filename: filename ?? 'attachment',
+        contentType: content_type ?? 'application/octet-stream',
+        contentId: null,
+        sha256,
+        size,
+      },
+    ]),
+  );
+}
+
 export const MESSAGES_READS = {
+  attachments,
   messages,
   messageTimeline,
   storedVerdict,

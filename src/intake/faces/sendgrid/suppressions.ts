@@ -5,7 +5,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { SuppressionRow } from '../../../data/store.ts';
 import { refuseLoosening } from '../../../http/actor.ts';
-import type { SuppressionReason } from '../../../policy/facts.ts';
+import type { SuppressionReason } from '../../../policy/suppression.ts';
 import type { IntakeDoor } from '../../door.ts';
 import { isFields } from '../../field-errors.ts';
 import { added, eachSuppression, lifted } from '../face-suppressions.ts';
