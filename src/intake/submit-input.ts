@@ -16,7 +16,7 @@ export type SubmitInput = {
   idempotencyKey: string | null;
   /** All recipients or none: where one would be blocked, nothing is stored. */
   wholeOnly?: boolean;
-  /** In a check: without what each rule found. */
+  /** In a check: without what each rule found and how limits stand. */
   untraced?: boolean;
   /** What To and Cc show, where that is not who gets it. */
   shown?: { to: Address[]; cc: Address[] };

@@ -135,3 +135,23 @@ test('what the data alone tells for good is no reason to come again: marketing w
   assert.match(id, /^msg_/);
   talk.end();
 });
+
+test('a mail that comes again as it was, Message-ID and all, is the same one; to somebody else, or without one, it is another', async () => {
+  const talk = await loggedIn();
+  const send = async (to: string, headers: string): Promise<string> => {
+    await begin(talk, to);
+    return messageIn(await data(talk, headers));
+  };
+  const named = 'Message-ID: <1@acme.example>\r\n';
+  const first = await send('ivy@one.example', named);
+  assert.equal(await send('ivy@one.example', named), first);
+  const others = [
+    await send('jan@one.example', named),
+    await send('ivy@one.example', 'Message-ID: <2@acme.example>\r\n'),
+    await send('ivy@one.example', ''),
+    await send('ivy@one.example', ''),
+  ];
+  assert.equal(new Set([first, ...others]).size, 5);
+  assert.ok(others.every((id) => id.startsWith('msg_')));
+  talk.end();
+});

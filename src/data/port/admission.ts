@@ -82,7 +82,7 @@ export type AdmitRequest = {
   content?: ContentFeatures;
   /** All recipients or none: where one would be blocked, all are refused, and nothing is stored (the `messageId` is empty). */
   wholeOnly?: boolean;
-  /** In a check: without what each rule found. */
+  /** In a check: without what each rule found, and without how limits stand. */
   untraced?: boolean;
 };
 

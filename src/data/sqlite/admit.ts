@@ -155,13 +155,18 @@ export function check(state: WriterState, request: AdmitRequest): CheckAnswer | 
   const { send, from, decided } = seen;
   return {
     outcome: 'checked',
-    ...seenAdmission(space, send, request, decided, now),
+    ...seenAdmission(space, send, request, request.untraced === true ? decided.map(bare) : decided, now),
     from,
     traces:
       request.untraced === true
         ? []
         : decided.map(({ recipient, facts }) => trace(send, recipient, facts, space.policy)),
   };
+}
+
+/** Without how limits stand: each of a hundred checks of a mail would copy them for a hundred recipients. */
+function bare(one: Decided): Decided {
+  return { ...one, facts: { ...one.facts, limits: [] }, standing: null };
 }
 
 /** What would be decided; `ahead`: beside what it holds already, until that is taken back. */

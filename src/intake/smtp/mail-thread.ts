@@ -9,6 +9,7 @@ import {
   MOST_DEPTH,
   MOST_HEADER_BYTES,
   MOST_HEADERS,
+  MOST_LINES,
   MOST_PARTS,
 } from './mail.ts';
 
@@ -59,6 +60,7 @@ parentPort!.on('message', ({ id, question }: { id: number; question: Uint8Array 
 
 async function read(octets: Uint8Array): Promise<MailReading> {
   if (!isHeadReadable(octets)) return { ok: false, why: 'a header holds octets that are not UTF-8' };
+  if (hasManyLines(octets)) return { ok: false, why: `there are more than ${MOST_LINES} lines` };
   let email: Email;
   try {
     email = await PostalMime.parse(octets, OPTIONS);
@@ -82,6 +84,12 @@ function isHeadReadable(octets: Uint8Array): boolean {
   } catch {
     return false;
   }
+}
+
+function hasManyLines(octets: Uint8Array): boolean {
+  let lines = 0;
+  for (let at = octets.indexOf(0x0a); at !== -1 && lines <= MOST_LINES; at = octets.indexOf(0x0a, at + 1)) lines += 1;
+  return lines > MOST_LINES;
 }
 
 function mailOf(email: Email): Mail {

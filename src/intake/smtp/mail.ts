@@ -37,3 +37,5 @@ export const MOST_DEPTH = 20;
 export const MOST_HEADERS = 1000;
 export const MOST_HEADER_BYTES = 262_144;
 export const MOST_PARTS = 1000;
+/** The parser keeps some 250 octets for each: 25 MiB of empty ones would be gigabytes. A file of that size has 340,000 in base64. */
+export const MOST_LINES = 500_000;

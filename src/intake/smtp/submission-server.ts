@@ -9,6 +9,7 @@
  * Deliberately absent: relaying for others, notifications of non-delivery (the client hears of everything in the session, and of what
  * comes later by events), and octets kept as they came: a mail is read and written anew (submission-of-mail.ts).
  */
+import { createHash } from 'node:crypto';
 import type { SMTPServerAddress, SMTPServerAuthentication, SMTPServerDataStream, SMTPServerSession } from 'smtp-server';
 import { readAddress } from '../../base/address.ts';
 import { newId } from '../../base/ids.ts';
@@ -291,10 +292,11 @@ class Submissions {
       if ('sender' in read) return new Refusal(550, `5.7.1 The sender is refused: ${read.sender}`);
       return this.#replies.ofIssues('validation_failed', read.errors);
     }
-    const { body, shown, idempotencyKey } = read;
-    if (idempotencyKey !== null && !isIdempotencyKey(idempotencyKey)) {
+    const { body, shown } = read;
+    if (read.idempotencyKey !== null && !isIdempotencyKey(read.idempotencyKey)) {
       return this.#replies.ofCode('idempotency_key_invalid');
     }
+    const idempotencyKey = read.idempotencyKey ?? (mail.messageId === null ? null : sameMail(octets, transaction));
     const input: SubmitInput = { ...inputOf(login), body, idempotencyKey, wholeOnly: true };
     const submitted = await this.#parts.door.intake.submit(shown === null ? input : { ...input, shown });
     const isRefused = submitted.outcome === 'answer' && submitted.answer.outcome === 'refused';
@@ -308,6 +310,15 @@ class Submissions {
     if (!isGone) this.#parts.log.error({ error: String(fault) }, message);
     return new Refusal(451, LATER);
   }
+}
+
+/**
+ * A key for a mail that has none: the same octets with a Message-ID, in the same envelope, are a client's next try after an answer
+ * that it never got (RFC 5321 §6.1). Without a Message-ID they may be two that say the same.
+ */
+function sameMail(octets: Uint8Array, { login, mailFrom, recipients }: Transaction): string {
+  const envelope = [login.identity, login.caller.agent, mailFrom, recipients.map(({ email }) => email)];
+  return `smtp-${createHash('sha256').update(JSON.stringify(envelope)).update(octets).digest('hex')}`;
 }
 
 function inputOf({ caller, principal }: Login): Omit<SubmitInput, 'body' | 'idempotencyKey'> {

@@ -264,6 +264,12 @@ test('metadata named as what every object has is plain data', async () => {
   assert.deepEqual(submission.tags, ['__proto__']);
 });
 
+test('a mail of ten million lines is refused before it takes gigabytes', async () => {
+  const reading = await readMail(`From: a@acme.example\r\n\r\n${'\r\n'.repeat(10_000_000)}`);
+  assert.deepEqual(reading, { ok: false, why: 'there are more than 500000 lines' });
+  assert.ok((await readMail(`From: a@acme.example\r\n\r\n${'x\r\n'.repeat(340_000)}`)).ok);
+});
+
 const BOMBS: Record<string, () => string> = {
   'parts within parts': () => {
     const depth = 500;
