@@ -5,8 +5,6 @@
  * it, as formatted code has it; a template's `${…}` is read as part of the string.
  */
 
-export type Import = { from: string; isTypeOnly: boolean };
-
 export type SourceCode = {
   /** The text with comments blanked and each string replaced by `"n"`, its number in `strings`. Lines stay. */
   code: string;
@@ -65,26 +63,9 @@ function beginsPattern(code: string): boolean {
   return before === '' || BEFORE_PATTERN.includes(before.at(-1)!) || WORDS_BEFORE_PATTERN.test(before.slice(-12));
 }
 
-/** What a module imports, re-exports or loads, in order. */
-export function importsOf(text: string): Import[] {
+/** What a module imports, re-exports or loads, be it types alone, in order. */
+export function importsOf(text: string): string[] {
   const { code, strings } = readSource(text);
-  const imports: Import[] = [];
-  const statement = /\b(import|export)\b(\s+type\b)?([^;"()=]*?)\bfrom\s*"(\d+)"|\bimport\s*\(?\s*"(\d+)"/g;
-  for (const found of code.matchAll(statement)) {
-    const [, , type, names, from, bare] = found;
-    const isTypeOnly = bare === undefined && (type !== undefined || onlyTypes(names ?? ''));
-    imports.push({ from: strings[Number(from ?? bare)]!, isTypeOnly });
-  }
-  return imports;
-}
-
-/** `{ type A, type B }` */
-function onlyTypes(names: string): boolean {
-  const listed = names.trim();
-  if (!listed.startsWith('{')) return false;
-  const parts = listed
-    .slice(1, -1)
-    .split(',')
-    .filter((part) => part.trim() !== '');
-  return parts.length > 0 && parts.every((part) => /^\s*type\s/.test(part));
+  const statement = /\b(?:import|export)\b[^;"()=]*?\bfrom\s*"(\d+)"|\bimport\s*\(?\s*"(\d+)"/g;
+  return [...code.matchAll(statement)].map(([, from, bare]) => strings[Number(from ?? bare)]!);
 }

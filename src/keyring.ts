@@ -18,7 +18,7 @@ import { type MasterSecret, markOf, openSecrets, type Secrets } from './base/sec
 import type { Resealed, SealedRow } from './data/port/sealed.ts';
 import type { Store } from './data/store.ts';
 
-export const LEAST_SECRET = 32;
+const LEAST_SECRET = 32;
 const RING = 'secrets';
 const FILE = 'master.secret';
 const MOST_VERSIONS = 255;

@@ -1,7 +1,7 @@
 /**
  * The composition root: configuration → store → stages. The only file that picks implementations.
  */
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { join, resolve } from 'node:path';
 import pino from 'pino';
 import { contactErasureRoutes } from './admin/contact-erasure.ts';
@@ -22,12 +22,12 @@ import { MailReader } from './admin/sink/mail-reader.ts';
 import { testClockRoutes } from './admin/test-clock.ts';
 import { addressKey } from './base/address.ts';
 import { openAddressGuard, openOnly } from './base/address-guard.ts';
-import { makeKey, makeOperatorKey } from './base/api-key.ts';
+import { type CertificateReading, readCertificate } from './base/certificate.ts';
 import { lockData } from './base/data-lock.ts';
 import { openDns } from './base/dns.ts';
 import { armFailpoint } from './base/failpoint.ts';
 import { type GuardedFetch, openGuardedFetch } from './base/guarded-fetch.ts';
-import { decodeTypeId, encodeTypeId, newId } from './base/ids.ts';
+import { decodeTypeId, encodeTypeId } from './base/ids.ts';
 import { leavesMachine } from './base/leaves-machine.ts';
 import type { Secrets } from './base/secrets.ts';
 import { openTokens } from './base/tokens.ts';
@@ -37,6 +37,7 @@ import { fileBlobs } from './data/blobs.ts';
 import { migrateFolder } from './data/sqlite/database.ts';
 import { openSqliteStore } from './data/sqlite/store.ts';
 import type { Store } from './data/store.ts';
+import { firstStart, keptOperatorKey, welcomeText } from './first-start.ts';
 import { healthRoutes } from './http/health-routes.ts';
 import { linksOf } from './http/problems.ts';
 import { buildServer } from './http/server.ts';
@@ -81,6 +82,8 @@ export type Gateway = {
   store: Store;
   /** How many clients wait for an event. */
   eventWaiters: () => number;
+  /** Reads the operator's certificate anew, for connections from now on; one that cannot be used leaves the old one in place. */
+  renewCertificate: () => void;
   stop: () => Promise<void>;
 };
 
@@ -90,7 +93,6 @@ export type StartResult = { ok: true; gateway: Gateway } | { ok: false; message:
 export type Outside = { fetch?: GuardedFetch; imap?: ImapOutside };
 
 export async function startGateway(settings: Settings, outside: Outside = {}): Promise<StartResult> {
-  const directory = resolve(settings.dataDir);
   const log = pino({ level: settings.logLevel }, pino.destination({ dest: 2, sync: false }));
   const unknownPoint = armFailpoint(settings.failpoint);
   if (unknownPoint !== null) return { ok: false, message: unknownPoint };
@@ -98,30 +100,22 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   const transportParts: TransportParts = { ...transportPartsOf(settings), stsShelf: () => shelf };
   const next = openOutbound(settings.outbound, transportParts);
   if ('error' in next) return { ok: false, message: next.error };
+  const given = givenCertificate(settings);
+  if (given !== null && !given.ok) return given;
   let controls: ControlParts | null = null;
-  const locked = await lockData(directory, (socket) => serveControl(socket, () => controls));
-  if (!locked.ok) return locked;
-  const operatorKey = settings.operatorKey ?? kept(directory, 'operator.key', makeOperatorKey);
-  const opened = await openSqliteStore({
-    directory,
-    domain: settings.domain,
-    mailLeaves: leavesMachine(settings.outbound),
-    takesMail: settings.inboundPort !== null,
-    operatorEmail: settings.operatorEmail,
-    failpoint: settings.failpoint,
-  });
-  if (!opened.ok) {
-    await locked.lock.release();
-    return opened;
-  }
-  const { store } = opened;
+  const data = await openData(settings, (socket) => serveControl(socket, () => controls));
+  if (!data.ok) return data;
+  const { directory, store } = data;
   shelf = store;
+  // For a start that fails further on.
+  const open: (() => Promise<unknown>)[] = [data.close];
+  const giveUp = async (message: string): Promise<StartResult> => {
+    for (const close of open.reverse()) await close();
+    return { ok: false, message };
+  };
+  const operatorKey = settings.operatorKey ?? keptOperatorKey(directory);
   const keyring = await openKeyring(directory, settings.secret, store, log);
-  if ('error' in keyring) {
-    await store.close();
-    await locked.lock.release();
-    return { ok: false, message: keyring.error };
-  }
+  if ('error' in keyring) return giveUp(keyring.error);
   const { secrets } = keyring;
   const blobs = fileBlobs(join(directory, 'blobs'));
   let publicUrl = settings.publicUrl ?? '';
@@ -179,38 +173,25 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   try {
     address = await gate.server.listen({ port: settings.port, host: settings.host });
   } catch (error) {
-    await store.close();
-    await locked.lock.release();
-    return {
-      ok: false,
-      message: `POSTERN_PORT ${settings.port} on POSTERN_HOST ${settings.host} cannot be opened: ${(error as Error).message}.`,
-    };
+    const why = (error as Error).message;
+    return giveUp(`POSTERN_PORT ${settings.port} on POSTERN_HOST ${settings.host} cannot be opened: ${why}.`);
   }
+  open.push(() => gate.server.close());
   publicUrl = settings.publicUrl ?? address;
   const inbound = await startInbound({
     ...{ ...settings, port: settings.inboundPort, directory, store, blobs, log },
     tokens: openTokens(secrets),
     script: new URL(import.meta.url.replace(/main(\.[jt]s)$/, 'inbound-thread$1')),
   });
-  if (!inbound.ok) {
-    await gate.server.close();
-    await store.close();
-    await locked.lock.release();
-    return inbound;
-  }
+  if (!inbound.ok) return giveUp(inbound.message);
+  open.push(() => inbound.inbound.stop());
   const tokens = openTokens(secrets);
   const submission = await openSubmission({
     ...{ ...settings, port: settings.smtpPort, directory, door, log },
     ...{ authenticator: gate.authenticator, rates: gate.rates },
     isOwnId: (messageId) => tokens.parseMessageId(messageId.trim()) !== null,
   });
-  if (!submission.ok) {
-    await inbound.inbound.stop();
-    await gate.server.close();
-    await store.close();
-    await locked.lock.release();
-    return submission;
-  }
+  if (!submission.ok) return giveUp(submission.message);
   const sweeper = new Sweeper(store, blobs, log);
   sweeper.start();
   await simulations.start();
@@ -257,6 +238,18 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
       welcome: keys === null ? null : welcomeText(address, keys),
       store,
       eventWaiters: () => bell.count,
+      renewCertificate() {
+        const renewed = givenCertificate(settings);
+        if (renewed === null) return;
+        if (!renewed.ok) {
+          log.error({ error: renewed.message }, 'the certificate stays as it was');
+          return;
+        }
+        gate.renewCertificate(renewed.certificate);
+        submission.server?.renewCertificate(renewed.certificate);
+        inbound.inbound.renewCertificate(renewed.certificate);
+        log.info('the certificate was read anew');
+      },
       async stop() {
         // What is accepted while the relay stops is durable and goes out after the next start.
         const { graceMs } = settings;
@@ -271,14 +264,52 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
         await sweeper.stop();
         providerWatch.stop();
         await keyUse.stop();
-        await store.close();
-        await locked.lock.release();
+        await data.close();
       },
     },
   };
 }
 
+type OpenData = { ok: true; directory: string; store: Store; close: () => Promise<void> };
+
+/** The store in the data folder, under the folder's lock; who asks the folder's socket meanwhile is answered by `talk`. */
+async function openData(
+  settings: Settings,
+  talk: (socket: Socket) => void,
+): Promise<OpenData | { ok: false; message: string }> {
+  const directory = resolve(settings.dataDir);
+  const locked = await lockData(directory, talk);
+  if (!locked.ok) return locked;
+  const opened = await openSqliteStore({
+    directory,
+    domain: settings.domain,
+    mailLeaves: leavesMachine(settings.outbound),
+    takesMail: settings.inboundPort !== null,
+    operatorEmail: settings.operatorEmail,
+    failpoint: settings.failpoint,
+  });
+  if (!opened.ok) {
+    await locked.lock.release();
+    return opened;
+  }
+  const { store } = opened;
+  return {
+    ok: true,
+    directory,
+    store,
+    async close() {
+      await store.close();
+      await locked.lock.release();
+    },
+  };
+}
+
 /** Makes Message-IDs as the relay does, and knows those that this gateway has made. */
+/** The operator's; null: none is set. */
+function givenCertificate({ tlsCert, tlsKey }: Settings): CertificateReading | null {
+  return tlsCert === null || tlsKey === null ? null : readCertificate({ certificate: tlsCert, key: tlsKey });
+}
+
 function messageIds(secrets: Secrets, domain: string): MessageIds & { read: ReadMessageId } {
   const tokens = openTokens(secrets);
   return {
@@ -306,20 +337,9 @@ const NO_LOG = { warn: () => undefined };
 
 /** Runs one command on the data folder that no gateway serves; a sentence when the folder cannot be used. */
 export async function withData(settings: Settings, request: ControlRequest): Promise<ControlReply | string> {
-  const directory = resolve(settings.dataDir);
-  const locked = await lockData(directory, (socket) => serveControl(socket, () => null));
-  if (!locked.ok) return locked.message;
-  const opened = await openSqliteStore({
-    directory,
-    domain: settings.domain,
-    mailLeaves: leavesMachine(settings.outbound),
-    takesMail: settings.inboundPort !== null,
-  });
-  if (!opened.ok) {
-    await locked.lock.release();
-    return opened.message;
-  }
-  const { store } = opened;
+  const data = await openData(settings, (socket) => serveControl(socket, () => null));
+  if (!data.ok) return data.message;
+  const { directory, store } = data;
   const url = settings.publicUrl ?? `http://${settings.host}:${settings.port}`;
   const intake = new Intake(store, fileBlobs(join(directory, 'blobs')));
   const parts = {
@@ -336,8 +356,7 @@ export async function withData(settings: Settings, request: ControlRequest): Pro
   try {
     return await control(parts, request);
   } finally {
-    await store.close();
-    await locked.lock.release();
+    await data.close();
   }
 }
 
@@ -372,72 +391,4 @@ export async function migrateData(settings: Settings): Promise<MigrateResult> {
   } finally {
     await locked.lock.release();
   }
-}
-
-/** A secret of this installation: made once, kept in the data folder for its owner alone. */
-function kept(directory: string, name: string, make: () => string): string {
-  const path = join(directory, name);
-  if (existsSync(path)) return readFileSync(path, 'utf8').trim();
-  mkdirSync(directory, { recursive: true });
-  const made = make();
-  writeFileSync(path, `${made}\n`, { mode: 0o600, flag: 'wx' });
-  chmodSync(path, 0o600);
-  return made;
-}
-
-type FirstKeys = { live: string; test: string };
-
-/** The first start makes the tenant `default` with one key a mode. */
-async function firstStart(store: Store): Promise<FirstKeys | null> {
-  if ((await store.setting({ name: 'first_tenant' })) !== null) return null;
-  const tenant = await store.createTenant({
-    id: newId('ten'),
-    installationId: newId('ins'),
-    name: 'default',
-    standing: 'active',
-    trialEndsAt: null,
-    plan: null,
-    billing: 'none',
-    credits: null,
-    trust: 'new',
-    locale: null,
-    notify: [],
-    actor: 'first start',
-  });
-  const keys = { live: makeKey('live'), test: makeKey('test') };
-  for (const mode of ['live', 'test'] as const) {
-    const { prefix, hash } = keys[mode];
-    await store.createKey({
-      id: newId('key'),
-      prefix,
-      hash,
-      name: `first ${mode} key`,
-      scopes: ['send', 'read', 'manage'],
-      mode,
-      tenantId: tenant.id,
-      appId: null,
-      expiresAt: null,
-      allowIps: [],
-      identities: [],
-      agent: null,
-      actor: 'first start',
-    });
-  }
-  await store.putSetting({ name: 'first_tenant', value: tenant.id });
-  return { live: keys.live.key, test: keys.test.key };
-}
-
-function welcomeText(address: string, keys: FirstKeys): string {
-  return `
-Postern is ready.
-
-  Live key  ${keys.live}
-  Test key  ${keys.test}
-  Page      ${address}/
-
-Keep the keys: they are shown this once. Another: npx postern keys create --mode live
-Send a first message (in test mode nothing leaves this machine):
-
-curl -s ${address}/v1/messages -H 'Authorization: Bearer ${keys.test}' -H 'Content-Type: application/json' -d '{"to":"bob@example.com","subject":"Hello","text":"It works."}'
-`;
 }

@@ -1,15 +1,16 @@
 /** A ledger in plain maps: the same decisions as a store's, without a store. For benches, and for tests of the policy. */
+
+import type { AccountFacts, IdentityState } from '../../src/policy/account.ts';
 import type { CounterScope } from '../../src/policy/document.ts';
-import type { AccountFacts, IdentityState } from '../../src/policy/facts.ts';
 import type { QuarantineStanding } from '../../src/policy/facts-quarantine.ts';
 import {
   type ContactState,
   emptyContact,
   type LeaseState,
-  type LedgerView,
   type ScopeState,
   type Signal,
 } from '../../src/policy/ledger.ts';
+import type { LedgerView } from '../../src/policy/ledger-view.ts';
 import type { RiskState } from '../../src/policy/risk/state.ts';
 
 export const GOOD_STANDING: AccountFacts = {

@@ -10,16 +10,15 @@ import Type, { type Static } from 'typebox';
 import { readDomain } from '../base/domain.ts';
 import { newId } from '../base/ids.ts';
 import { isLocalName, isPublicSuffix } from '../base/public-suffix.ts';
-import { RECORD_PURPOSES, RECORD_STATES, type SenderRecord, senderRecords, UNCHECKED } from '../core/sender-records.ts';
 import { SIMULATOR_DOMAIN } from '../core/simulator.ts';
-import { formatTime } from '../core/time.ts';
-import { DOMAIN_STATES, type DomainTrouble, type ManagedDomain } from '../data/port/domains.ts';
+import type { DomainTrouble, ManagedDomain } from '../data/port/domains.ts';
 import type { Store } from '../data/store.ts';
 import type { Problems } from '../http/problems.ts';
 import { actorOf, conflict, invalid, notFound, principalOf } from './answers.ts';
+import { DOMAIN, domainBody } from './domain-body.ts';
 import type { DomainChecks } from './domain-checks.ts';
 import type { DomainKeyMaker } from './domain-keys.ts';
-import { CLOSED, ID_PARAMS, listOf, listQuery, orNull, pageBody, pagingOf, timeOrNull } from './shapes.ts';
+import { CLOSED, ID_PARAMS, listOf, listQuery, pageBody, pagingOf } from './shapes.ts';
 
 export type DomainDeps = {
   store: Store;
@@ -45,98 +44,12 @@ const SELECTOR = Type.String({
 const CREATE = Type.Object({ domain: DOMAIN_NAME, selector: Type.Optional(SELECTOR) }, CLOSED);
 const CHANGE = Type.Object({ selector: SELECTOR }, CLOSED);
 
-const RECORD = Type.Object({
-  type: Type.String(),
-  name: Type.String({ description: 'The whole name.' }),
-  host: Type.String({ description: 'The name without the domain, as many DNS panels ask for it.' }),
-  value: Type.String(),
-  purpose: Type.Enum([...RECORD_PURPOSES]),
-  required: Type.Boolean({ description: 'Whether the domain is verified only with it.' }),
-  state: Type.Enum([...RECORD_STATES], {
-    description: '`unanswered`: the DNS gave no answer at the last look, which is never taken for missing.',
-  }),
-  found: orNull(Type.String(), { description: 'What stands there.' }),
-  problem: orNull(Type.String(), { description: 'What is wrong, in a sentence.' }),
-  keep_until: orNull(Type.String(), { description: 'Of a key that no longer signs: when its record may go.' }),
-});
-const KEY = Type.Object({
-  selector: Type.String(),
-  algorithm: Type.String(),
-  state: Type.String({
-    description: '`announced`: signs once its record is found; `signing`; `retiring`: listed until its record may go.',
-  }),
-  created_at: Type.String(),
-  retires_at: orNull(Type.String()),
-});
-const DOMAIN = Type.Object({
-  id: Type.String(),
-  domain: Type.String({ description: 'In A-labels.' }),
-  selector: Type.String(),
-  state: Type.Enum([...DOMAIN_STATES], {
-    description: '`failing`: it was verified and a required record is gone; sends go on until `blocks_at`.',
-  }),
-  problem: orNull(Type.String(), { description: 'Why it is not verified although its records stand.' }),
-  verified_at: orNull(Type.String()),
-  failing_since: orNull(Type.String()),
-  blocks_at: orNull(Type.String()),
-  checked_at: orNull(Type.String()),
-  next_check_at: Type.String(),
-  created_at: Type.String(),
-  updated_at: Type.String(),
-  records: Type.Array(RECORD),
-  keys: Type.Array(KEY),
-});
-
-function domainBody(domain: ManagedDomain, { gateway, checks }: DomainDeps): Static<typeof DOMAIN> {
-  const { name, token, keys } = domain;
-  const records = senderRecords({ domain: name, token, keys, gateway, bounceHost: checks.bounceHost });
-  return {
-    id: domain.id,
-    domain: name,
-    selector: domain.selector,
-    state: domain.state,
-    problem: domain.problem,
-    verified_at: timeOrNull(domain.verifiedAt),
-    failing_since: timeOrNull(domain.failingSince),
-    blocks_at: timeOrNull(domain.blocksAt),
-    checked_at: timeOrNull(domain.checkedAt),
-    next_check_at: formatTime(domain.nextCheckAt),
-    created_at: formatTime(domain.createdAt),
-    updated_at: formatTime(domain.updatedAt),
-    records: records.map((record) => recordBody(record, domain)),
-    keys: keys.map((key) => ({
-      selector: key.selector,
-      algorithm: key.algorithm,
-      state: key.state,
-      created_at: formatTime(key.createdAt),
-      retires_at: timeOrNull(key.retiresAt),
-    })),
-  };
-}
-
-function recordBody(record: SenderRecord, domain: ManagedDomain): Static<typeof RECORD> {
-  const { state, found, problem } = domain.findings[record.key] ?? UNCHECKED;
-  const key = domain.keys.find(({ selector }) => record.key === `dkim:${selector}`);
-  return {
-    type: record.type,
-    name: record.name,
-    host: record.name.slice(0, -domain.name.length - 1),
-    value: record.value,
-    purpose: record.purpose,
-    required: record.isRequired,
-    state,
-    found,
-    problem,
-    keep_until: timeOrNull(key?.retiresAt ?? null),
-  };
-}
-
 const LONGEST = 253;
 /** The longest name below it: a selector of a later generation. */
 const SELECTOR_MARGIN = '-1000-ed._domainkey.'.length;
 
 /** What keeps a name from becoming a sender domain, as a sentence; null: nothing. */
-export function nameTrouble(domain: string, selector: string, gateway: string): string | null {
+function nameTrouble(domain: string, selector: string, gateway: string): string | null {
   if (domain === gateway) return "This is the gateway's own domain: it needs no verification here.";
   if (domain.endsWith(`.${gateway}`)) return `${domain} lies below the gateway's own domain.`;
   if (isLocalName(domain) || domain === SIMULATOR_DOMAIN)
@@ -163,6 +76,7 @@ const TAGS = ['Domains'];
 
 export function domainRoutes(server: FastifyInstance, deps: DomainDeps): void {
   const { store, problems, checks, keys, gateway } = deps;
+  const bodyOf = (domain: ManagedDomain) => domainBody(domain, { gateway, bounceHost: checks.bounceHost });
 
   server.get(
     '/v1/domains',
@@ -179,9 +93,7 @@ export function domainRoutes(server: FastifyInstance, deps: DomainDeps): void {
       const { domain } = request.query as { domain?: string };
       const { tenantNo, mode } = principalOf(request);
       const name = domain === undefined ? null : keyOf(domain);
-      return pageBody(await store.domains({ ...pagingOf(request), tenantNo, mode, name }), (one) =>
-        domainBody(one, deps),
-      );
+      return pageBody(await store.domains({ ...pagingOf(request), tenantNo, mode, name }), bodyOf);
     },
   );
 
@@ -197,10 +109,7 @@ export function domainRoutes(server: FastifyInstance, deps: DomainDeps): void {
         response: { 200: DOMAIN },
       },
     },
-    async (request, reply) => {
-      const domain = await asked(request);
-      return domain === null ? gone(request, reply) : domainBody(domain, deps);
-    },
+    about(async (domain) => bodyOf(domain)),
   );
 
   server.post(
@@ -242,7 +151,7 @@ export function domainRoutes(server: FastifyInstance, deps: DomainDeps): void {
         keys: await keys.pairFor(id, 1),
         actor: actorOf(request),
       });
-      if (made.outcome === 'done') return reply.code(201).send(domainBody(made.domain, deps));
+      if (made.outcome === 'done') return reply.code(201).send(bodyOf(made.domain));
       return refuse(request, reply, made, name, 'domain.create');
     },
   );
@@ -260,17 +169,15 @@ export function domainRoutes(server: FastifyInstance, deps: DomainDeps): void {
         response: { 200: DOMAIN },
       },
     },
-    async (request, reply) => {
+    about(async (domain, request, reply) => {
       const { selector } = request.body as Static<typeof CHANGE>;
-      const domain = await asked(request);
-      if (domain === null) return gone(request, reply);
       const trouble = nameTrouble(domain.name, selector, gateway);
       if (trouble !== null) return invalid(request, reply, problems, 'selector', trouble);
       const { tenantNo, mode } = principalOf(request);
       const changed = await store.changeDomain({ tenantNo, mode, id: domain.id, selector, actor: actorOf(request) });
-      if (changed.outcome === 'done') return domainBody(changed.domain, deps);
+      if (changed.outcome === 'done') return bodyOf(changed.domain);
       return refuse(request, reply, changed, domain.id, 'domain.change');
-    },
+    }),
   );
 
   server.delete(
@@ -286,15 +193,13 @@ export function domainRoutes(server: FastifyInstance, deps: DomainDeps): void {
         response: { 200: DOMAIN },
       },
     },
-    async (request, reply) => {
-      const domain = await asked(request);
-      if (domain === null) return gone(request, reply);
+    about(async (domain, request, reply) => {
       const { tenantNo, mode } = principalOf(request);
       const removed = await store.deleteDomain({ tenantNo, mode, id: domain.id, actor: actorOf(request) });
       if (removed.outcome !== 'done') return refuse(request, reply, removed, domain.id, 'domain.delete');
       checks.changed(tenantNo);
-      return domainBody(removed.domain, deps);
-    },
+      return bodyOf(removed.domain);
+    }),
   );
 
   server.post(
@@ -310,12 +215,10 @@ export function domainRoutes(server: FastifyInstance, deps: DomainDeps): void {
         response: { 200: DOMAIN },
       },
     },
-    async (request, reply) => {
-      const domain = await asked(request);
-      const { tenantNo } = principalOf(request);
-      const looked = domain === null ? null : await checks.look({ no: domain.no, tenantNo });
-      return looked === null ? gone(request, reply) : domainBody(looked, deps);
-    },
+    about(async ({ no }, request, reply) => {
+      const looked = await checks.look({ no, tenantNo: principalOf(request).tenantNo });
+      return looked === null ? gone(request, reply) : bodyOf(looked);
+    }),
   );
 
   server.post(
@@ -331,10 +234,7 @@ export function domainRoutes(server: FastifyInstance, deps: DomainDeps): void {
         response: { 200: DOMAIN },
       },
     },
-    async (request, reply) => {
-      const domain = await asked(request);
-      if (domain === null) return gone(request, reply);
-      const { id, keys: present } = domain;
+    about(async ({ id, keys: present }, request, reply) => {
       if (present.some(({ state }) => state === 'announced')) {
         return refuse(request, reply, { outcome: 'rotating' }, id, 'domain.rotate_keys');
       }
@@ -348,15 +248,19 @@ export function domainRoutes(server: FastifyInstance, deps: DomainDeps): void {
         keys: await keys.pairFor(id, after + 1),
         actor: actorOf(request),
       });
-      if (rotated.outcome === 'done') return domainBody(rotated.domain, deps);
+      if (rotated.outcome === 'done') return bodyOf(rotated.domain);
       return refuse(request, reply, rotated, id, 'domain.rotate_keys');
-    },
+    }),
   );
 
-  function asked(request: FastifyRequest): Promise<ManagedDomain | null> {
-    const { id } = request.params as Static<typeof ID_PARAMS>;
-    const { tenantNo, mode } = principalOf(request);
-    return store.domain({ tenantNo, mode, id: id.startsWith('dom_') ? id : keyOf(id) });
+  /** What a route does with the domain that it names. */
+  function about(act: (domain: ManagedDomain, request: FastifyRequest, reply: FastifyReply) => Promise<unknown>) {
+    return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
+      const { id } = request.params as Static<typeof ID_PARAMS>;
+      const { tenantNo, mode } = principalOf(request);
+      const domain = await store.domain({ tenantNo, mode, id: id.startsWith('dom_') ? id : keyOf(id) });
+      return domain === null ? gone(request, reply) : act(domain, request, reply);
+    };
   }
 
   function gone(request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -371,29 +275,23 @@ export function domainRoutes(server: FastifyInstance, deps: DomainDeps): void {
     id: string,
     action: string,
   ): FastifyReply {
-    switch (trouble.outcome) {
-      case 'missing':
-        return notFound(request, reply, problems, 'domain', id);
-      case 'taken': {
-        const evidence = { resource: 'domain', id, state: 'added', action };
-        return conflict(
-          request,
-          reply,
-          problems,
-          evidence,
-          `The domain ${id} is added already: see GET /v1/domains/${id}.`,
-        );
-      }
-      case 'too_many': {
-        const evidence = { resource: 'domain', id, state: 'full', action };
-        return conflict(request, reply, problems, evidence, `An account has at most ${trouble.most} domains.`);
-      }
-      case 'rotating': {
-        const evidence = { resource: 'domain', id, state: 'rotating', action };
-        const detail = 'The records of the keys that were announced last are not found yet: publish them first.';
-        return conflict(request, reply, problems, evidence, detail);
-      }
-    }
+    if (trouble.outcome === 'missing') return notFound(request, reply, problems, 'domain', id);
+    const [state, detail] = conflictOf(trouble, id);
+    return conflict(request, reply, problems, { resource: 'domain', id, state, action }, detail);
+  }
+}
+
+function conflictOf(
+  trouble: Exclude<DomainTrouble, { outcome: 'missing' }>,
+  id: string,
+): [state: string, detail: string] {
+  switch (trouble.outcome) {
+    case 'taken':
+      return ['added', `The domain ${id} is added already: see GET /v1/domains/${id}.`];
+    case 'too_many':
+      return ['full', `An account has at most ${trouble.most} domains.`];
+    case 'rotating':
+      return ['rotating', 'The records of the keys that were announced last are not found yet: publish them first.'];
   }
 }
 

@@ -11,7 +11,7 @@ import { newId } from '../base/ids.ts';
 import { formatTime, parseTime } from '../core/time.ts';
 import type { IdentityFields, IdentityTrouble, ManagedIdentity } from '../data/port/identities.ts';
 import type { Problems } from '../http/problems.ts';
-import { IDENTITY_STATES } from '../policy/facts.ts';
+import { IDENTITY_STATES } from '../policy/account.ts';
 import { APPROVAL_MODES } from '../policy/facts-approval.ts';
 import { WEEKDAYS } from '../policy/pacing-fields.ts';
 import { actorOf, conflict, invalid, notFound, principalOf, refuseLoosening } from './answers.ts';

@@ -25,7 +25,7 @@ const TTL = Type.Integer({
   maximum: LONGEST_SECONDS,
   description: 'How long it holds, in seconds: up to seven days. It can be renewed.',
 });
-export const AGENT = line(255, 'An agent, by its name or id. It need not be registered.');
+const AGENT = line(255, 'An agent, by its name or id. It need not be registered.');
 const TOKEN = Type.String({
   minLength: 1,
   maxLength: 255,
@@ -87,7 +87,7 @@ const READING = { config: { scopes: ['read', 'send', 'manage', 'approve'] } } as
 const HOLDING = { config: { scopes: ['send', 'manage', 'approve'] } } as const;
 
 /** The agent that the caller speaks for; false where the key belongs to another than the one named. */
-export function spokenFor(request: FastifyRequest, named: string | undefined): string | null | false {
+function spokenFor(request: FastifyRequest, named: string | undefined): string | null | false {
   const { agent } = request.caller!;
   if (agent !== null) return named === undefined || named === agent ? agent : false;
   const header = request.headers['x-agent-id'];

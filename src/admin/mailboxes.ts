@@ -7,14 +7,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import Type, { type Static } from 'typebox';
 import { addressKey } from '../base/address.ts';
 import { newId } from '../base/ids.ts';
-import type {
-  ImapChange,
-  ImapSettings,
-  MailboxAnswer,
-  MailboxChange,
-  MailboxFields,
-  ManagedMailbox,
-} from '../data/port/senders.ts';
+import type { ImapSettings } from '../data/port/imap.ts';
+import type { ImapChange, MailboxAnswer, MailboxChange, MailboxFields, ManagedMailbox } from '../data/port/senders.ts';
 import { RAMP_DEFAULTS, type Ramp } from '../policy/document.ts';
 import { actorOf, invalid, notFound, principalOf } from './answers.ts';
 import type { AdminDeps } from './deps.ts';

@@ -14,7 +14,7 @@ export const SIGNAL = Type.Object({
   contribution: Type.Number({ description: 'Points it adds now.' }),
 });
 
-export const LEVEL = Type.Enum(['normal', 'elevated', 'high', 'quarantined'], {
+const LEVEL = Type.Enum(['normal', 'elevated', 'high', 'quarantined'], {
   description: 'From `elevated` on every send carries a warning; in quarantine nothing is sent.',
 });
 

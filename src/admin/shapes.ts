@@ -2,7 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import Type, { type TSchema, type TSchemaOptions } from 'typebox';
 import { formatTime } from '../core/time.ts';
-import type { Paging } from '../data/port/management.ts';
+import type { Paging } from '../data/port/page.ts';
 import type { Page } from '../data/store.ts';
 
 export const CLOSED = { additionalProperties: false };

@@ -5,7 +5,7 @@ import Type, { type Static } from 'typebox';
 import { newId } from '../base/ids.ts';
 import { formatTime } from '../core/time.ts';
 import type { Space, Store, SuppressionRow } from '../data/store.ts';
-import { SUPPRESSION_REASONS, type SuppressionReason } from '../policy/facts.ts';
+import { SUPPRESSION_REASONS, type SuppressionReason } from '../policy/suppression.ts';
 import { actorOf, invalid, principalOf } from './answers.ts';
 import type { AdminDeps } from './deps.ts';
 import { CLOSED, orNull } from './shapes.ts';

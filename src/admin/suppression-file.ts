@@ -7,7 +7,7 @@
 import { pipeline, Readable } from 'node:stream';
 import { parse } from 'csv-parse';
 import type { ImportCounts, ImportedSuppression } from '../data/port/suppression-import.ts';
-import type { SuppressionReason } from '../policy/facts.ts';
+import type { SuppressionReason } from '../policy/suppression.ts';
 import { type Form, type FormName, formOf, namesReason, readLine } from './suppression-forms.ts';
 
 export const MOST_FILE_BYTES = 25 * 1024 * 1024;

@@ -9,7 +9,7 @@ import { readAddress } from '../base/address.ts';
 import { readDomain } from '../base/domain.ts';
 import { parseTime } from '../core/time.ts';
 import type { ImportedSuppression } from '../data/port/suppression-import.ts';
-import { SUPPRESSION_REASONS, type SuppressionReason } from '../policy/facts.ts';
+import { SUPPRESSION_REASONS, type SuppressionReason } from '../policy/suppression.ts';
 
 export const FORMS = ['postern', 'sendgrid', 'mailgun', 'postmark', 'ses', 'mailchimp', 'list'] as const;
 export type FormName = (typeof FORMS)[number];

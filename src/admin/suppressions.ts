@@ -11,7 +11,7 @@ import type { Issue } from '../core/explain.ts';
 import { formatTime, parseTime } from '../core/time.ts';
 import type { AddedSuppression } from '../data/port/contacts.ts';
 import type { SuppressionRow } from '../data/store.ts';
-import { SUPPRESSION_REASONS, type SuppressionFact, type SuppressionReason } from '../policy/facts.ts';
+import { SUPPRESSION_REASONS, type SuppressionFact, type SuppressionReason } from '../policy/suppression.ts';
 import { actorOf, notFound, principalOf, refuseLoosening } from './answers.ts';
 import type { AdminDeps } from './deps.ts';
 import { isIssue, readEmail } from './emails.ts';
@@ -31,7 +31,7 @@ const CREATE = Type.Object(
   CLOSED,
 );
 
-export const SUPPRESSION = Type.Object({
+const SUPPRESSION = Type.Object({
   id: Type.String(),
   email: orNull(Type.String(), { description: 'The key of the address: in lower case and normal form.' }),
   domain: orNull(Type.String()),

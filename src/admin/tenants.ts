@@ -11,7 +11,7 @@ import type { Issue } from '../core/explain.ts';
 import { formatTime, parseTime } from '../core/time.ts';
 import type { TenantChange } from '../data/port/management.ts';
 import type { Store, TenantRow } from '../data/store.ts';
-import { STANDINGS } from '../policy/facts.ts';
+import { STANDINGS } from '../policy/account.ts';
 import { actorOf, notFound } from './answers.ts';
 import type { AdminDeps } from './deps.ts';
 import { emailIssues } from './emails.ts';

@@ -72,7 +72,7 @@ function sumsBy<Name extends string>(name: Name, tallies: readonly TallyRow[], s
 }
 
 /** Sums of everything, and by day in order of time. */
-export function sumUp(tallies: readonly TallyRow[]): Sums & { days: ({ date: string } & Sums)[] } {
+function sumUp(tallies: readonly TallyRow[]): Sums & { days: ({ date: string } & Sums)[] } {
   const all = nothing();
   for (const { code, n } of tallies) addTo(all, code, n);
   return { ...all, days: sumsBy('date', tallies, (hour) => formatTime(hour * HOUR_MS).slice(0, 10)) };

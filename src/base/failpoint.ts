@@ -6,7 +6,7 @@
  * the name it stays there instead, until it is killed from outside. `hold-commit` is short for `hold-before-commit`.
  */
 
-export const FAILPOINTS = [
+const FAILPOINTS = [
   'before-claim',
   'after-claim',
   'after-mail',

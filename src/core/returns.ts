@@ -5,7 +5,7 @@ export const RETURN_KINDS = ['reply', 'bounce', 'complaint', 'unsubscribe', 'del
 export type ReturnKind = (typeof RETURN_KINDS)[number];
 
 /** What can be proven besides: a program's answer, and that the next hop still tries. Neither says anything of the contact. */
-export const PROVEN_KINDS = [...RETURN_KINDS, 'auto_reply', 'delayed'] as const;
+const PROVEN_KINDS = [...RETURN_KINDS, 'auto_reply', 'delayed'] as const;
 export type ProvenKind = (typeof PROVEN_KINDS)[number];
 
 export const RETURN_EVENTS = {

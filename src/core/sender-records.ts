@@ -70,7 +70,7 @@ export type SenderZone = {
 };
 
 export const OWNERSHIP_LABEL = '_postern';
-export const OWNERSHIP_PREFIX = 'postern-verification=';
+const OWNERSHIP_PREFIX = 'postern-verification=';
 
 export const returnDomainOf = (domain: string): string => `bounces.${domain}`;
 
@@ -132,9 +132,6 @@ function dkimRecord(key: PublishedKey, domain: string): SenderRecord {
 }
 
 export const dkimKey = (selector: string): string => `dkim:${selector}`;
-
-/** A name and type as people search for it: `_postern.acme.example TXT`. */
-export const placeOf = ({ name, type }: Pick<SenderRecord, 'name' | 'type'>): string => `${name} ${type}`;
 
 /** Where one may have put a record by mistake. */
 export type Misplacement = {

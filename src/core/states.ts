@@ -19,16 +19,6 @@ export const RECIPIENT_STATES = [
 ] as const;
 export type RecipientState = (typeof RECIPIENT_STATES)[number];
 
-/** No further change but what comes back later (a late bounce, a complaint, a reply). */
-export const CLOSING: ReadonlySet<RecipientState> = new Set([
-  'delivered',
-  'bounced',
-  'failed',
-  'cancelled',
-  'expired',
-  'blocked',
-]);
-
 const MOVES: Record<RecipientState, readonly RecipientState[]> = {
   accepted: ['sending', 'cancelled', 'expired', 'blocked', 'held', 'scheduled', 'failed'],
   scheduled: ['sending', 'cancelled', 'expired', 'blocked', 'held', 'scheduled', 'failed'],

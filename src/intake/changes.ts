@@ -81,7 +81,7 @@ export function changeRoutes(server: FastifyInstance, door: IntakeDoor): void {
   );
 }
 
-export function refuseState(
+function refuseState(
   request: FastifyRequest,
   reply: FastifyReply,
   door: IntakeDoor,

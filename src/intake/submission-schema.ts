@@ -3,7 +3,7 @@
  * refuses too; what it cannot say (octets, addresses, which fields need each other) stands in the descriptions and is
  * judged there. Null is the same as absent in every optional field.
  */
-import Type, { type Static, type TSchema, type TSchemaOptions } from 'typebox';
+import Type, { type TSchema, type TSchemaOptions } from 'typebox';
 
 function orNull<Schema extends TSchema>(schema: Schema, options: TSchemaOptions) {
   return Type.Optional(Type.Union([schema, Type.Null()], options));
@@ -210,6 +210,3 @@ export const submissionSchema = Type.Object(
   },
   { ...closed, title: 'Submission', description: 'One message to send.' },
 );
-
-/** The body as its sender may write it, before it is read. */
-export type SubmissionBody = Static<typeof submissionSchema>;

@@ -172,7 +172,7 @@ export type CounterScope = LimitScope | 'recipient_template';
 export type Track = { scope: CounterScope; unit: LimitUnit; horizonSeconds: number };
 
 /** The reason a full limit gives follows from its scope, then its window. */
-export function reasonOfLimit(scope: LimitScope, window: Window): ReasonCode {
+function reasonOfLimit(scope: LimitScope, window: Window): ReasonCode {
   if (scope === 'recipient') return 'recipient_frequency_exceeded';
   if (scope === 'recipient_domain') return 'recipient_domain_throttled';
   if (scope === 'identity') return 'identity_cap_exceeded';

@@ -4,7 +4,8 @@
  */
 import type { PackReader, PackWriter } from '../core/pack.ts';
 import type { Policy } from './document.ts';
-import { type LedgerView, seriesIn } from './ledger.ts';
+import { seriesIn } from './ledger.ts';
+import type { LedgerView } from './ledger-view.ts';
 import type { Send } from './send.ts';
 import type { Series } from './series.ts';
 import { type CountedWindow, nthLeavesAt, usedAt } from './windows.ts';

@@ -4,7 +4,8 @@
  */
 import type { PackReader, PackWriter } from '../core/pack.ts';
 import type { Policy } from './document.ts';
-import { type ContactState, type LedgerView, type Mark, seriesIn } from './ledger.ts';
+import { type ContactState, type Mark, seriesIn } from './ledger.ts';
+import type { LedgerView } from './ledger-view.ts';
 import type { SendRecipient } from './send.ts';
 import { countBetween } from './series.ts';
 

@@ -1,6 +1,7 @@
 /** A lease on the contact, as a section of the facts; null where nobody holds one and the send names none. */
 import type { PackReader, PackWriter } from '../core/pack.ts';
-import type { LeaseState, LedgerView } from './ledger.ts';
+import type { LeaseState } from './ledger.ts';
+import type { LedgerView } from './ledger-view.ts';
 import type { Send, SendRecipient } from './send.ts';
 
 export const LEASE_PROBLEMS = ['held_by_other', 'no_agent', 'stale_token'] as const;

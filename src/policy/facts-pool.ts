@@ -41,7 +41,7 @@ export type NearFacts = {
   resetsAt: number;
 };
 
-export const POOL_CAUSES = ['none', 'provider', 'health', 'cap', 'warmup'] as const;
+const POOL_CAUSES = ['none', 'provider', 'health', 'cap', 'warmup'] as const;
 /** Why nothing can be sent at once: for most people the same question as who can change it. */
 export type PoolCause = (typeof POOL_CAUSES)[number];
 

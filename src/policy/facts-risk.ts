@@ -4,7 +4,8 @@
  */
 import type { PackReader, PackWriter } from '../core/pack.ts';
 import type { Policy } from './document.ts';
-import type { ContactState, LedgerView } from './ledger.ts';
+import type { ContactState } from './ledger.ts';
+import type { LedgerView } from './ledger-view.ts';
 import { NO_FEATURES } from './risk/features.ts';
 import type { RiskRecipient, RiskSend } from './risk/glance.ts';
 import { RISK_LEVELS, type RiskFacts, type RiskSignal, riskFacts, TRENDS } from './risk/score.ts';

@@ -6,6 +6,7 @@
  * limits are as the window counts them (seconds; milliseconds for `rate`).
  */
 import { PackReader, type PackWriter } from '../core/pack.ts';
+import { type AccountFacts, IDENTITY_STATES, type IdentityState, SETTERS, STANDINGS } from './account.ts';
 import { type ApprovalFacts, packApproval, unpackApproval } from './facts-approval.ts';
 import { type BudgetFacts, packBudget, unpackBudget } from './facts-budget.ts';
 import { type ContactFacts, packContact, unpackContact } from './facts-contact.ts';
@@ -17,58 +18,7 @@ import { packRiskFacts, type RiskFacts, unpackRiskFacts } from './facts-risk.ts'
 import { packSender, type SenderFacts, unpackSender } from './facts-sender.ts';
 import { packTemplate, type TemplateFacts, unpackTemplate } from './facts-template.ts';
 import { packWarmup, unpackWarmup, type WarmupFacts } from './facts-warmup.ts';
-
-export const STANDINGS = [
-  'active',
-  'trial',
-  'trial_not_activated',
-  'trial_expired',
-  'subscription_expired',
-  'payment_overdue',
-  'paused',
-  'suspended',
-] as const;
-export type Standing = (typeof STANDINGS)[number];
-
-export const SETTERS = ['tenant', 'operator', 'incident'] as const;
-/** Who set a standing: it decides who can clear it. */
-export type Setter = (typeof SETTERS)[number];
-
-export const SUPPRESSION_REASONS = [
-  'complaint',
-  'hard_bounce',
-  'manual_dnc',
-  'legal_request',
-  'role_account',
-  'unsubscribe',
-] as const;
-export type SuppressionReason = (typeof SUPPRESSION_REASONS)[number];
-
-export const IDENTITY_STATES = ['active', 'provisioning', 'inactive', 'suspended'] as const;
-export type IdentityState = (typeof IDENTITY_STATES)[number];
-
-export type AccountFacts = {
-  standing: Standing;
-  standingBy: Setter;
-  standingSince: number;
-  /** When a trial ends, or null. */
-  trialEndsAt: number | null;
-  /** Credits left, or null where billing does not count them. */
-  credits: number | null;
-  storageUsed: number;
-  /** Null: no limit. */
-  storageLimit: number | null;
-  /** When enough stored content expires, or null. */
-  storageFreesAt: number | null;
-};
-
-export type SuppressionFact = {
-  id: string;
-  reason: SuppressionReason;
-  domain: boolean;
-  since: number;
-  expiresAt: number | null;
-};
+import { SUPPRESSION_REASONS, type SuppressionFact } from './suppression.ts';
 
 /** What the ledger says of one limit for this send. */
 export type LimitFact = {

@@ -28,7 +28,7 @@ export type Fields = Readonly<Record<string, Field>>;
 
 export const NAME = /^[a-z][a-z0-9_]{0,63}$/;
 export const MOST_LIMITS = 100;
-export const MOST_UNITS = 1_000_000_000;
+const MOST_UNITS = 1_000_000_000;
 /** Names under which limits that no policy lists stand beside the others, and whose they are. */
 export const OWN_LIMIT_NAMES: Readonly<Record<string, string>> = {
   identity_cap: "an identity's own daily cap",

@@ -24,8 +24,10 @@ import {
   giveBack,
   seriesIn,
 } from './ledger.ts';
-import { ENGINE, lookAtCounters, ratesFreeAt } from './look.ts';
+import { ENGINE } from './look.ts';
+import { lookAtCounters } from './look-limits.ts';
 import { PastRisk } from './past-risk.ts';
+import { ratesFreeAt } from './place.ts';
 import { adapted, adaptingIn } from './probation.ts';
 import type { RiskLevel } from './risk/score.ts';
 import type { Send, SendRecipient } from './send.ts';

@@ -5,14 +5,10 @@
 
 import { channelOf } from '../core/channel.ts';
 import type { CounterScope, LimitScope, LimitUnit, Policy } from './document.ts';
-import type { AccountFacts, IdentityState, SuppressionFact } from './facts.ts';
-import type { QuarantineStanding } from './facts-quarantine.ts';
-import type { SenderView } from './facts-sender.ts';
 import { familyOf } from './families.ts';
-import type { RiskState } from './risk/state.ts';
 import type { RecipientRoute, Send, SendRecipient } from './send.ts';
 import { addUnits, DAY_SECONDS, emptySeries, prune, type Series } from './series.ts';
-import type { PoolNews } from './ways.ts';
+import type { SuppressionFact } from './suppression.ts';
 import { emissionMicros, nextTat } from './windows.ts';
 
 /** Counters of one scope: what departed, by unit, and the state of its `rate` limits. Null: nothing counted yet. */
@@ -60,34 +56,15 @@ export type LeaseState = {
 };
 
 /** Bad signs that are counted: hard bounces, complaints, and `any` of them or of unsubscribes. */
-export const SIGNALS = ['any', 'bounce', 'complaint'] as const;
+const SIGNALS = ['any', 'bounce', 'complaint'] as const;
 export type Signal = (typeof SIGNALS)[number];
 
-export interface LedgerView extends PoolNews {
-  account: AccountFacts;
-  identityState: IdentityState | null;
-  identityHandle: string | null;
-  identityCap: number | null;
-  /** What is remembered of the account's sending; null where no score is kept. */
-  risk: RiskState | null;
-  quarantine: QuarantineStanding;
-  /** When so many octets will have gone off what is stored, in milliseconds; null, or absent: nobody knows. */
-  storageFreesAt?(bytes: number): number | null;
+/** Where counters are found: the part of a ledger that counts. */
+export interface Counters {
   scope(kind: CounterScope, id: string): ScopeState;
   contact(key: string): ContactState;
   domain(domain: string): ContactState;
-  /** Whether there is a way by which a reply could be seen. */
-  areRepliesVisible: boolean;
-  /** When bad signs of this kind came, as a series in the unit `recipient`; null where no sign of any kind ever came. */
-  signals(signal: Signal): ScopeState | null;
-  /** The last lease on a contact that nobody has ended; its time may have come. */
-  lease(contact: string): LeaseState | null;
-  /** Who may send as whom; null or absent: nothing is known, and nobody is refused. */
-  readonly senders?: SenderView | null;
 }
-
-/** The part of a ledger that counts. */
-export type Counters = Pick<LedgerView, 'scope' | 'contact' | 'domain'>;
 
 export function emptyContact(): ContactState {
   return {

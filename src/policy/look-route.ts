@@ -16,6 +16,7 @@ import {
 } from './facts-pool.ts';
 import { familyOf } from './families.ts';
 import { familyScope, type ScopeState, seriesIn } from './ledger.ts';
+import type { WaySearch } from './place.ts';
 import { NEVER_STOOD, rampPlace } from './ramp.ts';
 import { type Candidate, type RouteAnswer, route } from './route.ts';
 import type { Send, SendRecipient } from './send.ts';
@@ -33,13 +34,6 @@ import {
   type WayLook,
 } from './ways.ts';
 import { releasedAt, resetsAt, usedAt } from './windows.ts';
-
-/** What a search for a place asks of one way, beside the limits that all of them share. */
-export type WaySearch = {
-  limits: [Limit, ScopeState][];
-  /** The earliest second from this one on with a place in its warm-up, or in the sender's hours; null: none within the horizon. */
-  next: (second: number) => number | null;
-};
 
 export type RoutingAsked = {
   view: RoutingView;
@@ -64,7 +58,7 @@ export type Routed = {
 };
 
 /** Marketing mail waits for a warm-up whatever its sender asked for. */
-export function waitsForRamp(send: Pick<Send, 'kind' | 'onLimit'>): boolean {
+function waitsForRamp(send: Pick<Send, 'kind' | 'onLimit'>): boolean {
   return send.kind === 'marketing' || send.onLimit === 'defer';
 }
 

@@ -8,7 +8,7 @@ import { type ProbationFacts, probationIn } from './facts-quarantine.ts';
 import type { WarmupFacts } from './facts-warmup.ts';
 
 /** The limit that an account on probation gets where its policy has none of its own. */
-export const PROBATION_LIMIT = 'probation';
+const PROBATION_LIMIT = 'probation';
 
 /** What of the facts changes the policy they are decided by. */
 export type Adapting = { identityCap: number | null; probation: ProbationFacts | null; warmup: WarmupFacts | null };

@@ -7,7 +7,7 @@ import { DAY_SECONDS, type Series } from './series.ts';
 import { type CountedWindow, usedAt } from './windows.ts';
 
 /** How far ahead a place is looked for: what finds none until then is refused. */
-export const RAMP_HORIZON_SECONDS = 30 * DAY_SECONDS;
+const RAMP_HORIZON_SECONDS = 30 * DAY_SECONDS;
 
 /** Days on which it did not grow, in UTC days. */
 export type Stood = {

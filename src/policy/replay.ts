@@ -9,21 +9,16 @@
 import { addDuration, parseDuration } from '../core/duration.ts';
 import type { MessageKind } from '../core/message.ts';
 import { isBadSign, isBounceClass, suppressionFor } from '../core/returns.ts';
+import type { AccountFacts, IdentityState } from './account.ts';
 import { ColdStates } from './cold-states.ts';
 import { SignCounters } from './counters.ts';
 import { decide } from './decide.ts';
 import type { Policy } from './document.ts';
-import type { AccountFacts, Facts, IdentityState } from './facts.ts';
+import type { Facts } from './facts.ts';
 import { type QuarantineStanding, quarantineFacts } from './facts-quarantine.ts';
 import { riskRecipient, riskSend } from './facts-risk.ts';
-import {
-  applyChange,
-  type ContactState,
-  type Counted,
-  countDeparture,
-  countSignal,
-  type LedgerView,
-} from './ledger.ts';
+import { applyChange, type ContactState, type Counted, countDeparture, countSignal } from './ledger.ts';
+import type { LedgerView } from './ledger-view.ts';
 import { look } from './look.ts';
 import { adapted, adaptingIn } from './probation.ts';
 import { type ContentFeatures, featuresOf } from './risk/features.ts';

@@ -242,10 +242,6 @@ export function loosened(previous: PolicyDocument, next: PolicyDocument): string
   return found;
 }
 
-export function loosens(previous: PolicyDocument, next: PolicyDocument): boolean {
-  return loosened(previous, next).length > 0;
-}
-
 function loosenedLimit(limit: LimitDocument<string>, after: readonly LimitDocument<string>[], list: string): string[] {
   const alike = after.filter((other) => measureAlike(other, limit));
   if (alike.some((other) => looserFields(limit, other).length === 0)) return [];

@@ -63,7 +63,7 @@ export function isSameWay(way: Way, key: WayKey): boolean {
 }
 
 /** What stands between a way and the recipient, or null. */
-export function obstacleOf(look: WayLook, input: RouteInput): Obstacle | null {
+function obstacleOf(look: WayLook, input: RouteInput): Obstacle | null {
   if (look.out !== null) return look.out;
   if (input.avoided?.some((key) => isSameWay(look.way, key)) === true) return 'avoided';
   if (look.closed !== null && input.needsOpen === true) return 'closed';

@@ -67,3 +67,8 @@ export type RecipientRoute = {
   /** When it counts there, in milliseconds, where that is not its departure. */
   at: number | null;
 };
+
+/** The time that it asks for, in milliseconds: that which is past is now. */
+export function departureAskedFor(send: Send, now: number): number {
+  return send.sendAt !== null && send.sendAt > now ? send.sendAt : now;
+}

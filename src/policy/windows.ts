@@ -14,7 +14,7 @@ export type Window =
 
 const ROLLING = /^rolling_([1-9][0-9]{0,6})([smhd])$/;
 const UNIT_SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: DAY_SECONDS };
-export const LONGEST_WINDOW_SECONDS = 366 * DAY_SECONDS;
+const LONGEST_WINDOW_SECONDS = 366 * DAY_SECONDS;
 
 /** Reads `rolling_24h`, `calendar_day`, `rate` (with `per`), or null when it is none of them. */
 export function parseWindow(name: string, per: 'second' | 'minute' = 'second'): Window | null {

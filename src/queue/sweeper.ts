@@ -76,15 +76,6 @@ export class Sweeper {
     await this.running;
   }
 
-  /** Does all that is to do of one kind, without rests. */
-  async drain(kind: Sweep): Promise<number> {
-    for (let count = 0; ; ) {
-      const { count: done, more } = await this.slice(kind);
-      count += done;
-      if (!more || this.isStopped) return count;
-    }
-  }
-
   private wait(ms: number): void {
     if (this.isStopped) return;
     this.timer = setTimeout(() => {

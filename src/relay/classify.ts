@@ -73,13 +73,6 @@ export function wordsOf(text: string): string {
   return ` ${words.join(' ')} `;
 }
 
-/** A reply as a person writes it: "550 5.1.1 User unknown", with or without either code. */
-export function parseReplyLine(line: string): RemoteReply {
-  const [, code, enhanced, text = ''] =
-    /^(?:([2-5]\d\d)[ -])?(?:([245]\.\d{1,3}\.\d{1,3})(?:\s|$))?(.*)$/su.exec(line) ?? [];
-  return { code: code === undefined ? null : Number(code), enhanced: enhanced ?? null, text };
-}
-
 /** The enhanced code given, or, where it is missing or says nothing ("5.0.0"), one inside the text: "(#5.1.1)", "said: 550 5.1.1". */
 function preciseEnhanced({ enhanced, text }: RemoteReply): string | null {
   if (enhanced !== null && !enhanced.endsWith('.0.0')) return enhanced;

@@ -81,7 +81,7 @@ export function composeMessage(message: OutgoingMessage): ComposedMessage {
 }
 
 /** The same message with a field above all others, before it is signed; nothing is composed again. `value` is plain ASCII. */
-export function prependField(bytes: Uint8Array, name: string, value: string): Uint8Array<ArrayBuffer> {
+function prependField(bytes: Uint8Array, name: string, value: string): Uint8Array<ArrayBuffer> {
   checkFieldName(name, 'name');
   const octets: Octets = { parts: [], length: 0 };
   append(octets, textField(name, value, name));

@@ -7,7 +7,7 @@ import type { Secrets } from '../base/secrets.ts';
 import type { Store } from '../data/store.ts';
 import { type DkimKey, dkimDnsRecord, generateDkimKey } from './dkim.ts';
 
-export const GATEWAY_SELECTOR = 'postern';
+const GATEWAY_SELECTOR = 'postern';
 
 export type GatewayKey = {
   key: DkimKey;

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'smol-toml';
 
-export const FORM_KINDS = ['bounce', 'delay', 'delivered', 'relayed'] as const;
+const FORM_KINDS = ['bounce', 'delay', 'delivered', 'relayed'] as const;
 export type FormKind = (typeof FORM_KINDS)[number];
 
 export type FormRule = {

@@ -11,7 +11,7 @@ import { HOOK_TOLERANCE_MS, hookFault } from '../base/hook-signature.ts';
 import { parseJson } from '../base/json.ts';
 import type { Secrets } from '../base/secrets.ts';
 import { BOUNCE_CLASSES, type BounceClass } from '../core/reasons.ts';
-import { isHardBounce, RETURN_KINDS, type ReturnKind } from '../core/returns.ts';
+import { isHardBounce } from '../core/returns.ts';
 import { parseTime } from '../core/time.ts';
 import type { HookedReturn, ReturnHookKey } from '../data/port/return-hooks.ts';
 import type { ReturnAnswer } from '../data/port/returns.ts';
@@ -20,6 +20,7 @@ import type { Problems } from '../http/problems.ts';
 import { idText, oneOf, orNull, recipientStatus } from '../http/schemas.ts';
 import type { ReadBounce } from './classify-return.ts';
 import { readReply, stageIn } from './reply-text.ts';
+import { REPORT_FIELDS, type ReportBody } from './report-body.ts';
 
 export type HookParts = {
   store: Pick<Store, 'returnHookKey' | 'reportHooked'>;
@@ -37,15 +38,7 @@ const ITEMS_AT_ONCE = 10;
 
 const item = Type.Object(
   {
-    kind: oneOf(RETURN_KINDS),
-    message_id: Type.Optional(Type.String({ maxLength: 100, examples: ['msg_01jb2m3n4p5q6r7s8t9v0w1x2y'] })),
-    email: Type.Optional(
-      Type.String({
-        maxLength: 320,
-        description: 'The recipient: needed without `message_id`, and where the message has several.',
-      }),
-    ),
-    at: Type.Optional(Type.String({ maxLength: 35, description: 'RFC 3339; when it happened. Absent: now.' })),
+    ...REPORT_FIELDS,
     class: Type.Optional(oneOf(Object.keys(BOUNCE_CLASSES), { description: 'Of a bounce.' })),
     reply: Type.Optional(
       Type.String({
@@ -57,7 +50,7 @@ const item = Type.Object(
   { additionalProperties: false },
 );
 
-type Item = { kind: ReturnKind; message_id?: string; email?: string; at?: string; class?: BounceClass; reply?: string };
+type Item = ReportBody & { reply?: string };
 
 const OUTCOMES = [
   'applied',

@@ -1,31 +1,22 @@
 /** What the caller's own mailbox or provider saw come back, told over HTTP. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
-import { BOUNCE_CLASSES, type BounceClass } from '../core/reasons.ts';
-import { RETURN_KINDS, type ReturnKind } from '../core/returns.ts';
+import { BOUNCE_CLASSES } from '../core/reasons.ts';
+import { RETURN_KINDS } from '../core/returns.ts';
 import { parseTime } from '../core/time.ts';
 import type { ReturnAnswer } from '../data/port/returns.ts';
 import type { Store } from '../data/store.ts';
 import type { Problems } from '../http/problems.ts';
 import { idText, oneOf, orNull, recipientStatus } from '../http/schemas.ts';
+import { REPORT_FIELDS, type ReportBody } from './report-body.ts';
 
 const body = Type.Object(
   {
-    kind: oneOf(RETURN_KINDS),
-    message_id: Type.Optional(Type.String({ maxLength: 100, examples: ['msg_01jb2m3n4p5q6r7s8t9v0w1x2y'] })),
-    email: Type.Optional(
-      Type.String({
-        maxLength: 320,
-        description: 'The recipient: needed without `message_id`, and where the message has several.',
-      }),
-    ),
-    at: Type.Optional(Type.String({ maxLength: 35, description: 'RFC 3339; when it happened. Absent: now.' })),
+    ...REPORT_FIELDS,
     class: Type.Optional(oneOf(Object.keys(BOUNCE_CLASSES), { description: 'Of a bounce; `unknown` where absent.' })),
   },
   { additionalProperties: false },
 );
-
-type ReturnBody = { kind: ReturnKind; message_id?: string; email?: string; at?: string; class?: BounceClass };
 
 const answerSchema = Type.Object(
   {
@@ -51,7 +42,7 @@ export type ReturnRoutes = {
 };
 
 export function returnRoutes(server: FastifyInstance, parts: ReturnRoutes): void {
-  server.post<{ Body: ReturnBody }>(
+  server.post<{ Body: ReportBody }>(
     '/v1/returns',
     {
       config: { scopes: ['manage'] },
@@ -69,7 +60,7 @@ export function returnRoutes(server: FastifyInstance, parts: ReturnRoutes): void
 }
 
 async function report(
-  request: FastifyRequest<{ Body: ReturnBody }>,
+  request: FastifyRequest<{ Body: ReportBody }>,
   reply: FastifyReply,
   { store, problems, addressKey }: ReturnRoutes,
 ): Promise<FastifyReply> {
@@ -101,7 +92,7 @@ const missing = (param: string, message: string): Issue => ({ code: 'missing_par
 const invalid = (param: string, message: string): Issue => ({ code: 'invalid_parameter', param, message });
 
 function answerReport(
-  request: FastifyRequest<{ Body: ReturnBody }>,
+  request: FastifyRequest<{ Body: ReportBody }>,
   reply: FastifyReply,
   problems: Problems,
   answer: ReturnAnswer,

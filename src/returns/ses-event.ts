@@ -13,7 +13,7 @@ import type { BounceClass } from '../core/reasons.ts';
 import type { ReadBounce } from './classify-return.ts';
 import { readReply, stageIn } from './reply-text.ts';
 
-export const SES_KINDS = [
+const SES_KINDS = [
   'send',
   'delivered',
   'bounce',

@@ -9,7 +9,7 @@
  */
 import { type KeyObject, verify } from 'node:crypto';
 
-export const SNS_TYPES = ['Notification', 'SubscriptionConfirmation', 'UnsubscribeConfirmation'] as const;
+const SNS_TYPES = ['Notification', 'SubscriptionConfirmation', 'UnsubscribeConfirmation'] as const;
 export type SnsType = (typeof SNS_TYPES)[number];
 
 export type SnsMessage = {
@@ -113,7 +113,7 @@ export function isSignedBy(message: SnsMessage, key: KeyObject): boolean {
 }
 
 /** The address as it may be fetched, or null: SNS of this region over https, no port, nobody's name, nothing encoded in the host. */
-export function snsUrl(text: string, region: string): URL | null {
+function snsUrl(text: string, region: string): URL | null {
   const start = `https://sns.${region}.amazonaws.com/`;
   if (!text.startsWith(start) || /[^\x21-\x7e]|\\/.test(text) || !URL.canParse(text)) return null;
   const url = new URL(text);

@@ -17,9 +17,9 @@ import { compilePolicy, type PolicyDocument } from '../policy/document.ts';
 import type { PageMessage, WorkerInput, WorkerMessage } from './worker.ts';
 
 const DAY_MS = 86_400_000;
-export const KEEP_RESULTS_MS = 7 * DAY_MS;
+const KEEP_RESULTS_MS = 7 * DAY_MS;
 const TIDY_EVERY_MS = 3_600_000;
-export const MAX_RESULT_BYTES = 512 * 1024 * 1024;
+const MAX_RESULT_BYTES = 512 * 1024 * 1024;
 /** What a run may hold; past it the thread ends and the simulation has failed. */
 const MAX_HEAP_MB = 448;
 /** What lies before the time that is looked at counts as far back as a month's limits look. */

@@ -4,6 +4,7 @@
  */
 import { type Context, defaultOperators, type Liquid } from 'liquidjs';
 import { dateFilter } from './date-filter.ts';
+import { filterOf } from './filter.ts';
 import { WrongValue } from './wrong-value.ts';
 
 /** Characters, list members and nodes that one rendering may use up: up to 0.1 s of a core. */
@@ -18,10 +19,9 @@ const ASK_EVERY = 8;
 const DATE = 1000;
 const MOST_PATTERN = 1000;
 
-export type Filter = (this: { context: Context }, value: unknown, ...args: unknown[]) => unknown;
 type Operator = (left: unknown, right: unknown, context: Context) => boolean;
 
-export class OverBudget extends Error {
+class OverBudget extends Error {
   override readonly name = 'OverBudget';
 }
 
@@ -76,10 +76,6 @@ export const OPERATORS = {
   ...defaultOperators,
   ...Object.fromEntries(['==', '!=', '<', '>', '<=', '>=', 'contains'].map((name) => [name, comparing(name)])),
 };
-
-export function filterOf(liquid: Liquid, name: string): Filter {
-  return liquid.filters[name] as unknown as Filter;
-}
 
 /** How much more each takes, for the weight of its value and its first argument. */
 const DEARER: readonly (readonly [name: string, times: number])[] = [

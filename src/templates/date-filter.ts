@@ -3,7 +3,7 @@
  * only written forms with one meaning are read.
  */
 import { parseTime } from '../core/time.ts';
-import type { Filter } from './budget.ts';
+import type { Filter } from './filter.ts';
 import { WrongValue } from './wrong-value.ts';
 
 /** Under this name the time of the rendering stands among the globals, in milliseconds. */

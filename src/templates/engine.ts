@@ -11,7 +11,8 @@
  */
 import { type Context, type Emitter, Liquid, LiquidError, RenderError, type Template, Token } from 'liquidjs';
 import { hasControl } from '../base/text.ts';
-import { BUDGET, boundFilters, filterOf, OPERATORS, payNode } from './budget.ts';
+import { BUDGET, boundFilters, OPERATORS, payNode } from './budget.ts';
+import { filterOf } from './filter.ts';
 import { lineAt, lineStartsOf } from './lines.ts';
 import { BadSubject, WrongValue } from './wrong-value.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { SUPPRESSION_REASONS } from '../../src/policy/facts.ts';
+import { SUPPRESSION_REASONS } from '../../src/policy/suppression.ts';
 import { startTestGateway, type TestGateway } from '../harness/gateway.ts';
 import { asOperator, type Call, eventsOf, hello, makeTenant, type TestTenant, withoutIds } from '../harness/tenants.ts';
 

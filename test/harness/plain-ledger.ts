@@ -2,9 +2,11 @@
  * A plain ledger of one tenant, in memory, with the same pure functions as the stores and nothing else: what a store must agree
  * with. It also keeps the queue, as far as departures change counters.
  */
+
+import type { AccountFacts, IdentityState } from '../../src/policy/account.ts';
 import { decide } from '../../src/policy/decide.ts';
 import { type CounterScope, type Policy, withIdentityCap } from '../../src/policy/document.ts';
-import type { AccountFacts, Facts, IdentityState } from '../../src/policy/facts.ts';
+import type { Facts } from '../../src/policy/facts.ts';
 import type { QuarantineStanding } from '../../src/policy/facts-quarantine.ts';
 import {
   applyChange,
@@ -16,11 +18,12 @@ import {
   emptyContact,
   giveBack,
   type LeaseState,
-  type LedgerView,
   type ScopeState,
   type Signal,
 } from '../../src/policy/ledger.ts';
-import { look, ratesFreeAt } from '../../src/policy/look.ts';
+import type { LedgerView } from '../../src/policy/ledger-view.ts';
+import { look } from '../../src/policy/look.ts';
+import { ratesFreeAt } from '../../src/policy/place.ts';
 import { adapted, adaptingIn } from '../../src/policy/probation.ts';
 import type { RiskState } from '../../src/policy/risk/state.ts';
 import type { Send, SendRecipient } from '../../src/policy/send.ts';

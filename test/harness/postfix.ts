@@ -1,13 +1,12 @@
 /**
- * A Postfix of one's own for tests, where it is installed and this is root: on loopback, with its configuration, queue and users
- * in a temporary folder. It takes mail for `postfix.test`, with TLS on every port and AUTH by Dovecot's protocol where a test answers
- * for it; what it delivers is appended to one file. Nothing of the machine's own Postfix is touched.
+ * A Postfix for tests that takes mail for `postfix.test`, with TLS on every port and AUTH by Dovecot's protocol where a test answers
+ * for it; what it delivers is appended to one file.
  */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort, smtpPort, startOwnPostfix } from './own-postfix.ts';
 
 export type TestPostfix = {
   /** `submit` takes mail for everybody. */
@@ -18,47 +17,10 @@ export type TestPostfix = {
   stop: () => Promise<void>;
 };
 
-const PROGRAM = '/usr/sbin/postfix';
 const CERTIFICATES = new URL('../fixtures/tls/', import.meta.url).pathname;
 
-/** Why there is no Postfix for tests here; null: there may be one. */
-export function postfixLacks(): string | null {
-  if (!existsSync(PROGRAM)) return `${PROGRAM} is not installed`;
-  return process.getuid?.() === 0 ? null : 'Postfix can only be started by root';
-}
-
-const SERVICES = `pickup unix n - n 60 1 pickup
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-tlsmgr unix - - n 1000? 1 tlsmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-verify unix - - n - 1 verify
-flush unix n - n 1000? 0 flush
-proxymap unix - - n - - proxymap
-smtp unix - - n - - smtp
-relay unix - - n - - smtp
-error unix - - n - - error
-retry unix - - n - - error
-discard unix - - n - - discard
-virtual unix - n n - - virtual
-anvil unix - - n - 1 anvil
-scache unix - - n - 1 scache
-`;
-
-const MAIN = (directory: string) => `compatibility_level = 3.6
-queue_directory = ${directory}/queue
-data_directory = ${directory}/data
-mail_owner = postfix
-setgid_group = postdrop
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
-myhostname = mx.postfix.test
-mydestination =
+const MAIN = (directory: string, authPort: number) => `myhostname = mx.postfix.test
 mynetworks = 192.0.2.1/32
-alias_maps =
 virtual_mailbox_domains = postfix.test
 virtual_mailbox_base = ${directory}/mail
 virtual_mailbox_maps = inline:{ { bob@postfix.test = bob }, { käthe@postfix.test = bob } }
@@ -68,11 +30,10 @@ virtual_minimum_uid = 100
 smtpd_tls_cert_file = ${CERTIFICATES}mail-cert.pem
 smtpd_tls_key_file = ${CERTIFICATES}mail-key.pem
 smtpd_sasl_type = dovecot
-smtpd_sasl_path = inet:127.0.0.1:AUTH_PORT
+smtpd_sasl_path = inet:127.0.0.1:${authPort}
 smtpd_recipient_restrictions = permit_sasl_authenticated, reject_unauth_destination
 smtpd_relay_restrictions = permit_sasl_authenticated, reject_unauth_destination
 message_size_limit = 200000
-smtpd_client_connection_count_limit = 0
 smtpd_client_connection_rate_limit = 0
 maillog_file = ${directory}/log
 maillog_file_prefixes = ${directory}
@@ -90,70 +51,45 @@ smtp_sasl_password_maps = inline:{ { [127.0.0.1]:${port} = ${user}:${pass} } }
 
 /** `users`: by name, for AUTH on the port `auth`. */
 export async function startTestPostfix(users: Record<string, string> = {}, relay?: RelayHost): Promise<TestPostfix> {
-  const directory = mkdtempSync(join(tmpdir(), 'postern-postfix-'));
-  chmodSync(directory, 0o755);
-  for (const folder of ['queue', 'data', 'etc', 'mail']) mkdirSync(join(directory, folder));
-  execFileSync('chown', ['postfix', join(directory, 'data')]);
-  execFileSync('chown', ['65534:65534', join(directory, 'mail')]);
   const answering = await answerAuth(users);
   const [plain, tls, implicit, auth] = [await freePort(), await freePort(), await freePort(), await freePort()];
   const submit = await freePort();
-  const etc = join(directory, 'etc');
-  const service = (port: number, ...options: string[]): string =>
-    `127.0.0.1:${port} inet n - n - - smtpd\n${options.map((option) => `  -o ${option}\n`).join('')}`;
-  const settings = MAIN(directory).replace('AUTH_PORT', String(answering.port));
-  writeFileSync(join(etc, 'main.cf'), settings + (relay === undefined ? '' : RELAY(relay)));
-  writeFileSync(
-    join(etc, 'master.cf'),
-    service(plain!, 'smtpd_tls_security_level=none') +
-      service(tls!, 'smtpd_tls_security_level=may') +
-      service(implicit!, 'smtpd_tls_wrappermode=yes') +
-      service(auth!, 'smtpd_tls_security_level=encrypt', 'smtpd_tls_auth_only=yes', 'smtpd_sasl_auth_enable=yes') +
-      service(
-        submit,
-        'mynetworks=127.0.0.0/8',
-        'smtpd_relay_restrictions=permit_mynetworks,reject',
-        'smtpd_recipient_restrictions=permit_mynetworks,reject',
-      ) +
-      SERVICES +
-      'postlog unix-dgram n - n - 1 postlogd\n',
-  );
-  const run = (command: string): void => {
-    execFileSync(PROGRAM, ['-c', etc, command], {
-      stdio: 'ignore',
-      env: { PATH: process.env['PATH'] },
-      timeout: 60_000,
-    });
-  };
-  const clean = async (): Promise<void> => {
-    await answering.close();
-    rmSync(directory, { recursive: true, force: true });
-  };
   try {
-    run('start');
+    const { directory, stop } = startOwnPostfix({
+      name: 'postfix',
+      main: (folder) => MAIN(folder, answering.port) + (relay === undefined ? '' : RELAY(relay)),
+      master:
+        smtpPort(plain, 'smtpd_tls_security_level=none') +
+        smtpPort(tls, 'smtpd_tls_security_level=may') +
+        smtpPort(implicit, 'smtpd_tls_wrappermode=yes') +
+        smtpPort(auth, 'smtpd_tls_security_level=encrypt', 'smtpd_tls_auth_only=yes', 'smtpd_sasl_auth_enable=yes') +
+        smtpPort(
+          submit,
+          'mynetworks=127.0.0.0/8',
+          'smtpd_relay_restrictions=permit_mynetworks,reject',
+          'smtpd_recipient_restrictions=permit_mynetworks,reject',
+        ) +
+        'virtual unix - n n - - virtual\npostlog unix-dgram n - n - 1 postlogd\n',
+      prepare(folder) {
+        mkdirSync(join(folder, 'mail'));
+        execFileSync('chown', ['65534:65534', join(folder, 'mail')]);
+      },
+    });
+    const textOf = (file: string, encoding: 'latin1' | 'utf8'): string =>
+      existsSync(join(directory, file)) ? readFileSync(join(directory, file), encoding) : '';
+    return {
+      ports: { plain, tls, implicit, auth, submit },
+      delivered: () => textOf('mail/bob', 'latin1'),
+      log: () => textOf('log', 'utf8'),
+      async stop() {
+        stop();
+        await answering.close();
+      },
+    };
   } catch (fault) {
-    await clean();
+    await answering.close();
     throw fault;
   }
-  const box = join(directory, 'mail', 'bob');
-  return {
-    ports: { plain: plain!, tls: tls!, implicit: implicit!, auth: auth!, submit },
-    delivered: () => (existsSync(box) ? readFileSync(box, 'latin1') : ''),
-    log: () => (existsSync(join(directory, 'log')) ? readFileSync(join(directory, 'log'), 'utf8') : ''),
-    async stop() {
-      run('stop');
-      await clean();
-    },
-  };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }
 
 /** Answers Postfix's questions about passwords (Dovecot authentication protocol 1.1). */

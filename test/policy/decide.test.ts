@@ -7,11 +7,12 @@ import { PackWriter } from '../../src/core/pack.ts';
 import { isReasonCode, precedence, type ReasonCode } from '../../src/core/reasons.ts';
 import { decide, trace } from '../../src/policy/decide.ts';
 import type { Limit, LimitDocument } from '../../src/policy/document.ts';
-import { packFacts, SUPPRESSION_REASONS, unpackFacts } from '../../src/policy/facts.ts';
+import { packFacts, unpackFacts } from '../../src/policy/facts.ts';
 import type { ScopeState } from '../../src/policy/ledger.ts';
 import { look } from '../../src/policy/look.ts';
 import { RULES } from '../../src/policy/rules/index.ts';
 import { addUnits, emptySeries, entriesOf, type Series } from '../../src/policy/series.ts';
+import { SUPPRESSION_REASONS } from '../../src/policy/suppression.ts';
 import { canonicalVerdict } from '../../src/policy/verdict.ts';
 import {
   DAY,

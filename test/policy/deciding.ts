@@ -2,6 +2,7 @@
 import { GOOD_STANDING, type PlainLedger } from '../../bench/rig/plain-ledger.ts';
 import { explainReason, explainWarning } from '../../src/core/explain.ts';
 import { REASONS, type ReasonCode, WARNINGS, type WarningCode } from '../../src/core/reasons.ts';
+import type { AccountFacts } from '../../src/policy/account.ts';
 import { decide } from '../../src/policy/decide.ts';
 import {
   compilePolicy,
@@ -10,7 +11,7 @@ import {
   POLICY_DEFAULTS,
   type Policy,
 } from '../../src/policy/document.ts';
-import type { AccountFacts, Facts, LimitFact } from '../../src/policy/facts.ts';
+import type { Facts, LimitFact } from '../../src/policy/facts.ts';
 import type { ContactFacts } from '../../src/policy/facts-contact.ts';
 import { applyChange, type Counted, countDeparture } from '../../src/policy/ledger.ts';
 import { ENGINE, look } from '../../src/policy/look.ts';

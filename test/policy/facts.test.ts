@@ -4,15 +4,8 @@ import fc from 'fast-check';
 import { EIGHT_LIMITS } from '../../bench/rig/tenants.ts';
 import { LINT_NAMES } from '../../src/core/lints.ts';
 import { PackWriter } from '../../src/core/pack.ts';
-import {
-  type Facts,
-  IDENTITY_STATES,
-  packFacts,
-  SETTERS,
-  STANDINGS,
-  SUPPRESSION_REASONS,
-  unpackFacts,
-} from '../../src/policy/facts.ts';
+import { IDENTITY_STATES, SETTERS, STANDINGS } from '../../src/policy/account.ts';
+import { type Facts, packFacts, unpackFacts } from '../../src/policy/facts.ts';
 import { APPROVAL_MODES, APPROVAL_SOURCES } from '../../src/policy/facts-approval.ts';
 import { CONSENT_FACTS } from '../../src/policy/facts-contact.ts';
 import { LEASE_PROBLEMS } from '../../src/policy/facts-lease.ts';
@@ -35,6 +28,7 @@ import {
 import { RISK_LEVELS, type RiskFacts, TRENDS } from '../../src/policy/risk/score.ts';
 import { SIGNALS } from '../../src/policy/risk/signals.ts';
 import { ROUTE_WHYS } from '../../src/policy/route.ts';
+import { SUPPRESSION_REASONS } from '../../src/policy/suppression.ts';
 import { FREE, factsOf, NOW } from './deciding.ts';
 
 const time = fc.integer({ min: 0, max: 4e12 });

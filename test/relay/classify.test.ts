@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { BOUNCE_CLASS_NAMES } from '../../src/core/bounce.ts';
-import { blameOf, classify, parseReplyLine, wordsOf } from '../../src/relay/classify.ts';
+import { blameOf, classify, wordsOf } from '../../src/relay/classify.ts';
 import { parseReplies, replies } from '../../src/relay/replies.ts';
-import { STAGES, type Stage } from '../../src/relay/transports/transport.ts';
+import { type RemoteReply, STAGES, type Stage } from '../../src/relay/transports/transport.ts';
 
 const table = replies();
 
@@ -13,6 +13,13 @@ const table = replies();
 function readExample(example: string): { stage: Stage | null; line: string } {
   const [, stage, line = example] = /^@([a-z]+) (.*)$/.exec(example) ?? [];
   return { stage: STAGES.find((each) => each === stage) ?? null, line };
+}
+
+/** A reply as a person writes it: "550 5.1.1 User unknown", with or without either code. */
+function parseReplyLine(line: string): RemoteReply {
+  const [, code, enhanced, text = ''] =
+    /^(?:([2-5]\d\d)[ -])?(?:([245]\.\d{1,3}\.\d{1,3})(?:\s|$))?(.*)$/su.exec(line) ?? [];
+  return { code: code === undefined ? null : Number(code), enhanced: enhanced ?? null, text };
 }
 
 for (const [index, rule] of table.rules.entries()) {

@@ -4,7 +4,8 @@ import { connect } from 'node:net';
 import { after, describe, type TestContext, test } from 'node:test';
 import type { SmtpOptions } from '../../src/relay/smtp/settings.ts';
 import { delivery, pem, transportTo } from '../harness/deliver.ts';
-import { postfixLacks, startTestPostfix, type TestPostfix } from '../harness/postfix.ts';
+import { postfixLacks } from '../harness/own-postfix.ts';
+import { startTestPostfix, type TestPostfix } from '../harness/postfix.ts';
 import { until } from '../harness/until.ts';
 
 const USERS = { 'bob@postfix.test': 'geheim:ä', 'carl@postfix.test': 'other' };

@@ -1,8 +1,10 @@
 /** The part of the port about messages that wait for a person: approvals and reviews of content. */
 import type { RecipientState } from '../../core/states.ts';
-import type { AdmitRequest, Page, Space, StaleCanaries, StoredMessage } from '../store.ts';
-import type { Actor, Paging, Refused } from './management.ts';
-import type { MessageName, RecipientDecision } from './messages.ts';
+import type { AdmitRequest, StaleCanaries } from './admission.ts';
+import type { Actor, Refused } from './management.ts';
+import type { MessageName, RecipientDecision, StoredMessage } from './messages.ts';
+import type { Page, Paging } from './page.ts';
+import type { Space } from './space.ts';
 
 /**
  * `void`: the message was changed, and a new approval asked for. `cancelled`: nothing was left to decide, since the message was
@@ -35,7 +37,7 @@ export type ApprovalRow = {
 export type WholeApproval = {
   approval: ApprovalRow;
   message: StoredMessage;
-  /** The canonical submission as JSON, where it is stored, or its blob; null once it is gone. */
+  /** The content as core/content-text.ts writes it, or its blob; null once it is gone. */
   content: { inline: Uint8Array } | { blob: string } | null;
 };
 

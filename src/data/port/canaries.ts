@@ -1,7 +1,8 @@
 /** The part of the port about canaries: secret markers that must never stand in a message. */
 import type { Canary } from '../../policy/content/canaries.ts';
-import type { Page, Space } from '../store.ts';
-import type { Actor, Paging, Refused } from './management.ts';
+import type { Actor, Refused } from './management.ts';
+import type { Page, Paging } from './page.ts';
+import type { Space } from './space.ts';
 
 export type CanaryRow = {
   id: string;

@@ -1,7 +1,8 @@
 /** The part of the port that reads mail which stayed here instead of leaving, and verdicts, for people to look at. */
 import type { RecipientState } from '../../core/states.ts';
 import type { Verdict } from '../../policy/verdict.ts';
-import type { Page, Space } from '../store.ts';
+import type { Page } from './page.ts';
+import type { Space } from './space.ts';
 
 /** One message for one recipient as the next hop would have got it. */
 export type CaptureRow = {

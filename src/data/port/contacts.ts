@@ -1,10 +1,22 @@
 /** The part of the port about the people written to: what is known of an address, and what is suppressed. */
-import type { SuppressionFact, SuppressionReason } from '../../policy/facts.ts';
 import type { Consent, ContactMarks, Mark } from '../../policy/ledger.ts';
-import type { Page, Space, SuppressionRow } from '../store.ts';
-import type { Actor, Paging, Refused } from './management.ts';
+import type { SuppressionFact, SuppressionReason } from '../../policy/suppression.ts';
+import type { Actor, Refused } from './management.ts';
+import type { Page, Paging } from './page.ts';
+import type { Space } from './space.ts';
 
 export type { Consent, ContactMarks, Mark } from '../../policy/ledger.ts';
+
+export type SuppressionRow = {
+  id: string;
+  kind: 'address' | 'domain';
+  key: string;
+  reason: SuppressionReason;
+  since: number;
+  expiresAt: number | null;
+  note: string | null;
+  source: string;
+};
 
 export type ContactRow = ContactMarks & {
   /** Key of the address. */

@@ -1,7 +1,8 @@
 /** The part of the port that keeps sender domains: their management, what checks found, and the keys that sign. */
 import type { DkimAlgorithm, PublishedKey, RecordFinding } from '../../core/sender-records.ts';
-import type { Page, Space } from '../store.ts';
-import type { Actor, Paging } from './management.ts';
+import type { Actor } from './management.ts';
+import type { Page, Paging } from './page.ts';
+import type { Space } from './space.ts';
 
 export const DOMAIN_STATES = ['pending', 'verified', 'failing'] as const;
 export type DomainState = (typeof DOMAIN_STATES)[number];

@@ -1,7 +1,7 @@
 /** The part of the port about openings and clicks. */
-import type { Space } from '../store.ts';
+import type { Space } from './space.ts';
 
-export const ENGAGEMENT_KINDS = ['opened', 'clicked'] as const;
+const ENGAGEMENT_KINDS = ['opened', 'clicked'] as const;
 export type EngagementKind = (typeof ENGAGEMENT_KINDS)[number];
 
 export type EngagementInput = {

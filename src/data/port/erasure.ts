@@ -1,7 +1,8 @@
 /** The part of the port that gives out and erases what is known of one person. */
-import type { EventRow, Space } from '../store.ts';
 import type { ContactAddress } from './contacts.ts';
+import type { EventRow } from './events.ts';
 import type { Actor, Refused } from './management.ts';
+import type { Space } from './space.ts';
 
 export type Erased = {
   /** Messages to this person alone: gone. */

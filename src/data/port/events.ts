@@ -1,7 +1,14 @@
 /** The part of the port that reads the event log. */
 import type { EventType } from '../../core/events.ts';
 import type { Mode } from '../../core/message.ts';
-import type { EventRow } from '../store.ts';
+
+export type EventRow = {
+  id: string;
+  seq: number;
+  type: EventType;
+  createdAt: number;
+  data: Record<string, unknown>;
+};
 
 export type EventsPage = {
   /** In order of `seq`. */

@@ -1,9 +1,27 @@
 /** The part of the port that manages identities: the people and personas a tenant sends as. */
-import type { IdentityState } from '../../policy/facts.ts';
+import type { IdentityState } from '../../policy/account.ts';
 import type { ApprovalMode } from '../../policy/facts-approval.ts';
 import type { IdentityPacing } from '../../policy/pacing-fields.ts';
-import type { IdentityRow, Page, Space } from '../store.ts';
-import type { Actor, Paging, Refused } from './management.ts';
+import type { Actor, Refused } from './management.ts';
+import type { Page, Paging } from './page.ts';
+import type { Space } from './space.ts';
+
+export type IdentityRow = IdentityPacing & {
+  no: number;
+  /** When it should be ready, where it is being set up and somebody has said so. */
+  readyAt: number | null;
+  id: string;
+  handle: string;
+  fromEmail: string;
+  fromName: string | null;
+  tier: string | null;
+  dailyCap: number | null;
+  /** Which of its messages wait for a person. */
+  approvals: ApprovalMode;
+  state: IdentityState;
+  createdAt: number;
+  updatedAt: number;
+};
 
 /** An identity with what its tier adds. */
 export type ManagedIdentity = IdentityRow & {

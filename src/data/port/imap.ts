@@ -1,11 +1,19 @@
 /** The part of the port about mailboxes whose mail is read. */
 import type { Mode } from '../../core/message.ts';
-import type { Claimed } from '../store.ts';
-import type { ImapSettings } from './senders.ts';
+import type { Claimed } from './delivery.ts';
 
 /** `waiting`: to be read in its turn. `watching`: read up to now, and told of more. `failing`: not readable now. */
-export const IMAP_STATES = ['waiting', 'watching', 'failing'] as const;
+const IMAP_STATES = ['waiting', 'watching', 'failing'] as const;
 export type ImapState = (typeof IMAP_STATES)[number];
+
+export type ImapSettings = {
+  /** `imaps://host:port` or `imap://host:port`, without credentials. */
+  url: string;
+  /** Whether copies of what was sent are put into the folder for sent mail. */
+  appendToSent: boolean;
+  /** Credentials, sealed in the context `mailbox/<id>/imap`. */
+  sealed: Uint8Array | null;
+};
 
 /** How far a mailbox was read. UIDs are those of one address and one UIDVALIDITY (RFC 9051 §2.3.1.1). */
 export type ImapPlace = { url: string; uidValidity: string; uid: number };

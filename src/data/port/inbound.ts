@@ -1,9 +1,9 @@
 /** The part of the port that takes in mail with proof of what it is about, and shows what came in. */
 import type { InboundKind, KeptFor, ProofKind, ReadInbound } from '../../core/inbound.ts';
-import type { Mode } from '../../core/message.ts';
 import type { ProvenKind } from '../../core/returns.ts';
-import type { Page } from '../store.ts';
+import type { Page } from './page.ts';
 import type { ReturnChannel } from './returns.ts';
+import type { Space } from './space.ts';
 
 /** What a signed address, or a msg-id of ours, names. */
 export type InboundTarget = {
@@ -85,8 +85,6 @@ export type InboundFilter = {
   since: number | null;
 };
 
-type SpaceName = { tenantNo: number; mode: Mode };
-
 export interface InboundWrites {
   /** Keeps a mail, and applies what it proves, in one transaction. */
   takeInbound(mail: InboundMail): Promise<InboundAnswer>;
@@ -96,9 +94,7 @@ export interface InboundReads {
   /** Whether there is what an address names. */
   inboundTarget(target: InboundTarget): Promise<boolean>;
   /** Newest first. A page looks at a bounded number of rows: it may hold fewer than asked for, and still name a next one. */
-  inbound(
-    input: SpaceName & { filter: InboundFilter; limit: number; cursor: string | null },
-  ): Promise<Page<InboundRow>>;
-  inboundById(input: SpaceName & { id: string }): Promise<InboundRow | null>;
-  inboundRaw(input: SpaceName & { id: string }): Promise<{ inline: Uint8Array } | { blob: string } | null>;
+  inbound(input: Space & { filter: InboundFilter; limit: number; cursor: string | null }): Promise<Page<InboundRow>>;
+  inboundById(input: Space & { id: string }): Promise<InboundRow | null>;
+  inboundRaw(input: Space & { id: string }): Promise<{ inline: Uint8Array } | { blob: string } | null>;
 }

@@ -1,7 +1,8 @@
 /** The part of the port about agents and their leases on contacts. */
 import type { ApprovalMode } from '../../policy/facts-approval.ts';
-import type { Page, Space } from '../store.ts';
-import type { Actor, Paging, Refused } from './management.ts';
+import type { Actor, Refused } from './management.ts';
+import type { Page, Paging } from './page.ts';
+import type { Space } from './space.ts';
 
 export type AgentRow = {
   id: string;

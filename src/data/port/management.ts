@@ -1,8 +1,8 @@
 /** The part of the port that manages who may use the gateway: tenants, keys, apps, installations, plans; audit and usage. */
 import type { Mode } from '../../core/message.ts';
+import type { Setter, Standing } from '../../policy/account.ts';
 import type { LimitDocument } from '../../policy/document.ts';
-import type { Standing } from '../../policy/facts.ts';
-import type { KeyRow, NewKey, Page, TenantRow } from '../store.ts';
+import type { Page, Paging } from './page.ts';
 
 /** Who makes a change, for the audit log and for the question whether they may. */
 export type Actor = {
@@ -26,7 +26,82 @@ export type Refused = {
   loosens: string[];
 };
 
-export type Paging = { limit: number; cursor: string | null };
+export type TenantRow = {
+  no: number;
+  id: string;
+  name: string;
+  standing: Standing;
+  standingBy: Setter;
+  standingSince: number;
+  standingNote: string | null;
+  trialEndsAt: number | null;
+  plan: string | null;
+  billing: 'none' | 'credits';
+  credits: number | null;
+  trust: 'new' | 'established';
+  locale: string | null;
+  notify: string[];
+  createdAt: number;
+};
+
+export type NewTenant = {
+  id: string;
+  installationId: string;
+  name: string;
+  standing: Standing;
+  trialEndsAt: number | null;
+  plan: string | null;
+  billing: 'none' | 'credits';
+  credits: number | null;
+  trust: 'new' | 'established';
+  locale: string | null;
+  notify: string[];
+  standingNote?: string | null;
+  actor: string;
+  actorId?: string;
+};
+
+export type KeyScope = 'send' | 'read' | 'manage' | 'approve' | 'operate';
+
+export type KeyRow = {
+  no: number;
+  id: string;
+  prefix: string;
+  hash: Uint8Array;
+  name: string | null;
+  scopes: KeyScope[];
+  mode: Mode;
+  tenantNo: number | null;
+  tenantId: string | null;
+  installationNo: number | null;
+  installationId: string | null;
+  appId: string | null;
+  expiresAt: number | null;
+  allowIps: string[];
+  identities: string[];
+  agent: string | null;
+  createdAt: number;
+  lastUsedAt: number | null;
+  revokedAt: number | null;
+};
+
+export type NewKey = {
+  id: string;
+  prefix: string;
+  hash: Uint8Array;
+  name: string | null;
+  scopes: KeyScope[];
+  mode: Mode;
+  tenantId: string;
+  /** Null: the tenant's default app. */
+  appId: string | null;
+  expiresAt: number | null;
+  allowIps: string[];
+  identities: string[];
+  agent: string | null;
+  actor: string;
+  actorId?: string;
+};
 
 /** Absent: stays as it is. */
 export type TenantChange = Partial<{
@@ -109,6 +184,10 @@ export type IssuedKey =
 export type TallyRow = { hour: number; code: string; n: number };
 
 export interface ManagementWrites {
+  createTenant(tenant: NewTenant): Promise<TenantRow>;
+  createKey(key: NewKey): Promise<{ ok: true; key: KeyRow } | { ok: false; missing: 'tenant' | 'app' }>;
+  /** False when no such key is in force. */
+  revokeKey(input: { id: string; actor: string }): Promise<boolean>;
   /** Null: no such tenant. Unlike `tenantById` it knows the credits; storage is the mode's. */
   account(input: { tenantId: string; mode: Mode }): Promise<Account | null>;
   /** Newest first. */
@@ -144,6 +223,14 @@ export interface ManagementWrites {
 }
 
 export interface ManagementReads {
+  /** The key with this public part, whatever its state. */
+  keyByPrefix(input: { prefix: string }): Promise<KeyRow | null>;
+  keysOfTenant(input: { tenantNo: number }): Promise<KeyRow[]>;
+  tenantById(input: { id: string }): Promise<TenantRow | null>;
+  /** The installation that every tenant is made with. */
+  defaultInstallation(input: {
+    tenantNo: number;
+  }): Promise<{ installationNo: number; installationId: string; appId: string }>;
   keys(input: Paging & { tenantNo: number; mode: Mode | null }): Promise<Page<KeyRow>>;
   keyById(input: { tenantNo: number; mode: Mode | null; id: string }): Promise<KeyRow | null>;
   apps(input: Paging): Promise<Page<AppRow>>;

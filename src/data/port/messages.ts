@@ -1,10 +1,59 @@
 /** The part of the port about messages after their admission: look them up, decide again, change what has not left. */
-import type { Mode } from '../../core/message.ts';
+import type { Attachment, MessageKind, Mode } from '../../core/message.ts';
 import type { RecipientState } from '../../core/states.ts';
 import type { Facts } from '../../policy/facts.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
 import type { Verdict } from '../../policy/verdict.ts';
-import type { Admission, EventRow, LaterVerdict, Page, StoredMessage } from '../store.ts';
+import type { Admission, LaterVerdict, RecipientKind } from './admission.ts';
+import type { EventRow } from './events.ts';
+import type { Page } from './page.ts';
+import type { StoredRoute } from './routing.ts';
+import type { Space } from './space.ts';
+import type { Waits } from './waits.ts';
+
+export type StoredRecipient = {
+  id: string;
+  email: string;
+  name: string | null;
+  kind: RecipientKind;
+  state: RecipientState;
+  departAt: number;
+  nextAttemptAt: number | null;
+  attempts: number;
+  possibleDuplicate: boolean;
+  closedAt: number | null;
+  /** The way out that it counts on; null where the tenant has none of its own, or nothing is counted. */
+  route: StoredRoute | null;
+  /** What it waits for beside its slot and its next attempt, or null. */
+  waits: Waits | null;
+  /** The decision at acceptance. */
+  verdict: Verdict;
+  later: LaterVerdict | null;
+};
+
+export type StoredMessage = {
+  id: string;
+  createdAt: number;
+  requestId: string;
+  policyVersion: number;
+  engine: number;
+  kind: MessageKind;
+  from: { email: string; name: string | null };
+  /** Handle of the sending identity, or null. */
+  identity: string | null;
+  subject: string;
+  /** Tags, metadata and the like, as they were stored. */
+  meta: Record<string, unknown>;
+  agent: string | null;
+  sendAt: number | null;
+  expiresAt: number;
+  contentHash: string | null;
+  size: number;
+  repeats: number;
+  hasContent: boolean;
+  scopes: Admission['scopes'];
+  recipients: StoredRecipient[];
+};
 
 export type MessageName = { tenantNo: number; mode: Mode; id: string };
 
@@ -107,9 +156,13 @@ export interface MessagesReads {
     filter: MessageFilter;
     limit: number;
     cursor: string | null;
+    /** Without a cursor: begins with what came before this message. */
+    olderThan?: string | null;
   }): Promise<Page<StoredMessage>>;
   messageTimeline(input: MessageName): Promise<MessageTimeline | null>;
   storedVerdict(input: MessageName): Promise<StoredVerdict | null>;
-  /** The content of a message, the JSON of its submission; null: there is no such message, or it is no longer kept. */
+  /** The content of a message as core/content-text.ts writes it; null: there is no such message, or it is no longer kept. */
   messageContent(input: MessageName): Promise<{ inline: Uint8Array } | { blob: string } | null>;
+  /** Uploads of this space that still exist, by id. */
+  attachments(input: Space & { ids: string[] }): Promise<Map<string, Attachment>>;
 }

@@ -1,7 +1,6 @@
 /** The part of the port that tells people: notices queued with the change they tell of, and their delivery. */
 import type { Mode } from '../../core/message.ts';
-import type { Page } from '../store.ts';
-import type { Paging } from './management.ts';
+import type { Page, Paging } from './page.ts';
 
 /** What one occasion has to say. */
 export type NoticeText = {

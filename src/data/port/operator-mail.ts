@@ -1,6 +1,5 @@
 /** The part of the port that keeps mail for whoever runs the gateway (postmaster@, abuse@), which belongs to no tenant. */
-import type { Page } from '../store.ts';
-import type { Paging } from './management.ts';
+import type { Page, Paging } from './page.ts';
 
 export type NewOperatorMail = {
   /** Envelope sender: '' is the null sender. */

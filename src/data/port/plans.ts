@@ -6,7 +6,7 @@ import type { PlannedRecipient } from '../../policy/plan.ts';
 import type { Stood } from '../../policy/ramp.ts';
 import type { Send } from '../../policy/send.ts';
 import type { PoolSight } from '../../policy/ways.ts';
-import type { AdmitRequest } from '../store.ts';
+import type { AdmitRequest } from './admission.ts';
 
 /** What a plan starts from: facts as they are now, and the counters that the send would touch. */
 export type PlanView = {

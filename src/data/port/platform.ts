@@ -1,6 +1,6 @@
 /** The part of the port with which the operator stops sending: for everybody, or for one tenant over an incident. */
-import type { Page } from '../store.ts';
-import type { Actor, Paging } from './management.ts';
+import type { Actor } from './management.ts';
+import type { Page, Paging } from './page.ts';
 
 export type PlatformPause = {
   /** Milliseconds. */

@@ -2,8 +2,9 @@
 import type { Mode } from '../../core/message.ts';
 import type { RecipientState } from '../../core/states.ts';
 import type { RiskLevel } from '../../policy/risk/score.ts';
-import type { Page, Space } from '../store.ts';
-import type { Actor, Paging } from './management.ts';
+import type { Actor } from './management.ts';
+import type { Page, Paging } from './page.ts';
+import type { Space } from './space.ts';
 
 /** `upheld`: the operator has looked at it and it stays. `released`: it is over. */
 export const QUARANTINE_STATES = ['active', 'under_review', 'upheld', 'probation', 'released'] as const;

@@ -1,8 +1,9 @@
 /** The part of the port about hooks: addresses at which other programs tell, signed, what came back. */
 import type { Mode } from '../../core/message.ts';
-import type { Page, Space } from '../store.ts';
-import type { Actor, Paging } from './management.ts';
+import type { Actor } from './management.ts';
+import type { Page, Paging } from './page.ts';
 import type { ReturnAnswer, ReturnInput } from './returns.ts';
+import type { Space } from './space.ts';
 
 export type ReturnHookRow = {
   id: string;

@@ -2,7 +2,7 @@
 import type { LimitState } from '../../policy/headroom.ts';
 import type { ProviderKind } from '../../policy/pool.ts';
 import type { RouteWhy } from '../../policy/route.ts';
-import type { Space } from '../store.ts';
+import type { Space } from './space.ts';
 
 export type Route = {
   provider: {

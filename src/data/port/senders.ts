@@ -3,12 +3,14 @@
  *
  * Invariant: credentials come here sealed, are given out sealed, to whoever opens a transport, and stand in no other answer.
  */
+
 import type { Ramp } from '../../policy/document.ts';
 import type { HealthLevel, HealthOutcome, HealthRates } from '../../policy/health.ts';
 import type { Mailbox, Provider, ProviderCaps, ProviderKind, ProviderState } from '../../policy/pool.ts';
-import type { Page, Space } from '../store.ts';
-import type { ImapState } from './imap.ts';
-import type { Actor, Paging, Refused } from './management.ts';
+import type { ImapSettings, ImapState } from './imap.ts';
+import type { Actor, Refused } from './management.ts';
+import type { Page, Paging } from './page.ts';
+import type { Space } from './space.ts';
 
 /** What a transport is opened with. Credentials stay sealed: whoever has the master secret opens them. */
 export type ProviderSettings = {
@@ -20,15 +22,6 @@ export type ProviderSettings = {
   sealed: Uint8Array | null;
   ehloName: string | null;
   version: number;
-};
-
-export type ImapSettings = {
-  /** `imaps://host:port` or `imap://host:port`, without credentials. */
-  url: string;
-  /** Whether copies of what was sent are put into the folder for sent mail. */
-  appendToSent: boolean;
-  /** Credentials, sealed in the context `mailbox/<id>/imap`. */
-  sealed: Uint8Array | null;
 };
 
 /** `keep`: they stay as they are. */

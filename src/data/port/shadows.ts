@@ -2,8 +2,8 @@
 import type { Mode } from '../../core/message.ts';
 import type { EffectiveDocument, PolicyDocument } from '../../policy/document.ts';
 import type { DecidedReason, Verdict } from '../../policy/verdict.ts';
-import type { Page } from '../store.ts';
-import type { Actor, Paging } from './management.ts';
+import type { Actor } from './management.ts';
+import type { Page, Paging } from './page.ts';
 
 export type ShadowState = {
   /** As it was put. */

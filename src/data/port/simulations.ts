@@ -1,8 +1,7 @@
 /** The part of the port that keeps simulations: what they try, how far they are, what they came to. */
 import type { Mode } from '../../core/message.ts';
 import type { EffectiveDocument, PolicyDocument } from '../../policy/document.ts';
-import type { Page } from '../store.ts';
-import type { Paging } from './management.ts';
+import type { Page, Paging } from './page.ts';
 
 export type SimulationSource =
   /** What is stored. Milliseconds on the tenant's clock. */

@@ -1,7 +1,7 @@
 /** The part of the port that takes in suppressions by the file. */
-import type { Space } from '../store.ts';
 import type { AddedSuppression } from './contacts.ts';
 import type { Actor } from './management.ts';
+import type { Space } from './space.ts';
 
 /** `since`: when it began elsewhere, in milliseconds; null: now. */
 export type ImportedSuppression = AddedSuppression & { since: number | null };

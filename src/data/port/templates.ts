@@ -2,10 +2,12 @@
  * The part of the port that keeps templates: sources in numbered versions. A version never changes; what is written anew is
  * the next one, and only its state moves: draft, submitted, then approved or rejected by a person.
  */
+
 import type { MessageKind } from '../../core/message.ts';
 import type { TemplateFacts, TemplateState } from '../../policy/facts-template.ts';
-import type { Page, Space } from '../store.ts';
-import type { Actor, Paging, Refused } from './management.ts';
+import type { Actor, Refused } from './management.ts';
+import type { Page, Paging } from './page.ts';
+import type { Space } from './space.ts';
 
 export const VARIABLE_TYPES = ['any', 'string', 'number', 'boolean', 'array', 'object'] as const;
 export type VariableType = (typeof VARIABLE_TYPES)[number];

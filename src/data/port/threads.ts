@@ -1,12 +1,11 @@
 /** The part of the port about conversations: a message, those that joined it, and what was answered. */
-import type { Mode } from '../../core/message.ts';
-import type { Page, StoredMessage } from '../store.ts';
 import type { InboundRow } from './inbound.ts';
-
-type SpaceName = { tenantNo: number; mode: Mode };
+import type { StoredMessage } from './messages.ts';
+import type { Page } from './page.ts';
+import type { Space } from './space.ts';
 
 /** What a send says of the conversation that it belongs to. */
-export type ThreadClaim = SpaceName & {
+export type ThreadClaim = Space & {
   threadId: string | null;
   /** Ids of messages, from msg-ids of ours that it answers. */
   messageIds: string[];
@@ -62,19 +61,19 @@ export type ThreadFilter = {
 
 export interface ThreadsWrites {
   /** Short names of conversations, in their order: 16 hexadecimal digits, given to each once and kept as long as it is. */
-  nameThreads(input: SpaceName & { ids: string[] }): Promise<string[]>;
+  nameThreads(input: Space & { ids: string[] }): Promise<string[]>;
   /** Has `message.no_reply` told unless somebody answers in time; a later message's takes the place of an earlier one's. */
-  awaitReply(input: SpaceName & { id: string; messageId: string; dueAt: number; waitMs: number }): Promise<null>;
+  awaitReply(input: Space & { id: string; messageId: string; dueAt: number; waitMs: number }): Promise<null>;
   /** Puts a conversation aside, or takes it back. Null: there is none. */
-  archiveThread(input: SpaceName & { id: string; archived: boolean }): Promise<{ archivedAt: number | null } | null>;
+  archiveThread(input: Space & { id: string; archived: boolean }): Promise<{ archivedAt: number | null } | null>;
 }
 
 export interface ThreadsReads {
   /** The conversation that a short name stands for. */
-  threadNamed(input: SpaceName & { name: string }): Promise<string | null>;
+  threadNamed(input: Space & { name: string }): Promise<string | null>;
   /** The conversation that a send belongs to; `unknown`: it names one that does not exist. Null: none of those known. */
   threadFor(claim: ThreadClaim): Promise<ThreadFound | 'unknown' | null>;
   /** The one in which something happened last comes first. A page looks at a bounded number of events, as that of messages does. */
-  threads(input: SpaceName & { filter: ThreadFilter; limit: number; cursor: string | null }): Promise<Page<ThreadRow>>;
-  thread(input: SpaceName & { id: string }): Promise<ThreadTimeline | null>;
+  threads(input: Space & { filter: ThreadFilter; limit: number; cursor: string | null }): Promise<Page<ThreadRow>>;
+  thread(input: Space & { id: string }): Promise<ThreadTimeline | null>;
 }

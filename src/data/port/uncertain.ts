@@ -1,8 +1,9 @@
 /** The part of the port about recipients of which nobody knows whether they have the message: listed, and decided by people. */
 import type { RecipientState } from '../../core/states.ts';
-import type { Page, Space } from '../store.ts';
-import type { Actor, Paging, Refused } from './management.ts';
+import type { Actor, Refused } from './management.ts';
 import type { MessageName } from './messages.ts';
+import type { Page, Paging } from './page.ts';
+import type { Space } from './space.ts';
 
 export type UncertainRow = {
   messageId: string;

@@ -4,10 +4,13 @@
  * The event log itself is the queue. An endpoint has a cursor: every event up to it was delivered, or is of a type that it does
  * not want. Beyond it stand the few that were delivered ahead (`done`) and those whose attempts failed (`tries`).
  */
+
 import type { EventType } from '../../core/events.ts';
 import type { Mode } from '../../core/message.ts';
-import type { EventRow, Page, Space } from '../store.ts';
-import type { Actor, Paging } from './management.ts';
+import type { EventRow } from './events.ts';
+import type { Actor } from './management.ts';
+import type { Page, Paging } from './page.ts';
+import type { Space } from './space.ts';
 
 export const WEBHOOK_SIGNATURES = ['standard', 't_v1', 'sha256'] as const;
 export type WebhookSignature = (typeof WEBHOOK_SIGNATURES)[number];

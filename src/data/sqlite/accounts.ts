@@ -4,10 +4,11 @@
  * Invariants: a pause remembers what it interrupted, so that resuming makes no expired trial an active account; what the
  * operator or an incident paused is theirs to resume; what a person paused needs a person.
  */
-import { STANDINGS, type Standing } from '../../policy/facts.ts';
+import { STANDINGS, type Standing } from '../../policy/account.ts';
 import type { Account, Actor, ManagementWrites, TenantChange } from '../port/management.ts';
 import type { TenantRow } from '../store.ts';
 import { audit, by } from './audit.ts';
+import type { WriteCalls } from './calls.ts';
 import { below, pageOf } from './paging.ts';
 import { renewPolicies } from './policies.ts';
 import { walkAnew } from './retention.ts';
@@ -20,13 +21,6 @@ type AccountCalls = Pick<
   ManagementWrites,
   'account' | 'tenants' | 'changeTenant' | 'pauseAccount' | 'resumeAccount' | 'tallies'
 >;
-type Calls = {
-  [Name in keyof AccountCalls]: (
-    state: WriterState,
-    input: Parameters<AccountCalls[Name]>[0],
-  ) => Awaited<ReturnType<AccountCalls[Name]>>;
-};
-
 function rowOf(state: WriterState, where: 'id' | 'no', value: string | number): Row | undefined {
   return state.db.prepare(`SELECT * FROM tenant WHERE ${where} = ?`).get(value);
 }
@@ -102,7 +96,7 @@ function differing(before: TenantRow, after: TenantRow): { before: Row; after: R
   return { before: pick(before), after: pick(after) };
 }
 
-export const ACCOUNT_WRITES: Calls = {
+export const ACCOUNT_WRITES: WriteCalls<AccountCalls> = {
   account(state, { tenantId, mode }) {
     const row = rowOf(state, 'id', tenantId);
     return row === undefined ? null : accountOf(state, row['no'] as number, mode);

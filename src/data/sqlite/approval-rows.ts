@@ -10,12 +10,12 @@ import { formatTime } from '../../core/time.ts';
 import type { Policy } from '../../policy/document.ts';
 import { type ApprovalAsked, strictestApproval } from '../../policy/facts-approval.ts';
 import type { ApprovalState } from '../port/approvals.ts';
-import { unpackBody } from './bodies.ts';
 import { prepared } from './database.ts';
 import { notify } from './notices.ts';
 import { publicId } from './row-id.ts';
 import type { Space } from './spaces.ts';
 import type { MessageRow, RecipientRow } from './stored.ts';
+import { contentOf } from './stored-content.ts';
 import { verdictsOf } from './verdicts.ts';
 import type { WriterState } from './writer-state.ts';
 
@@ -23,9 +23,6 @@ import type { WriterState } from './writer-state.ts';
 export const FLAG_APPROVAL = 4;
 
 const CANCELLED = stateNumber('cancelled');
-const BODY_JSON = 1;
-const BODY_ZSTD = 2;
-const BODY_BLOB = 3;
 
 export type ApprovalLine = {
   no: number;
@@ -78,14 +75,9 @@ export function sha256Of(text: string | Uint8Array): string {
 
 /** The hash of the content as it is stored now; empty where it cannot be read any more. */
 function contentHashOf(db: DatabaseSync, message: MessageRow): string {
-  const row = prepared(db, 'SELECT body_form, body FROM message WHERE id = ?').get(message.id) as
-    | { body_form: number; body: Uint8Array | string | null }
-    | undefined;
-  if (row === undefined || row.body === null) return '';
-  if (row.body_form === BODY_BLOB) return String(row.body);
-  if (row.body_form === BODY_JSON) return sha256Of(row.body);
-  const unpacked = row.body_form === BODY_ZSTD ? unpackBody(row.body as Uint8Array) : null;
-  return unpacked === null ? '' : sha256Of(unpacked);
+  const content = contentOf(db, message.id);
+  if (content === null) return '';
+  return 'blob' in content ? content.blob : sha256Of(content.inline);
 }
 
 /** The hash of a message as its rows have it now. */

@@ -4,6 +4,7 @@ import { messageStatus, RECIPIENT_STATES } from '../../core/states.ts';
 import type { ApprovalRow, ApprovalsReads } from '../port/approvals.ts';
 import type { ApprovalLine } from './approval-rows.ts';
 import { approvalOf, FLAG_APPROVAL, recipientsOf } from './approval-rows.ts';
+import type { ReadCalls } from './calls.ts';
 import { prepared } from './database.ts';
 import { findMessage } from './messages-reads.ts';
 import { below, pageOf } from './paging.ts';
@@ -39,12 +40,7 @@ export function approvalRow(db: DatabaseSync, line: ApprovalLine): ApprovalRow |
   };
 }
 
-export const APPROVAL_READS: {
-  [Name in keyof ApprovalsReads]: (
-    db: DatabaseSync,
-    input: Parameters<ApprovalsReads[Name]>[0],
-  ) => Awaited<ReturnType<ApprovalsReads[Name]>>;
-} = {
+export const APPROVAL_READS: ReadCalls<ApprovalsReads> = {
   approvals(db, { tenantNo, mode, state, limit, cursor }) {
     const lines = prepared(
       db,

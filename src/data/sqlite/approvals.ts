@@ -4,6 +4,7 @@ import type { Actor } from '../port/management.ts';
 import { type ApprovalLine, approvalOf, endApproval, isBound, reopenApproval } from './approval-rows.ts';
 import { approvalRow } from './approvals-reads.ts';
 import { audit, by } from './audit.ts';
+import type { WriteCalls } from './calls.ts';
 import { prepared } from './database.ts';
 import { rejectHeld, release } from './holds.ts';
 import { refuseLoosening } from './policies.ts';
@@ -11,16 +12,9 @@ import { modeOf, type Space, spaceOf } from './spaces.ts';
 import { messageRow, recipientRows } from './stored.ts';
 import type { WriterState } from './writer-state.ts';
 
-type Calls = {
-  [Name in Exclude<keyof ApprovalsWrites, 'replaceHeld'>]: (
-    state: WriterState,
-    input: Parameters<ApprovalsWrites[Name]>[0],
-  ) => Awaited<ReturnType<ApprovalsWrites[Name]>>;
-};
-
 type Decision = { decision: 'approve' | 'reject'; note: string | null; actor: Actor };
 
-export const APPROVAL_WRITES: Calls = {
+export const APPROVAL_WRITES: WriteCalls<Omit<ApprovalsWrites, 'replaceHeld'>> = {
   decideApproval(state, { tenantNo, mode, id, decision, note, actor }): DecideAnswer {
     state.flushRows();
     const space = state.spaces.get(spaceOf(tenantNo, mode));

@@ -1,7 +1,7 @@
 /** The audit log: who changed what, in the same transaction as the change. */
+import type { DatabaseSync } from 'node:sqlite';
 import type { Mode } from '../../core/message.ts';
 import type { Actor } from '../port/management.ts';
-import type { WriterState } from './writer-state.ts';
 
 export type AuditInput = {
   tenantNo: number | null;
@@ -18,15 +18,15 @@ export type AuditInput = {
 };
 
 /** Answers with the number of the row. */
-export function audit(state: WriterState, input: AuditInput): number {
-  const { lastInsertRowid } = state.db
+export function audit({ db, realNow }: { db: DatabaseSync; realNow: number }, input: AuditInput): number {
+  const { lastInsertRowid } = db
     .prepare(
       'INSERT INTO audit (tenant, mode, at, actor, actor_id, agent, action, target, note, before, after) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     )
     .run(
       input.tenantNo,
       input.mode,
-      state.realNow,
+      realNow,
       input.actor,
       input.actorId ?? null,
       input.agent ?? null,

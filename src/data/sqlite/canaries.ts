@@ -1,7 +1,7 @@
 /** Canaries as people manage them: more is a tightening, fewer a person's decision. */
-import type { DatabaseSync } from 'node:sqlite';
 import type { CanariesReads, CanariesWrites, CanaryRow } from '../port/canaries.ts';
 import { audit, by } from './audit.ts';
+import type { ReadCalls, WriteCalls } from './calls.ts';
 import { prepared } from './database.ts';
 import { below, pageOf } from './paging.ts';
 import { refuseLoosening } from './policies.ts';
@@ -25,12 +25,7 @@ function forget(state: WriterState, space: number): void {
   state.spaces.forget(space);
 }
 
-export const CANARY_WRITES: {
-  [Name in keyof CanariesWrites]: (
-    state: WriterState,
-    input: Parameters<CanariesWrites[Name]>[0],
-  ) => Awaited<ReturnType<CanariesWrites[Name]>>;
-} = {
+export const CANARY_WRITES: WriteCalls<CanariesWrites> = {
   createCanary(state, { tenantNo, mode, id, label, marker, actor }) {
     const space = spaceOf(tenantNo, mode);
     const rows = state.db.prepare('SELECT label FROM canary WHERE space = ?').all(space);
@@ -59,12 +54,7 @@ export const CANARY_WRITES: {
   },
 };
 
-export const CANARY_READS: {
-  [Name in keyof CanariesReads]: (
-    db: DatabaseSync,
-    input: Parameters<CanariesReads[Name]>[0],
-  ) => Awaited<ReturnType<CanariesReads[Name]>>;
-} = {
+export const CANARY_READS: ReadCalls<CanariesReads> = {
   canaries(db, { tenantNo, mode, limit, cursor }) {
     const rows = prepared(db, 'SELECT * FROM canary WHERE space = ? AND no < ? ORDER BY no DESC LIMIT ?').all(
       spaceOf(tenantNo, mode),

@@ -6,8 +6,8 @@ import { queueRow, SENDING } from './queue-rows.ts';
 import type { Space } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
 
-export const MOST_CAPTURES = 1000;
-export const MOST_CAPTURED_BYTES = 64 * 1024 * 1024;
+const MOST_CAPTURES = 1000;
+const MOST_CAPTURED_BYTES = 64 * 1024 * 1024;
 
 type Held = { count: number; bytes: number };
 

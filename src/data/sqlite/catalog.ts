@@ -1,6 +1,7 @@
 /** What the operator offers: apps, their installations on tenants, and plans. */
 import type { AppRow, InstallationRow, ManagementWrites, PlanDocument, PlanRow } from '../port/management.ts';
 import { audit, by } from './audit.ts';
+import type { WriteCalls } from './calls.ts';
 import { renewPolicies } from './policies.ts';
 import { walkAnew } from './retention.ts';
 import type { Row } from './rows.ts';
@@ -10,13 +11,6 @@ type CatalogCalls = Pick<
   ManagementWrites,
   'createApp' | 'changeApp' | 'deleteApp' | 'changeInstallation' | 'putPlan' | 'deletePlan'
 >;
-type Calls = {
-  [Name in keyof CatalogCalls]: (
-    state: WriterState,
-    input: Parameters<CatalogCalls[Name]>[0],
-  ) => Awaited<ReturnType<CatalogCalls[Name]>>;
-};
-
 export const INSTALLATION_SELECT = `SELECT i.*, a.id AS app_id, a.name AS app_name
   FROM installation i JOIN app a ON a.no = i.app`;
 
@@ -61,7 +55,7 @@ function findPlan(state: WriterState, name: string): PlanRow | null {
 
 const OPERATORS = { tenantNo: null, mode: null } as const;
 
-export const CATALOG_WRITES: Calls = {
+export const CATALOG_WRITES: WriteCalls<CatalogCalls> = {
   createApp(state, { id, name, actor }) {
     state.db.prepare('INSERT INTO app (id, name, created_at) VALUES (?, ?, ?)').run(id, name, state.realNow);
     audit(state, { ...OPERATORS, ...by(actor), action: 'app.created', target: id, after: { name } });

@@ -5,20 +5,14 @@
  * a way that comes and goes would else have all others tried whenever it comes.
  */
 import type { RouteName, RoutingWrites } from '../port/routing.ts';
+import type { WriteCalls } from './calls.ts';
 import { prepared } from './database.ts';
 import { tellFailing, tellRecovered } from './failing-providers.ts';
 import { poolHeadroom } from './pool-headroom.ts';
 import type { Space } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
 
-type Calls = {
-  [Name in keyof RoutingWrites]: (
-    state: WriterState,
-    input: Parameters<RoutingWrites[Name]>[0],
-  ) => Awaited<ReturnType<RoutingWrites[Name]>>;
-};
-
-export const ROUTING_WRITES: Calls = {
+export const ROUTING_WRITES: WriteCalls<RoutingWrites> = {
   poolHeadroom,
 
   closeRoute(state, route) {

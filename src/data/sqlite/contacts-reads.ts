@@ -1,9 +1,10 @@
 /** Lists of contacts, suppressions and identities. */
 import type { DatabaseSync } from 'node:sqlite';
-import type { SuppressionFact } from '../../policy/facts.ts';
+import type { SuppressionFact } from '../../policy/suppression.ts';
 import type { ContactRow, ContactsReads } from '../port/contacts.ts';
 import type { IdentitiesReads } from '../port/identities.ts';
 import type { PlanDocument } from '../port/management.ts';
+import type { ReadCalls } from './calls.ts';
 import { contactOf } from './contacts.ts';
 import { managedIdentity, type Tiers } from './identities.ts';
 import { type LedgerRow, unpackEntry } from './ledger-entry.ts';
@@ -13,10 +14,6 @@ import { nowIn } from './space-clock.ts';
 import { spaceOf } from './spaces.ts';
 
 type Reads = ContactsReads & IdentitiesReads;
-type Calls = {
-  [Name in keyof Reads]: (db: DatabaseSync, input: Parameters<Reads[Name]>[0]) => Awaited<ReturnType<Reads[Name]>>;
-};
-
 function tiersOf(db: DatabaseSync, tenantNo: number): Tiers {
   const row = db
     .prepare('SELECT p.document AS document FROM tenant t JOIN plan p ON p.name = t.plan WHERE t.no = ?')
@@ -54,7 +51,7 @@ function domainSuppressions(db: DatabaseSync, space: number, key: string): Suppr
     .map(({ id, reason, since, expiresAt }) => ({ id, reason, domain: true, since, expiresAt }));
 }
 
-export const CONTACT_READS: Calls = {
+export const CONTACT_READS: ReadCalls<Reads> = {
   contacts(db, { tenantNo, mode, limit, cursor }) {
     const space = spaceOf(tenantNo, mode);
     const now = nowIn(db, space);

@@ -4,19 +4,13 @@ import type { ContactChange, ContactMarks, ContactRow, ContactsWrites, Mark } fr
 import type { Actor, Refused } from '../port/management.ts';
 import type { Space as SpaceName } from '../store.ts';
 import { audit, by } from './audit.ts';
+import type { WriteCalls } from './calls.ts';
 import type { Entry } from './ledger-entry.ts';
 import { refuseLoosening } from './policies.ts';
 import { suppressionOf } from './rows.ts';
 import { domainKey, type Space, spaceOf } from './spaces.ts';
 import { addSuppression, removeSuppression } from './suppressions.ts';
 import type { WriterState } from './writer-state.ts';
-
-type Calls = {
-  [Name in keyof ContactsWrites]: (
-    state: WriterState,
-    input: Parameters<ContactsWrites[Name]>[0],
-  ) => Awaited<ReturnType<ContactsWrites[Name]>>;
-};
 
 const NO_MARKS: ContactMarks = { opportunity: null, threadTakenOver: null, consent: null };
 
@@ -92,7 +86,7 @@ function refuseLifting(reason: string, note: string | null, actor: Actor): Refus
 
 const where = ({ tenantNo, mode }: SpaceName): SpaceName => ({ tenantNo, mode });
 
-export const CONTACT_WRITES: Calls = {
+export const CONTACT_WRITES: WriteCalls<ContactsWrites> = {
   contact(state, { tenantNo, mode, ...address }) {
     return look(state, state.spaces.get(spaceOf(tenantNo, mode)), address);
   },

@@ -12,7 +12,7 @@
 import type { ClaimRef } from '../port/delivery.ts';
 import type { Claimed, ClaimInput } from '../store.ts';
 import { expireApprovals } from './approvals.ts';
-import { BODY_BLOB, BODY_JSON, BODY_ZSTD, unpackBody } from './bodies.ts';
+import { openBody } from './bodies.ts';
 import { wakeWaiting } from './claim-route.ts';
 import { closeWith } from './closing.ts';
 import { departure, isExpired, mayLeave } from './departure.ts';
@@ -161,12 +161,13 @@ function goesBefore(timed: QueueRow, fresh: number): boolean {
   return timed.due! < arrivedAt || (timed.due === arrivedAt && timed.id < fresh);
 }
 
-/** Read and unpacked once for all its recipients in the same claim. */
+/** Read and unpacked once for all its recipients in the same claim, and one object, so that it crosses to the relay once. */
 function claimedMessage(state: WriterState, id: number, messages: Map<number, ClaimedMessage>): ClaimedMessage {
   let message = messages.get(id);
   if (message === undefined) {
     const read = queueStatements(state.db).messageWithBody.get(id) as unknown as MessageWithBody;
-    message = Object.assign(read, { content: contentOf(read) });
+    // What cannot be read any more is as good as gone: its message fails, and the others go on.
+    message = Object.assign(read, { content: openBody(read) ?? { gone: true as const } });
     messages.set(id, message);
   }
   return message;
@@ -244,17 +245,6 @@ function takeOne(
     tracksReplies: space.policy.document.tracking.reply === true,
     route,
   };
-}
-
-/** One object for all recipients of a message, so that it crosses to the relay once. */
-/** What cannot be read any more is as good as gone: its message fails, and the others go on. */
-function contentOf({ body_form, body }: MessageWithBody): Claimed['content'] {
-  if (body === null) return { gone: true };
-  if (body_form === BODY_BLOB) return { blob: String(body) };
-  if (body_form === BODY_JSON) return { inline: typeof body === 'string' ? Buffer.from(body) : body };
-  if (body_form !== BODY_ZSTD) return { gone: true };
-  const unpacked = unpackBody(body as Uint8Array);
-  return unpacked === null ? { gone: true } : { inline: unpacked };
 }
 
 /** Whether a worker holds a living claim on the recipient. */

@@ -2,20 +2,14 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { dkimKey, settledState } from '../../core/sender-records.ts';
 import { type DomainsReads, keyContext, type SigningDomain } from '../port/domains.ts';
+import type { ReadCalls } from './calls.ts';
 import { domainOf, findingOf, namesAbove } from './domain-rows.ts';
 import { below, pageOf } from './paging.ts';
 import type { Row } from './rows.ts';
 import { nowIn } from './space-clock.ts';
 import { modeOf, spaceOf, tenantNoOf } from './spaces.ts';
 
-type Calls = {
-  [Name in keyof DomainsReads]: (
-    db: DatabaseSync,
-    input: Parameters<DomainsReads[Name]>[0],
-  ) => Awaited<ReturnType<DomainsReads[Name]>>;
-};
-
-export const DOMAIN_READS: Calls = {
+export const DOMAIN_READS: ReadCalls<DomainsReads> = {
   domains(db, { tenantNo, mode, name, limit, cursor }) {
     const rows = db
       .prepare('SELECT * FROM domain WHERE space = ? AND no < ? AND (? IS NULL OR name = ?) ORDER BY no DESC LIMIT ?')

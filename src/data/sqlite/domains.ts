@@ -18,25 +18,19 @@ import type {
 } from '../port/domains.ts';
 import type { Actor } from '../port/management.ts';
 import { audit, by } from './audit.ts';
+import type { WriteCalls } from './calls.ts';
 import { domainOf, findingOf, requiredOf } from './domain-rows.ts';
 import { notify } from './notices.ts';
 import type { Row } from './rows.ts';
 import { modeOf, type Space, spaceOf } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
 
-type Calls = {
-  [Name in keyof DomainsWrites]: (
-    state: WriterState,
-    input: Parameters<DomainsWrites[Name]>[0],
-  ) => Awaited<ReturnType<DomainsWrites[Name]>>;
-};
-
 const HOUR_MS = 3_600_000;
 /** From the look that missed a required record to the first send that is refused for it. */
-export const GRACE_MS = 72 * HOUR_MS;
+const GRACE_MS = 72 * HOUR_MS;
 /** Mail is deferred for three days and read later still; a record is worth nothing to it when it is gone. */
-export const RETIRING_MS = 7 * 24 * HOUR_MS;
-export const MOST_DOMAINS = 500;
+const RETIRING_MS = 7 * 24 * HOUR_MS;
+const MOST_DOMAINS = 500;
 const SOON_MS = 60_000;
 const HELD_PROBLEM =
   'Another account of this gateway verified this domain first, and keeps it as long as its own ownership record stands: remove that record.';
@@ -120,7 +114,7 @@ function forget(state: WriterState, no: number): Space {
   return state.spaces.get(no);
 }
 
-export const DOMAIN_WRITES: Calls = {
+export const DOMAIN_WRITES: WriteCalls<DomainsWrites> = {
   createDomain(state, { tenantNo, mode, id, name, selector, token, keys, actor }): DomainAnswer {
     const no = spaceOf(tenantNo, mode);
     if (find(state, no, name) !== null) return { outcome: 'taken' };

@@ -4,7 +4,6 @@
  * Invariant: a recipient has at most four events of it (opened and clicked, by a person and by a machine) and one row of counts,
  * however often links are followed; nothing that a machine did is a sign of life.
  */
-import type { DatabaseSync } from 'node:sqlite';
 import { eventNumber } from '../../core/events.ts';
 import { stateNumber } from '../../core/states.ts';
 import {
@@ -14,6 +13,7 @@ import {
   type EngagementRow,
   MOST_COUNTED,
 } from '../port/engagement.ts';
+import type { ReadCalls } from './calls.ts';
 import { prepared } from './database.ts';
 import type { Entry } from './ledger-entry.ts';
 import { findMessage } from './messages-reads.ts';
@@ -110,12 +110,7 @@ export function forgetEngagement(
   for (const { type, recipient } of gone) if (recipient !== null && TYPES.has(type)) remove.run(recipient);
 }
 
-export const ENGAGEMENT_READS: {
-  [Name in keyof EngagementReads]: (
-    db: DatabaseSync,
-    input: Parameters<EngagementReads[Name]>[0],
-  ) => Awaited<ReturnType<EngagementReads[Name]>>;
-} = {
+export const ENGAGEMENT_READS: ReadCalls<EngagementReads> = {
   engagement(db, { tenantNo, mode, messageId }) {
     const message = findMessage(db, { tenantNo, mode, id: messageId });
     if (message === null) return null;

@@ -4,15 +4,10 @@
  */
 import { createHmac, randomBytes } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
-import type { SuppressionFact } from '../../policy/facts.ts';
+import type { SuppressionFact } from '../../policy/suppression.ts';
 
-export const ERASED_PREFIX = 'hmac-sha256:';
+const ERASED_PREFIX = 'hmac-sha256:';
 const SECRET = 'erasure_secret';
-
-/** Whether a suppression's key is a hash and no address. */
-export function isErasedKey(key: string): boolean {
-  return key.startsWith(ERASED_PREFIX);
-}
 
 export class ErasedContacts {
   private readonly space: number;

@@ -11,6 +11,7 @@ import type { Erased, ErasureReads, ErasureWrites } from '../port/erasure.ts';
 import { audit, by } from './audit.ts';
 import { unusedBlobs } from './blob-use.ts';
 import { BODY_NONE } from './bodies.ts';
+import type { ReadCalls, WriteCalls } from './calls.ts';
 import { dropCaptures } from './captures.ts';
 import { endedRecipients, SETTLED } from './closed-messages.ts';
 import { closeWith } from './closing.ts';
@@ -37,12 +38,7 @@ const ERASED_DATA = '{"erased":true}';
 /** Events that one step looks at. */
 const LOOKED_AT = 5000;
 
-type Writes = {
-  [Name in keyof ErasureWrites]: (
-    state: WriterState,
-    input: Parameters<ErasureWrites[Name]>[0],
-  ) => Awaited<ReturnType<ErasureWrites[Name]>>;
-};
+type Writes = WriteCalls<ErasureWrites>;
 
 export const ERASURE_WRITES: Writes = {
   eraseContact(state, { tenantNo, mode, key, domain, note, actor }) {
@@ -103,12 +99,7 @@ export const ERASURE_WRITES: Writes = {
   },
 };
 
-export const ERASURE_READS: {
-  [Name in keyof ErasureReads]: (
-    db: WriterState['db'],
-    input: Parameters<ErasureReads[Name]>[0],
-  ) => Awaited<ReturnType<ErasureReads[Name]>>;
-} = {
+export const ERASURE_READS: ReadCalls<ErasureReads> = {
   eventsNaming(db, { tenantNo, mode, key, beforeSeq }) {
     const { rows, next } = naming(db, spaceOf(tenantNo, mode), key, beforeSeq);
     return { events: rows.filter(({ recipient }) => recipient === null).map((row) => eventOf(db, row)), next };

@@ -90,7 +90,7 @@ export type StoredMeta = {
 };
 
 /** What a caller annotated a message with, in the shape it was sent in. */
-export function annotations(meta: StoredMeta): { tags: string[]; metadata: Record<string, string> } {
+function annotations(meta: StoredMeta): { tags: string[]; metadata: Record<string, string> } {
   return { tags: meta.tags ?? [], metadata: Object.fromEntries(meta.metadata ?? []) };
 }
 

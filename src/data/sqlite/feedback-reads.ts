@@ -1,19 +1,14 @@
 /** Reads by which feedback finds what it is about. */
-import type { DatabaseSync } from 'node:sqlite';
 import { RECIPIENT_STATES } from '../../core/states.ts';
 import type { FeedbackReads } from '../port/feedback.ts';
 import { archivesOf } from './archives.ts';
+import type { ReadCalls } from './calls.ts';
 import { prepared } from './database.ts';
 import { parsePublicId, publicId } from './row-id.ts';
 import { modeOf, tenantNoOf } from './spaces.ts';
 import { messageRow, recipientRows } from './stored.ts';
 
-export const FEEDBACK_READS: {
-  [Name in keyof FeedbackReads]: (
-    db: DatabaseSync,
-    input: Parameters<FeedbackReads[Name]>[0],
-  ) => Awaited<ReturnType<FeedbackReads[Name]>>;
-} = {
+export const FEEDBACK_READS: ReadCalls<FeedbackReads> = {
   writtenTo(db, { tenantNo, recipientId }) {
     const parsed = parsePublicId('rcp', recipientId);
     if (parsed === null) return null;

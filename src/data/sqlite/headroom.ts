@@ -6,7 +6,7 @@ import { probationIn, quarantineFacts } from '../../policy/facts-quarantine.ts';
 import { lookWarmup } from '../../policy/facts-warmup.ts';
 import { limitState, standingOf } from '../../policy/headroom.ts';
 import { stateOf } from '../../policy/ledger.ts';
-import { sinceReply } from '../../policy/look.ts';
+import { sinceReply } from '../../policy/place.ts';
 import { adapted, adaptingIn } from '../../policy/probation.ts';
 import { limitScope } from '../../policy/rules/limit-finding.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';

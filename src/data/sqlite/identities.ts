@@ -15,6 +15,7 @@ import type {
 } from '../port/identities.ts';
 import type { Actor } from '../port/management.ts';
 import { audit, by } from './audit.ts';
+import type { WriteCalls } from './calls.ts';
 import { wakeRepaired } from './closed-routes.ts';
 import { prepared } from './database.ts';
 import { refuseLoosening } from './policies.ts';
@@ -23,16 +24,9 @@ import { mailboxesOf, mailboxRow } from './sender-rows.ts';
 import { smallerCap, spaceOf } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
 
-type Calls = {
-  [Name in keyof IdentitiesWrites]: (
-    state: WriterState,
-    input: Parameters<IdentitiesWrites[Name]>[0],
-  ) => Awaited<ReturnType<IdentitiesWrites[Name]>>;
-};
-
 export type Tiers = Readonly<Record<string, number>>;
 
-export function tierCap(tier: string | null, tiers: Tiers): number | null {
+function tierCap(tier: string | null, tiers: Tiers): number | null {
   return tier !== null && Object.hasOwn(tiers, tier) ? tiers[tier]! : null;
 }
 
@@ -185,7 +179,7 @@ function finish(
   });
 }
 
-export const IDENTITY_WRITES: Calls = {
+export const IDENTITY_WRITES: WriteCalls<IdentitiesWrites> = {
   createIdentity(state, { tenantNo, mode, id, fields, note, actor }): IdentityAnswer {
     const no = spaceOf(tenantNo, mode);
     const { tiers } = state.spaces.get(no);

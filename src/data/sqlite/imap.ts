@@ -1,6 +1,6 @@
 /** Mailboxes whose mail is read: how far, and how it goes. */
-import type { DatabaseSync } from 'node:sqlite';
 import type { ImapNote, ImapReads, ReadMailbox } from '../port/imap.ts';
+import type { ReadCalls } from './calls.ts';
 import { prepared } from './database.ts';
 import { parsePublicId, publicId } from './row-id.ts';
 import type { Row } from './rows.ts';
@@ -35,12 +35,7 @@ export function noteImap(state: WriterState, note: ImapNote): boolean {
   return true;
 }
 
-export const IMAP_READS: {
-  [Name in keyof ImapReads]: (
-    db: DatabaseSync,
-    input: Parameters<ImapReads[Name]>[0],
-  ) => Awaited<ReturnType<ImapReads[Name]>>;
-} = {
+export const IMAP_READS: ReadCalls<ImapReads> = {
   readMailboxes(db) {
     const rows = prepared(
       db,

@@ -36,7 +36,7 @@ function messageOf(db: DatabaseSync, recipient: number): number | null {
   return archived === null ? null : Number(archived.message['id']);
 }
 
-export function inboundOf(row: Row): InboundRow {
+function inboundOf(row: Row): InboundRow {
   const text = (name: string): string | null => row[name] as string | null;
   const from = text('from_email');
   return {

@@ -5,13 +5,12 @@
  * that back when it is closed: a tenant that had paused itself is paused by itself again. Of several open ones the last to be
  * closed does. What the operator has set by hand meanwhile stays.
  */
-
-import type { DatabaseSync } from 'node:sqlite';
 import { newId } from '../../base/ids.ts';
-import type { Standing } from '../../policy/facts.ts';
+import type { Standing } from '../../policy/account.ts';
 import type { IncidentRow, PlatformReads, PlatformWrites } from '../port/platform.ts';
 import { setStanding, tellStanding } from './accounts.ts';
 import { audit, by } from './audit.ts';
+import type { ReadCalls, WriteCalls } from './calls.ts';
 import { notify } from './notices.ts';
 import { below, pageOf } from './paging.ts';
 import { type Row, tenantOf } from './rows.ts';
@@ -19,18 +18,8 @@ import { spaceOf } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
 
 type IncidentCalls = Pick<PlatformWrites, 'openIncident' | 'closeIncident'>;
-type Writes = {
-  [Name in keyof IncidentCalls]: (
-    state: WriterState,
-    input: Parameters<IncidentCalls[Name]>[0],
-  ) => Awaited<ReturnType<IncidentCalls[Name]>>;
-};
-type Reads = {
-  [Name in keyof PlatformReads]: (
-    db: DatabaseSync,
-    input: Parameters<PlatformReads[Name]>[0],
-  ) => Awaited<ReturnType<PlatformReads[Name]>>;
-};
+type Writes = WriteCalls<IncidentCalls>;
+type Reads = ReadCalls<PlatformReads>;
 
 /** What a tenant's row held before an incident paused it. */
 type Replaced = {

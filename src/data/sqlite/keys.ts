@@ -2,18 +2,12 @@
 import type { IssuedKey, ManagementWrites } from '../port/management.ts';
 import type { KeyRow, NewKey } from '../store.ts';
 import { audit, by } from './audit.ts';
+import type { WriteCalls } from './calls.ts';
 import { keyOf } from './rows.ts';
 import { createKey, DEFAULT_APP, KEY_SELECT } from './tenants.ts';
 import type { WriterState } from './writer-state.ts';
 
 type KeyCalls = Pick<ManagementWrites, 'issueKey' | 'revokeTenantKey' | 'touchKeys'>;
-type Calls = {
-  [Name in keyof KeyCalls]: (
-    state: WriterState,
-    input: Parameters<KeyCalls[Name]>[0],
-  ) => Awaited<ReturnType<KeyCalls[Name]>>;
-};
-
 type Beyond = { param: string; granted: string };
 
 /** What a new key would be allowed that its maker is not; null when nothing. */
@@ -62,7 +56,7 @@ function issueKey(state: WriterState, input: { key: NewKey; byKeyNo: number }): 
   return found === null ? createKey(state, key) : { ok: false, beyond: found };
 }
 
-export const KEY_WRITES: Calls = {
+export const KEY_WRITES: WriteCalls<KeyCalls> = {
   issueKey,
 
   revokeTenantKey(state, { tenantNo, mode, id, actor }) {

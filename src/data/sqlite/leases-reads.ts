@@ -1,18 +1,11 @@
 /** Lists of leases and agents. */
-import type { DatabaseSync } from 'node:sqlite';
 import type { LeasesReads } from '../port/leases.ts';
+import type { ReadCalls } from './calls.ts';
 import { agentOf, leaseOf } from './lease-rows.ts';
 import { below, pageOf } from './paging.ts';
 import type { Row } from './rows.ts';
 import { nowIn } from './space-clock.ts';
 import { spaceOf } from './spaces.ts';
-
-type Calls = {
-  [Name in keyof LeasesReads]: (
-    db: DatabaseSync,
-    input: Parameters<LeasesReads[Name]>[0],
-  ) => Awaited<ReturnType<LeasesReads[Name]>>;
-};
 
 /** With the end as things stand: a heartbeat that fails to come ends a lease sooner than agreed. */
 const LEASES = `SELECT * FROM (
@@ -23,7 +16,7 @@ const STATE = "coalesce(ending, CASE WHEN ends_at <= :now THEN 'expired' ELSE 'a
 const CHOSEN = `(:contact IS NULL OR contact = :contact) AND (:agent IS NULL OR agent = :agent)
   AND (:state IS NULL OR ${STATE} = :state)`;
 
-export const LEASE_READS: Calls = {
+export const LEASE_READS: ReadCalls<LeasesReads> = {
   leases(db, { tenantNo, mode, contact, agent, state, limit, cursor }) {
     const space = spaceOf(tenantNo, mode);
     const now = nowIn(db, space);

@@ -21,18 +21,12 @@ import type {
 import type { Actor } from '../port/management.ts';
 import type { Space as SpaceName } from '../store.ts';
 import { type AuditInput, audit, by } from './audit.ts';
+import type { WriteCalls } from './calls.ts';
 import { prepared } from './database.ts';
 import type { HeldLease } from './lease-rows.ts';
 import { refuseLoosening } from './policies.ts';
 import { type Space, spaceOf } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
-
-type Calls = {
-  [Name in keyof LeasesWrites]: (
-    state: WriterState,
-    input: Parameters<LeasesWrites[Name]>[0],
-  ) => Awaited<ReturnType<LeasesWrites[Name]>>;
-};
 
 const MOST_OPEN = 50_000;
 const MOST_AGENTS = 5_000;
@@ -144,7 +138,7 @@ function loosened(before: AgentFields, after: AgentFields): string[] {
   return rank(after) < rank(before) ? ['agent.approvals'] : [];
 }
 
-export const LEASE_WRITES: Calls = {
+export const LEASE_WRITES: WriteCalls<LeasesWrites> = {
   acquireLease(state, { id, token, contact, agent, purpose, ttlMs, actor, ...name }) {
     const here = at(state, name);
     const { space, now } = here;

@@ -1,8 +1,8 @@
 /** An entry of the ledger as an object, as octets in its row, and its number. */
 import { PackReader, type PackWriter } from '../../core/pack.ts';
-import type { SuppressionFact } from '../../policy/facts.ts';
 import { type ContactMarks, type ContactState, emptyContact } from '../../policy/ledger.ts';
 import { emptySeries, type Series } from '../../policy/series.ts';
+import type { SuppressionFact } from '../../policy/suppression.ts';
 
 export type Entry = ContactState & {
   hash: number;

@@ -7,10 +7,10 @@
 import type { EventType } from '../../core/events.ts';
 import type { Ramp } from '../../policy/document.ts';
 import { DEFAULT_PROVIDER, DEFAULT_PROVIDER_NAME } from '../../policy/pool.ts';
+import type { ImapSettings } from '../port/imap.ts';
 import type { Actor, Refused } from '../port/management.ts';
 import type {
   ImapChange,
-  ImapSettings,
   MailboxAnswer,
   MailboxFields,
   ManagedMailbox,
@@ -18,6 +18,7 @@ import type {
   SenderTrouble,
 } from '../port/senders.ts';
 import { audit, by } from './audit.ts';
+import type { WriteCalls } from './calls.ts';
 import { wakeRepaired } from './closed-routes.ts';
 import { prepared } from './database.ts';
 import { managedMailbox } from './managed-senders.ts';
@@ -32,13 +33,6 @@ type MailboxCalls = Pick<
   SendersWrites,
   'createMailbox' | 'changeMailbox' | 'pauseMailbox' | 'resumeMailbox' | 'deleteMailbox'
 >;
-type Calls = {
-  [Name in keyof MailboxCalls]: (
-    state: WriterState,
-    input: Parameters<MailboxCalls[Name]>[0],
-  ) => Awaited<ReturnType<MailboxCalls[Name]>>;
-};
-
 const MOST_MAILBOXES = 1000;
 
 /** As the audit log has it: nothing of what is sealed. */
@@ -167,7 +161,7 @@ function inherit(state: WriterState, id: string, from: Row): void {
   ).run(to, fromNo);
 }
 
-export const MAILBOX_WRITES: Calls = {
+export const MAILBOX_WRITES: WriteCalls<MailboxCalls> = {
   createMailbox(state, { tenantNo, mode, id, fields, note, actor }): MailboxAnswer {
     const no = spaceOf(tenantNo, mode);
     if (isTaken(state, no, fields.key, null)) return { outcome: 'taken' };

@@ -1,18 +1,15 @@
-/** Lists and single rows of what is managed: keys, apps, installations, plans, audit, versions of policies. */
-import type { DatabaseSync } from 'node:sqlite';
+/** Lists and single rows of what is managed: tenants, keys, apps, installations, plans, audit, versions of policies. */
+import type { EffectiveDocument } from '../../policy/document.ts';
 import type { AuditRow, ManagementReads } from '../port/management.ts';
 import type { PoliciesReads } from '../port/policies.ts';
+import type { ReadCalls } from './calls.ts';
 import { appOf, INSTALLATION_SELECT, installationOf, planOf } from './catalog.ts';
 import { below, pageOf } from './paging.ts';
 import { placeOf, policyVersionOf } from './policies.ts';
-import { keyOf, type Row } from './rows.ts';
+import { keyOf, type Row, tenantOf } from './rows.ts';
 import { KEY_SELECT } from './tenants.ts';
 
 type Reads = ManagementReads & PoliciesReads;
-type Calls = {
-  [Name in keyof Reads]: (db: DatabaseSync, input: Parameters<Reads[Name]>[0]) => Awaited<ReturnType<Reads[Name]>>;
-};
-
 function auditRowOf(row: Row): AuditRow {
   const json = (value: unknown): unknown => (value === null ? null : JSON.parse(value as string));
   return {
@@ -31,7 +28,38 @@ function auditRowOf(row: Row): AuditRow {
   };
 }
 
-export const MANAGEMENT_READS: Calls = {
+export const MANAGEMENT_READS: ReadCalls<Reads> = {
+  keyByPrefix(db, { prefix }) {
+    const row = db.prepare(`${KEY_SELECT} WHERE k.prefix = ?`).get(prefix);
+    return row === undefined ? null : keyOf(row);
+  },
+
+  keysOfTenant(db, { tenantNo }) {
+    return db.prepare(`${KEY_SELECT} WHERE k.tenant = ? ORDER BY k.no`).all(tenantNo).map(keyOf);
+  },
+
+  tenantById(db, { id }) {
+    const row = db.prepare('SELECT * FROM tenant WHERE id = ?').get(id);
+    return row === undefined ? null : tenantOf(row);
+  },
+
+  defaultInstallation(db, { tenantNo }) {
+    const row = db
+      .prepare(
+        `SELECT i.no AS installationNo, i.id AS installationId, a.id AS appId FROM installation i
+         JOIN app a ON a.no = i.app WHERE i.tenant = ? ORDER BY i.no LIMIT 1`,
+      )
+      .get(tenantNo);
+    return { ...(row as { installationNo: number; installationId: string; appId: string }) };
+  },
+
+  policyVersion(db, { version }) {
+    const row = db.prepare('SELECT document FROM effective_policy WHERE no = ?').get(version) as
+      | { document: string }
+      | undefined;
+    return row === undefined ? null : { version, document: JSON.parse(row.document) as EffectiveDocument };
+  },
+
   keys(db, { tenantNo, mode, limit, cursor }) {
     const rows = db
       .prepare(`${KEY_SELECT} WHERE k.tenant = ? AND (? IS NULL OR k.mode = ?) AND k.no < ? ORDER BY k.no DESC LIMIT ?`)

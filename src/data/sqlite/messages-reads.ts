@@ -3,6 +3,7 @@
  * in one table in order of arrival and have no index by tenant: each row in an accept costs.
  */
 import type { DatabaseSync } from 'node:sqlite';
+import type { Attachment } from '../../core/message.ts';
 import { messageStatus } from '../../core/states.ts';
 import type {
   MessageFilter,
@@ -45,7 +46,7 @@ export function findMessage(db: DatabaseSync, { tenantNo, mode, id }: MessageNam
 
 function messages(db: DatabaseSync, input: Parameters<MessagesReads['messages']>[0]): Page<StoredMessage> {
   const space = spaceOf(input.tenantNo, input.mode);
-  const before = input.cursor === null ? Number.MAX_SAFE_INTEGER : Number.parseInt(input.cursor, 36);
+  const before = startOf(db, input);
   const rows: StoredMessage[] = [];
   let count = 0;
   let next: string | null = null;
@@ -67,6 +68,16 @@ function messages(db: DatabaseSync, input: Parameters<MessagesReads['messages']>
   // One more than asked for shows that there is a next page; that page starts with it.
   rows.pop();
   return { rows, next: next === null ? null : (Number.parseInt(next, 36) + 1).toString(36) };
+}
+
+/** The event before which a page begins. */
+function startOf(
+  db: DatabaseSync,
+  { tenantNo, mode, cursor, olderThan = null }: Parameters<MessagesReads['messages']>[0],
+): number {
+  if (cursor !== null) return Number.parseInt(cursor, 36);
+  const row = olderThan === null ? null : findMessage(db, { tenantNo, mode, id: olderThan });
+  return row === null ? Number.MAX_SAFE_INTEGER : row.seq;
 }
 
 function isBefore(row: MessageRow, { since }: MessageFilter): boolean {
@@ -146,7 +157,38 @@ function storedVerdict(db: DatabaseSync, input: MessageName): StoredVerdict | nu
   };
 }
 
+/** Those of the uploads that still exist, by id. */
+function attachments(
+  db: DatabaseSync,
+  { tenantNo, mode, ids }: Parameters<MessagesReads['attachments']>[0],
+): Map<string, Attachment> {
+  const rows = prepared(
+    db,
+    `SELECT id, sha256, size, filename, content_type FROM attachment
+     WHERE space = ? AND expires_at > ? AND id IN (SELECT value FROM json_each(?))`,
+  ).all(spaceOf(tenantNo, mode), Date.now(), JSON.stringify(ids)) as unknown as {
+    id: string;
+    sha256: string;
+    size: number;
+    filename: string | null;
+    content_type: string | null;
+  }[];
+  return new Map(
+    rows.map(({ id, sha256, size, filename, content_type }) => [
+      id,
+      {
+        filename: filename ?? 'attachment',
+        contentType: content_type ?? 'application/octet-stream',
+        contentId: null,
+        sha256,
+        size,
+      },
+    ]),
+  );
+}
+
 export const MESSAGES_READS = {
+  attachments,
   messages,
   messageTimeline,
   storedVerdict,

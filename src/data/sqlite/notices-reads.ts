@@ -1,16 +1,10 @@
 /** Notices as the operator lists them. */
 import type { DatabaseSync } from 'node:sqlite';
 import type { NoticeCopy, NoticeRow, NoticesReads, NoticeText } from '../port/notices.ts';
+import type { ReadCalls } from './calls.ts';
 import { below, pageOf } from './paging.ts';
 import type { Row } from './rows.ts';
 import { modeOf, spaceOf } from './spaces.ts';
-
-type Calls = {
-  [Name in keyof NoticesReads]: (
-    db: DatabaseSync,
-    input: Parameters<NoticesReads[Name]>[0],
-  ) => Awaited<ReturnType<NoticesReads[Name]>>;
-};
 
 const SELECT = 'SELECT n.*, t.id AS tenant_id FROM notice n JOIN tenant t ON t.no = n.space / 2';
 
@@ -34,7 +28,7 @@ function noticeOf(db: DatabaseSync, row: Row): NoticeRow {
   };
 }
 
-export const NOTICE_READS: Calls = {
+export const NOTICE_READS: ReadCalls<NoticesReads> = {
   notices(db, { tenantNo, mode, limit, cursor }) {
     const space = tenantNo === null ? null : spaceOf(tenantNo, mode ?? 'live');
     const rows = db

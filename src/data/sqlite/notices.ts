@@ -11,6 +11,7 @@ import { createHash } from 'node:crypto';
 import { addressKey } from '../../base/address.ts';
 import { newId } from '../../base/ids.ts';
 import type { DueNotice, NoticesWrites, NoticeText } from '../port/notices.ts';
+import type { WriteCalls } from './calls.ts';
 import { keepCapture } from './captures.ts';
 import { prepared } from './database.ts';
 import { modeOf, type Space } from './spaces.ts';
@@ -106,12 +107,7 @@ type DueRow = {
   email: string;
 };
 
-export const NOTICE_WRITES: {
-  [Name in keyof NoticesWrites]: (
-    state: WriterState,
-    input: Parameters<NoticesWrites[Name]>[0],
-  ) => Awaited<ReturnType<NoticesWrites[Name]>>;
-} = {
+export const NOTICE_WRITES: WriteCalls<NoticesWrites> = {
   takeNotices(state, { most }) {
     const { db, realNow } = state;
     const rows = prepared(

@@ -1,7 +1,7 @@
 /** Pages of lists that run along a number: newest first, and the cursor is the last number shown. */
 import type { Page } from '../store.ts';
 
-export const BEYOND = Number.MAX_SAFE_INTEGER;
+const BEYOND = Number.MAX_SAFE_INTEGER;
 
 /** Where a page begins: everything below this number. A cursor that is none of ours begins nowhere. */
 export function below(cursor: string | null): number {

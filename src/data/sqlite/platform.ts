@@ -6,29 +6,17 @@
 import type { Actor } from '../port/management.ts';
 import type { PlatformPause, PlatformWrites } from '../port/platform.ts';
 import { audit, by } from './audit.ts';
+import type { WriteCalls } from './calls.ts';
+import { writePlatformPause } from './platform-pause.ts';
 import { spaceOf } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
 
-const SETTING = 'platform_pause';
-
 type PauseCalls = Pick<PlatformWrites, 'pausePlatform' | 'resumePlatform' | 'platformPause'>;
-type Calls = {
-  [Name in keyof PauseCalls]: (
-    state: WriterState,
-    input: Parameters<PauseCalls[Name]>[0],
-  ) => Awaited<ReturnType<PauseCalls[Name]>>;
-};
-
-export function readPlatformPause(db: WriterState['db']): PlatformPause | null {
-  const row = db.prepare('SELECT value FROM setting WHERE name = ?').get(SETTING);
-  return row === undefined ? null : (JSON.parse(String(row['value'])) as PlatformPause);
-}
-
-export const PLATFORM_WRITES: Calls = {
+export const PLATFORM_WRITES: WriteCalls<PauseCalls> = {
   pausePlatform(state, { note, actor }) {
     if (state.platformPause !== null) return null;
     const pause: PlatformPause = { since: state.realNow, note, by: actor.name };
-    state.db.prepare('INSERT INTO setting (name, value) VALUES (?, ?)').run(SETTING, JSON.stringify(pause));
+    writePlatformPause(state.db, pause);
     state.platformPause = pause;
     record(state, 'platform.paused', note, actor);
     tellAll(state, 'account.paused', note);
@@ -38,7 +26,7 @@ export const PLATFORM_WRITES: Calls = {
   resumePlatform(state, { note, actor }) {
     const pause = state.platformPause;
     if (pause === null) return null;
-    state.db.prepare('DELETE FROM setting WHERE name = ?').run(SETTING);
+    writePlatformPause(state.db, null);
     state.platformPause = null;
     record(state, 'platform.resumed', note, actor);
     tellAll(state, 'account.resumed', note);

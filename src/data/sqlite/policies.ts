@@ -6,6 +6,7 @@ import type { Actor, Refused } from '../port/management.ts';
 import type { PoliciesWrites, PolicyPlace, PolicyState } from '../port/policies.ts';
 import type { PolicyInForce, PolicyOwner, PolicyVersionRow } from '../store.ts';
 import { audit } from './audit.ts';
+import type { WriteCalls } from './calls.ts';
 import type { Row } from './rows.ts';
 import { type Space, spaceOf } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
@@ -118,14 +119,9 @@ function putVersion(state: WriterState, input: PutPolicy, place: PolicyPlace): n
   return version;
 }
 
-type Calls = {
-  [Name in keyof PoliciesWrites]: (
-    state: WriterState,
-    input: Parameters<PoliciesWrites[Name]>[0],
-  ) => Awaited<ReturnType<PoliciesWrites[Name]>>;
-};
+export const POLICY_WRITES: WriteCalls<PoliciesWrites> = {
+  putPolicy,
 
-export const POLICY_WRITES: Calls = {
   policyState(state, place): PolicyState {
     return { own: newestVersion(state, place.owner, placeOf(place)), inForce: inForce(state, place) };
   },

@@ -10,6 +10,7 @@ import { DEFAULT_PROVIDER_NAME, type ProviderCaps } from '../../policy/pool.ts';
 import type { Actor } from '../port/management.ts';
 import type { ManagedProvider, ProviderAnswer, ProviderFields, SendersWrites, SenderTrouble } from '../port/senders.ts';
 import { audit, by } from './audit.ts';
+import type { WriteCalls } from './calls.ts';
 import { openChanged, wakeRepaired } from './closed-routes.ts';
 import { prepared } from './database.ts';
 import { managedProvider } from './managed-senders.ts';
@@ -23,13 +24,6 @@ type ProviderCalls = Pick<
   SendersWrites,
   'createProvider' | 'changeProvider' | 'turnProvider' | 'deleteProvider' | 'noteProviderTest'
 >;
-type Calls = {
-  [Name in keyof ProviderCalls]: (
-    state: WriterState,
-    input: Parameters<ProviderCalls[Name]>[0],
-  ) => Awaited<ReturnType<ProviderCalls[Name]>>;
-};
-
 const MOST_PROVIDERS = 100;
 const MOST_NAMED = 5;
 const CAPS = ['second', 'minute', 'hour', 'day'] as const;
@@ -164,7 +158,7 @@ function fieldsOf(row: Row, provider: ManagedProvider): ProviderFields {
   return { ...fields, weight, priority, caps, sealed: row['sealed'] as Uint8Array | null };
 }
 
-export const PROVIDER_WRITES: Calls = {
+export const PROVIDER_WRITES: WriteCalls<ProviderCalls> = {
   createProvider(state, { tenantNo, mode, id, fields, note, actor }) {
     const no = spaceOf(tenantNo, mode);
     if (isTaken(state.db, no, fields.name, null)) return { outcome: 'taken' };

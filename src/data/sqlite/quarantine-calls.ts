@@ -3,6 +3,7 @@ import { eventNumber } from '../../core/events.ts';
 import { observeLikeness } from '../../policy/risk/observe.ts';
 import type { AppealAnswer, Quarantine, QuarantineAnswer, QuarantineWrites, RiskReport } from '../port/quarantine.ts';
 import type { Space as SpaceName } from '../store.ts';
+import type { WriteCalls } from './calls.ts';
 import { prepared } from './database.ts';
 import { findMessage } from './messages-reads.ts';
 import { appeal, enter, passTime, release, uphold } from './quarantine.ts';
@@ -21,13 +22,6 @@ import type { WriterState } from './writer-state.ts';
 const MOST_LOOKED_AT = 5000;
 /** Quarantines that a sweep works for at once. */
 const MOST_SWEPT = 20;
-
-type Calls = {
-  [Name in keyof QuarantineWrites]: (
-    state: WriterState,
-    input: Parameters<QuarantineWrites[Name]>[0],
-  ) => Awaited<ReturnType<QuarantineWrites[Name]>>;
-};
 
 type Found = { space: Space; row: QuarantineRow; now: number };
 
@@ -93,7 +87,7 @@ function fileAppeal(state: WriterState, input: Parameters<QuarantineWrites['file
 /** What was found lasts a day; it is written again only where it has changed or is half gone. */
 const RENEW_MS = 12 * 3_600_000;
 
-export const QUARANTINE_WRITES: Calls = {
+export const QUARANTINE_WRITES: WriteCalls<QuarantineWrites> = {
   fileAppeal,
 
   noteLikeness(state, { found }) {

@@ -3,23 +3,17 @@ import type { DatabaseSync } from 'node:sqlite';
 import { readContentText } from '../../core/content-text.ts';
 import { RECIPIENT_STATES } from '../../core/states.ts';
 import type { QuarantineReads, SampleMessage } from '../port/quarantine.ts';
-import { BODY_JSON, BODY_ZSTD, unpackBody } from './bodies.ts';
+import type { ReadCalls } from './calls.ts';
 import { prepared } from './database.ts';
 import { alikeAccounts } from './likeness.ts';
 import { pageOf } from './paging.ts';
 import { QUARANTINE_SELECT, quarantineOfRow, quarantineRowById, type WithTenant } from './quarantine-rows.ts';
 import { parsePublicId } from './row-id.ts';
 import { messageRow, recipientRows } from './stored.ts';
+import { contentOf } from './stored-content.ts';
 
 const EXCERPT = 500;
 const WAITING = ['active', 'under_review'] as const;
-
-type Calls = {
-  [Name in keyof QuarantineReads]: (
-    db: DatabaseSync,
-    input: Parameters<QuarantineReads[Name]>[0],
-  ) => Awaited<ReturnType<QuarantineReads[Name]>>;
-};
 
 type Place = { score: number; since: number; no: number };
 
@@ -29,7 +23,7 @@ function placeOf(cursor: string | null): Place {
   return { score: Number(parts[1]), since: Number(parts[2]), no: Number(parts[3]) };
 }
 
-export const QUARANTINE_READS: Calls = {
+export const QUARANTINE_READS: ReadCalls<QuarantineReads> = {
   alikeAccounts,
 
   quarantines(db, { states, mode, tenantId, limit, cursor }) {
@@ -78,13 +72,8 @@ function sampleOf(db: DatabaseSync, id: string): SampleMessage | null {
 
 /** The beginning of what was written; of content in the blob store nothing is shown. */
 function excerptOf(db: DatabaseSync, message: number): string | null {
-  const row = prepared(db, 'SELECT body_form, body FROM message WHERE id = ?').get(message);
-  if (row === undefined || row['body'] === null) return null;
-  const form = row['body_form'];
-  const body = row['body'] as string | Uint8Array;
-  const octets = form === BODY_ZSTD ? unpackBody(body as Uint8Array) : form === BODY_JSON ? body : null;
-  if (octets === null) return null;
-  const text = typeof octets === 'string' ? octets : Buffer.from(octets).toString('utf8');
-  const content = readContentText(text);
+  const stored = contentOf(db, message);
+  if (stored === null || 'blob' in stored) return null;
+  const content = readContentText(Buffer.from(stored.inline).toString('utf8'));
   return (content.text ?? content.html ?? '').slice(0, EXCERPT);
 }

@@ -18,7 +18,7 @@ type AppealRow = {
   content_hash: string | null;
 };
 
-export function newestAppeal(db: DatabaseSync, quarantine: number): Appeal | null {
+function newestAppeal(db: DatabaseSync, quarantine: number): Appeal | null {
   const sql = 'SELECT * FROM appeal WHERE quarantine = ? ORDER BY no DESC LIMIT 1';
   const row = prepared(db, sql).get(quarantine) as unknown as AppealRow | undefined;
   if (row === undefined) return null;

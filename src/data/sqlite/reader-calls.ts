@@ -1,8 +1,7 @@
 /** Every read of the port by name: on a read-only connection in a thread of its own, so that no page stalls an accept. */
-import type { DatabaseSync } from 'node:sqlite';
-import type { EffectiveDocument } from '../../policy/document.ts';
 import type { StoreReads } from '../store.ts';
 import { APPROVAL_READS } from './approvals-reads.ts';
+import type { ReadCalls } from './calls.ts';
 import { CANARY_READS } from './canaries.ts';
 import { captureReads } from './capture-reads.ts';
 import { CONTACT_READS } from './contacts-reads.ts';
@@ -23,28 +22,18 @@ import { OPERATOR_MAIL_READS } from './operator-mail.ts';
 import { QUARANTINE_READS } from './quarantine-reads.ts';
 import { QUEUE_READS } from './queue-reads.ts';
 import { RETURN_HOOK_READS } from './return-hooks.ts';
-import { keyOf, tenantOf } from './rows.ts';
 import { SEALED_READS } from './sealed-rows.ts';
 import { SENDERS_READS } from './senders-reads.ts';
 import { SHADOW_READS } from './shadow-reads.ts';
 import { SIMULATION_READS } from './simulation-reads.ts';
-import { spaceOf } from './spaces.ts';
 import { STS_POLICIES_READS } from './sts-policies.ts';
 import { TEMPLATE_READS } from './templates-reads.ts';
-import { KEY_SELECT } from './tenants.ts';
 import { testClock } from './test-clock-reads.ts';
 import { THREAD_READS } from './threads-reads.ts';
 import { UNCERTAIN_READS } from './uncertain.ts';
 import { WEBHOOKS_READS } from './webhooks-reads.ts';
 
-type Calls = {
-  [Name in keyof StoreReads]: (
-    db: DatabaseSync,
-    input: Parameters<StoreReads[Name]>[0],
-  ) => Awaited<ReturnType<StoreReads[Name]>>;
-};
-
-export const READER_CALLS: Calls = {
+export const READER_CALLS: ReadCalls<StoreReads> = {
   ...captureReads,
   ...MESSAGES_READS,
   ...APPROVAL_READS,
@@ -76,58 +65,6 @@ export const READER_CALLS: Calls = {
   ...STS_POLICIES_READS,
   ...THREAD_READS,
   ...WEBHOOKS_READS,
-  keyByPrefix(db, { prefix }) {
-    const row = db.prepare(`${KEY_SELECT} WHERE k.prefix = ?`).get(prefix);
-    return row === undefined ? null : keyOf(row);
-  },
-  keysOfTenant(db, { tenantNo }) {
-    return db.prepare(`${KEY_SELECT} WHERE k.tenant = ? ORDER BY k.no`).all(tenantNo).map(keyOf);
-  },
-  tenantById(db, { id }) {
-    const row = db.prepare('SELECT * FROM tenant WHERE id = ?').get(id);
-    return row === undefined ? null : tenantOf(row);
-  },
-  defaultInstallation(db, { tenantNo }) {
-    const row = db
-      .prepare(
-        `SELECT i.no AS installationNo, i.id AS installationId, a.id AS appId FROM installation i
-         JOIN app a ON a.no = i.app WHERE i.tenant = ? ORDER BY i.no LIMIT 1`,
-      )
-      .get(tenantNo);
-    return { ...(row as { installationNo: number; installationId: string; appId: string }) };
-  },
-  policyVersion(db, { version }) {
-    const row = db.prepare('SELECT document FROM effective_policy WHERE no = ?').get(version) as
-      | { document: string }
-      | undefined;
-    return row === undefined ? null : { version, document: JSON.parse(row.document) as EffectiveDocument };
-  },
-  attachments(db, { tenantNo, mode, ids }) {
-    const rows = db
-      .prepare(
-        `SELECT id, sha256, size, filename, content_type FROM attachment
-         WHERE space = ? AND expires_at > ? AND id IN (SELECT value FROM json_each(?))`,
-      )
-      .all(spaceOf(tenantNo, mode), Date.now(), JSON.stringify(ids)) as unknown as {
-      id: string;
-      sha256: string;
-      size: number;
-      filename: string | null;
-      content_type: string | null;
-    }[];
-    return new Map(
-      rows.map((row) => [
-        row.id,
-        {
-          filename: row.filename ?? 'attachment',
-          contentType: row.content_type ?? 'application/octet-stream',
-          contentId: null,
-          sha256: row.sha256,
-          size: row.size,
-        },
-      ]),
-    );
-  },
   setting(db, { name }) {
     const row = db.prepare('SELECT value FROM setting WHERE name = ?').get(name) as { value: string } | undefined;
     return row?.value ?? null;

@@ -29,7 +29,7 @@ import {
   requestApproval,
 } from './approval-rows.ts';
 import { unusedBlobs } from './blob-use.ts';
-import { BODY_BLOB, BODY_JSON } from './bodies.ts';
+import { BODY_BLOB, BODY_TEXT } from './bodies.ts';
 import { statusOf } from './changes.ts';
 import { closeWith } from './closing.ts';
 import { prepared } from './database.ts';
@@ -215,7 +215,7 @@ function storeContent(state: WriterState, replacing: Replacing, decided: readonl
   ).run(
     ...Object.values(changed),
     request.meta,
-    request.bodyBlob === null ? BODY_JSON : BODY_BLOB,
+    request.bodyBlob === null ? BODY_TEXT : BODY_BLOB,
     request.bodyBlob?.sha256 ?? request.body,
     message.id,
   );

@@ -1,13 +1,12 @@
 /** Hooks by which other programs tell what came back, and the calls that they have made. */
-import type { DatabaseSync } from 'node:sqlite';
 import type { ReturnHookRow, ReturnHooksReads, ReturnHooksWrites } from '../port/return-hooks.ts';
 import { audit, by } from './audit.ts';
+import type { ReadCalls, WriteCalls } from './calls.ts';
 import { prepared } from './database.ts';
 import { below, pageOf } from './paging.ts';
 import { reportReturn } from './returns.ts';
 import type { Row } from './rows.ts';
 import { modeOf, spaceOf, tenantNoOf } from './spaces.ts';
-import type { WriterState } from './writer-state.ts';
 
 const MOST_HOOKS = 50;
 
@@ -21,12 +20,7 @@ function hookOf(row: Row): ReturnHookRow {
   };
 }
 
-export const RETURN_HOOK_WRITES: {
-  [Name in keyof ReturnHooksWrites]: (
-    state: WriterState,
-    input: Parameters<ReturnHooksWrites[Name]>[0],
-  ) => Awaited<ReturnType<ReturnHooksWrites[Name]>>;
-} = {
+export const RETURN_HOOK_WRITES: WriteCalls<ReturnHooksWrites> = {
   createReturnHook(state, { tenantNo, mode, id, name, sealed, actor }) {
     const space = spaceOf(tenantNo, mode);
     const { n } = state.db.prepare('SELECT count(*) AS n FROM return_hook WHERE space = ?').get(space) as { n: number };
@@ -63,12 +57,7 @@ export const RETURN_HOOK_WRITES: {
   },
 };
 
-export const RETURN_HOOK_READS: {
-  [Name in keyof ReturnHooksReads]: (
-    db: DatabaseSync,
-    input: Parameters<ReturnHooksReads[Name]>[0],
-  ) => Awaited<ReturnType<ReturnHooksReads[Name]>>;
-} = {
+export const RETURN_HOOK_READS: ReadCalls<ReturnHooksReads> = {
   returnHooks(db, { tenantNo, mode, limit, cursor }) {
     const rows = prepared(db, 'SELECT * FROM return_hook WHERE space = ? AND no < ? ORDER BY no DESC LIMIT ?').all(
       spaceOf(tenantNo, mode),

@@ -16,8 +16,8 @@ import {
   suppressionFor,
 } from '../../core/returns.ts';
 import { canMove, RECIPIENT_STATES, type RecipientState } from '../../core/states.ts';
-import type { SuppressionReason } from '../../policy/facts.ts';
 import { observeReturn } from '../../policy/risk/observe.ts';
+import type { SuppressionReason } from '../../policy/suppression.ts';
 import type { DeliveryWrites } from '../port/delivery.ts';
 import type { ReturnAnswer, ReturnInput } from '../port/returns.ts';
 import { closeWith } from './closing.ts';

@@ -1,18 +1,11 @@
 /** What the choice of ways out keeps in the writer's memory, and what it reads from the ledger's gauges. */
 import { ClosedRoutes } from '../../policy/closed-routes.ts';
-import { MOST_ALTERNATIVES } from '../../policy/facts-pool.ts';
-import { seriesIn } from '../../policy/ledger.ts';
 import { DEFAULT_PROVIDER, type Pool } from '../../policy/pool.ts';
 import type { Stood } from '../../policy/ramp.ts';
 import type { WayKey } from '../../policy/route.ts';
-import type { Send } from '../../policy/send.ts';
 import { emptySpread, type Spread } from '../../policy/spread.ts';
-import { hasRoom, lookAtWay } from '../../policy/ways.ts';
-import { usedAt } from '../../policy/windows.ts';
-import type { IdentityRow } from '../store.ts';
 import type { Entry } from './ledger-entry.ts';
 import { defaultProvider } from './sender-rows.ts';
-import type { Space } from './spaces.ts';
 
 /** Of tenants that have nothing of their own, but limits on mailboxes or providers. */
 export const GATEWAY_POOL: Pool = {
@@ -69,45 +62,4 @@ export const STANDS_SINCE = 'stands';
 export function stoodIn({ gauges }: Entry): Stood {
   const since = gauges?.get(STANDS_SINCE) ?? 0;
   return { days: gauges?.get(STOOD_DAYS) ?? 0, since: since === 0 ? null : since - 1 };
-}
-
-/** More are not looked at. */
-const MOST_LOOKED_AT = 50;
-
-/** Other identities that could send at a second: active, below their caps, and with a way out that has room. */
-export function identitiesWithRoom(space: Space, second: number): string[] {
-  const found: string[] = [];
-  let looked = 0;
-  for (const [name, identity] of space.identities) {
-    // Each stands there by its handle and by its id.
-    if (name !== identity.handle || identity === space.identity || identity.state !== 'active') continue;
-    looked += 1;
-    if (looked > MOST_LOOKED_AT || found.length === MOST_ALTERNATIVES) break;
-    if (hasPlace(space, identity, second)) found.push(identity.handle);
-  }
-  return found;
-}
-
-const DAY_WINDOW = { kind: 'calendar', period: 'day' } as const;
-
-function hasPlace(space: Space, identity: IdentityRow, second: number): boolean {
-  const series = seriesIn(space.scope('identity', identity.id), 'recipient');
-  if (identity.dailyCap !== null && usedAt(series, DAY_WINDOW, second) >= identity.dailyCap) return false;
-  for (const { scope, window, unit, max } of space.policy.messageLimits) {
-    if (scope !== 'identity' || window.kind === 'rate') continue;
-    if (usedAt(seriesIn(space.scope('identity', identity.id), unit), window, second) >= max) return false;
-  }
-  if (space.pool === null) return true;
-  const send: Send = {
-    kind: 'transactional',
-    onLimit: 'reject',
-    sendAt: null,
-    scopes: { tenant: space.tenant.id, app: '', installation: '', identity: identity.id, agent: null },
-    contentSize: 0,
-  };
-  const about = { policy: space.policy, send, domain: '', second, start: second };
-  return space.sightOf(identity.no).ways.some((way) => {
-    const look = lookAtWay(space, way, about, null);
-    return look.out === null && hasRoom(look, second);
-  });
 }

@@ -8,7 +8,7 @@
 import { randomFillSync } from 'node:crypto';
 import { decodeTypeId, encodeTypeId } from '../../base/ids.ts';
 
-export const ROW_EPOCH_MS = Date.UTC(2025, 0, 1);
+const ROW_EPOCH_MS = Date.UTC(2025, 0, 1);
 const SLOTS_A_MS = 4096;
 
 export function firstRowOf(ms: number): number {

@@ -1,7 +1,7 @@
 /** Every place in which something sealed stands: a new one is one line here, and a test holds the schema against it. */
 import type { DatabaseSync } from 'node:sqlite';
 import type { SealedReads, SealedRow, SealedWrites } from '../port/sealed.ts';
-import type { WriterState } from './writer-state.ts';
+import type { ReadCalls, WriteCalls } from './calls.ts';
 
 type Place = {
   table: string;
@@ -54,12 +54,7 @@ function put(db: DatabaseSync, { place, key }: Pick<SealedRow, 'place' | 'key'>,
   db.prepare(`UPDATE ${table} SET ${column} = ? WHERE no = ?`).run(sealed, key);
 }
 
-export const SEALED_READS: {
-  [Name in keyof SealedReads]: (
-    db: DatabaseSync,
-    input: Parameters<SealedReads[Name]>[0],
-  ) => Awaited<ReturnType<SealedReads[Name]>>;
-} = {
+export const SEALED_READS: ReadCalls<SealedReads> = {
   sealedRows(db) {
     const found: SealedRow[] = [];
     for (const [place, { table, column, context, join = '' }] of Object.entries(SEALED_PLACES)) {
@@ -82,12 +77,7 @@ export const SEALED_READS: {
   },
 };
 
-export const SEALED_WRITES: {
-  [Name in keyof SealedWrites]: (
-    state: WriterState,
-    input: Parameters<SealedWrites[Name]>[0],
-  ) => Awaited<ReturnType<SealedWrites[Name]>>;
-} = {
+export const SEALED_WRITES: WriteCalls<SealedWrites> = {
   reseal({ db }, { rows, setting }) {
     const isAsBefore = rows.every((row) => {
       const current = currentOf(db, row);

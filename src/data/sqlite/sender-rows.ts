@@ -9,7 +9,7 @@ import {
   type Provider,
   type ProviderCaps,
 } from '../../policy/pool.ts';
-import type { ImapSettings } from '../port/senders.ts';
+import type { ImapSettings } from '../port/imap.ts';
 import { prepared } from './database.ts';
 import type { Row } from './rows.ts';
 

@@ -1,10 +1,10 @@
 /** Reads of providers and mailboxes. */
-import type { DatabaseSync } from 'node:sqlite';
 import { levelAt, newHealth, penaltiesOf, ratesOf, recoveryOf, scoreOf } from '../../policy/health.ts';
 import { DEFAULT_PROVIDER_NAME } from '../../policy/pool.ts';
 import type { HealthHour, ManagedProvider, ProviderSettings, SendersReads } from '../port/senders.ts';
+import type { ReadCalls } from './calls.ts';
 import { prepared } from './database.ts';
-import { HOURS_KEPT } from './mailbox-health.ts';
+import { HOURS_KEPT } from './health-rows.ts';
 import { healthAt, managedMailbox, managedProvider } from './managed-senders.ts';
 import { below, pageOf } from './paging.ts';
 import type { Row } from './rows.ts';
@@ -14,16 +14,9 @@ import { spaceOf } from './spaces.ts';
 
 const HOUR_MS = 3_600_000;
 
-type Calls = {
-  [Name in keyof SendersReads]: (
-    db: DatabaseSync,
-    input: Parameters<SendersReads[Name]>[0],
-  ) => Awaited<ReturnType<SendersReads[Name]>>;
-};
-
 const numberOf = (row: Row): string => String(row['no']);
 
-export const SENDERS_READS: Calls = {
+export const SENDERS_READS: ReadCalls<SendersReads> = {
   providerSettings(db, { no }) {
     const row = prepared(db, 'SELECT * FROM provider WHERE no = ? AND deleted_at IS NULL').get(no);
     if (row === undefined) return null;

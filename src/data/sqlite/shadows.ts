@@ -8,12 +8,13 @@ import { isDifferent, type ShadowDecision } from '../../policy/shadow.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import type { ShadowState, ShadowsWrites } from '../port/shadows.ts';
 import { audit, by } from './audit.ts';
+import type { WriteCalls } from './calls.ts';
 import { prepared } from './database.ts';
 import type { Entry } from './ledger-entry.ts';
 import { type Space, spaceOf } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
 
-export const MOST_DIFFERENCES = 10_000;
+const MOST_DIFFERENCES = 10_000;
 /** Differences above the bound that may gather before the oldest are taken away. */
 const SLACK = 500;
 const KEY = '#shadow';
@@ -100,16 +101,9 @@ function reread(state: WriterState, no: number): void {
   state.spaces.forget(no);
 }
 
-type Calls = {
-  [Name in keyof ShadowsWrites]: (
-    state: WriterState,
-    input: Parameters<ShadowsWrites[Name]>[0],
-  ) => Awaited<ReturnType<ShadowsWrites[Name]>>;
-};
-
 const placeOf = ({ tenantNo, mode }: { tenantNo: number; mode: Mode }): number => spaceOf(tenantNo, mode);
 
-export const SHADOW_WRITES: Calls = {
+export const SHADOW_WRITES: WriteCalls<ShadowsWrites> = {
   putShadow(state, { tenantNo, mode, document, note, actor }) {
     const no = spaceOf(tenantNo, mode);
     const before = stateOfShadow(state, no);

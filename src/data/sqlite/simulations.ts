@@ -1,6 +1,7 @@
 /** Rows of simulations. They run on real time, also those of test mode. */
 import { draftOver } from '../../policy/shadow.ts';
 import type { SimulationRow, SimulationSource, SimulationsWrites } from '../port/simulations.ts';
+import type { WriteCalls } from './calls.ts';
 import { prepared } from './database.ts';
 import { simulationOf } from './simulation-reads.ts';
 import { spaceOf } from './spaces.ts';
@@ -9,19 +10,12 @@ import type { WriterState } from './writer-state.ts';
 /** Of one tenant in one mode, waiting or running. */
 const MOST_WAITING = 5;
 
-type Calls = {
-  [Name in keyof SimulationsWrites]: (
-    state: WriterState,
-    input: Parameters<SimulationsWrites[Name]>[0],
-  ) => Awaited<ReturnType<SimulationsWrites[Name]>>;
-};
-
 function simulation(state: WriterState, id: string): SimulationRow | null {
   const row = prepared(state.db, 'SELECT * FROM simulation WHERE id = ?').get(id);
   return row === undefined ? null : simulationOf(state.db, row);
 }
 
-export const SIMULATION_WRITES: Calls = {
+export const SIMULATION_WRITES: WriteCalls<SimulationsWrites> = {
   createSimulation(state, { tenantNo, mode, id, draft, source, onError, author }) {
     const space = state.spaces.get(spaceOf(tenantNo, mode));
     const waiting = prepared(

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Mode } from '../../core/message.ts';
+import type { AccountFacts } from '../../policy/account.ts';
 import type { Closed } from '../../policy/closed-routes.ts';
 import {
   type CounterScope,
@@ -14,7 +15,6 @@ import {
   type Policy,
   type PolicyDocument,
 } from '../../policy/document.ts';
-import type { AccountFacts } from '../../policy/facts.ts';
 import type { ApprovalMode } from '../../policy/facts-approval.ts';
 import type { QuarantineStanding } from '../../policy/facts-quarantine.ts';
 import {
@@ -22,10 +22,10 @@ import {
   familyScope,
   isTextScope,
   type LeaseState,
-  type LedgerView,
   type ScopeState,
   type Signal,
 } from '../../policy/ledger.ts';
+import type { LedgerView } from '../../policy/ledger-view.ts';
 import type { Pacing } from '../../policy/pacing.ts';
 import type { Pool } from '../../policy/pool.ts';
 import type { Stood } from '../../policy/ramp.ts';
@@ -42,12 +42,13 @@ import { CLOCK_STEP_MS } from './clock.ts';
 import { loadDomains, mailLeaves, type WayOut } from './domain-rows.ts';
 import { type ErasedContacts, readErased } from './erased-contacts.ts';
 import { LogTail, logEnds, newestAt } from './event-log.ts';
+import { identitiesWithRoom } from './identities-with-room.ts';
 import { type Leases, loadLeases } from './lease-rows.ts';
 import type { LedgerCache } from './ledger-cache.ts';
 import type { Entry } from './ledger-entry.ts';
 import { openQuarantine, standingOf } from './quarantine-standing.ts';
 import type { RiskStates } from './risk-states.ts';
-import { GATEWAY_POOL, identitiesWithRoom, pinName, type Routing, stoodIn } from './routing.ts';
+import { GATEWAY_POOL, pinName, type Routing, stoodIn } from './routing.ts';
 import { identityOf, tenantOf } from './rows.ts';
 import { loadPool } from './sender-rows.ts';
 import { SpaceSenders } from './space-senders.ts';

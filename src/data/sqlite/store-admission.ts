@@ -7,7 +7,7 @@ import type { ApprovalAsked } from '../../policy/facts-approval.ts';
 import type { Send } from '../../policy/send.ts';
 import type { AdmitRequest } from '../store.ts';
 import { bindingOf, FLAG_APPROVAL, requestApproval, sha256Of } from './approval-rows.ts';
-import { BODY_BLOB, BODY_JSON, BODY_NONE } from './bodies.ts';
+import { BODY_BLOB, BODY_NONE, BODY_TEXT } from './bodies.ts';
 import type { Decided } from './decide-all.ts';
 import { DEFAULT_EXPIRY_MS } from './expiry.ts';
 import { AT_ONCE } from './fresh-rows.ts';
@@ -78,7 +78,7 @@ export function storeMessage(
     if (request.bodyBlob !== null) used.add(request.bodyBlob.sha256);
     for (const sha256 of used) state.useBlob(sha256, row);
   }
-  const bodyForm = !keep ? BODY_NONE : request.bodyBlob !== null ? BODY_BLOB : BODY_JSON;
+  const bodyForm = !keep ? BODY_NONE : request.bodyBlob !== null ? BODY_BLOB : BODY_TEXT;
   state.messages.add(
     row,
     nonce,
@@ -103,7 +103,7 @@ export function storeMessage(
     keep ? request.contentHash : contentHash(request),
     send.contentSize,
     bodyForm,
-    bodyForm === BODY_JSON ? request.body : bodyForm === BODY_BLOB ? (request.bodyBlob?.sha256 ?? null) : null,
+    bodyForm === BODY_TEXT ? request.body : bodyForm === BODY_BLOB ? (request.bodyBlob?.sha256 ?? null) : null,
   );
 }
 

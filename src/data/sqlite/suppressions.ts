@@ -1,6 +1,6 @@
 /** Suppressions: a row each, and a copy in the ledger entry of the address or domain, which decisions read. */
 import { newId } from '../../base/ids.ts';
-import type { SuppressionReason } from '../../policy/facts.ts';
+import type { SuppressionReason } from '../../policy/suppression.ts';
 import type { SuppressionRow } from '../store.ts';
 import type { Entry } from './ledger-entry.ts';
 import { suppressionOf } from './rows.ts';

@@ -10,7 +10,7 @@ import type { Sweep, Swept } from '../port/sweeps.ts';
 import { expireApprovals, forgetApprovals } from './approvals.ts';
 import { type Archived, isoWeek, type WholeRow } from './archives.ts';
 import { forgetExpired, unusedBlobs } from './blob-use.ts';
-import { BODY_JSON, BODY_NONE, BODY_ZSTD, packBody } from './bodies.ts';
+import { BODY_NONE, BODY_TEXT, BODY_ZSTD, packBody } from './bodies.ts';
 import { dropCaptures } from './captures.ts';
 import { endedRecipients, SETTLED } from './closed-messages.ts';
 import { prepared } from './database.ts';
@@ -190,7 +190,7 @@ function compress(state: WriterState): Swept {
   for (const row of rows) {
     if (octets >= SLICE.compressOctets) break;
     upTo = row.id;
-    if (row.body_form !== BODY_JSON || (row.octets ?? 0) < COMPRESS_FROM_OCTETS) continue;
+    if (row.body_form !== BODY_TEXT || (row.octets ?? 0) < COMPRESS_FROM_OCTETS) continue;
     octets += row.octets ?? 0;
     compressOne(state, row.id);
     count += 1;

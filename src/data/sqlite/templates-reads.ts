@@ -1,16 +1,10 @@
 /** Templates and their versions, read. */
 import type { DatabaseSync } from 'node:sqlite';
 import type { TemplateRow, TemplateSource, TemplatesReads, TemplateVersion } from '../port/templates.ts';
+import type { ReadCalls } from './calls.ts';
 import { below, pageOf } from './paging.ts';
 import type { Row } from './rows.ts';
 import { spaceOf } from './spaces.ts';
-
-type Calls = {
-  [Name in keyof TemplatesReads]: (
-    db: DatabaseSync,
-    input: Parameters<TemplatesReads[Name]>[0],
-  ) => Awaited<ReturnType<TemplatesReads[Name]>>;
-};
 
 function sourceOf(row: Row): TemplateSource {
   return {
@@ -74,7 +68,7 @@ export function readTemplate(db: DatabaseSync, space: number, id: string, versio
   return row === undefined ? null : whole(db, row, version);
 }
 
-export const TEMPLATE_READS: Calls = {
+export const TEMPLATE_READS: ReadCalls<TemplatesReads> = {
   templates(db, { tenantNo, mode, limit, cursor }) {
     const rows = db
       .prepare('SELECT * FROM template WHERE space = ? AND deleted_at IS NULL AND no < ? ORDER BY no DESC LIMIT ?')

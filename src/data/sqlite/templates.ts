@@ -15,19 +15,13 @@ import type {
   TemplateUse,
 } from '../port/templates.ts';
 import { audit, by } from './audit.ts';
+import type { WriteCalls } from './calls.ts';
 import { prepared } from './database.ts';
 import { notify } from './notices.ts';
 import { refuseLoosening } from './policies.ts';
 import { type Space, spaceOf } from './spaces.ts';
 import { readTemplate, templateRowOf } from './templates-reads.ts';
 import type { WriterState } from './writer-state.ts';
-
-type Calls = {
-  [Name in keyof TemplatesWrites]: (
-    state: WriterState,
-    input: Parameters<TemplatesWrites[Name]>[0],
-  ) => Awaited<ReturnType<TemplatesWrites[Name]>>;
-};
 
 type Input = Parameters<TemplatesWrites['deleteTemplate']>[0];
 type SubmitInput = Parameters<TemplatesWrites['submitTemplate']>[0];
@@ -135,7 +129,7 @@ function versionIn(state: WriterState, space: number, id: string, wanted: 'draft
   return found.version;
 }
 
-export const TEMPLATE_WRITES: Calls = {
+export const TEMPLATE_WRITES: WriteCalls<TemplatesWrites> = {
   createTemplate(state, input) {
     const space = spaceOf(input.tenantNo, input.mode);
     if (isTaken(state, space, input.slug, null)) return { outcome: 'taken' };

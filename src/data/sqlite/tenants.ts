@@ -61,7 +61,7 @@ export function createTenant(state: WriterState, input: NewTenant): TenantRow {
   return tenantRow(state, no);
 }
 
-export function tenantRow(state: WriterState, no: number): TenantRow {
+function tenantRow(state: WriterState, no: number): TenantRow {
   const row = state.db.prepare('SELECT * FROM tenant WHERE no = ?').get(no);
   if (row === undefined) throw new Error(`no tenant has the number ${no}`);
   const credits = state.spaces.get(spaceOf(no, 'live')).account.credits;

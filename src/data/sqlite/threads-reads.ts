@@ -5,16 +5,8 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { eventNumber } from '../../core/events.ts';
 import { RECIPIENT_STATES } from '../../core/states.ts';
-import type {
-  ThreadContent,
-  ThreadEntry,
-  ThreadFilter,
-  ThreadFound,
-  ThreadRow,
-  ThreadsReads,
-} from '../port/threads.ts';
+import type { ThreadEntry, ThreadFilter, ThreadFound, ThreadRow, ThreadsReads } from '../port/threads.ts';
 import type { Page } from '../store.ts';
-import { BODY_BLOB, BODY_JSON, BODY_ZSTD, unpackBody } from './bodies.ts';
 import { prepared } from './database.ts';
 import { eventsBefore } from './event-log.ts';
 import { LAST_ACCEPTANCE_TYPE } from './event-rows.ts';
@@ -23,6 +15,7 @@ import { findMessage } from './messages-reads.ts';
 import { publicId } from './row-id.ts';
 import { spaceOf } from './spaces.ts';
 import { type MessageRow, messageRow, readStored, recipientRows } from './stored.ts';
+import { contentOf } from './stored-content.ts';
 import { rootOf, type ThreadRecord, threadIdOf, threadRecord } from './thread-rows.ts';
 
 /** Events that one page looks at. */
@@ -158,16 +151,6 @@ function isIdentity(db: DatabaseSync, messages: readonly MessageRow[], id: strin
   return row !== undefined && messages.some(({ identity }) => identity === Number(row['no']));
 }
 
-function contentOf(db: DatabaseSync, { id, body_form: form }: MessageRow): ThreadContent | null {
-  if (form !== BODY_JSON && form !== BODY_ZSTD && form !== BODY_BLOB) return null;
-  const body = prepared(db, 'SELECT body FROM message WHERE id = ?').get(id)?.['body'] ?? null;
-  if (body === null) return null;
-  if (form === BODY_BLOB) return { blob: Buffer.from(body as Uint8Array | string).toString() };
-  const octets = typeof body === 'string' ? Buffer.from(body) : (body as Uint8Array);
-  const inline = form === BODY_ZSTD ? unpackBody(octets) : octets;
-  return inline === null ? null : { inline };
-}
-
 export const THREAD_READS = {
   threads,
 
@@ -189,7 +172,7 @@ export const THREAD_READS = {
             type: 'message',
             at: message.created_at,
             message: readStored(db, message),
-            content: contentOf(db, message),
+            content: contentOf(db, message.id),
           }) as const,
       ),
       ...thread.letters.map(({ no: _no, ...reply }) => ({ type: entryType(reply), at: reply.at, reply })),

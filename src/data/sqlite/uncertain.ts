@@ -5,6 +5,7 @@ import { RECIPIENT_STATES, stateNumber } from '../../core/states.ts';
 import type { UncertainReads, UncertainRow, UncertainWrites } from '../port/uncertain.ts';
 import { audit, by } from './audit.ts';
 import { BODY_NONE } from './bodies.ts';
+import type { ReadCalls, WriteCalls } from './calls.ts';
 import { closeWith } from './closing.ts';
 import { prepared } from './database.ts';
 import { findMessage } from './messages-reads.ts';
@@ -14,18 +15,12 @@ import { moveTo, queueRow, queueStatements, SENDING } from './queue-rows.ts';
 import { publicId } from './row-id.ts';
 import { spaceOf } from './spaces.ts';
 import { messageRow, type RecipientRow, recipientRows } from './stored.ts';
-import type { WriterState } from './writer-state.ts';
 
 const UNCERTAIN = stateNumber('uncertain');
 /** What a person sends again after the message's own end has so long to arrive. */
 const RESEND_WITHIN_MS = 86_400_000;
 
-export const UNCERTAIN_WRITES: {
-  [Name in keyof UncertainWrites]: (
-    state: WriterState,
-    input: Parameters<UncertainWrites[Name]>[0],
-  ) => Awaited<ReturnType<UncertainWrites[Name]>>;
-} = {
+export const UNCERTAIN_WRITES: WriteCalls<UncertainWrites> = {
   decideUncertain(state, { recipientId, decision, note, actor, ...name }) {
     state.flushRows();
     const message = findMessage(state.db, name);
@@ -100,12 +95,7 @@ function uncertainRow(db: DatabaseSync, row: RecipientRow): UncertainRow | null 
   };
 }
 
-export const UNCERTAIN_READS: {
-  [Name in keyof UncertainReads]: (
-    db: DatabaseSync,
-    input: Parameters<UncertainReads[Name]>[0],
-  ) => Awaited<ReturnType<UncertainReads[Name]>>;
-} = {
+export const UNCERTAIN_READS: ReadCalls<UncertainReads> = {
   uncertain(db, { tenantNo, mode, held, limit, cursor }) {
     const rows = prepared(
       db,

@@ -3,6 +3,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { eventNumber } from '../../core/events.ts';
 import type { PausedReason, WebhooksReads, WebhookWork } from '../port/webhooks.ts';
 import type { EventRow } from '../store.ts';
+import type { ReadCalls } from './calls.ts';
 import { prepared } from './database.ts';
 import { eventsFrom, logEnds } from './event-log.ts';
 import { eventOf } from './event-rows.ts';
@@ -14,12 +15,7 @@ import { attemptOf, doneOf, targetOf, triesOf, typesOf, webhookOf, webhookRow } 
 /** Rows of the log that one read looks at, so that no filter keeps the reader from others. */
 const MOST_LOOKED_AT = 10_000;
 
-export const WEBHOOKS_READS: {
-  [Name in keyof WebhooksReads]: (
-    db: DatabaseSync,
-    input: Parameters<WebhooksReads[Name]>[0],
-  ) => Awaited<ReturnType<WebhooksReads[Name]>>;
-} = {
+export const WEBHOOKS_READS: ReadCalls<WebhooksReads> = {
   webhooks(db, { tenantNo, mode, limit, cursor }) {
     const rows = prepared(db, 'SELECT * FROM webhook WHERE space = ? AND no < ? ORDER BY no DESC LIMIT ?').all(
       spaceOf(tenantNo, mode),

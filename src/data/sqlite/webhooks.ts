@@ -10,6 +10,7 @@ import type { Actor } from '../port/management.ts';
 import type { PausedReason, WebhookAttempt, WebhookProgress, WebhookRow, WebhooksWrites } from '../port/webhooks.ts';
 import type { Space as SpaceName } from '../store.ts';
 import { audit, by } from './audit.ts';
+import type { WriteCalls } from './calls.ts';
 import { prepared } from './database.ts';
 import { logEnds, oldestAt } from './event-log.ts';
 import { eventId } from './event-rows.ts';
@@ -31,12 +32,7 @@ const ITSELF = { actor: 'webhook delivery' };
 
 type Named = SpaceName & { id: string };
 
-export const WEBHOOK_WRITES: {
-  [Name in keyof WebhooksWrites]: (
-    state: WriterState,
-    input: Parameters<WebhooksWrites[Name]>[0],
-  ) => Awaited<ReturnType<WebhooksWrites[Name]>>;
-} = {
+export const WEBHOOK_WRITES: WriteCalls<WebhooksWrites> = {
   createWebhook(state, input) {
     const { db } = state;
     const space = state.spaces.get(spaceOf(input.tenantNo, input.mode));

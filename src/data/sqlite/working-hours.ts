@@ -44,7 +44,7 @@ function minutesOf(time: string): number {
 }
 
 /** The windows around `now`, in seconds. Hours that end before they begin go over midnight. */
-export function windowsOf(hours: WorkingHours, now: number): [from: number, to: number][] {
+function windowsOf(hours: WorkingHours, now: number): [from: number, to: number][] {
   const timeZone = hours.timezone ?? 'UTC';
   const today = Math.floor(shownAt(timeZone, now) / DAY_MS) * DAY_MS;
   const [from, to] = [minutesOf(hours.from), minutesOf(hours.to)];

@@ -5,6 +5,7 @@ import { admit, check } from './admit.ts';
 import { admitAll } from './admit-all.ts';
 import { APPROVAL_WRITES } from './approvals.ts';
 import { putUpload, unusedBlobs } from './blob-use.ts';
+import type { WriteCalls } from './calls.ts';
 import { CANARY_WRITES } from './canaries.ts';
 import { capture } from './captures.ts';
 import { CATALOG_WRITES } from './catalog.ts';
@@ -27,7 +28,7 @@ import { NOTICE_WRITES } from './notices.ts';
 import { OPERATOR_MAIL_WRITES } from './operator-mail.ts';
 import { planView } from './plan-view.ts';
 import { PLATFORM_WRITES } from './platform.ts';
-import { POLICY_WRITES, putPolicy } from './policies.ts';
+import { POLICY_WRITES } from './policies.ts';
 import { provenReturn } from './proven-returns.ts';
 import { PROVIDER_WRITES } from './providers.ts';
 import { QUARANTINE_WRITES } from './quarantine-calls.ts';
@@ -49,14 +50,6 @@ import { archiveThread, nameThreads } from './threads.ts';
 import { UNCERTAIN_WRITES } from './uncertain.ts';
 import { unsubscribe } from './unsubscribes.ts';
 import { WEBHOOK_WRITES } from './webhooks.ts';
-import type { WriterState } from './writer-state.ts';
-
-type Calls = {
-  [Name in keyof StoreWrites]: (
-    state: WriterState,
-    input: Parameters<StoreWrites[Name]>[0],
-  ) => Awaited<ReturnType<StoreWrites[Name]>>;
-};
 
 /** Calls that decide by the clock: refused while it cannot be believed. */
 export const DECIDING_CALLS: ReadonlySet<string> = new Set([
@@ -92,7 +85,7 @@ export const RECORDING_CALLS: ReadonlySet<string> = new Set([
   'sweep',
 ]);
 
-export const WRITER_CALLS: Calls = {
+export const WRITER_CALLS: WriteCalls<StoreWrites> = {
   admit,
   admitAll,
   check,
@@ -107,7 +100,6 @@ export const WRITER_CALLS: Calls = {
   dueIn,
   createTenant,
   createKey,
-  putPolicy,
   ...IDENTITY_WRITES,
   ...UNCERTAIN_WRITES,
   ...CONTACT_WRITES,

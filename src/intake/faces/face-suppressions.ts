@@ -7,7 +7,7 @@ import { readAddress } from '../../base/address.ts';
 import type { Refused } from '../../data/port/management.ts';
 import type { SuppressionRow } from '../../data/store.ts';
 import { actorOf } from '../../http/actor.ts';
-import type { SuppressionReason } from '../../policy/facts.ts';
+import type { SuppressionReason } from '../../policy/suppression.ts';
 import type { IntakeDoor } from '../door.ts';
 
 type Asked = { request: FastifyRequest; door: Pick<IntakeDoor, 'store'> };

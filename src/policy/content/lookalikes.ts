@@ -38,12 +38,12 @@ const ASCII_OF: ReadonlyMap<string, string> = new Map(
 );
 
 /** Whether a character outside ASCII passes for an ASCII letter. */
-export function isTwin(character: string): boolean {
+function isTwin(character: string): boolean {
   return ASCII_OF.has(character) || ASCII_OF.has(character.toLowerCase());
 }
 
 /** What a name reads as at a glance: twins as their letters, digits as letters, "rn" as "m", "vv" as "w", i as l. */
-export function skeleton(label: string): string {
+function skeleton(label: string): string {
   let read = '';
   for (const character of label.normalize('NFKD')) {
     if (character >= '\u0300' && character <= '\u036f') continue;

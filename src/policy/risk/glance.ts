@@ -147,7 +147,7 @@ export function glance(
 }
 
 /** The remembered shape that a signature is near to, the nearest first; null where none is. */
-export function nearest(state: RiskState, signature: string): Shape | null {
+function nearest(state: RiskState, signature: string): Shape | null {
   let found: Shape | null = null;
   let best = NEAR_PERCENT - 1;
   for (const shape of state.shapes) {
@@ -187,7 +187,7 @@ function leadsHome(content: ContentFeatures): boolean {
 const USUAL_SENDS = 5;
 
 /** Whether a link leads to a host that is neither the sender's nor usual for the account. */
-export function leadsAway(state: RiskState, content: ContentFeatures, now: number): boolean {
+function leadsAway(state: RiskState, content: ContentFeatures, now: number): boolean {
   const today = Math.floor(now / DAY_MS);
   for (const host of content.hosts) {
     if (host === content.sender) continue;

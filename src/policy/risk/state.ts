@@ -14,7 +14,7 @@ const HOUR_MS = 60 * MINUTE_MS;
 export const DAY_MS = 24 * HOUR_MS;
 
 /** Half-lives by which counters forget. */
-export const HALF_LIVES_MS = [15 * MINUTE_MS, HOUR_MS, 6 * HOUR_MS, DAY_MS, 30 * DAY_MS] as const;
+const HALF_LIVES_MS = [15 * MINUTE_MS, HOUR_MS, 6 * HOUR_MS, DAY_MS, 30 * DAY_MS] as const;
 const QUARTER = 0;
 const HOUR = 1;
 const QUARTER_DAY = 2;

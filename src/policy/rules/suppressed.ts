@@ -1,7 +1,8 @@
 /** The address or its domain is suppressed, or belongs to a role that the policy keeps out; all of it is reported. */
 import type { Policy } from '../document.ts';
-import type { Facts, SuppressionFact } from '../facts.ts';
+import type { Facts } from '../facts.ts';
 import type { Send } from '../send.ts';
+import type { SuppressionFact } from '../suppression.ts';
 import type { Clearer, Finding } from '../verdict.ts';
 import { PASS, type Rule } from './rule.ts';
 

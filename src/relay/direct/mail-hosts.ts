@@ -71,7 +71,7 @@ const SHARED_SECOND = new Set(['ac', 'co', 'com', 'edu', 'gob', 'gov', 'gov', 'n
  * Who runs these hosts, as far as their names say: "google.com" for aspmx.l.google.com. Several are joined by "+". A guess, and
  * good for shaping traffic alone.
  */
-export function familyOf(hosts: readonly string[]): string {
+function familyOf(hosts: readonly string[]): string {
   return [...new Set(hosts.map(ownerOf))].sort().join('+');
 }
 

@@ -11,7 +11,7 @@ import type { DeliveryResult, Stage } from '../transports/transport.ts';
 export type SesError = { name: string; message: string; status: number };
 
 /** SES tells by events what became of a message; until then nobody tries again. */
-export const EVENT_WAIT_MS = 180_000;
+const EVENT_WAIT_MS = 180_000;
 
 const MAX_CHARS = 1000;
 

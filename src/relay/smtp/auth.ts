@@ -5,7 +5,7 @@
  * Deliberately absent: CRAM-MD5 and SCRAM; where the link is encrypted no secret is safer for them.
  */
 import type { Answer, Link } from './link.ts';
-import type { Offers } from './session.ts';
+import type { Offers } from './offers.ts';
 import type { SmtpCredentials } from './settings.ts';
 
 const base64 = (text: string): string => Buffer.from(text, 'utf8').toString('base64');

@@ -98,7 +98,7 @@ export type SmtpSettings = {
 
 const MINUTE = 60_000;
 
-export const DEFAULT_TIMEOUTS: SmtpTimeouts = {
+const DEFAULT_TIMEOUTS: SmtpTimeouts = {
   connectMs: 30_000,
   tlsMs: MINUTE,
   greetingMs: 5 * MINUTE,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SUPPRESSION_REASONS, type SuppressionFact } from '../../../src/policy/facts.ts';
 import { suppressed } from '../../../src/policy/rules/suppressed.ts';
+import { SUPPRESSION_REASONS, type SuppressionFact } from '../../../src/policy/suppression.ts';
 import {
   contactFacts,
   DAY,

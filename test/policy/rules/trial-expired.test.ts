@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { STANDINGS } from '../../../src/policy/facts.ts';
+import { STANDINGS } from '../../../src/policy/account.ts';
 import { trialExpired } from '../../../src/policy/rules/trial-expired.ts';
 import { DAY, factsOf, findings, NOW, told, unknownEvidence } from '../deciding.ts';
 
