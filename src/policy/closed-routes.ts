@@ -21,6 +21,10 @@ export class ClosedRoutes {
     return this.closed.delete(keyOf(name));
   }
 
+  openEverything(): void {
+    this.closed.clear();
+  }
+
   /** Opens a provider or a mailbox whole, or with every destination it was closed towards. False where nothing was closed. */
   openAll({ provider, mailbox }: Omit<WayName, 'destination'>, withDestinations: boolean): boolean {
     if (!withDestinations) return this.open({ provider, mailbox, destination: null });

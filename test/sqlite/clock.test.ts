@@ -73,6 +73,18 @@ it('goes on from an accepted leap back instead of standing still', async () => {
   assert.ok((await store.claim({ most: 9, live: true })).some(({ messageId }) => messageId === answer.messageId));
 });
 
+it('holds nothing back until the end of a closed way that was told on the clock of before', async () => {
+  const { store, clock } = opened;
+  const principal = await newPrincipal(store);
+  const until = clock.now + 5000;
+  await store.closeRoute({ provider: 0, mailbox: null, destination: null, until, cause: 'it answers 421' });
+  await store.admit(submission(principal));
+  assert.deepEqual(await store.claim({ most: 9, live: true }), []);
+  clock.leap(-HOUR_MS);
+  store.acceptClock();
+  assert.equal((await store.claim({ most: 9, live: true })).length, 1);
+});
+
 it('bridges small steps back: no time twice, no window anew', async () => {
   const { store, clock } = opened;
   const policy = {

@@ -45,6 +45,12 @@ export function openChanged(state: WriterState, provider: number): void {
   for (const { no } of on) closed.openAll({ provider: null, mailbox: no as number }, true);
 }
 
+/** After the clock was set: ends that were told on the other one say nothing. What is still closed is told anew. */
+export function openAfterLeap(state: WriterState): void {
+  state.routing.closed.openEverything();
+  for (const space of state.spaces.all()) space.isPoolNew = true;
+}
+
 /** A provider, or a mailbox; null: whatever it was. */
 export type Mended = Pick<RouteName, 'provider' | 'mailbox'> | null;
 

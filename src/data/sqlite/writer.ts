@@ -15,6 +15,7 @@ import type { AdmitAnswer, StaleCanaries } from '../store.ts';
 import { type Flat, flattenAnswer, readRequest } from './admit-codec.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { StoreClock } from './clock.ts';
+import { openAfterLeap } from './closed-routes.ts';
 import { CommitMarks } from './commit-marks.ts';
 import { migrate, openWriter } from './database.ts';
 import { dueIn, releaseDeadClaims } from './dispatch.ts';
@@ -264,6 +265,7 @@ port.on('message', (first: Request) => {
     }
     if (request === 'acceptClock') {
       clock.accept();
+      openAfterLeap(state);
       request = nextRequest();
       continue;
     }
