@@ -22,6 +22,7 @@ import { MailReader } from './admin/sink/mail-reader.ts';
 import { testClockRoutes } from './admin/test-clock.ts';
 import { addressKey } from './base/address.ts';
 import { openAddressGuard, openOnly } from './base/address-guard.ts';
+import { type CertificateReading, readCertificate } from './base/certificate.ts';
 import { lockData } from './base/data-lock.ts';
 import { openDns } from './base/dns.ts';
 import { armFailpoint } from './base/failpoint.ts';
@@ -81,6 +82,8 @@ export type Gateway = {
   store: Store;
   /** How many clients wait for an event. */
   eventWaiters: () => number;
+  /** Reads the operator's certificate anew, for connections from now on; one that cannot be used leaves the old one in place. */
+  renewCertificate: () => void;
   stop: () => Promise<void>;
 };
 
@@ -97,6 +100,8 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   const transportParts: TransportParts = { ...transportPartsOf(settings), stsShelf: () => shelf };
   const next = openOutbound(settings.outbound, transportParts);
   if ('error' in next) return { ok: false, message: next.error };
+  const given = givenCertificate(settings);
+  if (given !== null && !given.ok) return given;
   let controls: ControlParts | null = null;
   const data = await openData(settings, (socket) => serveControl(socket, () => controls));
   if (!data.ok) return data;
@@ -233,6 +238,18 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
       welcome: keys === null ? null : welcomeText(address, keys),
       store,
       eventWaiters: () => bell.count,
+      renewCertificate() {
+        const renewed = givenCertificate(settings);
+        if (renewed === null) return;
+        if (!renewed.ok) {
+          log.error({ error: renewed.message }, 'the certificate stays as it was');
+          return;
+        }
+        gate.renewCertificate(renewed.certificate);
+        submission.server?.renewCertificate(renewed.certificate);
+        inbound.inbound.renewCertificate(renewed.certificate);
+        log.info('the certificate was read anew');
+      },
       async stop() {
         // What is accepted while the relay stops is durable and goes out after the next start.
         const { graceMs } = settings;
@@ -288,6 +305,11 @@ async function openData(
 }
 
 /** Makes Message-IDs as the relay does, and knows those that this gateway has made. */
+/** The operator's; null: none is set. */
+function givenCertificate({ tlsCert, tlsKey }: Settings): CertificateReading | null {
+  return tlsCert === null || tlsKey === null ? null : readCertificate({ certificate: tlsCert, key: tlsKey });
+}
+
 function messageIds(secrets: Secrets, domain: string): MessageIds & { read: ReadMessageId } {
   const tokens = openTokens(secrets);
   return {

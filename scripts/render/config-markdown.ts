@@ -6,8 +6,8 @@ const HEAD = `<!-- Generated from src/config/settings.ts by \`npm run generate\`
 # Settings
 
 Postern is set up by environment variables alone. A variable that is not set, or empty, has its default; a value that cannot be
-read, and a name that begins with \`POSTERN_\` and is not listed, stops the start with one sentence that names it. (\`POSTERN_KEY\` and
-\`POSTERN_URL\` are left to clients, \`POSTERN_TESTING\` to tests.)
+read, and a name that begins with \`POSTERN_\` and is not listed, stops the start with one sentence that names it. (\`POSTERN_KEY\`,
+\`POSTERN_URL\`, \`POSTERN_AGENT\` and \`POSTERN_WEBHOOK_SECRET\` are left to clients, \`POSTERN_TESTING\` to tests.)
 
 | variable | default | meaning |
 | --- | --- | --- |

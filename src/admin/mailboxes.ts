@@ -158,7 +158,7 @@ const TAGS = ['Mailboxes'];
 
 export function mailboxRoutes(server: FastifyInstance, { store, problems, providers: tools }: AdminDeps): void {
   const shown = async (request: FastifyRequest, mailbox: ManagedMailbox): Promise<Static<typeof MAILBOX>> =>
-    mailboxBody(mailbox, waysIn(await store.poolHeadroom(spaceOf(request)))(mailbox));
+    mailboxBody(mailbox, waysIn(await store.poolHeadroom({ ...spaceOf(request), mailboxes: [mailbox.no] }))(mailbox));
 
   server.get(
     '/v1/mailboxes',
@@ -187,11 +187,8 @@ export function mailboxRoutes(server: FastifyInstance, { store, problems, provid
         (asked.identity !== undefined && identity === null) || (asked.provider !== undefined && provider === null);
       if (isNowhere) return { data: [], next_cursor: null };
       const narrow = { identity: identity?.no ?? null, provider: provider?.no ?? null };
-      const [page, headroom] = await Promise.all([
-        store.mailboxes({ ...pagingOf(request), ...where, ...narrow }),
-        store.poolHeadroom(where),
-      ]);
-      const ways = waysIn(headroom);
+      const page = await store.mailboxes({ ...pagingOf(request), ...where, ...narrow });
+      const ways = waysIn(await store.poolHeadroom({ ...where, mailboxes: page.rows.map(({ no }) => no) }));
       return pageBody(page, (mailbox) => mailboxBody(mailbox, ways(mailbox)));
     },
   );

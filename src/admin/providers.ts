@@ -170,7 +170,7 @@ export function providerRoutes(server: FastifyInstance, { store, problems, provi
   const testing = new Set<string>();
   const shown = async (request: FastifyRequest, provider: ManagedProvider): Promise<Static<typeof PROVIDER>> => {
     const { tenantNo, mode } = principalOf(request);
-    const { providers } = await store.poolHeadroom({ tenantNo, mode });
+    const { providers } = await store.poolHeadroom({ tenantNo, mode, mailboxes: [] });
     return providerBody(provider, tools, providers.find(({ no }) => no === provider.no) ?? null);
   };
 
@@ -189,7 +189,7 @@ export function providerRoutes(server: FastifyInstance, { store, problems, provi
       const { tenantNo, mode } = principalOf(request);
       const [page, { providers }] = await Promise.all([
         store.providers({ ...pagingOf(request), tenantNo, mode }),
-        store.poolHeadroom({ tenantNo, mode }),
+        store.poolHeadroom({ tenantNo, mode, mailboxes: [] }),
       ]);
       const ways = new Map(providers.map((way) => [way.no, way]));
       return pageBody(page, (provider) => providerBody(provider, tools, ways.get(provider.no) ?? null));

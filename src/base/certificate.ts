@@ -6,6 +6,8 @@ import { type Certificate, makeSelfSigned } from './self-signed.ts';
 
 export type CertificateReading = { ok: true; certificate: Certificate } | { ok: false; message: string };
 
+const GIVEN = 'POSTERN_TLS_CERT and POSTERN_TLS_KEY';
+
 /** `given`: paths of PEM files, both or none. `host`: what a certificate made here is for. */
 export function openCertificate(
   given: { certificate: string | null; key: string | null },
@@ -18,14 +20,22 @@ export function openCertificate(
     : { certificate: join(directory, 'tls', 'self-signed.crt'), key: join(directory, 'tls', 'self-signed.key') };
   if (!isGiven && !(existsSync(paths.certificate) && existsSync(paths.key)))
     makeFiles(join(directory, 'tls'), paths, host);
-  const certificate = { certificate: readFileSync(paths.certificate, 'utf8'), key: readFileSync(paths.key, 'utf8') };
+  const named = isGiven ? GIVEN : `${paths.certificate} and its key`;
+  return readCertificate(paths, named);
+}
+
+/** A pair of PEM files, as they are now. `named`: what to call them where they cannot be used. */
+export function readCertificate(
+  paths: { certificate: string; key: string },
+  named: string = GIVEN,
+): CertificateReading {
   try {
+    const certificate = { certificate: readFileSync(paths.certificate, 'utf8'), key: readFileSync(paths.key, 'utf8') };
     createSecureContext({ cert: certificate.certificate, key: certificate.key });
+    return { ok: true, certificate };
   } catch (error) {
-    const named = isGiven ? 'POSTERN_TLS_CERT and POSTERN_TLS_KEY' : `${paths.certificate} and its key`;
     return { ok: false, message: `${named} cannot be used: ${(error as Error).message}.` };
   }
-  return { ok: true, certificate };
 }
 
 /** The key first, and each whole or not at all: a certificate without its key is made anew. */

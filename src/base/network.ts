@@ -1,4 +1,5 @@
-/** Whom an address stands for where clients are counted by where they come from. */
+/** Addresses as clients have them: whom one stands for where they are counted, and whether it is in a range. */
+import { BlockList, isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 /** Nobody has an address longer than this; what is longer was made up by a proxy. */
@@ -24,4 +25,21 @@ export function networkOf(address: string): string {
   const parsed = ipaddr.process(address);
   if (parsed instanceof ipaddr.IPv4) return parsed.toString();
   return `${new ipaddr.IPv6([...parsed.parts.slice(0, 4), 0, 0, 0, 0]).toString()}/64`;
+}
+
+/** Whether an address is in one of the ranges (`10.0.0.0/8`, `::1`). */
+export function isWithin(address: string, ranges: BlockList): boolean {
+  const version = isIP(address);
+  return version !== 0 && ranges.check(address, version === 6 ? 'ipv6' : 'ipv4');
+}
+
+export function rangesOf(texts: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const text of texts) {
+    const [network, bits] = text.split('/');
+    const family = isIP(network!) === 6 ? 'ipv6' : 'ipv4';
+    if (bits === undefined) list.addAddress(network!, family);
+    else list.addSubnet(network!, Number(bits), family);
+  }
+  return list;
 }

@@ -9,8 +9,10 @@
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerOptions, type SMTPServerSession } from 'smtp-server';
-import { unstuffed } from './dot-stuffing.ts';
 import { networkOf } from './network.ts';
+import { makeStrict, type SmtpConnection } from './smtp-strictness.ts';
+
+export type { SmtpConnection } from './smtp-strictness.ts';
 
 export type SessionLimits = {
   connections: number;
@@ -35,24 +37,19 @@ export type SessionParts = {
   lookEveryMs?: number;
   /** What the commands do, and what is offered. */
   options: SMTPServerOptions;
-  /** The lines of the answer to EHLO; absent: as smtp-server has them. */
-  offers?: (lines: string[], connection: SmtpConnection) => string[];
+  /** Whether a connection may log in; to others AUTH is neither offered nor begun, so that no password is told in vain. Absent: all. */
+  mayLogIn?: (connection: SmtpConnection) => boolean;
 };
 
-export type SmtpConnection = InstanceType<typeof SMTPServer>['connections'] extends Set<infer One> ? One : never;
 type Watched = { since: number; repliedAt: number; written: number; dataSince: number | null };
-type Parser = Exclude<SmtpConnection['_parser'], false>;
 
 /** RFC 5321 §4.5.3.1.4 asks for 512 octets; parameters need more. */
 const MOST_COMMAND_BYTES = 4096;
-/** A socket that holds more back asks for a pause. */
-const MOST_HELD_BYTES = 8192;
 const LOOK_EVERY_MS = 1000;
 const CLOSE_WITHIN_MS = 2000;
 const IDLE_MS = 5000;
 const BROKEN = '5.5.2 Bare CR, bare LF and NUL are not taken';
-const BROKEN_COMMAND = '5.5.2 A command ends with CRLF, and holds no CR or LF';
-const NO_ROOM = '4.3.1 There is no room now, please try again later';
+export const NO_ROOM = '4.3.1 There is no room now, please try again later';
 
 /** A reply that is not the usual one. Its text begins with an enhanced status code (RFC 3463). */
 export class Refusal extends Error {
@@ -67,7 +64,7 @@ export class Refusal extends Error {
 export class SmtpSessions {
   readonly #limits: SessionLimits;
   readonly #lookEveryMs: number;
-  readonly #offers: SessionParts['offers'];
+  readonly #mayLogIn: (connection: SmtpConnection) => boolean;
   readonly #server: Server;
   readonly #smtp: SMTPServer;
   /** Open sockets by the network they come from: an address, or of IPv6 a /64. */
@@ -75,10 +72,10 @@ export class SmtpSessions {
   readonly #watched = new Map<SmtpConnection, Watched>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ name, tls, limits, lookEveryMs, options, offers }: SessionParts) {
+  constructor({ name, tls, limits, lookEveryMs, options, mayLogIn }: SessionParts) {
     this.#limits = limits;
     this.#lookEveryMs = lookEveryMs ?? LOOK_EVERY_MS;
-    this.#offers = offers;
+    this.#mayLogIn = mayLogIn ?? (() => true);
     this.#smtp = new SMTPServer({
       name,
       banner: 'Postern',
@@ -115,6 +112,11 @@ export class SmtpSessions {
     const bound = server.address() as { address: string; family: string; port: number };
     const name = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;
     return { address: `${name}:${bound.port}`, port: bound.port };
+  }
+
+  /** For handshakes from now on. */
+  renewCertificate({ certificate, key }: SessionParts['tls']): void {
+    this.#smtp.updateSecureContext({ cert: certificate, key });
   }
 
   async close(): Promise<void> {
@@ -190,7 +192,7 @@ export class SmtpSessions {
     this.#smtp.connect(socket);
     for (const connection of this.#smtp.connections) {
       if (before.has(connection)) continue;
-      makeStrict(connection, this.#offers);
+      makeStrict(connection, this.#mayLogIn);
       const now = performance.now();
       this.#watched.set(connection, { since: now, repliedAt: now, written: 0, dataSince: null });
     }
@@ -255,136 +257,6 @@ export class SmtpSessions {
       if (isLate) this.end(connection, 421, '4.4.2 Too slow, closing the connection');
     }
   }
-}
-
-/**
- * Lines as the RFC has them, and replies with one enhanced status code: the one that their text begins with, if any. Replies to
- * MAIL, RCPT and RSET that came in one piece with further commands go out with the next one's (RFC 2920 §3.2).
- */
-function makeStrict(connection: SmtpConnection, offers: SessionParts['offers']): void {
-  const makeParser = connection._createParser.bind(connection);
-  const held = new HeldReplies(connection);
-  // STARTTLS takes a new one.
-  connection._createParser = () => strictParser(makeParser(), connection, held);
-  if (connection._parser !== false) strictParser(connection._parser, connection, held);
-  const send = connection.send.bind(connection);
-  connection.send = (code, data, context) => {
-    if (data === 'Error: Command line too long') {
-      send(500, '5.5.2 The command is too long', false);
-      connection.close();
-    } else if (Array.isArray(data)) send(code, offers?.(data, connection) ?? data, context);
-    else send(code, data, isCoded(data) ? false : context);
-    held.sent();
-  };
-}
-
-/** Each reply by itself is a packet, and a call of the system. */
-class HeldReplies {
-  readonly #connection: SmtpConnection;
-  #isCorked = false;
-  #isHolding = false;
-  /** Commands that have come and are not begun. */
-  #waiting = 0;
-
-  constructor(connection: SmtpConnection) {
-    this.#connection = connection;
-  }
-
-  /** A piece of commands has come, in which each LF ends one; those before it are all begun. */
-  came(lines: Buffer): void {
-    this.#waiting = 0;
-    for (let at = lines.indexOf(0x0a); at !== -1; at = lines.indexOf(0x0a, at + 1)) this.#waiting += 1;
-  }
-
-  begun(line: Buffer): void {
-    this.#waiting -= 1;
-    this.#isHolding = this.#waiting > 0 && /^(?:mail|rcpt|rset)(?: |$)/i.test(line.toString('latin1', 0, 5));
-    if (!this.#isHolding || this.#isCorked) return;
-    this.#connection._socket.cork();
-    this.#isCorked = true;
-  }
-
-  sent(): void {
-    const isFull = this.#connection._socket.writableLength > MOST_HELD_BYTES;
-    if (!this.#isCorked || (this.#isHolding && !isFull)) return;
-    this.#connection._socket.uncork();
-    this.#isCorked = false;
-  }
-}
-
-function isCoded(text: string | null | undefined): boolean {
-  return typeof text === 'string' && /^[245]\.\d{1,3}\.\d{1,3} /.test(text);
-}
-
-/**
- * smtp-server ends a command at a bare LF too. Here each such LF becomes a CR before it is looked at: then it ends nothing, the
- * command that holds it is refused, and so is the data where the client sent both in one piece.
- */
-function strictParser(parser: Parser, connection: SmtpConnection, held: HeldReplies): Parser {
-  const write = parser._write.bind(parser);
-  const run = parser.oncommand;
-  let last = 0x0a;
-  parser._write = (chunk, encoding, next) => {
-    if (parser._dataMode || chunk.length === 0) {
-      last = 0x0a;
-      write(chunk, encoding, next);
-      return;
-    }
-    const before = last;
-    last = chunk[chunk.length - 1]!;
-    const lines = withoutBareLf(chunk, before);
-    held.came(lines);
-    write(lines, encoding, next);
-  };
-  parser._feedDataStream = (chunk, done) => feedData(parser, chunk, done);
-  parser.oncommand = (line, next) => {
-    held.begun(line);
-    if (connection._ready && line.includes(0x0d)) {
-      connection.send(500, BROKEN_COMMAND);
-      next?.();
-    } else if (connection._ready && /^bdat(?: |$)/i.test(line.toString('latin1', 0, 5))) {
-      // What follows it is a mail, and must not be read as commands.
-      connection.send(503, '5.5.1 CHUNKING is not offered');
-      connection.close();
-    } else run(line, next);
-  };
-  return parser;
-}
-
-/** smtp-server makes a piece of each line that begins with a dot: a mail of nothing else would take minutes and 100 times its size. */
-function feedData(parser: Parser, chunk: Buffer, done: (error?: Error | null) => void): void {
-  const octets = parser._lastBytes === false ? chunk : Buffer.concat([parser._lastBytes, chunk]);
-  const { content, isEnd, rest } = unstuffed(octets, parser._atDataStart);
-  if (rest.length < octets.length) parser._atDataStart = false;
-  parser._countDataBytes(content.length);
-  if (isEnd) {
-    parser._lastBytes = false;
-    parser._endDataMode(content, rest, done);
-    return;
-  }
-  parser._lastBytes = rest.length === 0 ? false : Buffer.from(rest);
-  const stream = parser._dataStream;
-  if (stream === null || !stream.writable || content.length === 0 || stream.write(content) || stream.destroyed) {
-    done();
-    return;
-  }
-  // One that is destroyed never drains.
-  const goOn = (): void => {
-    stream.off('drain', goOn);
-    stream.off('close', goOn);
-    done();
-  };
-  stream.on('drain', goOn).on('close', goOn);
-}
-
-function withoutBareLf(chunk: Buffer, before: number): Buffer {
-  let found: Buffer | null = null;
-  for (let at = chunk.indexOf(0x0a); at !== -1; at = chunk.indexOf(0x0a, at + 1)) {
-    if ((at === 0 ? before : chunk[at - 1]) === 0x0d) continue;
-    found ??= Buffer.from(chunk);
-    found[at] = 0x0d;
-  }
-  return found ?? chunk;
 }
 
 type Collected = { octets: Uint8Array } | { refusal: Refusal; closes: boolean };

@@ -1,4 +1,4 @@
-/** `postern serve`: starts the gateway and stops it on SIGTERM or SIGINT. */
+/** `postern serve`: starts the gateway, reads its certificate anew on SIGHUP, and stops it on SIGTERM or SIGINT. */
 import { flushCompileCache } from 'node:module';
 import { readSettings } from '../config/settings.ts';
 import { startGateway } from '../main.ts';
@@ -8,7 +8,8 @@ import { failed, readOptions } from './options.ts';
 const HELP = `Usage: postern serve
 
 Starts the gateway. Settings come from POSTERN_… variables (docs/reference/config.md). One line of JSON on standard output says
-when all ports are open; SIGTERM or SIGINT stops it within POSTERN_GRACE seconds.
+when all ports are open; SIGTERM or SIGINT stops it within POSTERN_GRACE seconds; SIGHUP makes it
+read POSTERN_TLS_CERT and POSTERN_TLS_KEY anew, where they are set, and else stops it.
 `;
 
 export async function serveCommand(args: string[]): Promise<number> {
@@ -23,6 +24,10 @@ export async function serveCommand(args: string[]): Promise<number> {
   const told = new Promise<void>((resolve) => {
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);
+    process.on('SIGHUP', () => {
+      if (read.settings.tlsCert === null) resolve();
+      else gateway.renewCertificate();
+    });
   });
   if (gateway.welcome !== null) process.stderr.write(gateway.welcome);
   process.stdout.write(`${JSON.stringify({ msg: 'listening', ...gateway.listening })}\n`);

@@ -116,7 +116,7 @@ export const VARIABLES: readonly Variable[] = [
     field: 'port',
     default: '8480',
     read: port,
-    meaning: 'Port of the HTTP API, the page and webhooks in. 0 takes a free one.',
+    meaning: 'Port of the HTTP API, the page, /mcp and what comes back over HTTP. 0 takes a free one.',
   },
   {
     name: 'POSTERN_HOST',
@@ -158,14 +158,16 @@ export const VARIABLES: readonly Variable[] = [
     field: 'operatorKey',
     default: null,
     read: (value) => (OPERATOR_KEY.test(value) ? { value } : { problem: 'pst_op_ and 32 or more of A-Z a-z 0-9 _' }),
-    meaning: "The operator's key. Made on the first start when not given.",
+    meaning:
+      "The operator's key: pst_op_ and 32 or more of A-Z a-z 0-9 _. When not given it is made on the first start and kept as operator.key in the data folder.",
   },
   {
     name: 'POSTERN_SECRET',
     field: 'secret',
     default: null,
     read: (value) => (value.length >= 32 ? { value } : { problem: 'at least 32 characters' }),
-    meaning: 'Master secret: signs return paths, encrypts stored credentials. Made on the first start when not given.',
+    meaning:
+      'Master secret, 32 characters or more: signs return paths, encrypts stored credentials. When not given it is made on the first start and kept as master.secret in the data folder.',
   },
   {
     name: 'POSTERN_DOMAIN',
@@ -196,14 +198,14 @@ export const VARIABLES: readonly Variable[] = [
     field: 'dnsServers',
     default: null,
     read: list(isServer, 'addresses like 127.0.0.1:5353, separated by commas'),
-    meaning: "Resolvers for look-ups. Default: the system's.",
+    meaning: "Resolvers for look-ups, such as 127.0.0.1:5353, separated by commas. Default: the system's.",
   },
   {
     name: 'POSTERN_WEBHOOK_ALLOW',
     field: 'webhookAllow',
     default: null,
     read: list(isCidr, CIDRS),
-    meaning: 'Address ranges that webhooks may reach besides public ones.',
+    meaning: 'Address ranges (10.1.0.0/16, separated by commas) that webhooks may reach besides public ones.',
   },
   {
     name: 'POSTERN_PROVIDER_ALLOW',
@@ -211,49 +213,49 @@ export const VARIABLES: readonly Variable[] = [
     default: null,
     read: list(isCidr, CIDRS),
     meaning:
-      'Address ranges that hosts named by tenants, and mail hosts that direct: finds, may be in besides public ones; there at any port.',
+      'Address ranges (10.1.0.0/16, separated by commas) that hosts named by tenants, and mail hosts that direct: finds, may be in besides public ones; there at any port.',
   },
   {
     name: 'POSTERN_TLS_CERT',
     field: 'tlsCert',
     default: null,
     read: file,
-    meaning: 'Certificate (PEM) for HTTP and SMTP.',
+    meaning: 'File with the certificate (PEM) for HTTP and SMTP; with it HTTP is HTTPS alone.',
   },
   {
     name: 'POSTERN_TLS_KEY',
     field: 'tlsKey',
     default: null,
     read: file,
-    meaning: 'Private key (PEM) of the certificate.',
+    meaning: 'File with the private key (PEM) of the certificate.',
   },
   {
     name: 'POSTERN_TRUST_PROXY',
     field: 'trustProxy',
     default: null,
     read: list(isCidr, CIDRS),
-    meaning: 'Proxies whose forwarded address is believed.',
+    meaning: 'Address ranges of proxies whose X-Forwarded-For is believed, separated by commas.',
   },
   {
     name: 'POSTERN_BILLING_URL',
     field: 'billingUrl',
     default: null,
     read: url(['http:', 'https:']),
-    meaning: 'Where a tenant clears a payment block.',
+    meaning: 'Address of the page where a tenant clears a payment block.',
   },
   {
     name: 'POSTERN_SUPPORT_URL',
     field: 'supportUrl',
     default: null,
     read: url(['http:', 'https:', 'mailto:']),
-    meaning: 'Where 500 and 503 send people with the request id.',
+    meaning: 'Address (http, https or mailto) where 500 and 503 send people with the request id.',
   },
   {
     name: 'POSTERN_OPERATOR_EMAIL',
     field: 'operatorEmail',
     default: null,
     read: text,
-    meaning: 'Who is told of appeals.',
+    meaning: 'E-mail address of who is told of appeals and of what the operator must see to.',
   },
   {
     name: 'POSTERN_FAILPOINT',
@@ -281,11 +283,18 @@ export const VARIABLES: readonly Variable[] = [
     field: 'logLevel',
     default: 'info',
     read: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
-    meaning: 'Level of the log.',
+    meaning: 'Level of the log, on standard error: trace, debug, info, warn, error, fatal, silent.',
   },
 ];
 
-const OTHER_NAMES = new Set(['POSTERN_TESTING', 'POSTERN_KEY', 'POSTERN_URL']);
+/** Of clients and tests, which may run in the same environment. */
+const OTHER_NAMES = new Set([
+  'POSTERN_TESTING',
+  'POSTERN_KEY',
+  'POSTERN_URL',
+  'POSTERN_AGENT',
+  'POSTERN_WEBHOOK_SECRET',
+]);
 
 export type SettingsReading = { ok: true; settings: Settings } | { ok: false; message: string };
 

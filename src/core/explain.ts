@@ -43,7 +43,11 @@ export type ExplainOptions = {
   locale?: string;
   /** Addresses that are the same for everybody here, by the field of evidence that shows them where a reason has it. */
   links?: Links;
+  /** What to do, by code, in the words of a door that has other fields than the texts speak of. */
+  fixes?: Fixes;
 };
+
+export type Fixes = Readonly<Partial<Record<ReasonCode | WarningCode, string>>>;
 
 /** `billing_url`: where a payment block is cleared. `support_url`: where to take the request id. */
 export type Links = Readonly<Partial<Record<'billing_url' | 'support_url', string>>>;
@@ -131,7 +135,7 @@ export function explainReason(reason: DecidedReason, options: ExplainOptions): E
     category: entry.category,
     title: text.title,
     detail: sentence(text.detail, wordsFor),
-    fix: onlyClearer?.fix ?? text.fix,
+    fix: onlyClearer?.fix ?? options.fixes?.[reason.code] ?? text.fix,
     doc_url: options.docsBase + reason.code,
     customer_message: sentence(text.customerMessage, wordsFor),
     retryable: entry.retryable,
@@ -161,7 +165,7 @@ export function explainWarning(warning: DecidedWarning, options: ExplainOptions)
     code: warning.code,
     title: text.title,
     detail: sentence(text.detail, wordsFor),
-    fix: text.fix,
+    fix: options.fixes?.[warning.code] ?? text.fix,
     doc_url: options.docsBase + warning.code,
     scope: warning.scope ?? null,
   };

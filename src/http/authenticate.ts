@@ -3,8 +3,8 @@
  * does the same work. What was found is remembered by hash for a short while; a change of keys or tenants forgets it.
  * Wrong ones are counted by where they come from; a key that was right once is always looked up.
  */
-import { BlockList, isIP } from 'node:net';
 import { hashOf, hashText, prefixOf, sameHash } from '../base/api-key.ts';
+import { isWithin, rangesOf } from '../base/network.ts';
 import type { Mode } from '../core/message.ts';
 import type { KeyRow, KeyScope, Principal, Store, TenantRow } from '../data/store.ts';
 import type { Caller } from './caller.ts';
@@ -112,7 +112,8 @@ export class Authenticator {
 
   private judge({ key, caller }: Remembered, sent: Sent, input: AuthInput, now: number): AuthResult {
     if (key.expiresAt !== null && key.expiresAt <= now) return this.refuse(sent, input, now);
-    if (key.allowIps.length > 0 && !isAllowed(input.address, key.allowIps)) return this.refuse(sent, input, now);
+    const isElsewhere = key.allowIps.length > 0 && !isWithin(input.address, rangesOf(key.allowIps));
+    if (isElsewhere) return this.refuse(sent, input, now);
     this.used.set(key.no, now);
     return { ok: true, caller };
   }
@@ -177,17 +178,4 @@ function callerOf(key: KeyRow, locale: string | null): Caller {
     agent: key.agent,
     identities: key.identities,
   };
-}
-
-function isAllowed(address: string, ranges: readonly string[]): boolean {
-  const version = isIP(address);
-  if (version === 0) return false;
-  const list = new BlockList();
-  for (const range of ranges) {
-    const [network, bits] = range.split('/');
-    const family = isIP(network!) === 6 ? 'ipv6' : 'ipv4';
-    if (bits === undefined) list.addAddress(network!, family);
-    else list.addSubnet(network!, Number(bits), family);
-  }
-  return list.check(address, version === 6 ? 'ipv6' : 'ipv4');
 }

@@ -1,8 +1,9 @@
 /**
- * Guards on request bodies: none may trickle in for ever, and large ones share a fixed room.
+ * Guards on request bodies: none may trickle in for ever or in crumbs, and large ones share a fixed room.
  *
  * A body must arrive at 32 kB/s or more after its first ten seconds; else 408. Bodies over 256 kB hold at most 48 MB together,
- * one tenant half of that; a body that finds no room is answered 503 with `Retry-After: 1`. Small requests never wait for it.
+ * one tenant half of that; a body that finds no room is answered 503 with `Retry-After: 1`. One that says how long it is has its
+ * room from the start, so that of many at once some come through. Small requests never wait for it.
  */
 import { Transform } from 'node:stream';
 import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify';
@@ -13,6 +14,9 @@ const FREE_MS = 10_000;
 const LEAST_BYTES_A_SECOND = 32 * 1024;
 const LARGE_BYTES = 256 * 1024;
 const ROOM_BYTES = 48 * 1024 * 1024;
+/** Each piece costs memory and time of its own, however small it is. */
+const MOST_SMALL_PIECES = 4096;
+const LEAST_PIECE_BYTES = 64;
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -53,8 +57,12 @@ export class BodyGuard {
       this.reading.set(request.id, { request, reply, since: Date.now(), bytesBefore });
       // What is written to the disk as it comes holds no room.
       const takesRoom = request.route?.config.streamsBody?.(request) !== true;
-      if (!takesRoom || (coding === undefined && Number(length) <= LARGE_BYTES)) done(null, payload);
-      else done(null, payload.pipe(this.counted(request)));
+      if (takesRoom && coding !== undefined) done(null, payload.pipe(this.counted(request)));
+      // What is larger than any body may be is refused as that.
+      else if (!takesRoom || Number(length) <= LARGE_BYTES || Number(length) > request.routeOptions.bodyLimit)
+        done(null, payload);
+      else if (this.hold(request.id, tenantOf(request), Number(length))) done(null, payload);
+      else done(fault('POSTERN_BUSY'));
     });
     server.addHook('preValidation', (request, _reply, done) => {
       this.reading.delete(request.id);
@@ -76,14 +84,18 @@ export class BodyGuard {
 
   private readonly holds = new Map<string, { tenant: number; bytes: number }>();
 
-  /** Counts a body as it arrives; past the bound for small ones it needs room. */
+  /** Counts a body of unknown length as it arrives; past the bound for small ones it needs room. */
   private counted(request: FastifyRequest): Transform & { receivedEncodedLength: number } {
-    const tenant = request.caller?.principal?.tenantNo ?? 0;
+    const tenant = tenantOf(request);
+    let pieces = 0;
     const stream = new Transform({
       transform: (chunk: Buffer, _encoding, done) => {
+        pieces += 1;
         stream.receivedEncodedLength += chunk.length;
-        const more = stream.receivedEncodedLength - (this.holds.get(request.id)?.bytes ?? 0);
-        if (stream.receivedEncodedLength > LARGE_BYTES && !this.hold(request.id, tenant, more)) done(busy());
+        const bytes = stream.receivedEncodedLength;
+        const more = bytes - (this.holds.get(request.id)?.bytes ?? 0);
+        if (pieces > MOST_SMALL_PIECES && bytes < pieces * LEAST_PIECE_BYTES) done(fault('POSTERN_CRUMBS'));
+        else if (bytes > LARGE_BYTES && !this.hold(request.id, tenant, more)) done(fault('POSTERN_BUSY'));
         else done(null, chunk);
       },
     }) as Transform & { receivedEncodedLength: number };
@@ -128,8 +140,13 @@ export class BodyGuard {
   }
 }
 
-function busy(): FastifyError {
-  const error = new Error('too many large bodies at once') as FastifyError;
-  error.code = 'POSTERN_BUSY';
+function tenantOf(request: FastifyRequest): number {
+  return request.caller?.principal?.tenantNo ?? 0;
+}
+
+/** What becomes an answer where faults do (server.ts). */
+function fault(code: 'POSTERN_BUSY' | 'POSTERN_CRUMBS'): FastifyError {
+  const error = new Error(code) as FastifyError;
+  error.code = code;
   return error;
 }

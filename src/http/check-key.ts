@@ -2,11 +2,17 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { countedNetwork } from '../base/network.ts';
 import type { Authenticator, AuthResult } from './authenticate.ts';
+import type { Connections } from './connections.ts';
 import { isPassedOn, isPrograms, withoutPerson } from './inner.ts';
 import type { Problems } from './problems.ts';
 import type { Counted, RequestRates } from './request-rates.ts';
 
-type Checks = { authenticator: Authenticator; rates: RequestRates; problems: Problems };
+type Checks = {
+  authenticator: Authenticator;
+  rates: RequestRates;
+  problems: Problems;
+  connections: Pick<Connections, 'know'>;
+};
 
 /** Whether a request may pass, at once where its key is known; where it may not it is answered. */
 export function checkKey(request: FastifyRequest, reply: FastifyReply, checks: Checks): boolean | Promise<boolean> {
@@ -34,12 +40,13 @@ function checkScopes(
   network: string | null,
   request: FastifyRequest,
   reply: FastifyReply,
-  { rates, problems }: Checks,
+  { rates, problems, connections }: Checks,
 ): boolean | Promise<boolean> {
   if (!result.ok) {
     refuseKey(result, network, request, reply, problems);
     return false;
   }
+  connections.know(request.raw.socket);
   const caller = isPrograms(request) ? withoutPerson(result.caller) : result.caller;
   request.caller = caller;
   const { scopes = [], operatorOnly, uncounted, requestLimits } = request.route?.config ?? {};

@@ -48,9 +48,11 @@ export class Problems {
     return this.options.docsBase();
   }
 
-  /** Texts in the language of this request. */
+  /** Texts in the language of this request, and for the door that it came by. */
   texts(request: FastifyRequest): Texts {
-    return this.textsIn(languageOf(request));
+    const fixes = this.wordings.of(request.url)?.fixes;
+    const texts = this.textsIn(languageOf(request));
+    return fixes === undefined ? texts : { ...texts, fixes };
   }
 
   textsIn(locale: string): Texts {

@@ -9,10 +9,12 @@
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
+import { Server as TlsServer } from 'node:tls';
 import fastifySwagger from '@fastify/swagger';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { newId } from '../base/ids.ts';
 import { findFlaws, parseJson } from '../base/json.ts';
+import type { Certificate } from '../base/self-signed.ts';
 import type { Settings } from '../config/settings.ts';
 import { SMS_DOMAIN } from '../core/channel.ts';
 import { type LimitState, type Store, StoreFault } from '../data/store.ts';
@@ -20,6 +22,7 @@ import { Authenticator } from './authenticate.ts';
 import { BodyGuard } from './body-guard.ts';
 import type { Caller } from './caller.ts';
 import { checkKey } from './check-key.ts';
+import { Connections } from './connections.ts';
 import { setHeadroom } from './headroom-headers.ts';
 import { isInner } from './inner.ts';
 import { Metrics } from './metrics.ts';
@@ -45,6 +48,8 @@ export type Gate = {
   rates: RequestRates;
   /** Every route with its schema. */
   routes: RouteTable;
+  /** For handshakes from now on, where it speaks TLS at all. */
+  renewCertificate(certificate: Certificate): void;
 };
 
 export const MAX_BODY_BYTES = 25 * 1024 * 1024;
@@ -53,6 +58,7 @@ const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
 const CHANGES_RATES = /^\/v1\/(?:policy|plans|tenants)(?:[/?]|$)/;
 const HEADERS_WITHIN_MS = 10_000;
 const BODY_WITHIN_MS = 15 * 60_000;
+const UNREAD_WITHIN_MS = 5000;
 
 type RouteOptions = FastifyRequest['routeOptions'];
 
@@ -121,6 +127,8 @@ export async function buildServer(input: {
   });
   const authenticator = new Authenticator(store, input.operatorKey);
   const rates = new RequestRates(store);
+  const connections = new Connections(settings.trustProxy);
+  connections.watch(server.server as Server, settings.tlsCert !== null);
   const routes = new RouteTable(server);
   const metrics = new Metrics(server, store);
   // Schemas of answers document them; an answer may hold more, and plain JSON is as fast.
@@ -137,6 +145,11 @@ export async function buildServer(input: {
     request.route = request.routeOptions;
     reply.header('X-Request-Id', request.id);
     const isOuter = !isInner(request);
+    if (isOuter && !connections.begin(request.raw.socket)) {
+      reply.hijack();
+      request.raw.socket.destroy();
+      return;
+    }
     if (isOuter) expectBody(request, reply);
     const flaw = isOuter ? flawOf(request.raw) : null;
     if (flaw !== null) {
@@ -153,7 +166,7 @@ export async function buildServer(input: {
       if (mayPass && isPlain(request, reply, problems)) done();
     };
     // Nothing is waited for where the key and its limits are known.
-    const passes = checkKey(request, reply, { authenticator, rates, problems });
+    const passes = checkKey(request, reply, { authenticator, rates, problems, connections });
     if (typeof passes === 'boolean') goOn(passes);
     else passes.then(goOn, done);
   });
@@ -163,11 +176,21 @@ export async function buildServer(input: {
     if (request.caller?.principal == null || request.headroomSet) done(null, payload);
     else addHeadroom(request, reply, store).then(() => done(null, payload));
   });
+  server.addHook('onResponse', (request, _reply, done) => {
+    if (!isInner(request)) {
+      connections.end(request.raw.socket);
+      if (!request.raw.complete) endUnread(request);
+    }
+    done();
+  });
   new BodyGuard(problems).mount(server);
   endConnectionsOnStop(server);
   server.setErrorHandler((error: FastifyError, request, reply) => answerFault(error, request, reply, problems, log));
   server.setNotFoundHandler((request, reply) => answerNowhere(routes, request, reply, problems));
-  return { server, problems, authenticator, metrics, rates, routes };
+  const renewCertificate = ({ certificate, key }: Certificate): void => {
+    if (server.server instanceof TlsServer) server.server.setSecureContext({ cert: certificate, key });
+  };
+  return { server, problems, authenticator, metrics, rates, routes, renewCertificate };
 }
 
 /** Whether the body is as it is read here; where it is not the request is answered. */
@@ -195,12 +218,21 @@ function endConnectionsOnStop(server: FastifyInstance): void {
   });
 }
 
-function tlsOptions(settings: Settings): { cert: Buffer; key: Buffer } {
-  return { cert: readFileSync(settings.tlsCert!), key: readFileSync(settings.tlsKey!) };
+/** A body that goes on behind its answer is read by nobody, and must not hold the connection open. */
+function endUnread({ raw }: FastifyRequest): void {
+  const end = () => {
+    if (!raw.complete) raw.socket.destroy();
+  };
+  globalThis.setTimeout(end, UNREAD_WITHIN_MS).unref();
+}
+
+function tlsOptions({ tlsCert, tlsKey }: Settings): { cert: Buffer; key: Buffer; handshakeTimeout: number } {
+  return { cert: readFileSync(tlsCert!), key: readFileSync(tlsKey!), handshakeTimeout: HEADERS_WITHIN_MS };
 }
 
 /** A request may name the whole URL (RFC 9112 §3.2.2): routes know paths. */
 function pathOf({ url = '/' }: { url?: string }): string {
+  if (url.startsWith('/')) return url;
   const host = /^https?:\/\/[^/?]*/i.exec(url);
   if (host === null) return url;
   const path = url.slice(host[0].length);
@@ -292,6 +324,13 @@ async function answerFault(
       message: flaw.message,
     }));
     return problems.invalid(request, reply, errors);
+  }
+  if (error.code === 'POSTERN_CRUMBS') {
+    reply.header('Connection', 'close');
+    return problems.refuse(request, reply, 'malformed_request', {
+      detail: 'The body comes in thousands of chunks of a few octets each.',
+      fix: 'Send larger chunks, or the body whole with Content-Length.',
+    });
   }
   if (error.code === 'POSTERN_BUSY') {
     reply.header('Connection', 'close');

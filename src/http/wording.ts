@@ -3,7 +3,7 @@
  * from a key that is wrong to a body that is no JSON.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { ProblemBody } from '../core/explain.ts';
+import type { Fixes, ProblemBody } from '../core/explain.ts';
 
 export type OtherAnswer = {
   status: number;
@@ -20,6 +20,8 @@ export type Wording = {
   base: string;
   /** What stands for the `Authorization` header, where its clients send the key elsewhere. */
   authorization?: (headers: FastifyRequest['headers']) => string | undefined;
+  /** What to do, where our texts speak of fields that it does not have. */
+  fixes?: Fixes;
   /** `problem` in its words. */
   refuse: (problem: ProblemBody, request: FastifyRequest) => OtherAnswer;
 };

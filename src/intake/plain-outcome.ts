@@ -6,6 +6,7 @@ import type { Texts } from '../http/problems.ts';
 import { checkBody } from './check.ts';
 import { acceptedBody, headroomOf, retryAtOf } from './outcome.ts';
 import type { Policies } from './policies.ts';
+import { type RecipientBody, reasonLine, recipientLines } from './reply-words.ts';
 import type { Checked, Submitted } from './submit.ts';
 
 export type PlainReply =
@@ -25,7 +26,7 @@ export async function submittedText(
   if (answer.outcome === 'invalid')
     return { ok: false, cause: 'invalid', message: `${answer.param}: ${answer.message}` };
   if (answer.outcome === 'key_reused') {
-    const evidence = { first_used_at: answer.firstUsedAt, original_message_id: answer.messageId };
+    const evidence = { first_at: answer.firstUsedAt, original_message_id: answer.messageId };
     return refusal(
       [{ code: 'idempotency_key_reused', scope: null, clearsAt: answer.until, evidence }],
       texts,
@@ -49,9 +50,10 @@ export async function checkedText(checked: Checked, policies: Policies, texts: T
   if (answer.outcome === 'invalid')
     return { ok: false, cause: 'invalid', message: `${answer.param}: ${answer.message}` };
   const body = checkBody(answer, headroomOf(answer, await policies.get(answer.policyVersion), false), texts);
-  return (body as { verdict: string }).verdict === 'block'
-    ? { ok: false, cause: 'refused', message: 'Every recipient would be refused.', output: body }
-    : { ok: true, output: body };
+  const { verdict, recipients } = body as { verdict: string; recipients: RecipientBody[] };
+  if (verdict !== 'block') return { ok: true, output: body };
+  const message = ['Every recipient would be refused.', ...recipientLines(recipients)].join('\n');
+  return { ok: false, cause: 'refused', message, output: body };
 }
 
 function undecided(submitted: Undecided, texts: Texts, requestId: string): PlainReply {
@@ -80,5 +82,7 @@ function refusal(
   more: { messageId?: string; retryAt?: number | null } = {},
 ): PlainReply {
   const body = problem({ reasons, messageId: more.messageId ?? null, requestId, retryAt: more.retryAt }, texts);
-  return { ok: false, cause: 'refused', message: `${body.code}: ${body.detail} ${body.fix}`, output: body };
+  const lines = body.reasons.map(reasonLine);
+  if (body.message_id !== null) lines.push(`Recorded as ${body.message_id}.`);
+  return { ok: false, cause: 'refused', message: lines.join('\n'), output: body };
 }

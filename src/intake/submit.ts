@@ -26,8 +26,8 @@ import type { SubmitInput } from './submit-input.ts';
 import { type MessageIds, namesThread, Threads } from './threads.ts';
 
 const WAIT_FOR_FIRST_MS = 2000;
-/** So many of a batch are read before others have their turn. */
-const READ_IN_A_TURN = 16;
+/** So many octets of a batch are read before others have their turn. */
+const READ_IN_A_TURN = 262_144;
 
 export type Submitted =
   | { outcome: 'answer'; answer: AdmitAnswer }
@@ -67,6 +67,9 @@ const STRANGER: AdmitRecipient = {
 
 type Reading = ({ ok: true } & ReadSubmission) | { ok: false; result: Exclude<Submitted, { outcome: 'answer' }> };
 
+/** One of several: what the store is asked, and what is searched for canaries. */
+type Asked = ReturnType<typeof admitRequest> & { submission: Submission };
+
 type Uploads = NonNullable<AttachmentOptions['uploads']>;
 
 export class Intake {
@@ -96,16 +99,20 @@ export class Intake {
 
   /** All of them or none: where one cannot be read or would be refused, nothing is sent. All of one caller. */
   async submitAll(inputs: readonly SubmitInput[]): Promise<AllSubmitted> {
-    const readings: (Reading & { ok: true })[] = [];
+    const asked: Asked[] = [];
+    let octets = 0;
     for (const [at, input] of inputs.entries()) {
       const reading = await this.read(input);
       if (!reading.ok) return { outcome: 'refused', at, submitted: reading.result };
-      readings.push(reading);
+      const made = admitRequest(input, reading);
+      asked.push({ ...made, submission: reading.submission });
+      octets += made.request.bodyBytes;
+      if (octets < READ_IN_A_TURN) continue;
       // Others want to be read meanwhile.
-      if (at % READ_IN_A_TURN === READ_IN_A_TURN - 1) await setImmediate();
+      octets = 0;
+      await setImmediate();
     }
-    const [first] = inputs;
-    const all = await this.inTurn(first!, () => this.admitAll(inputs, readings));
+    const all = await this.inTurn(inputs[0]!, () => this.admitAll(asked));
     return all.outcome === 'in_progress' ? { outcome: 'refused', at: 0, submitted: all } : all;
   }
 
@@ -267,11 +274,10 @@ export class Intake {
     return this.withFiles(files, [request], send, ({ outcome }) => outcome !== 'refused' && outcome !== 'invalid');
   }
 
-  private async admitAll(inputs: readonly SubmitInput[], readings: readonly ReadSubmission[]): Promise<AllSubmitted> {
-    const made = readings.map((reading, i) => admitRequest(inputs[i]!, reading));
-    const requests = made.map(({ request }) => request);
-    const files = new Map(made.flatMap((one) => one.files.map((file) => [file.sha256, file])));
-    const submissions = readings.map(({ submission }) => submission);
+  private async admitAll(asked: readonly Asked[]): Promise<AllSubmitted> {
+    const requests = asked.map(({ request }) => request);
+    const submissions = asked.map(({ submission }) => submission);
+    const files = new Map(asked.flatMap((one) => one.files.map((file) => [file.sha256, file])));
     const send = () => this.canaries.sendAll(submissions, requests, () => this.store.admitAll(requests));
     const all = await this.withFiles([...files.values()], requests, send, ({ outcome }) => outcome === 'admitted');
     return all.outcome === 'admitted' ? all : { outcome: 'refused', at: all.at, submitted: answered(all.answer) };
@@ -284,8 +290,8 @@ export class Intake {
     send: () => Promise<Answer>,
     isStored: (answer: Answer) => boolean,
   ): Promise<Answer> {
+    if (files.length === 0 && requests.every(({ blobs }) => blobs.length === 0)) return send();
     const named = [...files, ...requests.flatMap(({ blobs }) => blobs)].map(({ sha256: name }) => name);
-    if (named.length === 0) return send();
     const release = this.blobs.hold(named);
     let answer: Answer;
     try {

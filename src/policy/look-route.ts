@@ -18,8 +18,9 @@ import { familyOf } from './families.ts';
 import { familyScope, type ScopeState, seriesIn } from './ledger.ts';
 import type { WaySearch } from './place.ts';
 import { NEVER_STOOD, rampPlace } from './ramp.ts';
-import { type Candidate, type RouteAnswer, type RouteInput, route } from './route.ts';
+import { type Candidate, type RouteAnswer, route } from './route.ts';
 import type { Send, SendRecipient } from './send.ts';
+import { shortlist } from './shortlist.ts';
 import {
   isNear,
   limitsOfWay,
@@ -64,18 +65,16 @@ function waitsForRamp(send: Pick<Send, 'kind' | 'onLimit'>): boolean {
 export function lookRoute(asked: RoutingAsked, sight: PoolSight): Routed {
   const { view, recipient, departAt } = asked;
   const second = Math.floor(departAt / 1000);
-  const looks = looksAt(asked, sight.ways, second);
   const pinned = view.pin?.(recipient.key) ?? null;
   const putOff = asked.isPutOff ? earliest(asked, sight, pinned) : null;
-  const input: RouteInput = { looks, spread: sight.spread, second, pinned };
-  const answer = route(input);
+  const { looks, answer } = lookedAt(asked, sight, second, pinned);
   const isOwn = sight.ways[0]?.mailbox != null;
   if (putOff !== null) {
-    return { routing: chosenAtOnce(putOff.chosen, { ways: looks.length, isOwn }), place: putOff.place };
+    return { routing: chosenAtOnce(putOff.chosen, { ways: sight.ways.length, isOwn }), place: putOff.place };
   }
   if (answer.outcome === 'chosen') {
-    const near = looks.every(({ out, isNear }) => out !== null || isNear) ? nearIn(asked, answer.look, second) : null;
-    const atOnce = chosenAtOnce(chosenOf(answer, sight.ways, pinned), { ways: looks.length, isOwn }, near);
+    const near = !looks.some(hasMuchLeft) ? nearIn(asked, answer.look, second) : null;
+    const atOnce = chosenAtOnce(chosenOf(answer, sight.ways, pinned), { ways: sight.ways.length, isOwn }, near);
     if (!asked.isFull || asked.send.onLimit !== 'defer') return { routing: atOnce, place: null };
     const later = earliest(asked, sight, pinned);
     return { routing: { ...atOnce, chosen: later?.chosen ?? null }, place: later?.place ?? null };
@@ -84,6 +83,26 @@ export function lookRoute(asked: RoutingAsked, sight: PoolSight): Routed {
   const mayWait = exhausted.cause === 'warmup' ? waitsForRamp(asked.send) : asked.send.onLimit === 'defer';
   const later = mayWait ? earliest(asked, sight, pinned) : null;
   return { routing: { ...exhausted, chosen: later?.chosen ?? null }, place: later?.place ?? null };
+}
+
+/** Where the shortlist has room and none of it is near its end, what all the others have makes no difference that counts. */
+function lookedAt(
+  asked: RoutingAsked,
+  { ways, spread }: PoolSight,
+  second: number,
+  pinned: number | null,
+): { looks: WayLook[]; answer: RouteAnswer } {
+  const few = shortlist(ways, spread, pinned);
+  const looks = looksAt(asked, few, second);
+  const answer = route({ looks, spread, second, pinned });
+  const isEnough = answer.outcome === 'chosen' && answer.look.closed === null && looks.some(hasMuchLeft);
+  if (few.length === ways.length || isEnough) return { looks, answer };
+  const all = looksAt(asked, ways, second);
+  return { looks: all, answer: route({ looks: all, spread, second, pinned }) };
+}
+
+function hasMuchLeft({ out, isNear }: WayLook): boolean {
+  return out === null && !isNear;
 }
 
 /** Every way as it stands at a second. What is closed now says nothing of a departure that lies ahead. */

@@ -121,8 +121,8 @@ function narrowed(open: readonly WayLook[], input: RouteInput): { best: readonly
     ['failover', ({ closed }) => (closed === null ? 0 : 1)],
     ['failover', ({ way }) => (failed.has(way.provider.no) ? 1 : 0)],
     ['affinity', ({ way }) => (pinned !== null && way.mailbox?.no === pinned ? 0 : 1)],
-    ['priority', priorityOf],
-    ['health', ({ way }) => bandOf(way.mailbox?.health ?? 100)],
+    ['priority', ({ way }) => priorityOf(way)],
+    ['health', ({ way }) => bandOf(way)],
     ['remaining', ({ fullness }) => (fullness > NEARLY_FULL ? 1 : 0)],
     ['warmup', ({ rampFullness }) => (rampFullness > NEARLY_FULL ? 1 : 0)],
   ];
@@ -140,12 +140,24 @@ function narrowed(open: readonly WayLook[], input: RouteInput): { best: readonly
   return { best, why };
 }
 
-/** An implied mailbox lies on the gateway's own provider: others stand in for it. */
-function priorityOf({ way }: WayLook): number {
-  return way.mailbox === null && way.provider.no === 0 ? Number.NEGATIVE_INFINITY : way.provider.priority;
+/** What of a way comes before its counters: the provider's priority, and the band of its health. Lower is better. */
+export type WayRank = { priority: number; band: number };
+
+export function rankOfWay(way: Way): WayRank {
+  return { priority: priorityOf(way), band: bandOf(way) };
 }
 
-function bandOf(health: number): number {
+export function isBeforeByRank(one: WayRank, other: WayRank): boolean {
+  return one.priority === other.priority ? one.band < other.band : one.priority < other.priority;
+}
+
+/** An implied mailbox lies on the gateway's own provider: others stand in for it. */
+function priorityOf({ mailbox, provider }: Way): number {
+  return mailbox === null && provider.no === 0 ? Number.NEGATIVE_INFINITY : provider.priority;
+}
+
+function bandOf({ mailbox }: Way): number {
+  const health = mailbox?.health ?? 100;
   const band = HEALTH_BANDS.findIndex((least) => health >= least);
   return band < 0 ? HEALTH_BANDS.length : band;
 }

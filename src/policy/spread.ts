@@ -5,10 +5,15 @@
  */
 
 /** Explicit, and changed by `spend` alone. */
-export type Spread = { clock: number; paidUntil: Map<number, number> };
+export type Spread = {
+  clock: number;
+  paidUntil: Map<number, number>;
+  /** How many were spread. */
+  turn: number;
+};
 
 export function emptySpread(): Spread {
-  return { clock: 0, paidUntil: new Map() };
+  return { clock: 0, paidUntil: new Map(), turn: 0 };
 }
 
 export type Weighted = { no: number; weight: number };
@@ -33,4 +38,5 @@ export function spend(spread: Spread, one: Weighted): void {
   const start = startOf(spread, one);
   spread.paidUntil.set(one.no, start + stride(one));
   spread.clock = Math.max(spread.clock, start);
+  spread.turn += 1;
 }

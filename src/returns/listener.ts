@@ -50,6 +50,7 @@ export type Listener = {
   /** `host:port` as it is bound. */
   address: string;
   port: number;
+  renewCertificate(tls: ListenerParts['tls']): void;
   close(): Promise<void>;
 };
 
@@ -62,7 +63,7 @@ export async function startListener(parts: ListenerParts): Promise<Listener> {
   const bound = await sessions.listen(parts, ({ message }) =>
     parts.log.error({ error: message }, 'the inbound listener failed'),
   );
-  return { ...bound, close: () => sessions.close() };
+  return { ...bound, renewCertificate: (tls) => sessions.renewCertificate(tls), close: () => sessions.close() };
 }
 
 class Taking {

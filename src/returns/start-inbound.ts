@@ -1,5 +1,6 @@
 /** Taking in mail as a whole: reader, inbox and listener, started and stopped together. */
 import { openCertificate } from '../base/certificate.ts';
+import type { Certificate } from '../base/self-signed.ts';
 import type { Tokens } from '../base/tokens.ts';
 import type { Blobs } from '../data/blobs.ts';
 import type { Store } from '../data/store.ts';
@@ -31,6 +32,7 @@ export type Inbound = {
   inbox: Inbox;
   /** `host:port`, or null where nothing listens. */
   address: string | null;
+  renewCertificate(certificate: Certificate): void;
   stop(): Promise<void>;
 };
 
@@ -60,6 +62,7 @@ export async function startInbound(
     inbound: {
       inbox,
       address: listener?.address ?? null,
+      renewCertificate: (certificate) => listener?.renewCertificate(certificate),
       async stop() {
         await listener?.close();
         await reader.close();

@@ -4,17 +4,21 @@
  * What holds: the name is looked up for every connection, only addresses that the guard lets through are connected to, and the
  * socket's own address is looked at again; no redirect is followed and no proxy of the environment used; all of it, the look-up
  * included, ends within `ATTEMPT_MS`; no more than `MOST_BYTES` of an answer are read, as they come and never inflated. A 2xx counts
- * when it is whole, or as much of it as is read.
+ * when it is whole, or as much of it as is read. What is no body (interim answers, chunk extensions) ends with the connection, over
+ * which no more than `MOST_WIRE_BYTES` come for all its attempts.
  *
  * A connection is kept for the next event of the same run. Where the other end closed it meanwhile, the attempt is made on a new one.
  */
-import { isIP } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import { Agent, buildConnector, request } from 'undici';
-import type { Addresses } from './address.ts';
+import type { Addresses, Reachable } from './address.ts';
 import type { Failure } from './schedule.ts';
 
 const ATTEMPT_MS = 15_000;
 const MOST_BYTES = 64 * 1024;
+const MOST_WIRE_BYTES = 8 * 1024 * 1024;
+/** To the first address, before the next one is tried. */
+const CONNECT_MS = 5000;
 const EXCERPT_BYTES = 500;
 const KEEP_ALIVE_MS = 4000;
 
@@ -132,15 +136,20 @@ function judgedFault(fault: unknown): Pick<Told, 'failure' | 'error' | 'isCut'> 
   if (known instanceof Unreached) return { failure: known.failure, error: known.message, isCut: false };
   const code = (known as { code?: unknown }).code;
   const name = typeof code === 'string' ? code : '';
-  if (TLS_CODE.test(name)) return { failure: 'tls', error: `TLS: ${known.message}`, isCut: false };
+  if (TLS_CODE.test(name)) {
+    // OpenSSL's own word, where there is one; what Node adds behind a semicolon is advice for who runs it.
+    const { reason } = known as { reason?: unknown };
+    const said = typeof reason === 'string' ? reason : known.message.split(';', 1)[0];
+    return { failure: 'tls', error: `TLS: ${said}`, isCut: false };
+  }
   return { failure: 'link', error: known.message, isCut: CUT_CODES.has(name) };
 }
 
-/** Text of what another program sent: what is no UTF-8 or controls a terminal is replaced. */
+/** Text of what another program sent: what is no UTF-8, or controls a terminal or the direction of writing, is replaced. */
 function readable(bytes: Uint8Array): string {
   return Buffer.from(bytes)
     .toString('utf8')
-    .replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\ufffd');
+    .replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
 }
 
 /** Looks the name up and connects to the first address that takes the connection, whatever name the certificate is checked for. */
@@ -149,15 +158,10 @@ function connectorTo(
   addresses: Addresses,
   { tls, attemptMs }: { tls: { ca?: string | Buffer }; attemptMs: number },
 ): buildConnector.connector {
-  const connect = buildConnector({ ...tls, timeout: attemptMs, allowH2: false });
+  const connect = buildConnector({ ...tls, timeout: Math.min(attemptMs, CONNECT_MS), allowH2: false });
   return (options, callback) => {
-    void addresses.reach(url).then((found) => {
-      if (found.outcome !== 'ok') {
-        const failure = found.outcome === 'refused' ? 'address' : 'dns';
-        callback(new Unreached(failure, found.why), null);
-        return;
-      }
-      const { addresses: all, guard } = found;
+    const fails = (fault: unknown): void => callback(fault instanceof Error ? fault : new Error(String(fault)), null);
+    const connectTo = ({ addresses: all, guard }: Found): void => {
       const servername = options.servername || (isAddress(url.hostname) ? '' : url.hostname);
       const names = servername === '' ? {} : { servername };
       const tryFrom = (i: number): void => {
@@ -170,7 +174,7 @@ function connectorTo(
           }
           const why = guard.refusal(socket.remoteAddress ?? '');
           if (why === null) {
-            callback(null, socket);
+            callback(null, bounded(socket));
             return;
           }
           socket.destroy();
@@ -178,8 +182,23 @@ function connectorTo(
         });
       };
       tryFrom(0);
-    });
+    };
+    const look = async (): Promise<void> => {
+      const found = await addresses.reach(url);
+      if (found.outcome === 'ok') connectTo(found);
+      else fails(new Unreached(found.outcome === 'refused' ? 'address' : 'dns', found.why));
+    };
+    look().catch(fails);
   };
+}
+
+type Found = Extract<Reachable, { outcome: 'ok' }>;
+
+function bounded(socket: Socket): Socket {
+  return socket.on('readable', () => {
+    if (socket.bytesRead <= MOST_WIRE_BYTES) return;
+    socket.destroy(new Unreached('link', 'it sends without end, and no whole answer'));
+  });
 }
 
 const MOST_ADDRESSES = 4;

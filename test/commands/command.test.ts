@@ -93,7 +93,12 @@ describe('a gateway that runs', () => {
     ];
     const told = await runCommand(directory, ['send', ...refused]);
     assert.equal(told.code, 3);
-    assert.match(told.error, /^postern: suppressed: /);
+    assert.match(told.error, /^postern: suppressed: .* Do not retry.* Who can clear it: .*\nRecorded as msg_/);
+    const foretold = await runCommand(directory, ['check', ...refused]);
+    assert.match(
+      foretold.error,
+      /^postern: Every recipient would be refused\.\n- blocked.*: block\n {2}- suppressed: /,
+    );
     const checked = await runCommand(directory, ['check', ...refused, '--json']);
     assert.equal(checked.code, 3);
     const verdict = JSON.parse(checked.out) as { verdict: string; recipients: { reasons: { code: string }[] }[] };

@@ -213,6 +213,43 @@ describe('errors', () => {
     isError(await reader.call('POST', path, {}), 403, 'insufficient permissions');
   });
 
+  test('what is ours: a pause of the platform, a fault', async () => {
+    assert.equal((await operator('POST', '/v1/platform/pause', { note: 'a test' })).status, 200);
+    const paused = await send();
+    assert.equal((await operator('POST', '/v1/platform/resume', { note: 'over' })).status, 200);
+    isError(paused, 503, 'service unavailable');
+    assert.ok(paused.headers.get('retry-after'));
+    const { store } = gateway.gateway;
+    const admit = store.admit.bind(store);
+    store.admit = () => Promise.reject(new Error('a fault'));
+    const fault = await send();
+    store.admit = admit;
+    isError(fault, 500, 'internal error');
+    assert.doesNotMatch(JSON.stringify(fault.body), /a fault/);
+    const { call: stranger } = (await makeTenant(gateway)).agent;
+    isError(await stranger('POST', `${BASE}/send`, { identity: 'x' }), 404, 'identity not found in org');
+  });
+
+  test('fields are told of by their own names', async () => {
+    const answer = await send({ labels: ['x'.repeat(129)], inReplyTo: 7 });
+    isError(answer, 400, 'validation failed');
+    const named = answer.body.details.errors.map(({ param }: { param: string }) => param);
+    assert.deepEqual(named.sort(), ['inReplyTo', 'labels[0]']);
+    assert.doesNotMatch(JSON.stringify(answer.body), /tags|in_reply_to/);
+  });
+
+  test('an identity of the starter tier has 150 a day', async () => {
+    assert.ok((await operator('PUT', '/v1/plans/twelve', { tiers: { starter: 150 } })).status < 300);
+    assert.equal((await operator('PATCH', `/v1/tenants/${tenant.id}`, { plan: 'twelve' })).status, 200);
+    await makeIdentity('starter', { tier: 'starter' });
+    const to = (first: number, count: number) => Array.from({ length: count }, (_, i) => `p${first + i}@buyer.example`);
+    assert.equal((await send({ to: to(0, 100) }, {}, 'starter')).body.remaining, 50);
+    const some = await send({ to: to(100, 60) }, {}, 'starter');
+    assert.deepEqual([some.status, some.body.accepted, some.body.rejected.length], [200, 50, 10]);
+    assert.equal(some.body.rejected[9].reason, 'cap_exceeded');
+    assert.equal((await send({ to: to(160, 1) }, {}, 'starter')).status, 429);
+  });
+
   test('an identity that is not there', async () => {
     const answer = await send({}, {}, 'nobody@inboxbase.test');
     assert.equal(answer.status, 404);

@@ -120,3 +120,18 @@ test('a duplicate is told for good, since nothing else would end the tries', asy
   assert.match(await data(talk, 'X-Postern-Dedupe-Key: d-1\r\n'), /^550 5\.7\.1 duplicate: /);
   talk.end();
 });
+
+test('what the data alone tells for good is no reason to come again: marketing without consent', async () => {
+  await gateway.fetchJson('PUT', '/v1/contacts/no@one.example', { consent: 'refused' });
+  const talk = await loggedIn();
+  assert.match((await begin(talk, 'no@one.example'))[0]!, /^250/);
+  assert.match(await data(talk, 'X-Postern-Kind: marketing\r\n'), /^550 5\.7\.1 consent_missing: /);
+  await begin(talk, 'no@one.example');
+  assert.match(await data(talk, 'X-Postern-Kind: spam\r\n'), /^554 5\.6\.0 validation_failed: .*`kind`/);
+  await begin(talk, 'yes@one.example');
+  const id = messageIn(await data(talk, 'X-Postern-Kind: marketing\r\n'));
+  const [mail] = await gateway.captured('yes@one.example');
+  assert.match(await gateway.raw(mail.id), /^List-Unsubscribe: </m);
+  assert.match(id, /^msg_/);
+  talk.end();
+});

@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { MOLTED_ORDER } from '../../src/intake/faces/molted/words.ts';
 import { type Answer, startTestGateway, type TestGateway } from '../harness/gateway.ts';
-import { asOperator, type Call, makeTenant, type TestTenant } from '../harness/tenants.ts';
+import { asOperator, type Call, makeTenant, makeTestKey, type TestTenant } from '../harness/tenants.ts';
+
+const NEWS = 'News. {{ unsubscribe_url }} <address>1 High Street, Town</address>';
 
 type Event = { rule: string; passed: boolean; code: string; detail?: string };
 
@@ -218,11 +220,103 @@ describe('Molted’s reasons', () => {
     }
   });
 
-  test('finer names where a client asks for them', async () => {
-    const tenant = await start({}, { limits: [{ name: 'hour', scope: 'tenant', window: 'calendar_hour', max: 1 }] });
-    await queued(send(tenant));
-    const { body } = await send(tenant, {}, { 'x-molted-vocabulary': 'finer' });
-    assert.equal(body.reason, 'hourly_limit_exceeded');
+  const finer = { 'x-molted-vocabulary': 'finer' };
+  /** In the words of the reference for agents. */
+  const named = async (tenant: TestTenant, reason: string, more: object = {}): Promise<Answer> => {
+    const answer = await send(tenant, more, finer);
+    assert.deepEqual([answer.body.status, answer.body.reason], ['blocked', reason], JSON.stringify(answer.body));
+    return answer;
+  };
+
+  test('finer names where a client asks for them: limits', async () => {
+    for (const [scope, window, reason] of [
+      ['tenant', 'calendar_hour', 'hourly_limit_exceeded'],
+      ['tenant', 'calendar_day', 'daily_limit_exceeded'],
+      ['tenant', 'calendar_month', 'monthly_limit_exceeded'],
+      ['recipient_domain', 'rolling_1h', 'domain_throttled'],
+    ]) {
+      const tenant = await start({}, { limits: [{ name: 'one', scope, window, max: 1 }] });
+      await queued(send(tenant));
+      await named(tenant, reason!);
+    }
+  });
+
+  test('finer names where a client asks for them: templates, people, senders', async () => {
+    const tenant = await start({}, { consent: { marketing: 'required' }, disengaged: { after_sends: 1, days: 30 } });
+    const { call } = tenant.agent;
+    const template = { slug: 'news', subject: 'News', html: `Dear {{ name }}. ${NEWS}` };
+    await ok(call('POST', '/v1/templates', { ...template, kind: 'marketing', variables: ['name'] }));
+    await named(tenant, 'template_not_found', { templateId: 'none' });
+    const nowhere = { slug: 'nowhere', kind: 'marketing', subject: 'News', text: 'News. {{ unsubscribe_url }}' };
+    const other = await start();
+    await ok(other.agent.call('POST', '/v1/templates', nowhere));
+    await named(other, 'missing_physical_address', { templateId: 'nowhere', payload: {} });
+    await ok(call('POST', '/v1/templates', { ...template, slug: 'plain', kind: 'transactional', variables: ['name'] }));
+    await named(tenant, 'template_render_failed', { templateId: 'plain', payload: {} });
+    await named(tenant, 'no_consent', { templateId: 'news', payload: { name: 'Bob' } });
+    await ok(call('POST', '/v1/canaries', { label: 'notes', marker: 'MLTED-0badc0de0badc0de' }));
+    const leaked = { payload: { subject: 'Hello', text: 'The marker is MLTED-0badc0de0badc0de.' } };
+    await named(tenant, 'canary_violation', leaked);
+    const made = await ok(call('POST', '/v1/identities', { handle: 'al', from: 'al@acme.example' }));
+    await ok(call('PATCH', `/v1/identities/${made.body.id}`, { state: 'inactive' }));
+    await named(tenant, 'mailbox_not_active', { mailboxId: 'al' });
+    const headers = { 'x-tenant': tenant.id, 'x-mode': 'test' };
+    await ok(operator('PATCH', `/v1/identities/${made.body.id}`, { state: 'suspended' }, headers));
+    await named(tenant, 'mailbox_paused', { mailboxId: 'al' });
+    const strict = await start({}, { senders: { require_verified_domain: 'always' } });
+    await ok(strict.agent.call('POST', '/v1/identities', { handle: 'al', from: 'al@unknown.example' }));
+    await named(strict, 'sender_domain_not_verified', { mailboxId: 'al' });
+  });
+
+  test('suppressed: each of its five words', async () => {
+    const tenant = await start();
+    const words = ['complaint', 'hard_bounce', 'manual_dnc', 'legal_request', 'role_account'];
+    for (const reason of words) {
+      await ok(tenant.agent.call('POST', '/v1/suppressions', { email: `${reason}@example.com`, reason }));
+      const { body } = await send(tenant, { recipientEmail: `${reason}@example.com` });
+      assert.deepEqual([body.reason, body.suppressionReason], ['suppressed', reason], JSON.stringify(body));
+    }
+    const roles = await start({}, { role_accounts: 'block' });
+    const { body } = await send(roles, { recipientEmail: 'postmaster@example.com' });
+    assert.deepEqual([body.reason, body.suppressionReason], ['suppressed', 'role_account'], JSON.stringify(body));
+  });
+
+  test('a warm-up puts off what it alone stops, for a month at most, and marketing unless told not to', async () => {
+    const month = { name: 'month', scope: 'tenant', window: 'calendar_month', max: 60 };
+    const warmup = { start: 1, factor_percent: 100, every_days: 60, days: 60 };
+    const tenant = await start({}, { warmup, limits: [month], quarantine: { mode: 'off' } });
+    const { call } = tenant.agent;
+    await ok(call('POST', '/v1/test/clock', { now: '2027-03-01T09:00:00Z' }));
+    await ok(call('POST', '/v1/identities', { handle: 'al', from: 'al@acme.example' }));
+    const news = { slug: 'news', kind: 'marketing', subject: 'News', html: NEWS };
+    await ok(call('POST', '/v1/templates', news));
+    const by = { mailboxId: 'al' };
+    await queued(send(tenant, by));
+    const stopped = await blocked(send(tenant, by), 'rate_limited', 'warmup_limit_exceeded', 'warmup_limit_exceeded');
+    assert.equal(stopped.body.projectedDate, undefined);
+    const late = await ok(send(tenant, { ...by, deferOnWarmup: true }));
+    assert.deepEqual(
+      [late.body.status, late.body.reason, late.body.scheduledAt],
+      ['scheduled', 'warmup_defer', '2027-03-02T00:00:00.000Z'],
+    );
+    const letter = { ...by, templateId: 'news', payload: {} };
+    const marketing = await ok(send(tenant, letter));
+    assert.deepEqual([marketing.body.status, marketing.body.reason], ['scheduled', 'warmup_defer']);
+    const now = await named(tenant, 'warmup_limit', { ...letter, deferOnWarmup: false });
+    assert.equal(now.body.status, 'blocked');
+    let last = late;
+    for (let i = 0; i < 40 && last.body.status === 'scheduled'; i += 1) {
+      last = await ok(send(tenant, { ...by, deferOnWarmup: true }, finer));
+    }
+    assert.deepEqual([last.body.status, last.body.reason], ['blocked', 'warmup_horizon_exceeded']);
+    assert.equal(last.body.projectedDate, '2027-04-01');
+    // Any other limit blocks, though it would free a place in time.
+    const used = await start({}, { warmup, limits: [{ ...month, max: 1 }] });
+    await ok(used.agent.call('POST', '/v1/identities', { handle: 'al', from: 'al@acme.example' }));
+    await queued(send(used, by));
+    assert.equal((await send(used, { ...by, deferOnWarmup: true })).body.reason, 'monthly_budget_exceeded');
+    const wrong = await send(tenant, { ...by, deferOnWarmup: 'yes' });
+    assert.deepEqual([wrong.status, wrong.body.error], [400, 'invalid_params']);
   });
 
   test('risk_budget_exceeded and negative_signal_budget_exceeded: what came back', async () => {
@@ -251,6 +345,17 @@ describe('Molted’s reasons', () => {
       'domain_not_verified',
       'domain_not_verified',
     );
+  });
+
+  test('no_verified_domain: no sender that the key may use, and nothing to send through', async () => {
+    const tenant = await start();
+    await ok(tenant.agent.call('POST', '/v1/identities', { handle: 'al', from: 'al@acme.example' }));
+    await ok(tenant.agent.call('POST', '/v1/identities', { handle: 'sales', from: 'sales@acme.example' }));
+    const bound = await makeTestKey(gateway, tenant.id, { scopes: ['send'], identities: ['sales'] });
+    const other = send({ ...tenant, agent: bound }, { mailboxId: 'al' });
+    await blocked(other, 'no_verified_domain', 'sender_not_authorized', 'sender_not_authorized');
+    await ok(tenant.person.call('POST', '/v1/providers/default/deactivate', { note: 'none' }));
+    await blocked(send(tenant), 'no_verified_domain', 'no_active_provider', 'no_active_provider');
   });
 
   test('storage_limit_exceeded: a full store', async () => {

@@ -37,3 +37,55 @@ test('Postfix hands its mail on, and tells its user why a recipient is refused',
   await until(() => refused.test(postfix.delivered()), 20_000, 'the notification');
   assert.match(postfix.delivered(), /Diagnostic-Code: smtp; 550 5\.7\.1 suppressed: /);
 });
+
+test('of a hundred recipients each refused one is named with its reason, and the others get the mail once', {
+  skip: lacking ?? false,
+}, async (t) => {
+  const gateway = await startSmtpGateway();
+  t.after(() => gateway.stop());
+  const postfix = await startTestPostfix({}, { port: gateway.smtpPort, user: 'postern', pass: gateway.testKey });
+  t.after(() => postfix.stop());
+  const people = Array.from({ length: 100 }, (_, i) => `p${i}@many${i % 3}.example`);
+  const refusals: [email: string, words: RegExp][] = [
+    [people[7]!, /550 5\.7\.1 suppressed: [^;]*complaint/],
+    [people[18]!, /550 5\.7\.1 suppressed: [^;]*hard bounce/],
+    [people[50]!, /550 5\.7\.1 do_not_contact: /],
+    [people[99]!, /550 5\.7\.1 thread_taken_over: /],
+    ['"no such"@simulator.postern.test', /550 5\.1\.3 invalid_recipient: /],
+  ];
+  const put = (email: string, body: object) => gateway.fetchJson('PUT', `/v1/contacts/${email}`, body);
+  await gateway.fetchJson('POST', '/v1/suppressions', { email: people[7], reason: 'complaint' });
+  await gateway.fetchJson('POST', '/v1/suppressions', { email: people[18], reason: 'hard_bounce' });
+  await put(people[50]!, { do_not_contact: true });
+  await put(people[99]!, { thread_taken_over: true });
+  const transport = createTransport({ host: '127.0.0.1', port: postfix.ports.submit, ignoreTLS: true });
+  await transport.sendMail({
+    envelope: { from: 'bob@postfix.test', to: [...people, '"no such"@simulator.postern.test'] },
+    raw: [
+      'From: =?utf-8?Q?K=C3=A4the?= <bob@postfix.test>',
+      'To: everybody:;',
+      'Subject: Many',
+      'Content-Type: text/plain; charset=utf-8',
+      'Content-Transfer-Encoding: 8bit',
+      '',
+      `Grüße ${'und so weiter '.repeat(200)}`,
+      '',
+    ].join('\r\n'),
+  });
+  transport.close();
+  const taken = people.filter((email) => !refusals.some(([refused]) => refused === email));
+  for (const email of taken) await gateway.captured(email);
+  await until(() => /Final-Recipient/.test(postfix.delivered()), 20_000, 'the notification');
+  const notice = postfix.delivered().replace(/\n[ \t]+/g, ' ');
+  const told = notice.split('Final-Recipient: ').slice(1);
+  for (const [email, words] of refusals) {
+    const about = told.find((part) => part.includes(email.replace(/"/g, '')) || part.includes(email));
+    assert.match(about ?? '', words, email);
+    assert.match(about ?? '', /see http:\/\/127\.0\.0\.1:\d+\/docs\/reasons\/[a-z_]+/, email);
+  }
+  assert.equal(told.length, refusals.length);
+  for (const email of taken) assert.equal((await gateway.captured(email)).length, 1, email);
+  const [mail] = await gateway.captured(taken[0]!);
+  assert.match(mail.text, /^Grüße und so weiter /);
+  assert.ok((await gateway.raw(mail.id)).split('\r\n').every((line) => line.length <= 998));
+});

@@ -126,6 +126,17 @@ describe('the resend package', () => {
     assert.equal(grown.error!.name, 'invalid_idempotent_request');
   });
 
+  test('a strict batch that brings its account into quarantine says how many were sent', async () => {
+    const tenant = await makeTenant(gateway);
+    const mine = new Resend(tenant.agent.key, { baseUrl: `${gateway.url}/compat/resend` });
+    const same = Array.from({ length: 60 }, () => ({ ...mail, to: 'one@example.com' }));
+    const { data, error } = await mine.batch.send(same);
+    assert.equal(data, null);
+    const [, sent] = /^\[\d+\]: The first (\d+) were sent, and no more: .*quarantine/.exec(error!.message) ?? [];
+    const emails = (await mine.emails.list({ limit: 100 })).data!.data;
+    assert.equal(emails.filter(({ last_event }) => last_event !== 'suppressed').length, Number(sent));
+  });
+
   test('a permissive batch of which nothing is refused has an empty list of errors', async () => {
     const { data } = await resend.batch.send([mail], { batchValidation: 'permissive' });
     assert.deepEqual(data!.errors, []);
@@ -229,5 +240,15 @@ describe('the resend package', () => {
     assert.equal((await resend.suppressions.get(email)).error!.name, 'not_found');
     const batch = await resend.suppressions.batch.add({ emails: ['ivy@example.com', 'jon@example.com'] });
     assert.equal(batch.data!.data.length, 2);
+    const first = await resend.suppressions.list({ limit: 1 });
+    assert.equal(first.data!.has_more, true);
+    const rest = await resend.suppressions.list({ limit: 1, after: first.data!.data[0]!.id });
+    assert.equal(rest.data!.has_more, false);
+    assert.deepEqual([...first.data!.data, ...rest.data!.data].map((one) => one.email).sort(), [
+      'ivy@example.com',
+      'jon@example.com',
+    ]);
+    const back = await resend.suppressions.list({ limit: 1, before: rest.data!.data[0]!.id });
+    assert.deepEqual(back.data!.data, first.data!.data);
   });
 });

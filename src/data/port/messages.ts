@@ -156,6 +156,8 @@ export interface MessagesReads {
     filter: MessageFilter;
     limit: number;
     cursor: string | null;
+    /** Without a cursor: begins with what came before this message. */
+    olderThan?: string | null;
   }): Promise<Page<StoredMessage>>;
   messageTimeline(input: MessageName): Promise<MessageTimeline | null>;
   storedVerdict(input: MessageName): Promise<StoredVerdict | null>;

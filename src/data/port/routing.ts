@@ -63,8 +63,8 @@ export type PoolHeadroom = {
 };
 
 export interface RoutingWrites {
-  /** As the writer's memory has it now. */
-  poolHeadroom(input: Space): Promise<PoolHeadroom>;
+  /** As the writer's memory has it now, of these mailboxes alone where some are named. */
+  poolHeadroom(input: Space & { mailboxes?: readonly number[] }): Promise<PoolHeadroom>;
   /** Closes a way, or gives a closed one another end. Kept in memory: a start opens all. */
   closeRoute(route: ClosedRoute): Promise<null>;
   /** Opens it before its time: what waits for it alone is due at once. */

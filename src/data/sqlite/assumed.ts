@@ -32,10 +32,11 @@ export class Assumed {
   /** A spread over providers, which is put back as it stands now. */
   spread(spread: Spread | null): void {
     if (spread === null) return;
-    const { clock } = spread;
+    const { clock, turn } = spread;
     const paidUntil = new Map(spread.paidUntil);
     this.undo.push(() => {
       spread.clock = clock;
+      spread.turn = turn;
       spread.paidUntil = paidUntil;
     });
   }

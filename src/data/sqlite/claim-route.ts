@@ -10,10 +10,19 @@ import type { Closed } from '../../policy/closed-routes.ts';
 import { countRoute, seriesIn } from '../../policy/ledger.ts';
 import { chosenOf, looksAt, type RoutingAsked, searchOf } from '../../policy/look-route.ts';
 import { DEFAULT_PROVIDER } from '../../policy/pool.ts';
-import { type Candidate, isSameWay, type Obstacle, type RouteWhy, route } from '../../policy/route.ts';
+import {
+  type Candidate,
+  isSameWay,
+  type Obstacle,
+  type RouteAnswer,
+  type RouteWhy,
+  route,
+  type WayKey,
+} from '../../policy/route.ts';
 import { shownCandidate } from '../../policy/rules/pool-finding.ts';
 import type { Send, SendRecipient } from '../../policy/send.ts';
-import { limitsOfWay, outOf, type PoolSight, stateOfWay, type Way, type WayLook } from '../../policy/ways.ts';
+import { shortlist } from '../../policy/shortlist.ts';
+import { limitsOfWay, outOf, type PoolSight, roomAt, stateOfWay, type Way, type WayLook } from '../../policy/ways.ts';
 import { earliestPlace, emissionMicros, nextTat, rateFreeAt } from '../../policy/windows.ts';
 import type { Route } from '../port/routing.ts';
 import type { Waits } from '../port/waits.ts';
@@ -109,17 +118,13 @@ function another(due: Due, sight: PoolSight): { way: Way; why: RouteWhy[] } | nu
   const { state, space, row, send, recipient, now } = due;
   const before = { provider: row.provider, mailbox: row.mailbox, at: row.routed_at };
   leaveRoute(state, space, row, { send, recipient });
-  const second = Math.floor(now / 1000);
   const asked = { view: space, policy: space.policy, send, recipient, now, departAt: now };
-  const looks = looksAt(asked, sight.ways, second);
   const pinned = space.pin(recipient.key);
-  const input = { looks, spread: sight.spread, second, pinned, needsOpen: true };
-  const avoided = state.routing.avoidedBy(row.id);
-  let answer = route({ ...input, avoided });
-  if (answer.outcome === 'waiting' && avoided.length > 0) {
+  let { looks, answer } = lookAround(due, asked, sight, state.routing.avoidedBy(row.id));
+  if (answer.outcome === 'waiting' && state.routing.avoidedBy(row.id).length > 0) {
     // The one that it was to take instead is gone meanwhile: it is as if there had been none.
     state.routing.forgetAvoided(row.id);
-    answer = route(input);
+    ({ looks, answer } = lookAround(due, asked, sight, []));
   }
   if (answer.outcome === 'chosen') {
     const chosen = chosenOf(answer, sight.ways, pinned);
@@ -132,6 +137,27 @@ function another(due: Due, sight: PoolSight): { way: Way; why: RouteWhy[] } | nu
   }
   waitForAny(due, asked, looks, answer.candidates);
   return null;
+}
+
+/** Ways that are open now, and where none of them has room all of them; where none is open, some that tell what is waited for. */
+function lookAround(
+  { space, recipient, now }: Pick<Due, 'space' | 'recipient' | 'now'>,
+  asked: Asked,
+  { ways, spread }: PoolSight,
+  avoided: readonly WayKey[],
+): { looks: WayLook[]; answer: RouteAnswer } {
+  const second = Math.floor(now / 1000);
+  const pinned = space.pin(recipient.key);
+  const at = (these: readonly Way[]): { looks: WayLook[]; answer: RouteAnswer } => {
+    const looks = looksAt(asked, these, second);
+    return { looks, answer: route({ looks, spread, second, pinned, avoided, needsOpen: true }) };
+  };
+  const isOpen = (way: Way): boolean =>
+    space.closedWay(way, recipient.domain, now) === null && !avoided.some((key) => isSameWay(way, key));
+  const open = shortlist(ways, spread, pinned, isOpen);
+  if (open.length === ways.length) return at(ways);
+  const found = at(open.length === 0 ? shortlist(ways, spread, pinned) : open);
+  return found.answer.outcome === 'chosen' || open.length === 0 ? found : at(ways);
 }
 
 /** Counts on a way at a time of its own. */
@@ -149,12 +175,7 @@ type Asked = Omit<RoutingAsked, 'identityCap' | 'isFull' | 'isPutOff' | 'search'
 
 /** No way has room: the earliest place over all that can be used is reserved; where there is none, somebody must change something. */
 function waitForAny(due: Due, asked: Asked, looks: readonly WayLook[], candidates: readonly Candidate[]): void {
-  let first: { look: WayLook; at: number } | null = null;
-  for (const look of looks) {
-    if (look.out !== null) continue;
-    const at = placeOf(asked, look, due.now);
-    if (at !== null && (first === null || at < first.at)) first = { look, at };
-  }
+  const first = firstPlace(asked, looks, due.now);
   const shown = candidates.slice(0, 8).map((one) =>
     shownCandidate({
       name: one.way.mailbox?.address ?? one.way.provider.name,
@@ -189,6 +210,24 @@ function waitForAny(due: Due, asked: Asked, looks: readonly WayLook[], candidate
 function outCause(obstacles: readonly (Obstacle | null)[]): 'health' | 'paused' | 'provider' {
   if (obstacles.includes('unhealthy')) return 'health';
   return obstacles.includes('paused') ? 'paused' : 'provider';
+}
+
+/** The earliest place over all ways that can be used. Those that cannot have an earlier one are not searched. */
+function firstPlace(asked: Asked, looks: readonly WayLook[], now: number): { look: WayLook; at: number } | null {
+  const bounded = looks
+    .filter(({ out }) => out === null)
+    .map((look) => ({
+      look,
+      from: Math.max(look.closed?.until ?? 0, (roomAt(look) ?? Number.POSITIVE_INFINITY) * 1000),
+    }))
+    .sort((one, other) => one.from - other.from);
+  let first: { look: WayLook; at: number } | null = null;
+  for (const { look, from } of bounded) {
+    if (first !== null && from >= first.at) break;
+    const at = placeOf(asked, look, now);
+    if (at !== null && (first === null || at < first.at)) first = { look, at };
+  }
+  return first;
 }
 
 /** The earliest millisecond at which a way that can be used has room and is open. */
@@ -236,19 +275,12 @@ export function otherWayAt(
   if (sight === null || row.provider === null || mustStay(row)) return null;
   const recipient = sendRecipientOf(row, null);
   state.routing.avoid(row.id, { provider: row.provider, mailbox: row.mailbox });
-  const second = Math.floor(now / 1000);
   const asked = { view: space, policy: space.policy, send, recipient, now, departAt: now };
-  const looks = looksAt(asked, sight.ways, second);
   const avoided = state.routing.avoidedBy(row.id);
-  const input = { looks, spread: sight.spread, second, pinned: null, avoided, needsOpen: true };
-  if (route(input).outcome === 'chosen') return 'now';
-  let first: number | null = null;
-  for (const look of looks) {
-    if (look.out !== null || avoided.some((key) => isSameWay(look.way, key))) continue;
-    const at = placeOf(asked, look, now);
-    if (at !== null && (first === null || at < first)) first = at;
-  }
-  return first;
+  const { looks, answer } = lookAround({ space, recipient, now }, asked, sight, avoided);
+  if (answer.outcome === 'chosen') return 'now';
+  const others = looks.filter(({ way }) => !avoided.some((key) => isSameWay(way, key)));
+  return firstPlace(asked, others, now)?.at ?? null;
 }
 
 /** What closes now the way that a recipient was tried on. */

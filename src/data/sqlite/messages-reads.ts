@@ -46,7 +46,7 @@ export function findMessage(db: DatabaseSync, { tenantNo, mode, id }: MessageNam
 
 function messages(db: DatabaseSync, input: Parameters<MessagesReads['messages']>[0]): Page<StoredMessage> {
   const space = spaceOf(input.tenantNo, input.mode);
-  const before = input.cursor === null ? Number.MAX_SAFE_INTEGER : Number.parseInt(input.cursor, 36);
+  const before = startOf(db, input);
   const rows: StoredMessage[] = [];
   let count = 0;
   let next: string | null = null;
@@ -68,6 +68,16 @@ function messages(db: DatabaseSync, input: Parameters<MessagesReads['messages']>
   // One more than asked for shows that there is a next page; that page starts with it.
   rows.pop();
   return { rows, next: next === null ? null : (Number.parseInt(next, 36) + 1).toString(36) };
+}
+
+/** The event before which a page begins. */
+function startOf(
+  db: DatabaseSync,
+  { tenantNo, mode, cursor, olderThan = null }: Parameters<MessagesReads['messages']>[0],
+): number {
+  if (cursor !== null) return Number.parseInt(cursor, 36);
+  const row = olderThan === null ? null : findMessage(db, { tenantNo, mode, id: olderThan });
+  return row === null ? Number.MAX_SAFE_INTEGER : row.seq;
 }
 
 function isBefore(row: MessageRow, { since }: MessageFilter): boolean {

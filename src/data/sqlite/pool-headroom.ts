@@ -16,8 +16,11 @@ import type { Space as SpaceName } from '../store.ts';
 import { type Space, spaceOf } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
 
-/** Of every mailbox and provider of a tenant, the gateway's own among them. */
-export function poolHeadroom(state: WriterState, { tenantNo, mode }: SpaceName): PoolHeadroom {
+/** Of the mailboxes and every provider of a tenant, the gateway's own among them. */
+export function poolHeadroom(
+  state: WriterState,
+  { tenantNo, mode, mailboxes }: SpaceName & { mailboxes?: readonly number[] },
+): PoolHeadroom {
   const space = state.spaces.get(spaceOf(tenantNo, mode));
   const now = space.now(state.realNow);
   const { pool } = space;
@@ -25,9 +28,12 @@ export function poolHeadroom(state: WriterState, { tenantNo, mode }: SpaceName):
   return {
     now,
     providers: [...pool.providers.values()].map((provider) => ofProvider(state, space, provider, now)),
-    mailboxes: [...pool.mailboxes.values()].flatMap((mailbox) => {
-      const provider = pool.providers.get(mailbox.provider);
-      return provider === undefined ? [] : [ofMailbox(state, space, { provider, mailbox }, now)];
+    mailboxes: (mailboxes ?? [...pool.mailboxes.keys()]).flatMap((no) => {
+      const mailbox = pool.mailboxes.get(no);
+      const provider = pool.providers.get(mailbox?.provider ?? -1);
+      return mailbox === undefined || provider === undefined
+        ? []
+        : [ofMailbox(state, space, { provider, mailbox }, now)];
     }),
   };
 }

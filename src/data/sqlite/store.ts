@@ -1,11 +1,12 @@
 /**
- * The embedded store: the port on SQLite, with its writer and its reader each in a thread of their own.
+ * The embedded store: the port on SQLite, with its writer, its reader and the flusher of its log each in a thread of their own.
  *
  * Group commit: calls are handed to the writer as they come, one message a turn of the event loop; while it commits one group
  * they gather at its door, and all that have gathered (up to a bound) go into the next. No timer, and no wait when idle. They
  * gather there and not here, so that the writer never waits for this thread to hear that it is free.
  */
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import {
   type AdmitRequest,
@@ -16,6 +17,9 @@ import {
   type StoreFigures,
 } from '../store.ts';
 import { type Flat, flattenRequest, readAnswer } from './admit-codec.ts';
+import { CommitMarks, isUpTo } from './commit-marks.ts';
+import { MAIN_FILE } from './database.ts';
+import type { FlusherOptions } from './flusher.ts';
 import { READER_CALLS } from './reader-calls.ts';
 import { modeOf, tenantNoOf } from './spaces.ts';
 import type { Call, CallResult, GroupReply, GroupRequest } from './thread-protocol.ts';
@@ -35,11 +39,20 @@ const OVERLOADED = { fault: { kind: 'unavailable', message: 'more submissions wa
 /** EX_SOFTWARE of sysexits.h. */
 const EXIT_SOFTWARE = 70;
 
+/** It holds next to nothing. */
+const FLUSHER_MEMORY = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16 };
+
 type Waiting = { call: Call; resolve: (value: unknown) => void; reject: (error: Error) => void };
 
 class SqliteThreads {
   private readonly writer: Worker;
   private readonly reader: Worker;
+  private readonly flusher: Worker;
+  private readonly marks: CommitMarks;
+  /** Replies of groups whose commit is not flushed yet. */
+  private committed: GroupReply[] = [];
+  /** The last commit that is. */
+  private flushed = 0;
   /** Not handed over yet: what this turn of the event loop has brought. */
   private queue: Waiting[] = [];
   /** Handed over, in the order in which answers come. */
@@ -57,15 +70,25 @@ class SqliteThreads {
   trouble: string | null = null;
   readonly stats: StoreFigures = { groups: 0, calls: 0, largestGroup: 0, micros: {} };
 
-  constructor(writer: Worker, reader: Worker) {
+  constructor(threads: { writer: Worker; reader: Worker; flusher: Worker; marks: CommitMarks }) {
+    const { writer, reader, flusher, marks } = threads;
     this.writer = writer;
     this.reader = reader;
+    this.flusher = flusher;
+    this.marks = marks;
     writer.on('message', (message: GroupReply | { closed: true }) => {
       if ('closed' in message) this.closed?.();
-      else this.landed(message);
+      else {
+        this.committed.push(message);
+        this.landFlushed();
+      }
+    });
+    flusher.on('message', ({ flushed }: { flushed: number }) => {
+      this.flushed = flushed;
+      this.landFlushed();
     });
     // A store without its threads serves nobody: the process ends, and a fresh start finds out what the disk holds.
-    for (const thread of [writer, reader]) {
+    for (const thread of [writer, reader, flusher]) {
       thread.on('error', (error) => this.die(error.stack ?? error.message));
       thread.on('exit', (code) => {
         if (this.closed === null) process.exit(code === 0 ? EXIT_SOFTWARE : code);
@@ -116,6 +139,12 @@ class SqliteThreads {
       const part = queue.slice(from, from + MOST_IN_A_MESSAGE);
       this.flying.push(...part);
       this.writer.postMessage({ calls: part.map((waiting) => waiting.call) } satisfies GroupRequest);
+    }
+  }
+
+  private landFlushed(): void {
+    while (this.committed.length > 0 && isUpTo(this.committed[0]!.commit, this.flushed)) {
+      this.landed(this.committed.shift()!);
     }
   }
 
@@ -186,7 +215,7 @@ class SqliteThreads {
     this.closed = () => undefined;
     this.dead = 'the store was abandoned';
     if (this.dueTimer !== null) clearTimeout(this.dueTimer);
-    await Promise.all([this.writer.terminate(), this.reader.terminate()]);
+    await Promise.all([this.writer.terminate(), this.reader.terminate(), this.flusher.terminate()]);
     this.refuseAll(this.dead);
   }
 
@@ -202,6 +231,9 @@ class SqliteThreads {
     await readerEnded;
     this.writer.postMessage('close');
     await closed;
+    const flusherEnded = once(this.flusher, 'exit');
+    this.marks.end();
+    await flusherEnded;
   }
 }
 
@@ -237,7 +269,8 @@ function started(thread: Worker): Promise<{ ready: true } | { failed: string }> 
 
 /** Opens (and migrates) the data in a folder. Answers with a sentence when it cannot be used. */
 export async function openSqliteStore(options: WriterOptions): Promise<OpenResult> {
-  const writer = new Worker(new URL('./writer.ts', import.meta.url), { workerData: options });
+  const shared = CommitMarks.shared();
+  const writer = new Worker(new URL('./writer.ts', import.meta.url), { workerData: { ...options, marks: shared } });
   const writing = await started(writer);
   if ('failed' in writing) return { ok: false, message: writing.failed };
   const reader = new Worker(new URL('./reader.ts', import.meta.url), { workerData: options });
@@ -246,7 +279,15 @@ export async function openSqliteStore(options: WriterOptions): Promise<OpenResul
     await writer.terminate();
     return { ok: false, message: reading.failed };
   }
-  const threads = new SqliteThreads(writer, reader);
+  const log = join(options.directory, `${MAIN_FILE}-wal`);
+  const workerData: FlusherOptions = { log, marks: shared };
+  const flusher = new Worker(new URL('./flusher.ts', import.meta.url), { workerData, resourceLimits: FLUSHER_MEMORY });
+  const flushing = await started(flusher);
+  if ('failed' in flushing) {
+    await Promise.all([writer.terminate(), reader.terminate()]);
+    return { ok: false, message: flushing.failed };
+  }
+  const threads = new SqliteThreads({ writer, reader, flusher, marks: new CommitMarks(shared) });
   const calls: Record<string, (input: unknown) => Promise<unknown>> = {};
   for (const name of Object.keys(WRITER_CALLS)) calls[name] = (input) => threads.write(name, input);
   // The hot call travels flat, see admit-codec.ts.

@@ -1,4 +1,4 @@
-/** What goes over the wire between the main thread and the store's two threads. */
+/** What goes over the wire between the main thread and the store's threads. */
 
 export type Call = [name: string, input: unknown];
 
@@ -8,6 +8,8 @@ export type GroupRequest = { calls: Call[] };
 
 export type GroupReply = {
   results: CallResult[];
+  /** To be told to nobody before this commit is flushed. */
+  commit: number;
   /** Milliseconds until something is due, or null. */
   dueIn: number | null;
   /** Spaces that have new events. */

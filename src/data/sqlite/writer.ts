@@ -15,6 +15,7 @@ import type { AdmitAnswer, StaleCanaries } from '../store.ts';
 import { type Flat, flattenAnswer, readRequest } from './admit-codec.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { StoreClock } from './clock.ts';
+import { CommitMarks } from './commit-marks.ts';
 import { migrate, openWriter } from './database.ts';
 import { dueIn, releaseDeadClaims } from './dispatch.ts';
 import { RESERVE_BYTES, Reserve } from './reserve.ts';
@@ -36,7 +37,8 @@ const LEAPT = {
   message: 'the system clock leapt by more than ten minutes: set it right, or accept it with "postern clock accept"',
 };
 
-const options = workerData as WriterOptions;
+const { marks: shared, ...options } = workerData as WriterOptions & { marks: SharedArrayBuffer };
+const marks = new CommitMarks(shared);
 const port = parentPort!;
 const clock = new StoreClock(options.clock);
 const reserve = new Reserve(options.directory, options.reserveBytes ?? RESERVE_BYTES);
@@ -76,6 +78,7 @@ function transaction<T>(work: () => T): T {
     since = spend('write', since);
     if (failpoint.armed !== null && isTelling) passFailpoint('before-commit');
     db.exec('COMMIT');
+    marks.commit();
     spend('commit', since);
     if (failpoint.armed !== null && isTelling) passFailpoint('after-commit');
     return result;
@@ -236,7 +239,8 @@ function serve(calls: Call[]): void {
   const trouble = leapt ? LEAPT.message : isFull ? FULL.message : null;
   const eventSpaces = [...state.eventSpaces];
   const { hasNotices } = state;
-  const reply: GroupReply = { results, dueIn: nextDue(trouble), eventSpaces, hasNotices, trouble, micros };
+  const commit = marks.last;
+  const reply: GroupReply = { results, commit, dueIn: nextDue(trouble), eventSpaces, hasNotices, trouble, micros };
   state.eventSpaces.clear();
   state.hasNotices = false;
   port.postMessage(reply);

@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { ReasonCode } from '../../core/reasons.ts';
 import type { IntakeDoor } from '../door.ts';
-import type { Face, FaceWord } from './face.ts';
+import { type Face, type FaceWord, PLAIN_FIXES } from './face.ts';
 import { inboxbase } from './inboxbase/index.ts';
 import { molted } from './molted/index.ts';
 import { postmark } from './postmark/index.ts';
@@ -15,7 +15,7 @@ export const FACES: readonly Face[] = [servicem8, inboxbase, molted, sendmux, po
 
 export function faceRoutes(server: FastifyInstance, door: IntakeDoor): void {
   for (const face of FACES) {
-    door.problems.wordings.add(face);
+    door.problems.wordings.add({ ...face, fixes: { ...PLAIN_FIXES, ...face.fixes } });
     // Each in a context of its own: what a face adds to its answers is added to no other's.
     server.register(async (own) => {
       face.routes(own, door);

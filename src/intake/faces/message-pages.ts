@@ -4,32 +4,40 @@ import type { MessageFilter } from '../../data/port/messages.ts';
 import type { StoredMessage } from '../../data/store.ts';
 import type { IntakeDoor } from '../door.ts';
 
-export const EVERYTHING: MessageFilter = {
+const EVERYTHING: MessageFilter = {
   ...{ status: null, recipient: null, tag: null, reason: null, since: null, until: null, q: null },
 };
 
 const MOST_IN_A_PAGE = 200;
+/** Each looks at a bounded number of events; so many for one answer, unless all is asked for. */
+const MOST_PAGES = 100;
 
-/** How far back a list looks. */
-export const MOST_LOOKED_AT = 10_000;
+export type Walk = Partial<MessageFilter> & {
+  /** About so many are wanted. */
+  wanted?: number;
+  /** Only what came before this message. */
+  olderThan?: string | null;
+  /** However far back it is. */
+  isWhole?: boolean;
+};
 
-/** Of the caller's tenant and mode, newest first; `wanted`: about so many. */
+/** Of the caller's tenant and mode, newest first. */
 export async function* eachMessage(
   request: FastifyRequest,
   { store }: Pick<IntakeDoor, 'store'>,
-  filter: MessageFilter,
-  wanted: number,
+  { wanted = MOST_IN_A_PAGE, olderThan = null, isWhole = false, ...narrowed }: Walk = {},
 ): AsyncGenerator<StoredMessage> {
   const { tenantNo, mode } = request.caller!.principal!;
+  const filter = { ...EVERYTHING, ...narrowed };
+  const limit = Math.min(wanted, MOST_IN_A_PAGE);
   let cursor: string | null = null;
-  let left = MOST_LOOKED_AT;
+  let pages = 0;
   do {
-    const limit = Math.min(left, wanted, MOST_IN_A_PAGE);
     const page: { rows: StoredMessage[]; next: string | null } = await store.messages({
-      ...{ tenantNo, mode, filter, limit, cursor },
+      ...{ tenantNo, mode, filter, limit, cursor, olderThan },
     });
     yield* page.rows;
-    left -= limit;
     cursor = page.next;
-  } while (cursor !== null && left > 0);
+    pages += 1;
+  } while (cursor !== null && (isWhole || pages < MOST_PAGES));
 }

@@ -123,9 +123,9 @@ export async function toldOfOne(
 }
 
 export type ToldAll =
-  | { outcome: 'taken'; tolds: Told[] }
-  /** None was sent, because of the one at this place. */
-  | { outcome: 'refused'; at: number; told: Told };
+  | { outcome: 'taken'; tolds: (Told & { kind: 'decided' })[] }
+  /** None was sent, because of the one at this place; or those before it alone, where they made of the account what it is now. */
+  | { outcome: 'refused'; at: number; told: Told; problem: ProblemBody };
 
 /** Of several that are sent all or not at all. */
 export async function toldOfAll(
@@ -135,10 +135,19 @@ export async function toldOfAll(
 ): Promise<ToldAll> {
   const all = await door.intake.submitAll(inputs);
   if (all.outcome === 'refused') {
-    return { outcome: 'refused', at: all.at, told: await toldOf(request, door, all.submitted) };
+    const told = await toldOf(request, door, all.submitted);
+    return { outcome: 'refused', at: all.at, told, problem: sentBefore(told.problem!, 'None was sent') };
   }
-  const tolds = all.answers.map((answer) => toldOf(request, door, { outcome: 'answer', answer }));
-  return { outcome: 'taken', tolds: await Promise.all(tolds) };
+  const tolds = await Promise.all(all.answers.map((answer) => toldOf(request, door, { outcome: 'answer', answer })));
+  const at = tolds.findIndex(({ problem }) => problem !== null);
+  if (at === -1) return { outcome: 'taken', tolds: tolds as (Told & { kind: 'decided' })[] };
+  const told = tolds[at]!;
+  return { outcome: 'refused', at, told, problem: sentBefore(told.problem!, `The first ${at} were sent, and no more`) };
+}
+
+/** Why not all were sent; issues say it each for itself. */
+function sentBefore(problem: ProblemBody, what: string): ProblemBody {
+  return { ...problem, detail: `${what}: ${problem.detail}` };
 }
 
 /** Answers in a face's words, with the headers that every face has: headroom, the canonical reason, when to come back, whether it is an earlier answer. */

@@ -1,5 +1,5 @@
 /** What is said of each tool's answer, in lines for a model: what happened, and what may be done with it. */
-import { type Reason, type RecipientBody, reasonLine, recipientLines, warningLine } from './words.ts';
+import { type Reason, type RecipientBody, reasonLine, recipientLines, warningLine } from '../reply-words.ts';
 
 export type Body = Record<string, unknown>;
 

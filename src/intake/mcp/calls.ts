@@ -13,12 +13,12 @@ import type { RouteTable } from '../../http/route-table.ts';
 import type { Log } from '../../http/server.ts';
 import { unserved } from '../../http/unserved.ts';
 import { type IntakeDoor, submitInput } from '../door.ts';
+import { type Headroom, headroomOf, headroomText, refusalText } from '../reply-words.ts';
 import type { Body } from './answer-texts.ts';
 import { type Input, inputOf } from './input-schema.ts';
 import { type OutputSchema, outputOf } from './output-schema.ts';
 import { repeatKey } from './repeat-key.ts';
 import { TOOLS, type Tool } from './tools.ts';
-import { type Headroom, headroomOf, headroomText, refusalText } from './words.ts';
 
 export type CallResult = {
   content: { type: 'text'; text: string }[];

@@ -17,14 +17,23 @@ export class DataRoom {
     return new Holding((wanted, held) => this.#take(tenantNo, wanted, held));
   }
 
-  /** `bytes` may be negative: given back. */
-  #take(tenantNo: number, bytes: number, ofThis: number): boolean {
+  /** Whether a mail of this size would find room now. */
+  hasRoomFor(tenantNo: number, bytes: number): boolean {
+    return bytes <= FREE_BYTES || this.#fits(tenantNo, bytes, 0);
+  }
+
+  #fits(tenantNo: number, bytes: number, ofThis: number): boolean {
     const ofTenant = this.#byTenant.get(tenantNo) ?? 0;
     // The largest mail is larger than half the room: alone it may pass.
     const isAlone = ofTenant === ofThis;
-    if (bytes > 0 && (this.#held + bytes > ROOM_BYTES || (!isAlone && ofTenant + bytes > ROOM_BYTES / 2))) return false;
+    return this.#held + bytes <= ROOM_BYTES && (isAlone || ofTenant + bytes <= ROOM_BYTES / 2);
+  }
+
+  /** `bytes` may be negative: given back. */
+  #take(tenantNo: number, bytes: number, ofThis: number): boolean {
+    if (bytes > 0 && !this.#fits(tenantNo, bytes, ofThis)) return false;
     this.#held += bytes;
-    const left = ofTenant + bytes;
+    const left = (this.#byTenant.get(tenantNo) ?? 0) + bytes;
     if (left > 0) this.#byTenant.set(tenantNo, left);
     else this.#byTenant.delete(tenantNo);
     return true;
@@ -41,13 +50,22 @@ export class Holding {
     this.#take = take;
   }
 
-  /** Whether there is room for so much more. */
+  /** Whether there is room for the whole of it, which is kept for it from now on. */
+  expect(bytes: number): boolean {
+    return bytes <= FREE_BYTES || this.#holdAll(bytes);
+  }
+
+  /** Whether there is room for so much more. Where there is none, it gives back what it held, or those that come together would all fail. */
   add(bytes: number): boolean {
     this.#seen += bytes;
-    if (this.#seen <= FREE_BYTES) return true;
-    const more = this.#seen - this.#held;
-    if (!this.#take(more, this.#held)) return false;
-    this.#held += more;
+    if (this.#seen <= Math.max(FREE_BYTES, this.#held) || this.#holdAll(this.#seen)) return true;
+    this.leave();
+    return false;
+  }
+
+  #holdAll(bytes: number): boolean {
+    if (!this.#take(bytes - this.#held, this.#held)) return false;
+    this.#held = bytes;
     return true;
   }
 

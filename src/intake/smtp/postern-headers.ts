@@ -9,6 +9,7 @@ const OWN = new Set(['possible-duplicate']);
 /** Fields of a submission by the header that sets them. */
 const SINGLE = {
   identity: 'identity',
+  kind: 'kind',
   'dedupe-key': 'dedupe_key',
   agent: 'agent',
   'send-at': 'send_at',
@@ -54,6 +55,7 @@ export function readPosternHeaders(
   const of = (field: Field): string | null => fields.get(field) ?? null;
   return {
     identity: of('identity'),
+    kind: of('kind'),
     dedupe_key: of('dedupe_key'),
     agent: of('agent'),
     send_at: of('send_at'),

@@ -33,7 +33,7 @@ export class Replies {
     const [first] = errors;
     if (first === undefined) return this.ofCode(code);
     const message = first.message.endsWith('.') ? first.message.slice(0, -1) : first.message;
-    return this.ofCode(code, { issues: errors.length, param: first.param, message });
+    return this.ofCode(code, { issues: errors.length, param: first.param, message, ...evidenceOf(code, message) });
   }
 
   /** What comes before a decision. */
@@ -50,8 +50,11 @@ export class Replies {
     }
   }
 
-  /** After the data: the text with the id of what is stored, or why nothing is. */
-  ofSubmitted(submitted: Submitted): Refusal | string {
+  /**
+   * After the data: the text with the id of what is stored, or why nothing is. `isToldAtRcpt`: whether a recipient would be refused by
+   * itself if the client came again.
+   */
+  ofSubmitted(submitted: Submitted, isToldAtRcpt: boolean): Refusal | string {
     if (submitted.outcome !== 'answer') return this.ofUndecided(submitted);
     const { answer } = submitted;
     if (answer.outcome === 'invalid') {
@@ -61,17 +64,17 @@ export class Replies {
       const evidence = { first_at: answer.firstUsedAt, original_message_id: answer.messageId };
       return this.ofReason({ code: 'idempotency_key_reused', scope: null, clearsAt: answer.until, evidence });
     }
-    if (answer.outcome === 'refused') return this.#ofRefused(answer);
+    if (answer.outcome === 'refused') return this.#ofRefused(answer, isToldAtRcpt);
     return `2.0.0 Accepted as ${answer.messageId}`;
   }
 
-  #ofRefused({ recipients }: Admission): Refusal {
+  #ofRefused({ recipients }: Admission, isToldAtRcpt: boolean): Refusal {
     const { reasons } = foremost(recipients.filter(({ verdict }) => verdict === 'block'));
     const reason = reasons.find(({ code }) => REASONS[code].http !== null) ?? reasons[0]!;
-    const { category } = REASONS[reason.code];
-    // Of a duplicate the content alone tells: at RCPT the client would never hear of it, and come again for days.
-    const isLearntAtRcpt = (category === 'recipient' || category === 'limit') && reason.code !== 'duplicate';
-    return this.ofReason(reason, isLearntAtRcpt ? LATER : smtpCodes(reason));
+    const codes = smtpCodes(reason);
+    // What the data alone tells for good the client would never hear at RCPT, and come again for days.
+    const isForNow = isToldAtRcpt || (codes?.reply ?? 500) < 500;
+    return this.ofReason(reason, isOfRecipient(reason) && isForNow ? LATER : codes);
   }
 
   /** The store cannot serve: the client keeps the mail. Null for what is no fault of the store. */
@@ -85,6 +88,17 @@ export class Replies {
   #full(): Refusal {
     return this.ofReason({ code: 'service_unavailable', scope: null, clearsAt: null, evidence: {} }, FULL);
   }
+}
+
+/** Whether a recipient or a limit is the cause, and not the content or the account. */
+export function isOfRecipient({ code }: Pick<DecidedReason, 'code'>): boolean {
+  const { category } = REASONS[code];
+  return category === 'recipient' || category === 'limit';
+}
+
+/** Of an attachment the reason speaks by its own name: what is wrong with it. */
+function evidenceOf(code: ReasonCode, message: string): Record<string, unknown> {
+  return code === 'attachment_rejected' ? { problem: `${message.slice(0, 1).toLowerCase()}${message.slice(1)}` } : {};
 }
 
 function isFullDisk(fault: unknown): boolean {

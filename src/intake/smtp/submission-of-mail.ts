@@ -48,6 +48,7 @@ export function submissionOfMail(mail: Mail, envelope: Envelope): MailSubmission
     subject: subjectOf(mail),
     text: mail.text ?? (mail.html === null ? '' : null),
     html: mail.html,
+    kind: own.kind,
     attachments: attachmentsOf(mail),
     headers: new MailHeaders(headersOf(mail)),
     tags: own.tags,

@@ -9,11 +9,12 @@
  * Deliberately absent: relaying for others, notifications of non-delivery (the client hears of everything in the session, and of what
  * comes later by events), and octets kept as they came: a mail is read and written anew (submission-of-mail.ts).
  */
-import type { SMTPServerAuthentication, SMTPServerDataStream, SMTPServerSession } from 'smtp-server';
+import type { SMTPServerAddress, SMTPServerAuthentication, SMTPServerDataStream, SMTPServerSession } from 'smtp-server';
 import { readAddress } from '../../base/address.ts';
 import { newId } from '../../base/ids.ts';
 import { countedNetwork, isLoopback } from '../../base/network.ts';
 import {
+  NO_ROOM,
   Refusal,
   receivedIn,
   type SessionLimits,
@@ -24,6 +25,7 @@ import { WatchedThread } from '../../base/watched-thread.ts';
 import type { DecidedReason } from '../../core/explain.ts';
 import type { Address } from '../../core/message.ts';
 import { REASONS } from '../../core/reasons.ts';
+import type { RecipientVerdict } from '../../data/store.ts';
 import type { RequestRates } from '../../http/request-rates.ts';
 import { type IntakeDoor, isIdempotencyKey } from '../door.ts';
 import type { SubmitInput } from '../submit-input.ts';
@@ -46,6 +48,9 @@ const LIMITS: SubmissionLimits = {
   commandMs: 5 * 60_000,
   dataMs: 10 * 60_000,
 };
+/** AUTH says who wrote to the client (RFC 4954 §5), and is nothing to us. */
+const MAIL_PARAMETERS = new Set(['SIZE', 'BODY', 'SMTPUTF8', 'AUTH']);
+const RCPT_PARAMETERS: ReadonlySet<string> = new Set();
 const MOST_RECEIVED = 50;
 const READ_WITHIN_MS = 15_000;
 /** Mails up to this size are read one behind the other without a pause. */
@@ -76,10 +81,17 @@ export type SubmissionServer = {
   /** `host:port` as it is bound. */
   address: string;
   port: number;
+  renewCertificate(tls: SubmissionParts['tls']): void;
   close(): Promise<void>;
 };
 
-type Transaction = { login: Login; mailFrom: string; recipients: Address[] };
+type Transaction = {
+  login: Login;
+  mailFrom: string;
+  recipients: Address[];
+  /** In octets, as the client has told it (RFC 1870); 0: it has not. */
+  size: number;
+};
 
 export async function startSubmission(parts: SubmissionParts): Promise<SubmissionServer> {
   const server = new Submissions(parts);
@@ -88,6 +100,7 @@ export async function startSubmission(parts: SubmissionParts): Promise<Submissio
   );
   return {
     ...bound,
+    renewCertificate: (tls) => server.sessions.renewCertificate(tls),
     async close() {
       await server.sessions.close();
       await server.reader.close();
@@ -116,7 +129,7 @@ class Submissions {
     this.#limits = { ...LIMITS, ...parts.limits };
     this.#replies = new Replies(() => door.problems.textsIn('en'));
     this.#logins = new Logins({ authenticator, store: door.store, replies: this.#replies });
-    const isSafe = (connection: Pick<SmtpConnection, 'secure' | 'remoteAddress'>): boolean =>
+    const isSafe = (connection: SmtpConnection): boolean =>
       connection.secure || (parts.isNear ?? isLoopback)(connection.remoteAddress);
     this.sessions = new SmtpSessions({
       name: parts.name,
@@ -131,29 +144,25 @@ class Submissions {
         heloResponse: '%s',
         authRequiredMessage: '5.7.0 Log in first: AUTH with the user postern and a key',
         onAuth: (auth, session, done) =>
-          void this.#onAuth(auth, session, isSafe).then((login) =>
+          void this.#onAuth(auth, session).then((login) =>
             login instanceof Refusal ? done(login) : done(null, { user: login }),
           ),
-        onMailFrom: ({ address }, session, done) => void this.#onMail(address, session).then(done),
-        onRcptTo: ({ address }, session, done) => void this.#onRcpt(address, session).then(done),
+        onMailFrom: (path, session, done) => void this.#onMail(path, session).then(done),
+        onRcptTo: (path, session, done) => void this.#onRcpt(path, session).then(done),
         onData: (stream, session, done) =>
           void this.#onData(stream, session).then((said) => (said instanceof Refusal ? done(said) : done(null, said))),
       },
       // A key in the clear is a key lost.
-      offers: (lines, connection) =>
-        isSafe(connection) ? lines : lines.filter((line) => !line.toUpperCase().startsWith('AUTH')),
+      mayLogIn: isSafe,
     });
   }
 
   async #onAuth(
     { username, password }: SMTPServerAuthentication,
     session: SMTPServerSession,
-    isSafe: (connection: Pick<SmtpConnection, 'secure' | 'remoteAddress'>) => boolean,
   ): Promise<Login | Refusal> {
-    const { secure, remoteAddress } = session;
-    if (!isSafe({ secure, remoteAddress })) return new Refusal(530, '5.7.0 Issue STARTTLS first');
     try {
-      const login = await this.#logins.login(username ?? '', password ?? '', remoteAddress);
+      const login = await this.#logins.login(username ?? '', password ?? '', session.remoteAddress);
       if (!(login instanceof Refusal)) this.sessions.renew(session);
       return login;
     } catch (fault) {
@@ -161,7 +170,10 @@ class Submissions {
     }
   }
 
-  async #onMail(address: string, session: SMTPServerSession): Promise<Refusal | null> {
+  async #onMail({ address, args }: SMTPServerAddress, session: SMTPServerSession): Promise<Refusal | null> {
+    const unknown = unknownOf(args, MAIL_PARAMETERS);
+    if (unknown !== null) return unknown;
+    const size = args ? Number(args['SIZE'] ?? 0) : 0;
     try {
       const known = session.user as Login | undefined;
       const login = known === undefined ? null : await this.#logins.renewed(known, session.remoteAddress);
@@ -170,20 +182,24 @@ class Submissions {
         return new Refusal(530, '5.7.0 The key does not hold any more: log in again');
       }
       const { principal, caller } = login;
+      if (!this.#room.hasRoomFor(principal.tenantNo, size)) return new Refusal(452, NO_ROOM);
       const network = countedNetwork(session.remoteAddress);
       const { refusal } = await this.#parts.rates.take({ principal, keyId: caller.keyId, network }, Date.now());
       if (refusal !== null) return this.#replies.ofReason(refusal);
       // Where it cannot be read it is nobody's address: mail from a machine of its own has such.
       const sender = readAddress(address);
       this.sessions.renew(session);
-      this.#transactions.set(session.envelope, { login, mailFrom: sender.ok ? address : '', recipients: [] });
+      const mailFrom = sender.ok ? address : '';
+      this.#transactions.set(session.envelope, { login, mailFrom, recipients: [], size });
       return null;
     } catch (fault) {
       return this.#later(fault, 'a mail cannot be begun');
     }
   }
 
-  async #onRcpt(given: string, session: SMTPServerSession): Promise<Refusal | null> {
+  async #onRcpt({ address: given, args }: SMTPServerAddress, session: SMTPServerSession): Promise<Refusal | null> {
+    const unknown = unknownOf(args, RCPT_PARAMETERS);
+    if (unknown !== null) return unknown;
     const transaction = this.#transactions.get(session.envelope);
     if (transaction === undefined) return new Refusal(503, '5.5.1 MAIL comes first');
     if (transaction.recipients.length >= this.#limits.recipients) {
@@ -209,8 +225,24 @@ class Submissions {
   }
 
   /** What is known of it without the content, the recipients before it counted; nothing is consumed. */
-  async #refusalOf({ login, mailFrom, recipients }: Transaction, address: Address): Promise<Refusal | null> {
-    const to = [...recipients, address].map(({ email }) => email);
+  async #refusalOf(transaction: Transaction, address: Address): Promise<Refusal | null> {
+    const checked = await this.#checked(transaction, [...transaction.recipients, address]);
+    if (checked instanceof Refusal) return checked;
+    const reason = checked.at(-1)!.reasons.find(isKnownEarly);
+    return reason === undefined ? null : this.#replies.ofReason(reason as DecidedReason);
+  }
+
+  /** Whether one of them would be refused at RCPT now. */
+  async #isToldAtRcpt(transaction: Transaction): Promise<boolean> {
+    const checked = await this.#checked(transaction, transaction.recipients);
+    return checked instanceof Refusal || checked.some(({ reasons }) => reasons.some(isKnownEarly));
+  }
+
+  async #checked(
+    { login, mailFrom }: Transaction,
+    recipients: readonly Address[],
+  ): Promise<Refusal | readonly Pick<RecipientVerdict, 'reasons'>[]> {
+    const to = recipients.map(({ email }) => email);
     const from = mailFrom === '' ? null : mailFrom;
     const body = { from, identity: login.identity, to, subject: '-', text: '' };
     const checked = await this.#parts.door.intake.check({
@@ -222,8 +254,7 @@ class Submissions {
     if (answer.outcome === 'invalid') {
       return this.#replies.ofIssues('validation_failed', [{ code: 'invalid_parameter', ...answer }]);
     }
-    const reason = answer.recipients.at(-1)!.reasons.find(isKnownEarly);
-    return reason === undefined ? null : this.#replies.ofReason(reason as DecidedReason);
+    return answer.recipients;
   }
 
   async #onData(stream: SMTPServerDataStream, session: SMTPServerSession): Promise<Refusal | string> {
@@ -231,6 +262,7 @@ class Submissions {
     if (transaction === undefined) return new Refusal(503, '5.5.1 MAIL comes first');
     const holding = this.#room.enter(transaction.login.principal.tenantNo);
     try {
+      if (!holding.expect(transaction.size)) return new Refusal(452, NO_ROOM);
       const octets = await this.sessions.read(stream, session, (bytes) => holding.add(bytes));
       if (octets instanceof Refusal) return octets;
       return await this.#submit(octets, transaction, session.remoteAddress);
@@ -264,9 +296,9 @@ class Submissions {
       return this.#replies.ofCode('idempotency_key_invalid');
     }
     const input: SubmitInput = { ...inputOf(login), body, idempotencyKey, wholeOnly: true };
-    return this.#replies.ofSubmitted(
-      await this.#parts.door.intake.submit(shown === null ? input : { ...input, shown }),
-    );
+    const submitted = await this.#parts.door.intake.submit(shown === null ? input : { ...input, shown });
+    const isRefused = submitted.outcome === 'answer' && submitted.answer.outcome === 'refused';
+    return this.#replies.ofSubmitted(submitted, isRefused && (await this.#isToldAtRcpt(transaction)));
   }
 
   #later(fault: unknown, message: string): Refusal {
@@ -296,11 +328,17 @@ function isKnownEarly({ code }: Pick<DecidedReason, 'code'>): boolean {
   return REASONS[code].http !== null && REASONS[code].category !== 'content' && code !== 'sender_not_authorized';
 }
 
+/** RFC 5321 §4.1.1.11: what is not done must not be promised by silence. */
+function unknownOf(args: SMTPServerAddress['args'], known: ReadonlySet<string>): Refusal | null {
+  const unknown = Object.keys(args || {}).find((name) => !known.has(name));
+  return unknown === undefined ? null : new Refusal(555, `5.5.4 The parameter ${unknown.slice(0, 40)} is not offered`);
+}
+
 function isAscii(text: string): boolean {
   return /^[\0-\x7f]*$/.test(text);
 }
 
-/** smtp-server writes a domain in U-labels, whatever was given: only those go everywhere that are ASCII. */
+/** A domain beyond ASCII is sent as one that goes everywhere. */
 function onTheWire(given: string): string {
   if (isAscii(given)) return given;
   const reading = readAddress(given);

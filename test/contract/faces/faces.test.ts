@@ -87,6 +87,13 @@ describe('the faces', () => {
         });
       }
 
+      test('advises nothing that its clients have no field for', async () => {
+        for (const code of ['send_rate_exceeded', 'hourly_quota_exceeded', 'daily_quota_exceeded', 'cooldown']) {
+          const answer = await send(driver, `blocked+${code}@simulator.postern.test`);
+          assert.doesNotMatch(JSON.stringify(answer.body), /on_limit|`send_at`/);
+        }
+      });
+
       test('tells headroom where there is nothing, by no method, and to a body that is compressed', async () => {
         const { method, path, headers } = driver.send('bob@example.com');
         const base = path.split('/').slice(0, 3).join('/');

@@ -22,12 +22,18 @@ import { showConversation } from './timeline.ts';
 import { INBOXBASE_WORDS } from './words.ts';
 
 const BASE = '/compat/12m';
+const TO_WAIT = 'send with the header `X-Inboxbase-Shape: queued` to take the earliest free place';
 
 export const inboxbase: Face = {
   name: '12m',
   title: '12m',
   base: BASE,
   words: INBOXBASE_WORDS,
+  fixes: {
+    send_rate_exceeded: `Wait as long as \`Retry-After\` says, or ${TO_WAIT}.`,
+    hourly_quota_exceeded: `Wait until \`clears.at\`, or ${TO_WAIT}.`,
+    daily_quota_exceeded: `Wait until \`clears.at\`, or ${TO_WAIT}.`,
+  },
   refuse,
   routes,
 };

@@ -96,8 +96,8 @@ export function refusalFields(reasons: readonly ExplainedReason[]): Record<strin
 /** What its clients branch on. */
 type Became = Record<string, unknown> & { status: string };
 
-/** One send; `told.recipients` has one. */
-export function sendBody(told: Decided, vocabulary: Vocabulary): Became {
+/** One send; `told.recipients` has one. `projectedAt`: when a warm-up would let it go, where that is too far. */
+export function sendBody(told: Decided, vocabulary: Vocabulary, projectedAt: number | null): Became {
   const one = told.recipients[0]!;
   const requestId = requestOf(told.messageId);
   const policyTrace = traceOf(one.reasons, vocabulary);
@@ -105,11 +105,16 @@ export function sendBody(told: Decided, vocabulary: Vocabulary): Became {
   const limits = { limits: told.limits.map(budgetLine) };
   if (one.status === 'blocked') {
     const [first] = inOrder(one.reasons);
-    const reason = named(wordOf(first!), vocabulary);
-    return { requestId, status: 'blocked', reason, ...refusalFields(one.reasons), policyTrace, ...warnings, ...limits };
+    const isTooFar = projectedAt !== null && vocabulary === 'finer';
+    const reason = isTooFar ? 'warmup_horizon_exceeded' : named(wordOf(first!), vocabulary);
+    const refusal = { ...refusalFields(one.reasons), ...projected(projectedAt) };
+    return { requestId, status: 'blocked', reason, ...refusal, policyTrace, ...warnings, ...limits };
   }
   return { requestId, ...standingOf(one), policyTrace, ...warnings, ...limits };
 }
+
+const projected = (at: number | null): { projectedDate?: string } =>
+  at === null ? {} : { projectedDate: formatTime(at).slice(0, 10) };
 
 function standingOf({ status, reasons, departAt }: ToldRecipient): Became {
   if (status === 'held') {
@@ -124,7 +129,8 @@ function standingOf({ status, reasons, departAt }: ToldRecipient): Became {
   }
   if (status !== 'scheduled') return { status: 'queued' };
   const slot = reasons.find(({ code }) => code === 'waiting_for_slot');
-  const isWarmup = slot?.evidence['cause'] === 'warmup';
+  // Of the mailboxes, or of the identity, whose places are a limit.
+  const isWarmup = slot?.evidence['cause'] === 'warmup' || slot?.evidence['limit_name'] === 'warmup_places';
   return {
     status: 'scheduled',
     scheduledAt: formatTime(departAt),

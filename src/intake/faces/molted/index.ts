@@ -21,16 +21,25 @@ import { neighbourRoutes } from './neighbours.ts';
 import { dedupeKeyOf, type MoltedRead, readMolted, refusedRead } from './read.ts';
 import { moltedIssues, ownError, refuseAsMolted, saidOf } from './refuse.ts';
 import { simulationBody } from './simulation.ts';
+import { putOff } from './warmup.ts';
 import { MOLTED_WORDS, wordOf } from './words.ts';
 
 export const MOLTED_BASE = '/compat/molted';
 const MOST_IN_A_BATCH = 500;
+const TO_WAIT = 'send with `"deferOnWarmup": true` to take the earliest free place';
 
 export const molted: Face = {
   name: 'molted',
   title: 'Molted',
   base: MOLTED_BASE,
   words: MOLTED_WORDS,
+  fixes: {
+    send_rate_exceeded: `Wait as long as \`Retry-After\` says, or ${TO_WAIT}.`,
+    hourly_quota_exceeded: `Wait until \`clears.at\`, or ${TO_WAIT}.`,
+    daily_quota_exceeded: `Wait until \`clears.at\`, or ${TO_WAIT}.`,
+    template_render_failed: 'Send `payload` with every variable the template uses, in the type it expects.',
+    cooldown: 'Send at `clears.at` or later, for example with `scheduledAt`.',
+  },
   refuse: (problem, request) => refuseAsMolted(problem, vocabularyOf(request)),
   routes,
 };
@@ -101,14 +110,15 @@ async function inTime(request: FastifyRequest, { store }: IntakeDoor, read: Molt
 async function sendOne(request: FastifyRequest, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {
   const read = await inTime(request, door, readMolted(request.body));
   if (!read.ok) return door.problems.invalid(request, reply, read.errors);
-  const told = await toldOfOne(request, door, () => door.intake.submit(inputOf(request, read.body)));
-  return answerTold(request, reply, told, answerOf(told, request));
+  const { body, projectedAt } = await putOff({ request, door, inputOf }, read);
+  const told = await toldOfOne(request, door, () => door.intake.submit(inputOf(request, body)));
+  return answerTold(request, reply, told, answerOf(told, request, projectedAt));
 }
 
-function answerOf(told: Told, request: FastifyRequest) {
+function answerOf(told: Told, request: FastifyRequest, projectedAt: number | null) {
   const vocabulary = vocabularyOf(request);
   if (told.kind === 'problem') return refuseAsMolted(told.problem, vocabulary);
-  const body = sendBody(told, vocabulary);
+  const body = sendBody(told, vocabulary, projectedAt);
   const [first] = told.problem === null ? [] : inOrder(told.recipients[0]!.reasons);
   // The one refusal that has a status of its own.
   if (first === undefined || wordOf(first).http === 200) return { status: 200, body };
@@ -170,8 +180,9 @@ async function sendRow(request: FastifyRequest, door: IntakeDoor, send: unknown,
   const read = await inTime(request, door, readMolted(send, defaultsOf(request)));
   if (!read.ok)
     return errorRow(send, ownError('validation_failed', read.errors).error, read.errors.map(saidOf).join(' '));
-  const told = await toldOfOne(request, door, () => door.intake.submit(inputOf(request, read.body)));
-  if (told.kind === 'decided') return { recipientEmail: recipientOf(send), ...sendBody(told, vocabulary) };
+  const { body: asked, projectedAt } = await putOff({ request, door, inputOf }, read);
+  const told = await toldOfOne(request, door, () => door.intake.submit(inputOf(request, asked)));
+  if (told.kind === 'decided') return { recipientEmail: recipientOf(send), ...sendBody(told, vocabulary, projectedAt) };
   const { status, body } = refuseAsMolted(told.problem, vocabulary);
   if (status === 200) return { recipientEmail: recipientOf(send), ...(body as Row) };
   const issues = moltedIssues(told.problem.errors ?? []);
@@ -194,7 +205,8 @@ function readLook(value: unknown, defaults: Fields, fallback: string) {
 async function simulateOne(request: FastifyRequest, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {
   const read = await inTime(request, door, readLook(request.body, {}, `look-${request.id}`));
   if (!read.ok) return door.problems.invalid(request, reply, read.errors);
-  const told = await toldOfOne(request, door, () => door.intake.check(inputOf(request, read.body)));
+  const { body: asked } = await putOff({ request, door, inputOf }, read);
+  const told = await toldOfOne(request, door, () => door.intake.check(inputOf(request, asked)));
   if (told.kind === 'problem') return answerTold(request, reply, told, refuseAsMolted(told.problem));
   const body = simulationBody(told, vocabularyOf(request), await planOf(request, door));
   return answerTold(request, reply, { ...told, retryAfter: null }, { status: 200, body });
@@ -215,7 +227,8 @@ async function simulateBatch(request: FastifyRequest, reply: FastifyReply, door:
       const refused = (reason: string) => ({ recipientEmail, wouldAllow: false, simulation: true, reason });
       const read = await inTime(request, door, readLook(send, defaultsOf(request), `look-${request.id}-${i}`));
       if (!read.ok) return refused(ownError('validation_failed', read.errors).error);
-      const told = await toldOfOne(request, door, () => door.intake.check(inputOf(request, read.body)));
+      const { body } = await putOff({ request, door, inputOf }, read);
+      const told = await toldOfOne(request, door, () => door.intake.check(inputOf(request, body)));
       if (told.kind === 'decided') return { recipientEmail, ...simulationBody(told, vocabulary, plan) };
       return refused(ownError(told.problem.code, moltedIssues(told.problem.errors ?? [])).error);
     }),

@@ -2,8 +2,13 @@
 import type { Issue } from '../../../core/explain.ts';
 import { type Fields, isFields, isGiven } from '../../field-errors.ts';
 
-/** `error`: its own word for what is wrong, where it has one. */
-export type MoltedRead = { ok: true; body: Fields } | { ok: false; error: string; errors: Issue[] };
+/**
+ * `defers`: whether a warm-up may put it off; null: as its kind says. `templateId`: of a stored template. `error`: its own word for what
+ * is wrong, where it has one.
+ */
+export type MoltedRead =
+  | { ok: true; body: Fields; defers: boolean | null; templateId: string | null }
+  | { ok: false; error: string; errors: Issue[] };
 
 /** Names with this before them are no stored templates: the content comes in the payload. */
 const INLINE = '_';
@@ -33,18 +38,23 @@ export function readMolted(value: unknown, defaults: Fields = {}): MoltedRead {
     return refusedRead('invalid_params', 'templateId', 'It must be the slug or id of a template, or "_default".');
   }
   if (isGiven(payload) && !isFields(payload)) return refusedRead('invalid_params', 'payload', 'It must be an object.');
+  const { deferOnWarmup } = given;
+  if (isGiven(deferOnWarmup) && typeof deferOnWarmup !== 'boolean') {
+    return refusedRead('invalid_params', 'deferOnWarmup', 'It must be true or false.');
+  }
   const content = contentOf(templateId, isFields(payload) ? payload : {});
   const body: Record<string, unknown> = {
     to: recipient,
     dedupe_key: dedupeKey,
     on_duplicate: 'block',
-    on_limit: given['deferOnWarmup'] === true ? 'defer' : 'reject',
+    on_limit: 'reject',
     ...content,
   };
   for (const [theirs, ours] of SAME) if (isGiven(given[theirs])) body[ours] = given[theirs];
   const { attachments } = given;
   if (isGiven(attachments)) body['attachments'] = Array.isArray(attachments) ? attachments.map(uploadOf) : attachments;
-  return { ok: true, body };
+  const stored = templateId.startsWith(INLINE) ? null : templateId;
+  return { ok: true, body, defers: (deferOnWarmup as boolean | null | undefined) ?? null, templateId: stored };
 }
 
 /** Null: none, or a blank one. */

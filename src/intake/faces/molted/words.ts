@@ -115,11 +115,14 @@ const QUOTAS: ReadonlySet<ReasonCode> = new Set([
   'monthly_quota_exceeded',
 ]);
 
-/** A budget is the whole account's; every other limit is a rate. */
-export function wordOf(reason: { code: ReasonCode; scope: { kind: string } | null }): MoltedWord {
-  const word: MoltedWord = MOLTED_WORDS[reason.code];
-  const isPart = QUOTAS.has(reason.code) && reason.scope !== null && reason.scope.kind !== 'tenant';
-  return isPart ? { ...word, word: 'rate_limited' } : word;
+type Found = { code: ReasonCode; scope: { kind: string } | null; evidence: Readonly<Record<string, unknown>> };
+
+/** A budget is the whole account's; every other limit is a rate. An address that is missing has a finer name of its own. */
+export function wordOf({ code, scope, evidence }: Found): MoltedWord {
+  const word: MoltedWord = MOLTED_WORDS[code];
+  if (QUOTAS.has(code) && scope !== null && scope.kind !== 'tenant') return { ...word, word: 'rate_limited' };
+  const isAddress = code === 'template_lint_failed' && String(evidence['findings']) === 'missing_address';
+  return isAddress ? { ...word, finer: 'missing_physical_address' } : word;
 }
 
 /** Where a word stands among those that fail first. */

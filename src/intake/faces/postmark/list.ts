@@ -2,11 +2,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { readAddress } from '../../../base/address.ts';
 import type { IntakeDoor } from '../../door.ts';
-import { EVERYTHING, eachMessage, MOST_LOOKED_AT } from '../message-pages.ts';
+import { eachMessage } from '../message-pages.ts';
 import { queryOf, spanOf } from './query.ts';
 import { type Shown, shownInList } from './show.ts';
 
 const LARGEST_PAGE = 500;
+/** How far a list reaches back; beyond, it is narrowed by dates. */
+const MOST_LISTED = 10_000;
 
 /** `TotalCount` is exact up to the end of the page, and one more where more follow. */
 export async function list(request: FastifyRequest, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {
@@ -17,22 +19,16 @@ export async function list(request: FastifyRequest, reply: FastifyReply, door: I
   if (!Number.isInteger(count) || count < 1 || count > LARGEST_PAGE) {
     return invalid('count', `It must be a whole number from 1 to ${LARGEST_PAGE}.`);
   }
-  if (!Number.isInteger(offset) || offset < 0 || count + offset > MOST_LOOKED_AT) {
-    return invalid(
-      'offset',
-      `Count and offset together reach at most ${MOST_LOOKED_AT}: narrow the list by its dates.`,
-    );
+  if (!Number.isInteger(offset) || offset < 0 || count + offset > MOST_LISTED) {
+    return invalid('offset', `Count and offset together reach at most ${MOST_LISTED}: narrow the list by its dates.`);
   }
   const span = spanOf(query);
   if ('errors' in span) return door.problems.invalid(request, reply, span.errors);
   const read = query['recipient'] === undefined ? null : readAddress(query['recipient']);
   if (read?.ok === false) return invalid('recipient', read.message);
-  const filter = {
-    ...{ ...EVERYTHING, tag: query['tag'] ?? null, recipient: read?.address.key ?? null },
-    ...{ since: span.since, until: span.until },
-  };
+  const narrowed = { ...span, tag: query['tag'] ?? null, recipient: read?.address.key ?? null };
   const found: Shown[] = [];
-  for await (const message of eachMessage(request, door, filter, count + offset + 1)) {
+  for await (const message of eachMessage(request, door, { ...narrowed, wanted: count + offset + 1 })) {
     const shown = shownInList(message);
     if (isWanted(shown, message.from.email, query)) found.push(shown);
     if (found.length > count + offset) break;

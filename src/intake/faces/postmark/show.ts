@@ -111,9 +111,9 @@ function detailsOf(type: string, { data, seq }: EventRow): Record<string, unknow
     case 'Bounced':
       return { Summary: text('reply'), BounceID: seq };
     case 'Opened':
-      return { Summary: text('user_agent') };
+      return { Summary: text('proxy') };
     case 'LinkClicked':
-      return { Summary: text('user_agent'), Link: text('url'), ClickLocation: 'HTML' };
+      return { Summary: text('proxy'), Link: text('url'), ClickLocation: 'HTML' };
     case 'SubscriptionChanged':
       return { Origin: 'Recipient', SuppressSending: 'True' };
     default:

@@ -37,11 +37,12 @@ const nameOf = fieldNames({
 /** Fields of a personalization, and not of the mail. */
 const OF_ONE = /^(?:to|cc|bcc|dynamic_template_data)(?:[.[]|$)/;
 
-/** As SendGrid writes them: `personalizations.0.to.1.email`. */
-function fieldOf(param: string | null, at: number): string | null {
+/** As SendGrid writes them: `personalizations.0.to.1.email`; `at` null: it is named as the request has it already. */
+function fieldOf(param: string | null, at: number | null): string | null {
   if (!param) return null;
-  const name = nameOf(param);
-  return (OF_ONE.test(name) ? `personalizations[${at}].${name}` : name).replace(/\[(\d+)\]/g, '.$1');
+  const name = at === null ? param : nameOf(param);
+  const path = at !== null && OF_ONE.test(name) ? `personalizations[${at}].${name}` : name;
+  return path.replace(/\[(\d+)\]/g, '.$1');
 }
 
 /** `at`: the number of the personalization it is about, or null. Its clients show the text of the status line. */
@@ -49,14 +50,14 @@ function refuse(problem: ProblemBody, at: number | null): OtherAnswer {
   const { http, word } = SENDGRID_WORDS[problem.code];
   const field = at === null ? word : word.replace('personalizations', `personalizations.${at}`);
   const issues = problem.errors ?? [];
-  const named = (param: string | null) => (at === null ? param : fieldOf(param, at)) || field;
+  const named = (param: string | null) => fieldOf(param, at) ?? field;
   const errors =
     issues.length > 0
       ? issues.map(({ param, message }) => ({ message, field: named(param), help: problem.type }))
       : [{ message: `${problem.detail} ${problem.fix}`, field, help: problem.type }];
   return {
     status: http,
-    statusText: messageOf(problem, (param) => named(param) ?? param),
+    statusText: messageOf(problem, named),
     body: { errors, id: problem.message_id || problem.request_id },
   };
 }
@@ -79,11 +80,12 @@ async function send(request: FastifyRequest, reply: FastifyReply, door: IntakeDo
   if (read.isSandboxed) return look(request, reply, door, inputs);
   if (isOne) {
     const told = await toldOfOne(request, door, () => door.intake.submit(inputs[0]!));
-    return answer(request, reply, [told]);
+    if (told.problem !== null) return answerTold(request, reply, told, refuse(told.problem, 0));
+    return answer(request, reply, told as Taken);
   }
   const all = await toldOfAll(request, door, inputs);
-  if (all.outcome === 'taken') return answer(request, reply, all.tolds);
-  return answerTold(request, reply, all.told, refuse(all.told.problem!, all.at));
+  if (all.outcome === 'taken') return answer(request, reply, all.tolds[0]!);
+  return answerTold(request, reply, all.told, refuse(all.problem, all.at));
 }
 
 /** The sandbox: every personalization is looked at, and nothing is sent. */
@@ -100,11 +102,10 @@ async function look(
   return reply.code(200).send();
 }
 
-/** One id stands for all. One of them can be refused still, where those before it made of the account what it is now. */
-function answer(request: FastifyRequest, reply: FastifyReply, tolds: readonly Told[]): FastifyReply {
-  const at = tolds.findIndex(({ problem }) => problem !== null);
-  if (at !== -1) return answerTold(request, reply, tolds[at]!, refuse(tolds[at]!.problem!, at));
-  const first = tolds[0] as Told & { kind: 'decided' };
+type Taken = Told & { kind: 'decided' };
+
+/** The id of the first stands for all. */
+function answer(request: FastifyRequest, reply: FastifyReply, first: Taken): FastifyReply {
   return answerTold(request, reply, first, {
     status: 202,
     body: '',

@@ -5,12 +5,13 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { readAddress } from '../../../base/address.ts';
 import type { RecipientState } from '../../../core/states.ts';
 import { formatTime } from '../../../core/time.ts';
+import type { EngagementRow } from '../../../data/port/engagement.ts';
 import type { MessageTimeline } from '../../../data/port/messages.ts';
 import type { EventRow, StoredRecipient } from '../../../data/store.ts';
 import type { IntakeDoor } from '../../door.ts';
 import { refuseUnknown } from '../../lookup.ts';
 import { messageIdIn } from '../face-ids.ts';
-import { EVERYTHING, eachMessage } from '../message-pages.ts';
+import { eachMessage } from '../message-pages.ts';
 
 type ById = { Params: { id: string } };
 
@@ -43,6 +44,7 @@ export function messageRoutes(server: FastifyInstance, door: IntakeDoor, base: s
 
 const DEFAULT_PAGE = 10;
 const LARGEST_PAGE = 1000;
+const UNREAD = { events: [], engagement: [] };
 const FIELDS = ['msg_id', 'from_email', 'to_email', 'subject', 'status'] as const;
 
 async function list(request: FastifyRequest, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {
@@ -64,17 +66,13 @@ async function list(request: FastifyRequest, reply: FastifyReply, door: IntakeDo
   const address = to_email === undefined ? null : readAddress(to_email);
   if (address?.ok === false) return reply.send({ messages: [] });
   const messages: object[] = [];
-  for await (const message of eachMessage(
-    request,
-    door,
-    { ...EVERYTHING, recipient: address?.address.key ?? null },
-    limit,
-  )) {
-    const candidates = message.recipients.map((_one, i) => entryOf({ message, events: [] }, i));
+  const walk = { wanted: limit, recipient: address?.address.key ?? null };
+  for await (const message of eachMessage(request, door, walk)) {
+    const candidates = message.recipients.map((_one, i) => entryOf({ message, ...UNREAD }, i));
     if (!candidates.some((entry) => isWanted(entry, wanted))) continue;
-    const timeline = (await door.store.messageTimeline(nameOf(request, message.id))) ?? { message, events: [] };
+    const activity = (await activityOf(request, door, message.id)) ?? { message, ...UNREAD };
     messages.push(
-      ...message.recipients.map((_one, i) => entryOf(timeline, i)).filter((entry) => isWanted(entry, wanted)),
+      ...message.recipients.map((_one, i) => entryOf(activity, i)).filter((entry) => isWanted(entry, wanted)),
     );
     if (messages.length >= limit) break;
   }
@@ -106,19 +104,28 @@ function nameOf(request: FastifyRequest, id: string) {
   return { tenantNo, mode, id };
 }
 
+type Activity = Pick<MessageTimeline, 'message' | 'events'> & { engagement: readonly EngagementRow[] };
+
+async function activityOf(request: FastifyRequest, { store }: IntakeDoor, id: string): Promise<Activity | null> {
+  const name = nameOf(request, id);
+  const timeline = await store.messageTimeline(name);
+  if (timeline === null) return null;
+  return { ...timeline, engagement: (await store.engagement({ ...name, messageId: id })) ?? [] };
+}
+
 /** `msg_id`: the message's with the place of the recipient behind it. */
-function entryOf({ message, events }: Pick<MessageTimeline, 'message' | 'events'>, i: number): Record<string, unknown> {
+function entryOf({ message, events, engagement }: Activity, i: number): Record<string, unknown> {
   const recipient = message.recipients[i]!;
   const own = eventsOf(events, recipient);
-  const count = (type: string) => own.filter((event) => event.type === type).length;
+  const seen = engagement.find(({ recipientId }) => recipientId === recipient.id);
   return {
     from_email: message.from.email,
     msg_id: `${message.id}.${i}`,
     subject: message.subject,
     to_email: recipient.email,
     status: STATUS[recipient.state],
-    opens_count: count('message.opened'),
-    clicks_count: count('message.clicked'),
+    opens_count: seen?.opened ?? 0,
+    clicks_count: seen?.clicked ?? 0,
     last_event_time: formatTime(own.at(-1)?.createdAt ?? message.createdAt),
   };
 }
@@ -129,12 +136,12 @@ const eventsOf = (events: readonly EventRow[], { email }: StoredRecipient): Even
 async function show(request: FastifyRequest<ById>, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {
   const { id } = request.params;
   const [name, place = '0'] = id.split('.');
-  const timeline = await door.store.messageTimeline(nameOf(request, messageIdIn(name!)));
-  const recipient = timeline?.message.recipients[Number(place)];
-  if (timeline === null || recipient === undefined) return refuseUnknown(request, reply, door, id);
-  const { message, events } = timeline;
+  const activity = await activityOf(request, door, messageIdIn(name!));
+  const recipient = activity?.message.recipients[Number(place)];
+  if (activity === null || recipient === undefined) return refuseUnknown(request, reply, door, id);
+  const { message, events } = activity;
   const meta = message.meta as { tags?: string[]; metadata?: [string, string][]; template?: { id: string } | null };
-  const { opens_count, clicks_count, last_event_time, ...entry } = entryOf(timeline, Number(place));
+  const { opens_count, clicks_count, last_event_time, ...entry } = entryOf(activity, Number(place));
   return reply.send({
     ...entry,
     template_id: meta.template?.id ?? '',

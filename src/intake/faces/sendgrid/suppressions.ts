@@ -12,13 +12,19 @@ import { added, eachSuppression, lifted } from '../face-suppressions.ts';
 
 type ByEmail = { Params: { email: string } };
 
-/** Which rows a list has, and how one looks there. */
-type List = { path: string; has: (reason: SuppressionReason) => boolean; entry: (row: SuppressionRow) => object };
+/** Which rows a list has (`reason`: of this one alone), and how one looks there. */
+type List = {
+  path: string;
+  reason: SuppressionReason | null;
+  has: (reason: SuppressionReason) => boolean;
+  entry: (row: SuppressionRow) => object;
+};
 
 const created = ({ since }: SuppressionRow): number => Math.floor(since / 1000);
 
 const UNSUBSCRIBES: List = {
   path: 'unsubscribes',
+  reason: null,
   has: (reason) => reason !== 'hard_bounce' && reason !== 'complaint',
   entry: (row) => ({ email: row.key, created: created(row) }),
 };
@@ -27,16 +33,18 @@ const LISTS: readonly List[] = [
   UNSUBSCRIBES,
   {
     path: 'bounces',
-    has: (reason) => reason === 'hard_bounce',
+    reason: 'hard_bounce',
+    has: () => true,
     entry: (row) => ({ email: row.key, created: created(row), reason: row.note ?? 'hard bounce', status: '5.0.0' }),
   },
   {
     path: 'spam_reports',
-    has: (reason) => reason === 'complaint',
+    reason: 'complaint',
+    has: () => true,
     entry: (row) => ({ email: row.key, created: created(row), ip: '' }),
   },
-  { path: 'blocks', has: () => false, entry: () => ({}) },
-  { path: 'invalid_emails', has: () => false, entry: () => ({}) },
+  { path: 'blocks', reason: null, has: () => false, entry: () => ({}) },
+  { path: 'invalid_emails', reason: null, has: () => false, entry: () => ({}) },
 ];
 
 export function suppressionRoutes(server: FastifyInstance, door: IntakeDoor, base: string): void {
@@ -68,11 +76,11 @@ export function suppressionRoutes(server: FastifyInstance, door: IntakeDoor, bas
 async function rowsOf(
   request: FastifyRequest,
   door: IntakeDoor,
-  { has }: List,
-  email?: string,
+  { has, reason }: List,
+  email: string,
 ): Promise<SuppressionRow[]> {
   const rows: SuppressionRow[] = [];
-  for await (const row of eachSuppression({ request, door }, { email })) if (has(row.reason)) rows.push(row);
+  for await (const row of eachSuppression({ request, door }, { email, reason })) if (has(row.reason)) rows.push(row);
   return rows;
 }
 
@@ -104,8 +112,12 @@ async function answerList(
       wrong === 'limit' ? `It must be a whole number up to ${LARGEST_PAGE}.` : 'It must be a whole number.';
     return door.problems.invalid(request, reply, [{ code: 'invalid_parameter', param: wrong, message }]);
   }
-  const rows = (await rowsOf(request, door, list)).filter((row) => created(row) >= from! && created(row) <= until!);
-  return reply.send(rows.slice(offset!, offset! + limit!).map(list.entry));
+  const rows: SuppressionRow[] = [];
+  for await (const row of eachSuppression({ request, door }, { reason: list.reason })) {
+    if (rows.length >= offset! + limit!) break;
+    if (list.has(row.reason) && created(row) >= from! && created(row) <= until!) rows.push(row);
+  }
+  return reply.send(rows.slice(offset!).map(list.entry));
 }
 
 async function add(request: FastifyRequest, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {

@@ -28,8 +28,8 @@ type ById = { Params: { id: string } };
 export function uploadRoutes(server: FastifyInstance, door: IntakeDoor, base: string): void {
   const path = `${base}/emails/attachment-uploads`;
   const hidden = { schema: { hide: true } };
-  const announcing = { ...hidden, config: { scopes: ['send'] as const, requestLimits: SENDMUX_LIMITS } };
-  server.post(path, announcing, (request, reply) => announce(request, reply, door, path));
+  const config = { scopes: ['send'] as const, requestLimits: SENDMUX_LIMITS };
+  server.post(path, { ...hidden, config }, (request, reply) => announce(request, reply, door, path));
   server.register(async (own) => {
     own.removeAllContentTypeParsers();
     own.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));

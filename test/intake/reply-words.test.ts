@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { problem } from '../../../src/core/explain.ts';
-import { REASON_CODES, REASONS } from '../../../src/core/reasons.ts';
-import { headroomOf, headroomText, refusalText } from '../../../src/intake/mcp/words.ts';
+import { problem } from '../../src/core/explain.ts';
+import { REASON_CODES, REASONS } from '../../src/core/reasons.ts';
+import { headroomOf, headroomText, refusalText } from '../../src/intake/reply-words.ts';
 
 const NEXT = Date.parse('2027-03-02T09:00:00.000Z');
 

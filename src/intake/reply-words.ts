@@ -1,9 +1,9 @@
 /**
- * Answers in words that a model can act on: what happened, what to do, when, and who else can. They say what the body of the
- * answer says, and no more.
+ * Answers in words that a model, or a person at a terminal, can act on: what happened, what to do, when, and who else can. They say
+ * what the body of the answer says, and no more.
  */
-import type { ExplainedReason, ProblemBody } from '../../core/explain.ts';
-import { CLEARERS, type Clearer } from '../../core/reasons.ts';
+import type { ExplainedReason, ProblemBody } from '../core/explain.ts';
+import { CLEARERS, type Clearer } from '../core/reasons.ts';
 
 export type Headroom = {
   limits: { name: string; limit: number; remaining: number; window_seconds: number; resets_in_seconds: number }[];
