@@ -1,4 +1,5 @@
 /** The event log over HTTP: read on from a number, waiting for the next event if asked to. */
+import { setTimeout } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import type { EventType } from '../core/events.ts';
@@ -14,6 +15,8 @@ import { eventStreamRoute } from './event-stream.ts';
 
 const DEFAULT_LIMIT = 100;
 const MOST_EVENTS = 1000;
+/** Who waits for few of many events asks for them no more often than this. */
+const FILTERED_REST_MS = 100;
 
 const query = Type.Object(
   {
@@ -103,6 +106,7 @@ async function readWaiting(
   reply.raw.once('close', leave);
   try {
     let after = given === undefined ? null : Number(given);
+    let wakes = 0;
     for (;;) {
       const page = await store.events({ ...space, afterSeq: after, types, limit: Number(limit ?? DEFAULT_LIMIT) });
       const isOver = page.events.length > 0 || page.isExpired;
@@ -112,6 +116,8 @@ async function readWaiting(
       after = Math.max(after ?? 0, page.lastSeq);
       if (goesOn && after < page.newestSeq) continue;
       if (!(await waiter.next(until - performance.now()))) return reply.raw.destroyed ? null : page;
+      wakes += 1;
+      if (types !== null && wakes > 1) await setTimeout(FILTERED_REST_MS);
     }
   } finally {
     reply.raw.removeListener('close', leave);

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { countedNetwork } from '../base/network.ts';
 import type { Authenticator, AuthResult } from './authenticate.ts';
 import type { Connections } from './connections.ts';
-import { isPassedOn, isPrograms, withoutPerson } from './inner.ts';
+import { isPassedOn, isPrograms, programsScopes, withoutPerson } from './inner.ts';
 import type { Problems } from './problems.ts';
 import type { Counted, RequestRates } from './request-rates.ts';
 
@@ -51,8 +51,9 @@ function checkScopes(
   request.caller = caller;
   const { scopes = [], operatorOnly, uncounted, requestLimits } = request.route?.config ?? {};
   if (!scopes.some((scope) => caller.scopes.has(scope))) {
+    const helpful = isPrograms(request) ? programsScopes(scopes) : scopes;
     problems.refuse(request, reply, 'insufficient_permissions', {
-      evidence: { required: scopes.join('` or `'), granted: [...caller.scopes] },
+      evidence: { required: helpful.join('` or `'), granted: [...caller.scopes] },
     });
     return false;
   }

@@ -36,6 +36,10 @@ export function isPrograms(request: Pick<FastifyRequest, 'raw' | 'headers'>): bo
 
 /** The caller without what only a person may do. */
 export function withoutPerson(caller: Caller): Caller {
-  const scopes = new Set([...caller.scopes].filter((scope) => !PERSONS_SCOPES.has(scope)));
-  return { ...caller, scopes, operator: false };
+  return { ...caller, scopes: new Set(programsScopes([...caller.scopes])), operator: false };
+}
+
+/** Those of the scopes that help a program. */
+export function programsScopes<Scope extends string>(scopes: readonly Scope[]): Scope[] {
+  return scopes.filter((scope) => !PERSONS_SCOPES.has(scope));
 }

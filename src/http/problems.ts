@@ -29,7 +29,10 @@ export function linksOf({ billingUrl, supportUrl }: Pick<Settings, 'billingUrl' 
 /** What texts for one reader are made with. */
 export type Texts = ExplainOptions & { locale: string };
 
-export function languageOf(request: FastifyRequest): string {
+/** What an answer must know of the request. */
+export type Asking = Pick<FastifyRequest, 'id' | 'url' | 'headers' | 'caller'>;
+
+export function languageOf(request: Pick<Asking, 'headers' | 'caller'>): string {
   const wanted = request.headers['accept-language'];
   const first = typeof wanted === 'string' ? wanted.split(',')[0]?.split(';')[0]?.trim() : undefined;
   return first !== undefined && first !== '' && first !== '*' ? first : (request.caller?.locale ?? 'en');
@@ -49,7 +52,7 @@ export class Problems {
   }
 
   /** Texts in the language of this request, and for the door that it came by. */
-  texts(request: FastifyRequest): Texts {
+  texts(request: Asking): Texts {
     const fixes = this.wordings.of(request.url)?.fixes;
     const texts = this.textsIn(languageOf(request));
     return fixes === undefined ? texts : { ...texts, fixes };
@@ -59,7 +62,7 @@ export class Problems {
     return { docsBase: this.docsBase, links: this.options.links, locale };
   }
 
-  body(request: FastifyRequest, input: Omit<ProblemInput, 'requestId'>): ProblemBody {
+  body(request: Asking, input: Omit<ProblemInput, 'requestId'>): ProblemBody {
     const full = { ...input, requestId: request.id };
     return problem(full, this.texts(request));
   }

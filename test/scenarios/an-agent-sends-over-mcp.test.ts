@@ -189,6 +189,7 @@ test('what needs a person stays with a person, though the key could approve', as
   const sam = await connectAgent(gateway.url, onlyApproves.key);
   const suppress = await sam.call('suppress', { email: 'x@example.com', reason: 'manual_dnc' });
   assert.deepEqual([suppress.isError, suppress.body.code], [true, 'insufficient_permissions']);
+  assert.match(suppress.body.detail, /needs the scope `manage`; the key has send\./);
   await bold.close();
   await sam.close();
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe, mock, test } from 'node:test';
 import { leave, mail } from '../harness/by-hand.ts';
 import { startTestGateway, type TestGateway } from '../harness/gateway.ts';
 
@@ -96,6 +96,22 @@ describe('the event log', () => {
     socket.destroy();
     while (gateway.gateway.eventWaiters() > 0) await gateway.fetchJson('GET', '/healthz');
     assert.equal(gateway.gateway.eventWaiters(), 0);
+  });
+
+  test('who waits for few of many events asks for them a few times a second, not with every other event', async () => {
+    const { last_seq: from } = await read('');
+    const reads = mock.method(gateway.gateway.store, 'events');
+    const waiting = read(`after_seq=${from}&types=suppression.created&wait=30`);
+    while (gateway.gateway.eventWaiters() === 0) await gateway.fetchJson('GET', '/healthz');
+    const startedAt = performance.now();
+    for (let i = 0; i < 100; i += 1) await send(`many${i}@one.example`);
+    const lasted = performance.now() - startedAt;
+    const asked = reads.mock.callCount();
+    await gateway.fetchJson('POST', '/v1/suppressions', { email: 'none@one.example', reason: 'manual_dnc' });
+    const { data } = await waiting;
+    reads.mock.restore();
+    assert.equal(data[0].type, 'suppression.created');
+    assert.ok(asked <= lasted / 100 + 4, `${asked} reads in ${Math.round(lasted)} ms`);
   });
 
   test('a stop does not wait for those who wait', async () => {

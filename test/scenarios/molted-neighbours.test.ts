@@ -274,6 +274,17 @@ describe('Molted’s other endpoints', () => {
     const [approval, ...others] = await ok(call('GET', '/v1/send/approvals'));
     assert.deepEqual(others, []);
     assert.deepEqual([approval.id, approval.requestId, approval.status], [held.approvalId, held.requestId, 'pending']);
+    const identity = { handle: 'al', from: 'al@acme.example' };
+    const { id } = (await tenant.agent.call('POST', '/v1/identities', identity)).body;
+    const ofAl = await ok(send({ mailboxId: 'al' }));
+    for (const mailboxId of ['al', id]) {
+      const listed = await ok(call('GET', `/v1/send/approvals?mailboxId=${mailboxId}`));
+      assert.deepEqual(
+        listed.map((one: { id: string }) => one.id),
+        [ofAl.approvalId],
+      );
+    }
+    assert.deepEqual(await ok(call('GET', '/v1/send/approvals?mailboxId=nobody')), []);
     const path = `/v1/send/approvals/${held.approvalId}`;
     const human = await refused(call('PATCH', path, { decision: 'approved' }), 403, 'human_decision_required');
     assert.equal(human.kind, 'send');

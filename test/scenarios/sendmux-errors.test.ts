@@ -383,6 +383,29 @@ describe('Sendmux’s errors', () => {
     await refused(announce({ color: 'red' }), 422, 'validation_error', 'color');
   });
 
+  test('its description needs no key, and names every code and no path that there is not', async () => {
+    const url = `${gateway.url}/compat/sendmux/api/v1/openapi.json`;
+    const response = await fetch(url);
+    assert.equal(response.status, 200);
+    const etag = response.headers.get('etag') ?? '';
+    assert.match(etag, /^W\/"/);
+    assert.equal((await fetch(url, { headers: { 'if-none-match': etag } })).status, 304);
+    const { paths, components } = (await response.json()) as {
+      paths: Record<string, Record<string, object>>;
+      components: { schemas: { Refusal: { properties: { error: { properties: { code: { enum: string[] } } } } } } };
+    };
+    const { enum: codes } = components.schemas.Refusal.properties.error.properties.code;
+    for (const code of [...RETRYABLE, 'missing_parameter', 'idempotency_conflict'])
+      assert.ok(codes.includes(code), code);
+    for (const [path, methods] of Object.entries(paths)) {
+      for (const method of Object.keys(methods)) {
+        const asked = `/compat/sendmux/api/v1${path.replace('{id}', 'x')}`;
+        const { body } = await call(method.toUpperCase(), asked);
+        assert.notEqual(body.error.doc_url.split('/').at(-1), 'method_not_allowed', path);
+      }
+    }
+  });
+
   test('1,800 requests a minute and key, told on every answer', async () => {
     const busy = await makeTestKey(gateway, tenant.id, { scopes: ['send'] });
     const ask = (): Promise<Answer> => busy.call('GET', `${FILES}/att_none`);

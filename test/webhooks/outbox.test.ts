@@ -171,7 +171,7 @@ test('two thousand endpoints that hang delay one that does not by moments', asyn
   const startedAt = performance.now();
   memory.emit();
   await receiver.came(1, ({ path }) => path === '/quick');
-  assert.ok(performance.now() - startedAt < 10_000, `${Math.round(performance.now() - startedAt)} ms`);
+  assert.ok(performance.now() - startedAt < 14_000, `${Math.round(performance.now() - startedAt)} ms`);
 });
 
 test('a lane that gave more than its room lets nobody in before that is given back', async () => {

@@ -109,10 +109,10 @@ export function verdictText({ body }: Told): string[] {
 }
 
 export function leaseText({ body }: Told): string[] {
-  const { id, contact, agent, expires_at: until } = body;
+  const { id, contact, agent, token, expires_at: until } = body;
   return [
     `Lease ${id} on ${contact} is held by ${agent} until ${until}.`,
-    'Give its token as `lease_token` with sends to this contact.',
+    `Give its token ${token} as \`lease_token\` with sends to this contact, and release it by its id.`,
   ];
 }
 

@@ -8,6 +8,7 @@ import type { ReasonCode } from '../../core/reasons.ts';
 import { formatTime } from '../../core/time.ts';
 import { type KeyScope, StoreFault } from '../../data/store.ts';
 import { setHeadroom } from '../../http/headroom-headers.ts';
+import { programsScopes } from '../../http/inner.ts';
 import { type Refusal, refusal } from '../../http/problems.ts';
 import type { RouteTable } from '../../http/route-table.ts';
 import type { Log } from '../../http/server.ts';
@@ -81,7 +82,7 @@ export class Calls {
       const input = inputOf(route, tool.shaping);
       this.tools.set(tool.name, { tool, input });
       const { name, title, hints } = tool;
-      const needs = route.scopes.filter((scope) => scope !== 'approve');
+      const needs = programsScopes(route.scopes);
       this.needs.push({ name, needs });
       return {
         name,

@@ -5,8 +5,9 @@ import { startTestGateway, type TestGateway } from '../../harness/gateway.ts';
 import { checkConformance, inspect, type KeyAdder, startKeyAdder } from '../../harness/mcp-checks.ts';
 
 /**
- * Those that a server with tools alone is meant for. The others ask for tools, resources and prompts of their own names, for logs,
- * or for sessions, and this server has none.
+ * Those that a server with tools alone is meant for. Of the other 28 of the suite, 12 call tools of their own names (`test_…`), which
+ * answer with pictures, sounds, logs, progress or questions back; 11 ask for resources and prompts, one each for completion, a level
+ * of logs and a tool with a schema of theirs, and this server offers none; two look at sessions and find none.
  */
 const SCENARIOS: [string, number][] = [
   ['server-initialize', 1],
@@ -20,7 +21,7 @@ describe('the official checks', () => {
   let gateway: TestGateway;
   before(async () => {
     adder = await startKeyAdder();
-    gateway = await startTestGateway({ POSTERN_PUBLIC_URL: adder.url });
+    gateway = await startTestGateway();
     adder.pointAt(gateway.url, gateway.testKey);
   });
   after(async () => {

@@ -13,17 +13,19 @@ export type Given = {
   body: Fields;
 };
 
+export type Look = (asked: Asked) => Promise<Told>;
+
 export type Barred = { reason: ReasonCode; answer: OtherAnswer };
 
 export type Neighbour = {
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   path: string;
   /** An issue: what is wrong with the request before any is made. `look` asks one of our routes for what the request rests on. */
-  ask: (given: Given, look: (asked: Asked) => Promise<Told>) => Asked | Issue | Promise<Asked | Issue>;
+  ask: (given: Given, look: Look) => Asked | Issue | Promise<Asked | Issue>;
   /** Why it is not even asked for, where our own route has no such bar. */
   bars?: (request: FastifyRequest, door: IntakeDoor) => Promise<Barred | null>;
   /** From our answer, in names of its style; absent: as it is. */
-  show?: (body: Fields, given: Given) => unknown;
+  show?: (body: Fields, given: Given, look: Look) => unknown;
   status?: number;
 };
 

@@ -9,7 +9,7 @@ import type { IntakeDoor } from '../../door.ts';
 import { type Fields, isFields } from '../../field-errors.ts';
 import { idOfRequest, requestOf } from '../face-ids.ts';
 import { ask } from '../inside.ts';
-import { elements, type Given, id, list, type Neighbour, noteOf } from './neighbour.ts';
+import { elements, type Given, id, type Look, list, type Neighbour, noteOf } from './neighbour.ts';
 import { refuseAsMolted } from './refuse.ts';
 import { SUPPRESSIONS } from './suppressions.ts';
 import { UPLOAD } from './uploads.ts';
@@ -116,11 +116,22 @@ function approvalIn({ message_id, state, recipients, requested_at, ...rest }: Fi
   return { requestId, status: state, recipientEmail: first?.['email'] ?? null, createdAt: requested_at, ...rest };
 }
 
+function senderIn({ from }: Fields): string | null {
+  return isFields(from) && typeof from['email'] === 'string' ? from['email'] : null;
+}
+
 const APPROVALS: Neighbour[] = [
   {
     ...{ method: 'GET', path: '/v1/send/approvals' },
     ask: (given) => list('/v1/approvals', given, { state: given.query['status'] ?? 'pending' }),
-    show: (body) => elements(body).map(approvalIn),
+    show: async (body, { query: { mailboxId } }, look) => {
+      const approvals = elements(body);
+      if (mailboxId === undefined) return approvals.map(approvalIn);
+      const found = await look({ method: 'GET', url: `/v1/identities/${encodeURIComponent(mailboxId)}` });
+      // A mailbox fixes who a message is from.
+      const address = senderIn((found.body ?? {}) as Fields);
+      return approvals.filter((one) => address !== null && senderIn(one) === address).map(approvalIn);
+    },
   },
   {
     ...{ method: 'PATCH', path: '/v1/send/approvals/:id', show: approvalIn },
@@ -184,9 +195,10 @@ async function answer(
   };
   const barred = bars === undefined ? null : await bars(request, door);
   if (barred !== null) return answerWithOther(reply.header('X-Postern-Reason', barred.reason), barred.answer);
-  const made = await asked(given, (one) => ask(server, request, reply, one));
+  const look: Look = (one) => ask(server, request, reply, one);
+  const made = await asked(given, look);
   if ('code' in made) return door.problems.invalid(request, reply, [made]);
-  const { status: became, body } = await ask(server, request, reply, made);
+  const { status: became, body } = await look(made);
   if (became >= 300) {
     const problem = body as ProblemBody;
     reply.header('X-Postern-Reason', problem.code);
@@ -195,7 +207,7 @@ async function answer(
   const { next_cursor: next } = (body ?? {}) as Fields;
   // Its lists are bare arrays: the way on stands beside.
   if (typeof next === 'string') reply.header('X-Next-Cursor', next);
-  const shown = show === undefined ? body : show((body ?? {}) as Fields, given);
+  const shown = show === undefined ? body : await show((body ?? {}) as Fields, given, look);
   return reply.code(status).send(inItsStyle(shown));
 }
 

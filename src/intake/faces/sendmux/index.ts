@@ -12,6 +12,7 @@ import { answerTold, type Told, toldOfOne } from '../told.ts';
 import { queuedData, refusalOf, refused, taken } from './answer.ts';
 import { attachmentRoutes } from './attachments.ts';
 import { answerBatch, inputOf } from './batch.ts';
+import { openapiRoute } from './openapi.ts';
 import { SENDMUX_LIMITS } from './rates.ts';
 import { readSendmux } from './read.ts';
 import { uploadRoutes } from './uploads.ts';
@@ -38,6 +39,7 @@ function routes(server: FastifyInstance, door: IntakeDoor): void {
   server.post(`${BASE}/emails/send/batch`, sends, (request, reply) => sendBatch(request, reply, door));
   attachmentRoutes(server, door, BASE);
   uploadRoutes(server, door, BASE);
+  openapiRoute(server, BASE);
 }
 
 async function sendOne(request: FastifyRequest, reply: FastifyReply, door: IntakeDoor): Promise<FastifyReply> {
