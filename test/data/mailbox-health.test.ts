@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { noteOutcome, reviewHealth } from '../../src/data/sqlite/mailbox-health.ts';
+import { noteOutcome, noteWayFault, reviewHealth } from '../../src/data/sqlite/mailbox-health.ts';
 import { spaceOf } from '../../src/data/sqlite/spaces.ts';
 import { EXCLUDED_BELOW, type HealthOutcome } from '../../src/policy/health.ts';
 import { newPrincipal } from '../harness/submissions.ts';
@@ -66,6 +66,27 @@ describe('the health of a mailbox in the store', () => {
     assert.deepEqual([weak!.slice(0, 2), excluded!.slice(0, 2), more], [['good', 'weak'], ['weak', 'excluded'], []]);
   });
 
+  test('hears of a way that failed only what is about the mailbox: signing in, and being held back', () => {
+    const counted = (): unknown => {
+      const all = 'auth_failed + deferred + bounced + delivered + complained';
+      const [row] = writer.rows(
+        `SELECT sum(auth_failed) AS auth, sum(deferred) AS held, sum(${all}) AS n FROM mailbox_hour`,
+      );
+      return [row!['auth'], row!['held'], row!['n']];
+    };
+    const fail = (bounceClass: string | null): void =>
+      writer.group((state) => {
+        const known = state.spaces.get(space);
+        noteWayFault(state, known, mailboxNo, bounceClass, known.now(state.realNow));
+      });
+    fail('auth_failure');
+    assert.deepEqual(counted(), [1, 0, 1]);
+    fail('rate_limited');
+    assert.deepEqual(counted(), [1, 1, 2]);
+    for (const bounceClass of ['connection_failed', 'mailbox_full', null]) fail(bounceClass);
+    assert.deepEqual(counted(), [1, 1, 2]);
+  });
+
   test('is back by itself once its bad signs have aged, without any traffic', () => {
     happen('bounced', 60);
     const { recoversAt } = inPool();
@@ -73,10 +94,12 @@ describe('the health of a mailbox in the store', () => {
     writer.now = recoversAt - 3 * HOUR;
     writer.sweep('mailboxes');
     assert.notEqual(inPool().excludedSince, null, 'not too soon');
+    writer.state.spaces.get(space).isPoolNew = false;
     writer.now = recoversAt + HOUR;
     writer.sweep('mailboxes');
     assert.deepEqual([inPool().excludedSince, inPool().recoversAt, inRow()['excluded_since']], [null, null, null]);
     assert.deepEqual((told().at(-1) as string[]).slice(0, 2), ['excluded', 'weak']);
+    assert.equal(writer.state.spaces.get(space).isPoolNew, true, 'what waits for it is looked at anew');
   });
 
   test('is looked at only when one may be back, and is found again after a start', () => {

@@ -101,6 +101,11 @@ test('__proto__ as a metadata key is data', async () => {
     '{"to":"a@a.example","subject":"s","text":"t","metadata":{"__proto__":"x","constructor":"y"}}',
   );
   assert.equal(answer.status, 202);
+  const stored = await gateway.fetchJson('GET', `/v1/messages/${answer.body.id}`);
+  assert.deepEqual(Object.entries(stored.body.metadata), [
+    ['__proto__', 'x'],
+    ['constructor', 'y'],
+  ]);
 });
 
 test('bytes that are no UTF-8 are malformed', async () => {
@@ -117,7 +122,7 @@ test('a content encoding is refused before the body is read', async () => {
 
 test('a body that is no JSON by its type is refused', async () => {
   const answer = await post('to=a', { 'content-type': 'application/x-www-form-urlencoded' });
-  assert.equal(answer.status, 415);
+  assert.deepEqual([answer.status, answer.body.code], [415, 'unsupported_media_type']);
 });
 
 test('a body announced as too large is refused before it is sent', async () => {

@@ -76,6 +76,6 @@ export function exhausted(changes: Partial<RoutingFacts> = {}): RoutingFacts {
   };
 }
 
-export function poolFacts(routing: RoutingFacts): PoolFacts {
+export function poolFacts(routing: RoutingFacts | null): PoolFacts {
   return { routing, alternatives: [], readyAt: null, pace: null };
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHook } from 'node:async_hooks';
 import { createPrivateKey } from 'node:crypto';
 import { test } from 'node:test';
 import { composeMessage } from '../../src/relay/compose.ts';
@@ -134,6 +135,17 @@ test('closing waits for what is under way and takes no more', async () => {
   assert.equal((await Promise.all(underWay)).length, 20);
 });
 
-test('a composer that nobody used starts no thread', async () => {
-  await startComposer().close();
+test('a composer that nobody used starts no thread', async (t) => {
+  let threads = 0;
+  const hook = createHook({
+    init(_id, type) {
+      if (type === 'WORKER') threads += 1;
+    },
+  }).enable();
+  t.after(() => hook.disable());
+  const composer = startComposer();
+  t.after(() => composer.close());
+  assert.equal(threads, 0);
+  await composer.compose({ message: sampleMessage() });
+  assert.equal(threads, 1, 'the first message starts it');
 });

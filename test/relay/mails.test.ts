@@ -154,7 +154,13 @@ test('at most so many octets of content are in memory: the next waits for a rele
 test('a message larger than the bound goes alone', async () => {
   const { mails } = setUp({ maxBytes: 1000 });
   const large = ready(await mails.take(claimedOne({ size: 5000 })));
-  const next = mails.take(claimedOne({ size: 1 }));
+  let isReady = false;
+  const next = mails.take(claimedOne({ size: 1 })).then((answer) => {
+    isReady = true;
+    return answer;
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(isReady, false);
   large.release();
   ready(await next);
 });

@@ -101,6 +101,13 @@ test('a reply beyond the cap is cut, with its code, and its memory is bounded', 
   assert.ok(replies[0]!.lines.join('').length <= MAX_REPLY_BYTES);
 });
 
+test('the bound is for one reply: any number of them may come in one piece', () => {
+  const many = Math.ceil((MAX_REPLY_BYTES * 2) / '250 ok\r\n'.length);
+  const replies = parse('250 ok\r\n'.repeat(many));
+  assert.equal(replies.length, many);
+  assert.ok(replies.every(({ code, fault }) => code === 250 && fault === null));
+});
+
 test('a megabyte in single octets takes no superlinear time', () => {
   const parser = new ReplyParser();
   const octet = Buffer.from('x');

@@ -29,6 +29,10 @@ test('content that weighs too much is refused, and each finding is named with it
   );
 });
 
+test('content of just that weight is refused', () => {
+  assert.equal(findings(contentRejected, factsOf({ content: { ...bad, score: 10 } })).length, 1);
+});
+
 test('content that weighs less, and content in which nothing is found, passes', () => {
   assert.deepEqual(findings(contentRejected, factsOf({ content: { ...bad, score: 9 } })), []);
   assert.deepEqual(findings(contentRejected, factsOf()), []);

@@ -37,6 +37,12 @@ test('no time is named where mailboxes are unhealthy or paused: the tenant clear
   assert.deepEqual(operators.clearsBy, ['operator']);
 });
 
+test('those that are unhealthy, paused and inactive are counted together', () => {
+  const routing = exhausted({ cause: 'health', ways: 7, unhealthy: 4, paused: 2, inactive: 1 });
+  const [found] = findings(mailboxesExhausted, factsOf({ pool: poolFacts(routing) }));
+  assert.equal(found?.evidence['unhealthy'], 7);
+});
+
 test('a way with room, a full warm-up and providers that are off are not its matter', () => {
   assert.deepEqual(findings(mailboxesExhausted, factsOf()), []);
   for (const cause of ['provider', 'warmup', 'none'] as const) {

@@ -36,6 +36,10 @@ test('a score at the warning level warns, with the signals and what would bring 
   });
 });
 
+test('a score of just the warning level warns', () => {
+  assert.equal(findings(quarantineApproaching, factsOf({ risk: { ...risk, score: risk.warnAt } })).length, 1);
+});
+
 test('below the warning level, and where no score is kept, nothing is said', () => {
   assert.deepEqual(findings(quarantineApproaching, factsOf({ risk: { ...risk, score: 59_999 } })), []);
   assert.deepEqual(findings(quarantineApproaching, factsOf({ risk: null })), []);
