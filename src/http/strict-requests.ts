@@ -69,7 +69,7 @@ function answerBare(socket: Socket, problems: Problems, { status, code, ...more 
     return;
   }
   const id = newId('req');
-  const asked = { id, headers: {}, caller: null } as unknown as FastifyRequest;
+  const asked = { id, url: '', headers: {}, caller: null } as unknown as FastifyRequest;
   const problem = { ...problems.body(asked, refusal(code, more)), status: Number(status.slice(0, 3)) };
   const body = JSON.stringify(problem);
   const retryAfter = more.retryAfterSeconds === undefined ? '' : `Retry-After: ${more.retryAfterSeconds}\r\n`;
