@@ -3,7 +3,8 @@
  * thread dies of, ends the thread and has no answer; those behind it are put to a new thread.
  *
  * The script answers `{ id, question }` with `{ id, answer }`, one after another. Questions that `isSmall` says so of are sent before
- * the ones ahead are answered, so that the thread need not wait for ours; one that is not small is the only one under way.
+ * the ones ahead are answered, so that the thread need not wait for ours; one that is not small is the only one under way. A thread that
+ * has had one is let go once it is idle: what it took for it, hundreds of megabytes at the worst, it would keep.
  */
 import { Worker } from 'node:worker_threads';
 
@@ -15,21 +16,25 @@ type Waiting<Question, Answer> = {
 };
 
 const MOST_UNDER_WAY = 32;
+const LET_GO_AFTER_MS = 5000;
 
 export class WatchedThread<Question, Answer> {
   readonly #script: URL;
   readonly #withinMs: number;
-  readonly #isSmall: (question: Question) => boolean;
+  readonly #isSmall: ((question: Question) => boolean) | null;
   readonly #queue: Waiting<Question, Answer>[] = [];
   /** What the thread has been asked, in order. */
   #underWay: Waiting<Question, Answer>[] = [];
   #worker: Worker | null = null;
+  /** Whether it has been asked something that is not small. */
+  #isGrown = false;
   /** Runs out when the question that is first under way has taken too long. */
   #timer: NodeJS.Timeout | undefined;
   #nextId = 1;
   #isClosed = false;
 
-  constructor(script: URL, withinMs: number, isSmall: (question: Question) => boolean = () => false) {
+  /** `isSmall` null: none is told apart; each is the only one under way, and the thread is kept. */
+  constructor(script: URL, withinMs: number, isSmall: ((question: Question) => boolean) | null = null) {
     this.#script = script;
     this.#withinMs = withinMs;
     this.#isSmall = isSmall;
@@ -39,7 +44,7 @@ export class WatchedThread<Question, Answer> {
   ask(question: Question): Promise<Answer | null> {
     if (this.#isClosed) return Promise.resolve(null);
     return new Promise((resolve) => {
-      this.#queue.push({ id: this.#nextId, question, isSmall: this.#isSmall(question), resolve });
+      this.#queue.push({ id: this.#nextId, question, isSmall: this.#isSmall?.(question) ?? false, resolve });
       this.#nextId += 1;
       this.#sendNext();
     });
@@ -58,6 +63,7 @@ export class WatchedThread<Question, Answer> {
     while (this.#queue.length > 0 && this.#hasRoomFor(this.#queue[0]!)) {
       const next = this.#queue.shift()!;
       const worker = this.#worker ?? this.#start();
+      this.#isGrown ||= this.#isSmall !== null && !next.isSmall;
       this.#underWay.push(next);
       if (this.#underWay.length === 1) this.#watch(worker);
       worker.postMessage({ id: next.id, question: next.question });
@@ -72,10 +78,12 @@ export class WatchedThread<Question, Answer> {
   #watch(worker: Worker): void {
     clearTimeout(this.#timer);
     if (this.#underWay.length > 0) this.#timer = setTimeout(() => this.#giveUp(worker), this.#withinMs);
+    else if (this.#isGrown) this.#timer = setTimeout(() => this.#giveUp(worker), LET_GO_AFTER_MS).unref();
   }
 
   #start(): Worker {
     const worker = new Worker(this.#script);
+    this.#isGrown = false;
     worker.unref();
     worker.on('message', ({ id, answer }: { id: number; answer: Answer }) => {
       if (this.#worker !== worker) return;
@@ -92,7 +100,7 @@ export class WatchedThread<Question, Answer> {
     return worker;
   }
 
-  /** The thread died or hangs on the first question under way: another thread takes those behind it. */
+  /** The thread died, hangs on the first question under way, or is let go: another thread takes those behind it. */
   #giveUp(worker: Worker): void {
     if (this.#worker !== worker) return;
     this.#worker = null;

@@ -2,14 +2,6 @@
 import Type, { type TSchema } from 'typebox';
 
 const DEFAULT_LIMIT = 50;
-export const MOST_A_PAGE = 200;
-
-/** A number in a query is text: what it may be says the pattern. */
-export function numberText(most: number, description: string, examples: string[]): TSchema {
-  return Type.Optional(
-    Type.String({ pattern: '^(0|[1-9][0-9]{0,14})$', description: `${description} At most ${most}.`, examples }),
-  );
-}
 
 export const PAGE_QUERY = {
   limit: Type.Optional(

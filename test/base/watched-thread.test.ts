@@ -42,3 +42,20 @@ test('a thread that is closed answers nothing more', async () => {
   await thread.close();
   assert.deepEqual(await Promise.all([...asked, thread.ask('two')]), [null, null, null]);
 });
+
+test('a thread that was asked something large is let go once it is idle, and one that was not is kept', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const thread = new WatchedThread<string, string>(SCRIPT, 60_000, (question) => question !== 'large');
+  t.after(() => thread.close());
+  const ask = async (question: string): Promise<number> => Number((await thread.ask(question))!.split(' ')[1]);
+  const first = await ask('one');
+  t.mock.timers.tick(50_000);
+  assert.equal(await ask('large'), first);
+  t.mock.timers.tick(4999);
+  assert.equal(await ask('two'), first);
+  t.mock.timers.tick(5000);
+  const second = await ask('three');
+  assert.notEqual(second, first);
+  t.mock.timers.tick(50_000);
+  assert.equal(await ask('four'), second);
+});
