@@ -5,10 +5,11 @@ import type { Issue, ProblemBody } from '../../core/explain.ts';
 /** What a client calls a field of a submission, such as `attachments[0].content_type`. */
 export type FieldNames = (param: string) => string;
 
-/** What happened, everything that is wrong with the request, and what to do about it. */
+/** What happened, everything that is wrong with the request, and what to do about it; when it clears stands there as a time. */
 export function messageOf(problem: ProblemBody, nameOf: FieldNames): string {
-  const { detail, fix, errors = [] } = problem;
-  return `${errors.length > 0 ? issuesOf(errors, nameOf) : detail} ${fix}`;
+  const { detail, fix, clears, errors = [] } = problem;
+  const advice = clears.at === null ? fix : fix.replaceAll('`clears.at`', clears.at);
+  return `${errors.length > 0 ? issuesOf(errors, nameOf) : detail} ${advice}`;
 }
 
 export function issuesOf(errors: readonly Issue[], nameOf: FieldNames): string {

@@ -54,7 +54,7 @@ function refuse(problem: ProblemBody, at: number | null): OtherAnswer {
   const errors =
     issues.length > 0
       ? issues.map(({ param, message }) => ({ message, field: named(param), help: problem.type }))
-      : [{ message: `${problem.detail} ${problem.fix}`, field, help: problem.type }];
+      : [{ message: messageOf(problem, named), field, help: problem.type }];
   return {
     status: http,
     statusText: messageOf(problem, named),
