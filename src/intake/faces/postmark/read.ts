@@ -53,7 +53,8 @@ export function readPostmark(value: unknown): PostmarkRead {
   if (MessageStream === BROADCAST) body['kind'] = 'marketing';
   const template = TemplateAlias ?? TemplateId;
   if (template !== undefined && template !== null) {
-    body['template'] = { id: String(template), ...(isFields(TemplateModel) ? { data: TemplateModel } : {}) };
+    const id = typeof template === 'number' ? String(template) : template;
+    body['template'] = { id, ...(isFields(TemplateModel) ? { data: TemplateModel } : {}) };
   }
   if (errors.length > 0) return { ok: false, errors };
   const told = ['To', 'Cc', 'Bcc'].flatMap((name) => {
