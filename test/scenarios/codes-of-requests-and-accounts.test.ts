@@ -231,13 +231,15 @@ test('a key whose first request is still running is answered as in progress', as
   const url = (JSON.parse(line) as { http: string }).http;
   const headers = { ...bearer(testKey), 'content-type': 'application/json', 'idempotency-key': 'once' };
   const init = { method: 'POST', headers, body: JSON.stringify({ to: 'a@example.com', subject: 'x', text: 'x' }) };
-  const first = fetch(`${url}/v1/messages`, init).catch(() => null);
-  const second = await fetch(`${url}/v1/messages`, init);
+  // Which of the two comes first over the wire is nobody's to say: the one that is answered came second.
+  const both = [0, 1].map(() => fetch(`${url}/v1/messages`, init).catch(() => null));
+  const second = (await Promise.race(both))!;
   const problem = (await second.json()) as { code: string };
   assert.deepEqual([second.status, problem.code], [409, 'idempotency_in_progress']);
   assert.equal(second.headers.get('retry-after'), '1');
   child.kill('SIGKILL');
-  assert.equal(await first, null, 'the first never got an answer');
+  const answered = (await Promise.all(both)).filter((answer) => answer !== null);
+  assert.equal(answered.length, 1, 'the first never got an answer');
 });
 
 test('every code of the catalogue whose part stands is provoked by a scenario', () => {
