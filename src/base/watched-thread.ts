@@ -17,6 +17,8 @@ type Waiting<Question, Answer> = {
 
 const MOST_UNDER_WAY = 32;
 const LET_GO_AFTER_MS = 5000;
+/** A busy machine starts a thread late, which is no fault of the question. */
+const STARTS_WITHIN_MS = 10_000;
 
 export class WatchedThread<Question, Answer> {
   readonly #script: URL;
@@ -26,6 +28,7 @@ export class WatchedThread<Question, Answer> {
   /** What the thread has been asked, in order. */
   #underWay: Waiting<Question, Answer>[] = [];
   #worker: Worker | null = null;
+  #hasStarted = false;
   /** Whether it has been asked something that is not small. */
   #isGrown = false;
   /** Runs out when the question that is first under way has taken too long. */
@@ -77,14 +80,21 @@ export class WatchedThread<Question, Answer> {
 
   #watch(worker: Worker): void {
     clearTimeout(this.#timer);
-    if (this.#underWay.length > 0) this.#timer = setTimeout(() => this.#giveUp(worker), this.#withinMs);
+    const withinMs = this.#hasStarted ? this.#withinMs : this.#withinMs + STARTS_WITHIN_MS;
+    if (this.#underWay.length > 0) this.#timer = setTimeout(() => this.#giveUp(worker), withinMs);
     else if (this.#isGrown) this.#timer = setTimeout(() => this.#giveUp(worker), LET_GO_AFTER_MS).unref();
   }
 
   #start(): Worker {
     const worker = new Worker(this.#script);
     this.#isGrown = false;
+    this.#hasStarted = false;
     worker.unref();
+    worker.once('online', () => {
+      if (this.#worker !== worker) return;
+      this.#hasStarted = true;
+      this.#watch(worker);
+    });
     worker.on('message', ({ id, answer }: { id: number; answer: Answer }) => {
       if (this.#worker !== worker) return;
       const [answered] = this.#underWay.splice(
