@@ -174,11 +174,6 @@ export function prune(series: Series, now: number, horizonSeconds: number): void
   if (folds) series.foldedUntil = foldUntil;
 }
 
-/** The entries as [second, units] pairs, for storing. */
-export function entriesOf(series: Series): [second: number, units: number][] {
-  return series.at.map((second, i) => [second, series.cumulative[i]! - upTo(series, i)]);
-}
-
 export function seriesOf(entries: readonly (readonly [second: number, units: number])[]): Series {
   const series = emptySeries();
   let total = 0;

@@ -11,9 +11,10 @@ import { packFacts, unpackFacts } from '../../src/policy/facts.ts';
 import type { ScopeState } from '../../src/policy/ledger.ts';
 import { look } from '../../src/policy/look.ts';
 import { RULES } from '../../src/policy/rules/index.ts';
-import { addUnits, emptySeries, entriesOf, type Series } from '../../src/policy/series.ts';
+import { addUnits, emptySeries, type Series } from '../../src/policy/series.ts';
 import { SUPPRESSION_REASONS } from '../../src/policy/suppression.ts';
 import { canonicalVerdict } from '../../src/policy/verdict.ts';
+import { entriesOf } from '../harness/series.ts';
 import {
   DAY,
   FREE,

@@ -7,7 +7,6 @@ import {
   countBetween,
   DAY_SECONDS,
   emptySeries,
-  entriesOf,
   indexAfter,
   latestUpTo,
   nthAfter,
@@ -15,6 +14,7 @@ import {
   seriesOf,
 } from '../../src/policy/series.ts';
 import { usedAt } from '../../src/policy/windows.ts';
+import { entriesOf } from '../harness/series.ts';
 import { departuresUpTo, seriesFrom } from './departures.ts';
 
 const second = fc.integer({ min: 0, max: 70 });

@@ -13,7 +13,8 @@ import { openWriter } from '../../src/data/sqlite/database.ts';
 import { LedgerCache } from '../../src/data/sqlite/ledger-cache.ts';
 import { CREDITS, spaceOf } from '../../src/data/sqlite/spaces.ts';
 import type { Principal } from '../../src/data/store.ts';
-import { entriesOf, type Series } from '../../src/policy/series.ts';
+import type { Series } from '../../src/policy/series.ts';
+import { entriesOf } from '../harness/series.ts';
 import { type OpenedStore, openTestStore } from '../harness/sqlite-store.ts';
 import { newPrincipal, submission } from '../harness/submissions.ts';
 

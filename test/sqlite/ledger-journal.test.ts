@@ -11,7 +11,7 @@ import { after, it } from 'node:test';
 import fc from 'fast-check';
 import { migrate, openWriter } from '../../src/data/sqlite/database.ts';
 import { LedgerCache } from '../../src/data/sqlite/ledger-cache.ts';
-import { entriesOf } from '../../src/policy/series.ts';
+import { entriesOf } from '../harness/series.ts';
 
 const BOUNDS = { entries: 8, packed: 3, cycleDirty: 4, slice: 2, cycleOctets: 400 };
 const SPACES = [2, 3, 4, 5];

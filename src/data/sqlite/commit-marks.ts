@@ -14,11 +14,10 @@ export class CommitMarks {
     return new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT);
   }
 
-  /** Counts a commit; answers with its number, which begins anew after 2^32 of them. */
-  commit(): number {
-    const number = (Atomics.add(this.cells, COMMITTED, 1) + 1) | 0;
+  /** Counts a commit. Its number begins anew after 2^32 of them. */
+  commit(): void {
+    Atomics.add(this.cells, COMMITTED, 1);
     Atomics.notify(this.cells, COMMITTED);
-    return number;
   }
 
   get last(): number {

@@ -69,15 +69,7 @@ export function renewPolicies(
   }
 }
 
-type PutPolicy = {
-  owner: PolicyOwner;
-  tenantNo: number;
-  mode: Mode | null;
-  document: PolicyDocument;
-  author: string;
-  authorId?: string;
-  note: string | null;
-};
+type PutPolicy = Parameters<PoliciesWrites['putPolicy']>[0];
 
 /** Stores a new version of a policy document; what is in force changes with the same group. */
 export function putPolicy(state: WriterState, input: PutPolicy): { version: number; inForce: PolicyInForce } {
