@@ -1,8 +1,8 @@
 /**
- * Submissions and their answers on the way between the two threads, as flat arrays of strings and numbers. Structured
- * cloning of the nested objects cost as much as deciding; flat arrays cost a fifth of it.
+ * Submissions and their answers on the way between the two threads, as flat arrays (see flat.ts). Structured cloning of the nested
+ * objects cost as much as deciding. A principal travels once for all that its key sends, and an answer does not repeat its request.
+ * Octets in shared memory, written and read in JavaScript, were measured and cost no less than strings that V8 copies.
  */
-import type { Mode } from '../../core/message.ts';
 import type { LimitFact } from '../../policy/facts.ts';
 import type { ContentFeatures } from '../../policy/risk/features.ts';
 import { RISK_LEVELS } from '../../policy/risk/score.ts';
@@ -13,172 +13,151 @@ import type {
   AdmitRecipient,
   AdmitRequest,
   LimitStanding,
+  Principal,
   RecipientVerdict,
   StaleCanaries,
 } from '../store.ts';
+import { type Flat, FlatReader, FlatWriter } from './flat.ts';
 
-export type Flat = (string | number | null)[];
-
-const KINDS = ['to', 'cc', 'bcc'] as const;
 const VERDICTS = ['accept', 'schedule', 'hold', 'block'] as const;
 const OUTCOMES = ['admitted', 'refused', 'replayed', 'key_reused', 'invalid', 'canaries'] as const;
+/** Limits of a verdict that a bit each tells of. */
+const MOST_BITS = 30;
+/** Principals that both sides keep. */
+const MOST_PRINCIPALS = 1024;
 
-class Cursor {
-  private at = 0;
-  private readonly flat: Flat;
+/** Principals that have been sent, each known by its place. Requests must be sent in the order in which they are flattened. */
+export class SentPrincipals {
+  private readonly sent: Principal[] = [];
+  private readonly places = new WeakMap<Principal, number>();
+  private next = 0;
 
-  constructor(flat: Flat) {
-    this.flat = flat;
+  write(w: FlatWriter, principal: Principal): void {
+    const known = this.places.get(principal);
+    const isKnown = known !== undefined && this.sent[known] === principal;
+    const place = isKnown ? known : this.take(principal);
+    w.flag(!isKnown);
+    w.flat.push(place);
+    if (isKnown) return;
+    const { tenantNo, tenantId, mode, installationNo, installationId, appId, keyNo } = principal;
+    w.flat.push(tenantNo, tenantId, mode, installationNo, installationId, appId, keyNo);
   }
 
-  text(): string {
-    return this.flat[this.at++] as string;
-  }
-
-  textOrNull(): string | null {
-    return this.flat[this.at++] as string | null;
-  }
-
-  number(): number {
-    return this.flat[this.at++] as number;
-  }
-
-  numberOrNull(): number | null {
-    return this.flat[this.at++] as number | null;
-  }
-}
-
-export function flattenRequest(request: AdmitRequest): Flat {
-  const { principal, idempotency, dedupe, from, recipients, blobs, bodyBlob } = request;
-  const flat: Flat = [
-    principal.tenantNo,
-    principal.tenantId,
-    principal.mode,
-    principal.installationNo,
-    principal.installationId,
-    principal.appId,
-    principal.keyNo,
-    request.requestId,
-    request.kind,
-    request.onLimit,
-    request.sendAt,
-    request.expiresAt,
-    request.agent,
-    request.identity,
-    from?.email ?? null,
-    from?.name ?? null,
-    request.subject,
-    request.meta,
-    request.body,
-    request.bodyBytes,
-    bodyBlob?.sha256 ?? null,
-    idempotency?.key ?? null,
-    idempotency?.fingerprint ?? null,
-    dedupe?.key ?? null,
-    dedupe?.fingerprint ?? null,
-    dedupe?.block ? 1 : 0,
-    request.contentHash,
-    recipients.length,
-  ];
-  for (const one of recipients) {
-    flat.push(KINDS.indexOf(one.kind), one.email, one.name, one.key, one.domain, one.undeliverable, one.simulated);
-  }
-  flat.push(blobs.length);
-  for (const blob of blobs) flat.push(blob.sha256, blob.size);
-  flattenTraits(recipients, flat);
-  flat.push(request.leaseToken ?? null);
-  flat.push(request.template == null ? null : JSON.stringify(request.template));
-  flattenFeatures(request.content, flat);
-  flat.push(request.findings == null ? null : JSON.stringify(request.findings), request.canaries ?? null);
-  flat.push(request.identities === undefined ? null : JSON.stringify(request.identities));
-  flat.push(request.wholeOnly === true ? 1 : 0);
-  return flat;
-}
-
-function readFindings(c: Cursor): AdmitRequest['findings'] {
-  const text = c.textOrNull();
-  return text === null ? null : (JSON.parse(text) as AdmitRequest['findings']);
-}
-
-/** Most addresses tell nothing: those that do are named by their place. */
-function flattenTraits(recipients: readonly AdmitRecipient[], flat: Flat): void {
-  const count = flat.length;
-  flat.push(0);
-  recipients.forEach(({ traits }, i) => {
-    if (traits === undefined || traits === null) return;
-    flat[count] = (flat[count] as number) + 1;
-    flat.push(i, traits.role, traits.isDisposable ? 1 : 0, traits.suggestion);
-  });
-}
-
-function readTraits(c: Cursor, recipients: readonly AdmitRecipient[]): void {
-  for (let n = c.number(); n > 0; n -= 1) {
-    recipients[c.number()]!.traits = {
-      role: c.textOrNull(),
-      isDisposable: c.number() === 1,
-      suggestion: c.textOrNull(),
-    };
+  private take(principal: Principal): number {
+    const place = this.next;
+    this.next = (place + 1) % MOST_PRINCIPALS;
+    this.sent[place] = principal;
+    this.places.set(principal, place);
+    return place;
   }
 }
 
-function readTemplate(c: Cursor): AdmitRequest['template'] {
-  const template = c.textOrNull();
-  return template === null ? null : (JSON.parse(template) as AdmitRequest['template']);
+/** What `SentPrincipals` has sent. */
+export class ReceivedPrincipals {
+  private readonly received: Principal[] = [];
+
+  read(r: FlatReader): Principal {
+    const isNew = r.flag();
+    const place = r.number();
+    if (isNew) {
+      this.received[place] = {
+        tenantNo: r.number(),
+        tenantId: r.text(),
+        mode: r.text() as Principal['mode'],
+        installationNo: r.number(),
+        installationId: r.text(),
+        appId: r.text(),
+        keyNo: r.number(),
+      };
+    }
+    return this.received[place]!;
+  }
 }
 
-export function readRequest(flat: Flat): AdmitRequest {
-  const c = new Cursor(flat);
-  const principal = {
-    tenantNo: c.number(),
-    tenantId: c.text(),
-    mode: c.text() as Mode,
-    installationNo: c.number(),
-    installationId: c.text(),
-    appId: c.text(),
-    keyNo: c.number(),
-  };
-  const head = {
-    requestId: c.text(),
-    kind: c.text() as AdmitRequest['kind'],
-    onLimit: c.text() as AdmitRequest['onLimit'],
-    sendAt: c.numberOrNull(),
-    expiresAt: c.numberOrNull(),
-    agent: c.textOrNull(),
-    identity: c.textOrNull(),
-  };
-  const fromEmail = c.textOrNull();
-  const fromName = c.textOrNull();
-  const subject = c.text();
-  const meta = c.textOrNull();
-  const body = c.text();
-  const bodyBytes = c.number();
-  const bodyBlob = c.textOrNull();
-  const key = c.textOrNull();
-  const keyPrint = c.textOrNull();
-  const dedupe = c.textOrNull();
-  const dedupePrint = c.textOrNull();
-  const block = c.number() === 1;
-  const contentHash = c.textOrNull();
-  const recipients: AdmitRecipient[] = [];
-  for (let n = c.number(); n > 0; n -= 1) {
-    recipients.push({
-      kind: KINDS[c.number()]!,
-      email: c.text(),
-      name: c.textOrNull(),
-      key: c.text(),
-      domain: c.text(),
-      undeliverable: c.textOrNull(),
-      simulated: c.textOrNull(),
-      traits: null,
-    });
-  }
+export function flattenRequest(request: AdmitRequest, principals: SentPrincipals): Flat {
+  const { from, recipients, bodyBlob, blobs, idempotency, dedupe, template, findings, identities, content } = request;
+  const w = new FlatWriter();
+  w.open();
+  principals.write(w, request.principal);
+  w.flat.push(request.requestId, request.subject, request.body, request.bodyBytes);
+  w.flag(request.kind === 'marketing');
+  w.flag(request.onLimit === 'defer');
+  w.flag(request.wholeOnly === true);
+  w.optional(request.sendAt);
+  w.optional(request.expiresAt);
+  w.optional(request.agent);
+  w.optional(request.identity);
+  w.optional(from?.email);
+  w.optional(from?.name);
+  w.optional(request.meta);
+  w.optional(bodyBlob?.sha256);
+  w.optional(idempotency?.key);
+  w.optional(idempotency?.fingerprint);
+  w.optional(dedupe?.key);
+  w.optional(dedupe?.fingerprint);
+  w.flag(dedupe?.block === true);
+  w.optional(request.contentHash);
+  w.optional(request.leaseToken);
+  w.optional(template == null ? null : JSON.stringify(template));
+  w.optional(findings == null ? null : JSON.stringify(findings));
+  w.optional(request.canaries);
+  w.optional(identities === undefined ? null : JSON.stringify(identities));
+  w.flag(content !== undefined);
+  w.unlessKnown(recipients.length, 1);
+  w.unlessKnown(blobs.length, 0);
+  for (const blob of blobs) w.flat.push(blob.sha256, blob.size);
+  for (const recipient of recipients) flattenRecipient(w, recipient);
+  if (content !== undefined) flattenFeatures(w, content);
+  return w.flat;
+}
+
+export function readRequest(flat: Flat, principals: ReceivedPrincipals): AdmitRequest {
+  const r = new FlatReader(flat);
+  r.open();
+  const principal = principals.read(r);
+  const requestId = r.text();
+  const subject = r.text();
+  const body = r.text();
+  const bodyBytes = r.number();
+  const kind = r.flag() ? 'marketing' : 'transactional';
+  const onLimit = r.flag() ? 'defer' : 'reject';
+  const wholeOnly = r.flag();
+  const sendAt = r.optionalNumber();
+  const expiresAt = r.optionalNumber();
+  const agent = r.optionalText();
+  const identity = r.optionalText();
+  const email = r.optionalText();
+  const name = r.optionalText();
+  const meta = r.optionalText();
+  const bodyBlob = r.optionalText();
+  const key = r.optionalText();
+  const keyPrint = r.optionalText();
+  const dedupe = r.optionalText();
+  const dedupePrint = r.optionalText();
+  const block = r.flag();
+  const contentHash = r.optionalText();
+  const leaseToken = r.optionalText();
+  const template = r.optionalText();
+  const findings = r.optionalText();
+  const canaries = r.optionalText();
+  const identities = r.optionalText();
+  const hasFeatures = r.flag();
+  const recipientCount = r.numberUnless(1);
+  const blobCount = r.numberUnless(0);
   const blobs: AdmitRequest['blobs'] = [];
-  for (let n = c.number(); n > 0; n -= 1) blobs.push({ sha256: c.text(), size: c.number() });
-  readTraits(c, recipients);
+  for (let n = blobCount; n > 0; n -= 1) blobs.push({ sha256: r.text(), size: r.number() });
+  const recipients: AdmitRecipient[] = [];
+  for (let n = recipientCount; n > 0; n -= 1) recipients.push(readRecipient(r));
   return {
     principal,
-    ...head,
-    from: fromEmail === null ? null : { email: fromEmail, name: fromName },
+    requestId,
+    kind,
+    onLimit,
+    sendAt,
+    expiresAt,
+    agent,
+    identity,
+    from: email === null ? null : { email, name },
     subject,
     meta,
     recipients,
@@ -189,148 +168,219 @@ export function readRequest(flat: Flat): AdmitRequest {
     idempotency: key === null ? null : { key, fingerprint: keyPrint ?? '' },
     dedupe: dedupe === null ? null : { key: dedupe, fingerprint: dedupePrint ?? '', block },
     contentHash,
-    leaseToken: c.textOrNull(),
-    template: readTemplate(c),
-    ...readFeatures(c),
-    findings: readFindings(c),
-    canaries: c.textOrNull(),
-    ...readIdentities(c),
-    ...(c.number() === 1 ? { wholeOnly: true } : {}),
+    leaseToken,
+    template: template === null ? null : (JSON.parse(template) as AdmitRequest['template']),
+    content: hasFeatures ? readFeatures(r) : undefined,
+    findings: findings === null ? null : (JSON.parse(findings) as AdmitRequest['findings']),
+    canaries,
+    identities: identities === null ? undefined : (JSON.parse(identities) as string[]),
+    wholeOnly: wholeOnly ? true : undefined,
   };
 }
 
-function readIdentities(c: Cursor): Pick<AdmitRequest, 'identities'> {
-  const text = c.textOrNull();
-  return text === null ? {} : { identities: JSON.parse(text) as string[] };
+/** Most addresses are their own key, and tell nothing else. */
+function flattenRecipient(w: FlatWriter, one: AdmitRecipient): void {
+  const { kind, email, name, key, domain, undeliverable, simulated, traits } = one;
+  w.open();
+  w.flat.push(email, domain);
+  w.flag(kind === 'cc');
+  w.flag(kind === 'bcc');
+  w.optional(name);
+  w.unlessKnown(key, email);
+  w.optional(undeliverable);
+  w.optional(simulated);
+  w.flag(traits != null);
+  if (traits == null) return;
+  w.flag(traits.isDisposable);
+  w.optional(traits.role);
+  w.optional(traits.suggestion);
 }
 
-function flattenFeatures(content: ContentFeatures | undefined, flat: Flat): void {
-  if (content === undefined) {
-    flat.push(null);
-    return;
-  }
-  const flags = (content.mismatch ? 1 : 0) | (content.isReply ? 2 : 0);
-  flat.push(content.signature, content.words, content.numbers, content.gibberish, content.phrases, content.links);
-  flat.push(content.deceptive, content.sender, flags, content.attached, content.hosts.length, ...content.hosts);
+function readRecipient(r: FlatReader): AdmitRecipient {
+  r.open();
+  const email = r.text();
+  const domain = r.text();
+  const isCc = r.flag();
+  const isBcc = r.flag();
+  return {
+    kind: isBcc ? 'bcc' : isCc ? 'cc' : 'to',
+    email,
+    name: r.optionalText(),
+    key: r.textUnless(email),
+    domain,
+    undeliverable: r.optionalText(),
+    simulated: r.optionalText(),
+    traits: r.flag() ? readTraits(r) : null,
+  };
 }
 
-function readFeatures(c: Cursor): { content?: ContentFeatures } {
-  const signature = c.textOrNull();
-  if (signature === null) return {};
-  const wording = { words: c.number(), numbers: c.number(), gibberish: c.number(), phrases: c.number() };
-  const leading = { links: c.number(), deceptive: c.number(), sender: c.number() };
-  const flags = c.number();
-  const attached = c.number();
+function readTraits(r: FlatReader): NonNullable<AdmitRecipient['traits']> {
+  const isDisposable = r.flag();
+  return { role: r.optionalText(), isDisposable, suggestion: r.optionalText() };
+}
+
+/** Most features of most texts are 0. */
+function flattenFeatures(w: FlatWriter, content: ContentFeatures): void {
+  w.open();
+  w.flat.push(content.signature, content.words);
+  w.unlessKnown(content.numbers, 0);
+  w.unlessKnown(content.gibberish, 0);
+  w.unlessKnown(content.phrases, 0);
+  w.unlessKnown(content.links, 0);
+  w.unlessKnown(content.deceptive, 0);
+  w.unlessKnown(content.sender, 0);
+  w.unlessKnown(content.attached, 0);
+  w.flag(content.mismatch);
+  w.flag(content.isReply);
+  w.unlessKnown(content.hosts.length, 0);
+  for (const host of content.hosts) w.flat.push(host);
+}
+
+function readFeatures(r: FlatReader): ContentFeatures {
+  r.open();
+  const signature = r.text();
+  const words = r.number();
+  const numbers = r.numberUnless(0);
+  const gibberish = r.numberUnless(0);
+  const phrases = r.numberUnless(0);
+  const links = r.numberUnless(0);
+  const deceptive = r.numberUnless(0);
+  const sender = r.numberUnless(0);
+  const attached = r.numberUnless(0);
+  const mismatch = r.flag();
+  const isReply = r.flag();
   const hosts: number[] = [];
-  for (let n = c.number(); n > 0; n -= 1) hosts.push(c.number());
-  const marks = { mismatch: (flags & 1) !== 0, isReply: (flags & 2) !== 0 };
-  return { content: { signature, ...wording, ...leading, ...marks, attached, hosts } };
+  for (let n = r.numberUnless(0); n > 0; n -= 1) hosts.push(r.number());
+  return {
+    signature,
+    words,
+    numbers,
+    gibberish,
+    phrases,
+    links,
+    deceptive,
+    sender,
+    mismatch,
+    isReply,
+    attached,
+    hosts,
+  };
 }
 
-export function flattenAnswer(answer: AdmitAnswer | StaleCanaries): Flat {
+/** `request`: what it answers; the reader has it too. */
+export function flattenAnswer(answer: AdmitAnswer | StaleCanaries, request: AdmitRequest): Flat {
   const outcome = OUTCOMES.indexOf(answer.outcome);
   if (answer.outcome === 'invalid') return [outcome, answer.param, answer.message];
   if (answer.outcome === 'canaries') return [outcome, JSON.stringify(answer.known)];
   if (answer.outcome === 'key_reused') return [outcome, answer.firstUsedAt, answer.until, answer.messageId];
-  const { scopes } = answer;
-  const flat: Flat = [
-    outcome,
-    answer.outcome === 'replayed' ? answer.by : null,
-    answer.messageId,
-    answer.createdAt,
-    answer.requestId,
-    answer.policyVersion,
-    answer.engine,
-    scopes.tenant,
-    scopes.app,
-    scopes.installation,
-    scopes.identity,
-    scopes.agent,
-    answer.identityCap,
-    answer.warmup?.day ?? null,
-    answer.warmup?.places ?? null,
-    answer.recipients.length,
-  ];
-  for (const one of answer.recipients) flattenVerdict(one, flat);
-  const { probation } = answer;
-  flat.push(probation?.until ?? null);
-  if (probation !== null) flat.push(probation.since, probation.share, probation.baseline);
-  flat.push(answer.risk.score, RISK_LEVELS.indexOf(answer.risk.level), answer.risk.threshold);
-  return flat;
+  const { scopes, warmup, probation, risk, recipients } = answer;
+  const { principal } = request;
+  const w = new FlatWriter();
+  w.flat.push(outcome);
+  w.open();
+  w.flat.push(answer.messageId, answer.createdAt, answer.policyVersion, answer.engine);
+  w.flat.push(risk.score, RISK_LEVELS.indexOf(risk.level), risk.threshold);
+  w.flag(answer.outcome === 'replayed' && answer.by === 'dedupe');
+  w.unlessKnown(answer.requestId, request.requestId);
+  w.unlessKnown(scopes.tenant, principal.tenantId);
+  w.unlessKnown(scopes.app, principal.appId);
+  w.unlessKnown(scopes.installation, principal.installationId);
+  w.optional(scopes.identity);
+  w.optional(scopes.agent);
+  w.optional(answer.identityCap);
+  w.flag(warmup !== null);
+  if (warmup !== null) w.flat.push(warmup.day, warmup.places);
+  w.flag(probation !== null);
+  if (probation !== null) w.flat.push(probation.since, probation.until, probation.share, probation.baseline);
+  w.unlessKnown(recipients.length, 1);
+  for (let i = 0; i < recipients.length; i += 1) {
+    flattenVerdict(w, recipients[i]!, request.recipients[i], answer.createdAt);
+  }
+  return w.flat;
 }
 
-function flattenVerdict(one: RecipientVerdict, flat: Flat): void {
-  const { reasons, warnings, limits, standing } = one;
-  flat.push(
-    one.id,
-    one.email,
-    one.key,
-    VERDICTS.indexOf(one.verdict),
-    one.departAt,
-    reasons.length === 0 ? null : JSON.stringify(reasons),
-    warnings.length === 0 ? null : JSON.stringify(warnings),
-    limits.length,
-  );
-  for (const { used, resetsAt, freeAt, units } of limits) flat.push(used, resetsAt, freeAt, units);
-  flat.push(standing?.length ?? null);
-  for (const { used, resetsAt } of standing ?? []) flat.push(used, resetsAt);
-}
-
-export function readAnswer(flat: Flat): AdmitAnswer | StaleCanaries {
-  const c = new Cursor(flat);
-  const outcome = OUTCOMES[c.number()]!;
-  if (outcome === 'invalid') return { outcome, param: c.text(), message: c.text() };
-  if (outcome === 'canaries') return { outcome, known: JSON.parse(c.text()) as StaleCanaries['known'] };
-  if (outcome === 'key_reused') return { outcome, firstUsedAt: c.number(), until: c.number(), messageId: c.text() };
-  const by = c.textOrNull();
-  const admission: Admission = {
-    messageId: c.text(),
-    createdAt: c.number(),
-    requestId: c.text(),
-    policyVersion: c.number(),
-    engine: c.number(),
-    scopes: {
-      tenant: c.text(),
-      app: c.text(),
-      installation: c.text(),
-      identity: c.textOrNull(),
-      agent: c.textOrNull(),
-    },
-    identityCap: c.numberOrNull(),
-    probation: null,
-    warmup: readWarmup(c),
-    risk: { score: 0, level: 'normal', threshold: 0 },
-    recipients: [],
+export function readAnswer(flat: Flat, request: AdmitRequest): AdmitAnswer | StaleCanaries {
+  const r = new FlatReader(flat);
+  const outcome = OUTCOMES[r.number()]!;
+  if (outcome === 'invalid') return { outcome, param: r.text(), message: r.text() };
+  if (outcome === 'canaries') return { outcome, known: JSON.parse(r.text()) as StaleCanaries['known'] };
+  if (outcome === 'key_reused') return { outcome, firstUsedAt: r.number(), until: r.number(), messageId: r.text() };
+  const { principal } = request;
+  r.open();
+  const messageId = r.text();
+  const createdAt = r.number();
+  const policyVersion = r.number();
+  const engine = r.number();
+  const risk = { score: r.number(), level: RISK_LEVELS[r.number()]!, threshold: r.number() };
+  const by = r.flag() ? 'dedupe' : 'idempotency';
+  const requestId = r.textUnless(request.requestId);
+  const scopes = {
+    tenant: r.textUnless(principal.tenantId),
+    app: r.textUnless(principal.appId),
+    installation: r.textUnless(principal.installationId),
+    identity: r.optionalText(),
+    agent: r.optionalText(),
   };
-  for (let n = c.number(); n > 0; n -= 1) admission.recipients.push(readVerdict(c));
-  const until = c.numberOrNull();
-  if (until !== null) {
-    const since = c.number();
-    admission.probation = { state: 'probation', since, until, share: c.number(), baseline: c.numberOrNull() };
-  }
-  admission.risk = { score: c.number(), level: RISK_LEVELS[c.number()]!, threshold: c.number() };
-  if (outcome === 'replayed') return { outcome, by: by as 'idempotency' | 'dedupe', ...admission };
-  return { outcome, ...admission };
+  const identityCap = r.optionalNumber();
+  const warmup = r.flag() ? { day: r.number(), places: r.number() } : null;
+  const probation = r.flag() ? readProbation(r) : null;
+  const recipients: RecipientVerdict[] = [];
+  const count = r.numberUnless(1);
+  for (let i = 0; i < count; i += 1) recipients.push(readVerdict(r, request.recipients[i], createdAt));
+  const admission = {
+    messageId,
+    createdAt,
+    requestId,
+    policyVersion,
+    engine,
+    scopes,
+    identityCap,
+    probation,
+    warmup,
+    risk,
+    recipients,
+  };
+  return outcome === 'replayed' ? { outcome, by, ...admission } : { outcome, ...admission };
 }
 
-function readWarmup(c: Cursor): Admission['warmup'] {
-  const day = c.numberOrNull();
-  const places = c.numberOrNull();
-  return day === null || places === null ? null : { day, places };
+function readProbation(r: FlatReader): NonNullable<Admission['probation']> {
+  const since = r.number();
+  return { state: 'probation', since, until: r.number(), share: r.number(), baseline: r.numberOrNull() };
 }
 
-function readVerdict(c: Cursor): RecipientVerdict {
-  const id = c.textOrNull();
-  const email = c.text();
-  const key = c.text();
-  const verdict: Verdict['verdict'] = VERDICTS[c.number()]!;
-  const departAt = c.number();
-  const reasons = c.textOrNull();
-  const warnings = c.textOrNull();
-  const limits: LimitFact[] = [];
-  for (let n = c.number(); n > 0; n -= 1) {
-    limits.push({ used: c.number(), resetsAt: c.numberOrNull(), freeAt: c.numberOrNull(), units: c.number() });
-  }
+/** `asked`: the recipient that stands in its place in the request; none where another request is answered again. */
+function flattenVerdict(
+  w: FlatWriter,
+  one: RecipientVerdict,
+  asked: AdmitRecipient | undefined,
+  createdAt: number,
+): void {
+  const { reasons, warnings, limits, standing } = one;
+  w.open();
+  w.flat.push(VERDICTS.indexOf(one.verdict));
+  w.optional(one.id);
+  w.unlessKnown(one.email, asked?.email ?? '');
+  w.unlessKnown(one.key, asked?.key ?? '');
+  w.unlessKnown(one.departAt, createdAt);
+  w.optional(reasons.length === 0 ? null : JSON.stringify(reasons));
+  w.optional(warnings.length === 0 ? null : JSON.stringify(warnings));
+  w.flag(standing !== null);
+  flattenLimits(w.flat, limits);
+  if (standing === null) return;
+  w.flat.push(standing.length);
+  for (const { used, resetsAt } of standing) w.flat.push(used, resetsAt);
+}
+
+function readVerdict(r: FlatReader, asked: AdmitRecipient | undefined, createdAt: number): RecipientVerdict {
+  r.open();
+  const verdict: Verdict['verdict'] = VERDICTS[r.number()]!;
+  const id = r.optionalText();
+  const email = r.textUnless(asked?.email ?? '');
+  const key = r.textUnless(asked?.key ?? '');
+  const departAt = r.numberUnless(createdAt);
+  const reasons = r.optionalText();
+  const warnings = r.optionalText();
+  const hasStanding = r.flag();
   return {
     id,
     email,
@@ -339,15 +389,40 @@ function readVerdict(c: Cursor): RecipientVerdict {
     departAt,
     reasons: reasons === null ? [] : (JSON.parse(reasons) as DecidedReason[]),
     warnings: warnings === null ? [] : (JSON.parse(warnings) as DecidedWarning[]),
-    limits,
-    standing: readStanding(c),
+    limits: readLimits(r),
+    standing: hasStanding ? readStanding(r) : null,
   };
 }
 
-function readStanding(c: Cursor): LimitStanding[] | null {
-  const count = c.numberOrNull();
-  if (count === null) return null;
+/** Most take one unit and have room now: a bit says so. */
+function flattenLimits(flat: Flat, limits: readonly LimitFact[]): void {
+  flat.push(limits.length);
+  const bitsAt = flat.push(0) - 1;
+  let bits = 0;
+  for (let i = 0; i < limits.length; i += 1) {
+    const { used, resetsAt, freeAt, units } = limits[i]!;
+    flat.push(used, resetsAt);
+    if (i < MOST_BITS && units === 1 && freeAt === 0) bits |= 1 << i;
+    else flat.push(freeAt, units);
+  }
+  flat[bitsAt] = bits;
+}
+
+function readLimits(r: FlatReader): LimitFact[] {
+  const limits: LimitFact[] = [];
+  const count = r.number();
+  const bits = r.number();
+  for (let i = 0; i < count; i += 1) {
+    const used = r.number();
+    const resetsAt = r.numberOrNull();
+    if (i < MOST_BITS && (bits & (1 << i)) !== 0) limits.push({ used, resetsAt, freeAt: 0, units: 1 });
+    else limits.push({ used, resetsAt, freeAt: r.numberOrNull(), units: r.number() });
+  }
+  return limits;
+}
+
+function readStanding(r: FlatReader): LimitStanding[] {
   const standing: LimitStanding[] = [];
-  for (let n = count; n > 0; n -= 1) standing.push({ used: c.number(), resetsAt: c.numberOrNull() });
+  for (let n = r.number(); n > 0; n -= 1) standing.push({ used: r.number(), resetsAt: r.numberOrNull() });
   return standing;
 }

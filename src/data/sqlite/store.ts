@@ -16,13 +16,14 @@ import {
   type StoreFaultKind,
   type StoreFigures,
 } from '../store.ts';
-import { type Flat, flattenRequest, readAnswer } from './admit-codec.ts';
+import { flattenRequest, readAnswer, SentPrincipals } from './admit-codec.ts';
 import { CommitMarks, isUpTo } from './commit-marks.ts';
 import { MAIN_FILE } from './database.ts';
+import type { Flat } from './flat.ts';
 import type { FlusherOptions } from './flusher.ts';
 import { READER_CALLS } from './reader-calls.ts';
 import { modeOf, tenantNoOf } from './spaces.ts';
-import type { Call, CallResult, GroupReply, GroupRequest } from './thread-protocol.ts';
+import type { CallResult, Fault, GroupReply, GroupRequest, SentCall } from './thread-protocol.ts';
 import { WRITER_CALLS } from './writer-calls.ts';
 import type { WriterOptions } from './writer-state.ts';
 
@@ -35,14 +36,19 @@ const HAND_OVER_AT = 12;
 const MOST_IN_A_MESSAGE = 128;
 /** Submissions that may wait for the writer; more are told to come again rather than kept in memory. */
 const MOST_WAITING = 16_384;
-const OVERLOADED = { fault: { kind: 'unavailable', message: 'more submissions wait than can be kept' } };
+const OVERLOADED: Fault = { kind: 'unavailable', message: 'more submissions wait than can be kept' };
 /** EX_SOFTWARE of sysexits.h. */
 const EXIT_SOFTWARE = 70;
 
 /** It holds next to nothing. */
 const FLUSHER_MEMORY = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16 };
 
-type Waiting = { call: Call; resolve: (value: unknown) => void; reject: (error: Error) => void };
+type Waiting = {
+  name: string;
+  input: unknown;
+  resolve: (value: unknown) => void;
+  reject: (error: Error) => void;
+};
 
 class SqliteThreads {
   private readonly writer: Worker;
@@ -57,6 +63,7 @@ class SqliteThreads {
   private queue: Waiting[] = [];
   /** Handed over, in the order in which answers come. */
   private flying: Waiting[] = [];
+  private readonly principals = new SentPrincipals();
   private readonly reads = new Map<number, Waiting>();
   private nextRead = 1;
   private readonly dueListeners: (() => void)[] = [];
@@ -97,15 +104,17 @@ class SqliteThreads {
     reader.on('message', ({ id, result }: { id: number; result: CallResult }) => {
       const waiting = this.reads.get(id);
       this.reads.delete(id);
-      if (waiting !== undefined) answer(waiting, result);
+      if (waiting === undefined) return;
+      if ('ok' in result) waiting.resolve(result.ok);
+      else refuse(waiting, result.fault);
     });
   }
 
   write(name: string, input: unknown): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const waiting: Waiting = { call: [name, input], resolve, reject };
+      const waiting: Waiting = { name, input, resolve, reject };
       if (name === 'admit' && this.flying.length + this.queue.length >= MOST_WAITING) {
-        answer(waiting, OVERLOADED);
+        refuse(waiting, OVERLOADED);
         return;
       }
       this.queue.push(waiting);
@@ -122,15 +131,15 @@ class SqliteThreads {
       }
       const id = this.nextRead;
       this.nextRead += 1;
-      this.reads.set(id, { call: [name, input], resolve, reject });
+      this.reads.set(id, { name, input, resolve, reject });
       this.reader.postMessage({ id, name, input });
     });
   }
 
   private takeOff(): void {
     if (this.dead !== null) {
-      const fault = { fault: { kind: 'unavailable', message: this.dead } };
-      for (const waiting of this.queue.splice(0)) answer(waiting, fault);
+      const fault = { kind: 'unavailable', message: this.dead };
+      for (const waiting of this.queue.splice(0)) refuse(waiting, fault);
       return;
     }
     const queue = this.queue;
@@ -138,8 +147,12 @@ class SqliteThreads {
     for (let from = 0; from < queue.length; from += MOST_IN_A_MESSAGE) {
       const part = queue.slice(from, from + MOST_IN_A_MESSAGE);
       this.flying.push(...part);
-      this.writer.postMessage({ calls: part.map((waiting) => waiting.call) } satisfies GroupRequest);
+      this.writer.postMessage({ calls: part.map((waiting) => this.sentAs(waiting)) } satisfies GroupRequest);
     }
+  }
+
+  private sentAs({ name, input }: Waiting): SentCall {
+    return name === 'admit' ? flattenRequest(input as AdmitRequest, this.principals) : { name, input };
   }
 
   private landFlushed(): void {
@@ -155,7 +168,12 @@ class SqliteThreads {
     this.stats.largestGroup = Math.max(this.stats.largestGroup, group.length);
     this.stats.micros = reply.micros;
     this.trouble = reply.trouble;
-    for (let i = 0; i < group.length; i += 1) answer(group[i]!, reply.results[i]!);
+    const faults = reply.faults.length === 0 ? null : new Map(reply.faults);
+    for (let i = 0; i < group.length; i += 1) {
+      const fault = faults?.get(i);
+      if (fault === undefined) answer(group[i]!, reply.results[i]);
+      else refuse(group[i]!, fault);
+    }
     this.watchDue(reply.dueIn);
     if (reply.eventSpaces.length > 0 && this.eventListeners.length > 0) this.announceEvents(reply.eventSpaces);
     if (reply.hasNotices) for (const tell of this.noticeListeners) tell();
@@ -200,9 +218,9 @@ class SqliteThreads {
   }
 
   private refuseAll(message: string): void {
-    const fault: CallResult = { fault: { kind: 'unavailable', message } };
+    const fault = { kind: 'unavailable', message };
     for (const waiting of [...this.flying.splice(0), ...this.queue.splice(0), ...this.reads.values()])
-      answer(waiting, fault);
+      refuse(waiting, fault);
     this.reads.clear();
   }
 
@@ -237,19 +255,16 @@ class SqliteThreads {
   }
 }
 
-function answer(waiting: Waiting, result: CallResult): void {
-  if ('ok' in result) waiting.resolve(result.ok);
-  else waiting.reject(errorOf(result.fault));
+function answer({ name, input, resolve }: Waiting, result: unknown): void {
+  resolve(name === 'admit' ? readAnswer(result as Flat, input as AdmitRequest) : result);
 }
 
-function errorOf(fault: { kind: string; message: string }): Error {
-  const kind = STORE_FAULTS.find((known) => known === fault.kind);
-  return kind === undefined ? new Error(fault.message) : new StoreFault(kind, fault.message);
+function refuse(waiting: Waiting, { kind: name, message }: Fault): void {
+  const kind = STORE_FAULTS.find((known) => known === name);
+  waiting.reject(kind === undefined ? new Error(message) : new StoreFault(kind, message));
 }
 
 const STORE_FAULTS: readonly StoreFaultKind[] = ['full', 'unavailable', 'clock', 'paused', 'undecided'];
-
-const readFlat = (answer: unknown): unknown => readAnswer(answer as Flat);
 
 export type SqliteStore = Store & {
   /** Believes the system clock after a leap. */
@@ -290,8 +305,6 @@ export async function openSqliteStore(options: WriterOptions): Promise<OpenResul
   const threads = new SqliteThreads({ writer, reader, flusher, marks: new CommitMarks(shared) });
   const calls: Record<string, (input: unknown) => Promise<unknown>> = {};
   for (const name of Object.keys(WRITER_CALLS)) calls[name] = (input) => threads.write(name, input);
-  // The hot call travels flat, see admit-codec.ts.
-  calls['admit'] = (input) => threads.write('admit', flattenRequest(input as AdmitRequest)).then(readFlat);
   for (const name of Object.keys(READER_CALLS)) calls[name] = (input) => threads.read(name, input);
   const store = {
     ...calls,

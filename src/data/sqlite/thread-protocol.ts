@@ -1,13 +1,20 @@
 /** What goes over the wire between the main thread and the store's threads. */
+import type { Flat } from './flat.ts';
 
 export type Call = [name: string, input: unknown];
 
-export type CallResult = { ok: unknown } | { fault: { kind: string; message: string } };
+export type Fault = { kind: string; message: string };
+export type CallResult = { ok: unknown } | { fault: Fault };
 
-export type GroupRequest = { calls: Call[] };
+/** An admission is its flat array alone: of all calls it is the one that comes in thousands. */
+export type SentCall = Flat | { name: string; input: unknown };
+export type GroupRequest = { calls: SentCall[] };
 
 export type GroupReply = {
-  results: CallResult[];
+  /** In the order of the calls; an admission's is flat. */
+  results: unknown[];
+  /** By place: these have no result. */
+  faults: [place: number, fault: Fault][];
   /** To be told to nobody before this commit is flushed. */
   commit: number;
   /** Milliseconds until something is due, or null. */

@@ -11,8 +11,8 @@ import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { armFailpoint, failpoint, passFailpoint } from '../../base/failpoint.ts';
-import type { AdmitAnswer, StaleCanaries } from '../store.ts';
-import { type Flat, flattenAnswer, readRequest } from './admit-codec.ts';
+import type { AdmitAnswer, AdmitRequest, StaleCanaries } from '../store.ts';
+import { flattenAnswer, ReceivedPrincipals, readRequest } from './admit-codec.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { StoreClock } from './clock.ts';
 import { openAfterLeap } from './closed-routes.ts';
@@ -20,7 +20,7 @@ import { CommitMarks } from './commit-marks.ts';
 import { migrate, openWriter } from './database.ts';
 import { dueIn, releaseDeadClaims } from './dispatch.ts';
 import { RESERVE_BYTES, Reserve } from './reserve.ts';
-import type { Call, CallResult, GroupReply, GroupRequest } from './thread-protocol.ts';
+import type { Call, CallResult, Fault, GroupReply, GroupRequest, SentCall } from './thread-protocol.ts';
 import { DECIDING_CALLS, RECORDING_CALLS, SENDING_CALLS, WRITER_CALLS } from './writer-calls.ts';
 import { type WriterOptions, WriterState } from './writer-state.ts';
 
@@ -55,6 +55,7 @@ if (!migrated.ok) {
 const state = new WriterState(db, options);
 const checkpoints = new Checkpoints(db);
 const micros: Record<string, number> = {};
+const principals = new ReceivedPrincipals();
 /** Whether the group at hand stores an acceptance or a settlement: at others no test stops. */
 let isTelling = false;
 armFailpoint(options.failpoint ?? null);
@@ -90,28 +91,28 @@ function transaction<T>(work: () => T): T {
   }
 }
 
-/** Calls that read rows run before those whose rows are only gathered. */
-function order(calls: readonly Call[]): number[] {
-  const numbers = calls.map((_, i) => i);
-  const isAdmission = (i: number) => calls[i]![0] === 'admit' || calls[i]![0] === 'admitAll';
-  return [...numbers.filter((i) => !isAdmission(i)), ...numbers.filter(isAdmission)];
+function isAdmission([name]: Call): boolean {
+  return name === 'admit' || name === 'admitAll';
 }
 
+/** Calls that read rows run before those whose rows are only gathered. */
 function runCalls(calls: readonly Call[], leapt: boolean): CallResult[] {
   const results: CallResult[] = new Array(calls.length);
   state.ledger.prefetch(wanted(calls));
-  for (const i of order(calls)) {
-    const [name, input] = calls[i]!;
-    if (leapt && DECIDING_CALLS.has(name)) results[i] = { fault: LEAPT };
-    else if (state.platformPause !== null && SENDING_CALLS.has(name)) results[i] = { fault: PAUSED };
-    else if (isFull && !RECORDING_CALLS.has(name)) results[i] = { fault: FULL };
-    else {
-      const call = WRITER_CALLS[name as keyof typeof WRITER_CALLS] as (state: WriterState, input: unknown) => unknown;
-      const output = call(state, input);
-      results[i] = { ok: name === 'admit' ? flattenAnswer(output as AdmitAnswer | StaleCanaries) : output };
-    }
-  }
+  for (let i = 0; i < calls.length; i += 1) if (!isAdmission(calls[i]!)) results[i] = runCall(calls[i]!, leapt);
+  for (let i = 0; i < calls.length; i += 1) if (isAdmission(calls[i]!)) results[i] = runCall(calls[i]!, leapt);
   return results;
+}
+
+function runCall([name, input]: Call, leapt: boolean): CallResult {
+  if (leapt && DECIDING_CALLS.has(name)) return { fault: LEAPT };
+  if (state.platformPause !== null && SENDING_CALLS.has(name)) return { fault: PAUSED };
+  if (isFull && !RECORDING_CALLS.has(name)) return { fault: FULL };
+  const call = WRITER_CALLS[name as keyof typeof WRITER_CALLS] as (state: WriterState, input: unknown) => unknown;
+  const output = call(state, input);
+  return {
+    ok: name === 'admit' ? flattenAnswer(output as AdmitAnswer | StaleCanaries, input as AdmitRequest) : output,
+  };
 }
 
 type Wanting = { principal: { tenantNo: number; mode: string }; recipients: { key: string; domain: string }[] };
@@ -183,9 +184,9 @@ function lookForRoom(): void {
   isFull = !reserve.make();
 }
 
-/** Admissions travel flat; they are read once, however often their group is run. */
-function unpack(calls: readonly Call[]): Call[] {
-  return calls.map(([name, input]) => (name === 'admit' ? [name, readRequest(input as Flat)] : [name, input]));
+/** Admissions travel flat; they are read once, in the order in which they came, however often their group is run. */
+function unpack(sent: SentCall): Call {
+  return Array.isArray(sent) ? ['admit', readRequest(sent, principals)] : [sent.name, sent.input];
 }
 
 /** Milliseconds until the relay should ask again; not at once while nothing new may be taken on. */
@@ -232,16 +233,35 @@ function close(): void {
   port.close();
 }
 
-function serve(calls: Call[]): void {
+function told(all: readonly CallResult[]): Pick<GroupReply, 'results' | 'faults'> {
+  const faults: [number, Fault][] = [];
+  const results = all.map((result, place) => {
+    if ('ok' in result) return result.ok;
+    faults.push([place, result.fault]);
+    return null;
+  });
+  return { results, faults };
+}
+
+function serve(calls: SentCall[]): void {
   const { now, leapt } = clock.read();
   lookForRoom();
   state.startGroup(now);
-  const results = runGroup(unpack(calls), leapt);
+  const { results, faults } = told(runGroup(calls.map(unpack), leapt));
   const trouble = leapt ? LEAPT.message : isFull ? FULL.message : null;
   const eventSpaces = [...state.eventSpaces];
   const { hasNotices } = state;
   const commit = marks.last;
-  const reply: GroupReply = { results, commit, dueIn: nextDue(trouble), eventSpaces, hasNotices, trouble, micros };
+  const reply: GroupReply = {
+    results,
+    faults,
+    commit,
+    dueIn: nextDue(trouble),
+    eventSpaces,
+    hasNotices,
+    trouble,
+    micros,
+  };
   state.eventSpaces.clear();
   state.hasNotices = false;
   port.postMessage(reply);
@@ -269,7 +289,7 @@ port.on('message', (first: Request) => {
       request = nextRequest();
       continue;
     }
-    const calls: Call[] = [];
+    const calls: SentCall[] = [];
     while (
       typeof request === 'object' &&
       (calls.length === 0 || calls.length + request.calls.length <= MOST_IN_A_GROUP)
