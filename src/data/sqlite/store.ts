@@ -2,7 +2,7 @@
  * The embedded store: the port on SQLite, with its writer, its reader and the flusher of its log each in a thread of their own.
  *
  * Group commit: calls are handed to the writer as they come, one message a turn of the event loop; while it commits one group
- * they gather at its door, and all that have gathered (up to a bound) go into the next. No timer, and no wait when idle. They
+ * they gather at its door, and all that have gathered (half, where they are many) go into the next. No timer, and no wait when idle. They
  * gather there and not here, so that the writer never waits for this thread to hear that it is free.
  */
 import { once } from 'node:events';

@@ -25,6 +25,8 @@ import { DECIDING_CALLS, RECORDING_CALLS, SENDING_CALLS, WRITER_CALLS } from './
 import { type WriterOptions, WriterState } from './writer-state.ts';
 
 const MOST_IN_A_GROUP = 256;
+/** So many share a group without more ado. */
+const FEW = 24;
 const SQLITE_IOERR = 10;
 const SQLITE_FULL = 13;
 const SQLITE_IOERR_WRITE = 778;
@@ -275,30 +277,33 @@ function nextRequest(): Request | undefined {
   return receiveMessageOnPort(port)?.message as Request | undefined;
 }
 
-/** Joins what has gathered at the door to groups, until nothing waits there. */
+/** All of a few, half of many: the answers of the first half go out while the second is decided. */
+function groupSize(waiting: number): number {
+  return waiting <= FEW ? waiting : Math.min(MOST_IN_A_GROUP, Math.max(FEW, Math.ceil(waiting / 2)));
+}
+
+/** Takes what has come, a group at a time, until nothing waits at the door. */
 port.on('message', (first: Request) => {
+  const waiting: SentCall[] = [];
   let request: Request | undefined = first;
-  while (request !== undefined) {
+  for (;;) {
+    while (typeof request === 'object') {
+      for (const call of request.calls) waiting.push(call);
+      request = nextRequest();
+    }
+    if (waiting.length > 0) {
+      serve(waiting.splice(0, groupSize(waiting.length)));
+      request ??= nextRequest();
+      continue;
+    }
+    if (request === undefined) return;
     if (request === 'close') {
       close();
       return;
     }
-    if (request === 'acceptClock') {
-      clock.accept();
-      openAfterLeap(state);
-      request = nextRequest();
-      continue;
-    }
-    const calls: SentCall[] = [];
-    while (
-      typeof request === 'object' &&
-      (calls.length === 0 || calls.length + request.calls.length <= MOST_IN_A_GROUP)
-    ) {
-      calls.push(...request.calls);
-      request = nextRequest();
-    }
-    serve(calls);
-    request ??= nextRequest();
+    clock.accept();
+    openAfterLeap(state);
+    request = nextRequest();
   }
 });
 
