@@ -149,7 +149,6 @@ export async function buildServer(input: {
   answerAll(server.server as Server, problems);
   server.addHook('onRequest', (request, reply, done) => {
     request.route = request.routeOptions;
-    reply.header('X-Request-Id', request.id);
     const isOuter = !isInner(request);
     if (isOuter && !connections.begin(request.raw.socket)) {
       reply.hijack();
@@ -177,6 +176,7 @@ export async function buildServer(input: {
     else passes.then(goOn, done);
   });
   server.addHook('onSend', (request, reply, payload, done) => {
+    reply.header('X-Request-Id', request.id);
     // Before the answer, since the next request may follow it at once.
     if (request.method !== 'GET' && CHANGES_RATES.test(request.url)) rates.forget();
     if (request.caller?.principal == null || request.headroomSet) done(null, payload);

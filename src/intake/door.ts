@@ -5,11 +5,13 @@ import type { Secrets } from '../base/secrets.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import { simulatedReason } from '../core/simulator.ts';
 import type { Blobs } from '../data/blobs.ts';
-import type { Store } from '../data/store.ts';
+import type { AdmitAnswer, Store } from '../data/store.ts';
 import { agentOf } from '../http/actor.ts';
 import { type Problems, refusal } from '../http/problems.ts';
+import { answerWhole } from '../http/whole-answer.ts';
 import type { Policy } from '../policy/document.ts';
-import { decidedOutcome, type Outcome, problemOutcome } from './outcome.ts';
+import { acceptedAnswer } from './accepted-answer.ts';
+import { answerWith, decidedOutcome, type Outcome, problemOutcome } from './outcome.ts';
 import type { Policies } from './policies.ts';
 import type { Intake, Submitted } from './submit.ts';
 import type { SubmitInput } from './submit-input.ts';
@@ -95,6 +97,51 @@ export function outcomeOf(
   const decided = (policy: Policy) => decidedOutcome(request, problems, answer, policy, answer.outcome === 'replayed');
   const policy = policies.get(answer.policyVersion);
   return policy instanceof Promise ? policy.then(decided) : decided(policy);
+}
+
+/** Answers a submission in Postern's own format; at once where the policy that decided is known. */
+export function answerSubmitted(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  door: Pick<IntakeDoor, 'problems' | 'policies'>,
+  submitted: Submitted,
+): FastifyReply | Promise<FastifyReply> {
+  const accepted = acceptedIn(submitted);
+  if (accepted === null) {
+    const outcome = outcomeOf(request, door, submitted);
+    return outcome instanceof Promise
+      ? outcome.then((known) => answerWith(request, reply, known))
+      : answerWith(request, reply, outcome);
+  }
+  const policy = door.policies.get(accepted.policyVersion);
+  return policy instanceof Promise
+    ? policy.then((known) => answerAccepted(request, reply, door, accepted, known))
+    : answerAccepted(request, reply, door, accepted, policy);
+}
+
+type Decided = Extract<AdmitAnswer, { outcome: 'admitted' | 'refused' | 'replayed' }>;
+
+/** What was decided, where not all recipients are blocked. */
+function acceptedIn(submitted: Submitted): Decided | null {
+  if (submitted.outcome !== 'answer') return null;
+  const { answer } = submitted;
+  if (answer.outcome === 'invalid' || answer.outcome === 'key_reused') return null;
+  for (const { verdict } of answer.recipients) if (verdict !== 'block') return answer;
+  return null;
+}
+
+function answerAccepted(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { problems }: Pick<IntakeDoor, 'problems'>,
+  accepted: Decided,
+  policy: Policy,
+): FastifyReply {
+  request.headroomSet = true;
+  const isReplayed = accepted.outcome === 'replayed';
+  const texts = () => problems.texts(request);
+  const { requestLimits } = request;
+  return answerWhole(request, reply, acceptedAnswer(accepted, { policy, requestLimits, isReplayed, texts }));
 }
 
 /** What is answered to a submission that no decision was made on. */

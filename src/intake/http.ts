@@ -4,9 +4,9 @@ import { batchRoute } from './batch.ts';
 import { changeRoutes } from './changes.ts';
 import { checkRoute } from './check.ts';
 import {
+  answerSubmitted,
   type IntakeDoor,
   idempotencyKeyOf,
-  outcomeOf,
   readByHand,
   refuseKey,
   SEND_HEADERS,
@@ -14,7 +14,6 @@ import {
 } from './door.ts';
 import { lookupRoutes } from './lookup.ts';
 import { acceptedSchema } from './message-schemas.ts';
-import { answerWith } from './outcome.ts';
 import { planRoute } from './plan.ts';
 import { submissionSchema } from './submission-schema.ts';
 import { uploadRoute } from './uploads.ts';
@@ -35,11 +34,12 @@ export function intakeRoutes(server: FastifyInstance, door: IntakeDoor): void {
         response: { 202: acceptedSchema },
       },
     },
-    async (request, reply) => {
+    (request, reply) => {
       const key = idempotencyKeyOf(request);
       if (key === false) return refuseKey(request, reply, door);
-      const outcome = outcomeOf(request, door, await door.intake.submit(submitInput(request, request.body, key)));
-      return answerWith(request, reply, outcome instanceof Promise ? await outcome : outcome);
+      return door.intake
+        .submit(submitInput(request, request.body, key))
+        .then((submitted) => answerSubmitted(request, reply, door, submitted));
     },
   );
   batchRoute(server, door);
