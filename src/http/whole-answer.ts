@@ -4,6 +4,7 @@
  * once, and what is ASCII is as many octets as characters. The hooks of `onSend` do not run: what they do for this answer its caller
  * has done.
  */
+import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isInner } from './inner.ts';
 
@@ -19,14 +20,19 @@ export type WholeAnswer = {
 export function answerWhole(request: FastifyRequest, reply: FastifyReply, answer: WholeAnswer): FastifyReply {
   // Whoever asks from within reads a reply's headers.
   if (isInner(request)) return answerInner(reply, answer);
+  writeWhole(reply.raw, request.id, answer, reply);
+  return reply;
+}
+
+/** `reply`: what Fastify has made for it, where it is on Fastify's road. */
+export function writeWhole(raw: ServerResponse, id: string, answer: WholeAnswer, reply?: FastifyReply): void {
   const { status, head, text, isAscii } = answer;
   const length = isAscii ? text.length : Buffer.byteLength(text);
-  head.push('x-request-id', request.id, 'content-length', String(length));
-  // Before the reply is given out of hand: a header that cannot be written is answered as a fault.
-  reply.raw.writeHead(status, head);
-  reply.hijack();
-  reply.raw.end(text, isAscii ? 'latin1' : 'utf8');
-  return reply;
+  head.push('x-request-id', id, 'content-length', String(length));
+  // Before it is given out of hand: a header that cannot be written is answered as a fault.
+  raw.writeHead(status, head);
+  reply?.hijack();
+  raw.end(text, isAscii ? 'latin1' : 'utf8');
 }
 
 function answerInner(reply: FastifyReply, { status, head, text }: WholeAnswer): FastifyReply {
