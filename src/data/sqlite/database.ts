@@ -131,10 +131,15 @@ export function prepared(db: DatabaseSync, sql: string): StatementSync {
 /**
  * Rows of one table, gathered and then inserted in at most nine statements whatever their number: 256 rows at a time,
  * the rest in powers of two.
+ *
+ * With OR FAIL: by default SQLite copies each page before a statement of many rows changes it, to be able to undo that statement
+ * alone. Here a failure undoes the whole group.
  */
 export class BulkInsert {
   private readonly statements: (StatementSync | undefined)[] = [];
-  private values: SQLInputValue[] = [];
+  /** Kept from group to group; those in use are the first. */
+  private readonly values: SQLInputValue[] = [];
+  private used = 0;
   private readonly width: number;
   private readonly db: DatabaseSync;
   private readonly head: string;
@@ -144,27 +149,30 @@ export class BulkInsert {
   constructor(db: DatabaseSync, table: string, columns: readonly string[], tail = '') {
     this.db = db;
     this.width = columns.length;
-    this.head = `INSERT INTO ${table} (${columns.join(', ')}) VALUES `;
+    this.head = `INSERT OR FAIL INTO ${table} (${columns.join(', ')}) VALUES `;
     this.tail = tail;
   }
 
   add(...row: SQLInputValue[]): void {
-    for (const value of row) this.values.push(value);
+    const { values } = this;
+    let at = this.used;
+    for (let i = 0; i < row.length; i += 1) values[at++] = row[i]!;
+    this.used = at;
   }
 
   get count(): number {
-    return this.values.length / this.width;
+    return this.used / this.width;
   }
 
   clear(): void {
-    this.values = [];
+    this.values.fill(null, 0, this.used);
+    this.used = 0;
   }
 
   flush(): void {
     let rest = this.count;
     if (rest === 0) return;
-    const values = this.values;
-    this.values = [];
+    const { values } = this;
     let offset = 0;
     for (let power = 8; rest > 0; ) {
       const rows = 1 << power;
@@ -176,6 +184,7 @@ export class BulkInsert {
       offset += rows * this.width;
       rest -= rows;
     }
+    this.clear();
   }
 
   private statement(power: number): StatementSync {

@@ -26,7 +26,7 @@ export class UsedKeys {
   private readonly select: StatementSync;
   private readonly newest: StatementSync;
   /** Of this group, not inserted yet. */
-  private readonly pending = new Map<number, Row>();
+  private pending = new Map<number, Row>();
   private nextId = 0;
 
   constructor(db: DatabaseSync, bounds?: Partial<KeyIndexBounds>) {
@@ -49,7 +49,7 @@ export class UsedKeys {
 
   /** After a failed commit. Its numbers are not given again: the index still names them. */
   undo(): void {
-    this.pending.clear();
+    this.pending = new Map();
     this.insert.clear();
     this.index.undo();
   }
@@ -106,8 +106,9 @@ export class UsedKeys {
   }
 
   flush(): void {
+    if (this.pending.size === 0) return;
     this.insert.flush();
-    this.pending.clear();
+    this.pending = new Map();
   }
 
   endGroup(): void {

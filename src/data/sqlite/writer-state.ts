@@ -1,4 +1,10 @@
-/** What the writer keeps between groups, and the rows a group gathers before they are inserted at its end. */
+/**
+ * What the writer keeps between groups, and the rows a group gathers before they are inserted at its end.
+ *
+ * A set or map that a group fills is made anew for the next one, here and wherever a group gathers something. V8 links the table of
+ * one that was emptied to its next table: once one of them has grown old, every later one survives with all that it held, until
+ * the old space is collected, and so that is collected all the time.
+ */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type EventType, eventNumber } from '../../core/events.ts';
 import { PackWriter } from '../../core/pack.ts';
@@ -56,7 +62,7 @@ export class WriterState {
   private readonly events: BulkInsert;
   private readonly heads: BulkInsert;
   /** Spaces whose log has grown since their heads were written. */
-  private readonly grown = new Set<Space>();
+  private grown = new Set<Space>();
   private readonly blobUses: BulkInsert;
   readonly foldRefusal: StatementSync;
   /** Refusals of the last minute, by installation and content. */
@@ -73,7 +79,7 @@ export class WriterState {
   /** The recipient that is tried alone now, since claims on it have died before. */
   suspect: number | null = null;
   /** Spaces in which events were written since the last answer. */
-  readonly eventSpaces = new Set<number>();
+  eventSpaces = new Set<number>();
   /** What the choice of ways out keeps between recipients. */
   readonly routing = new Routing();
   /** Set while the operator has stopped sending for everybody. */
@@ -249,8 +255,9 @@ export class WriterState {
   }
 
   private flushHeads(): void {
+    if (this.grown.size === 0) return;
     for (const { no, log } of this.grown) this.heads.add(no, log.seq, log.row);
-    this.grown.clear();
+    this.grown = new Set();
     this.heads.flush();
   }
 
@@ -276,7 +283,7 @@ export class WriterState {
   /** After a failed commit: what is in memory may be ahead of what is stored, so all of it is read anew. */
   recover(): void {
     for (const rows of [this.messages, this.recipients, this.events, this.heads, this.blobUses]) rows.clear();
-    this.grown.clear();
+    this.grown = new Set();
     this.ledger.recover();
     this.keys.undo();
     this.fresh.clear();

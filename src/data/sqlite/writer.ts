@@ -19,6 +19,8 @@ import { openAfterLeap } from './closed-routes.ts';
 import { CommitMarks } from './commit-marks.ts';
 import { migrate, openWriter } from './database.ts';
 import { dueIn, releaseDeadClaims } from './dispatch.ts';
+import { domainKey } from './held-entries.ts';
+import type { WantedKey } from './ledger-cache.ts';
 import { RESERVE_BYTES, Reserve } from './reserve.ts';
 import type { Call, CallResult, GroupReply, GroupRequest } from './thread-protocol.ts';
 import { DECIDING_CALLS, RECORDING_CALLS, SENDING_CALLS, WRITER_CALLS } from './writer-calls.ts';
@@ -117,13 +119,13 @@ function runCalls(calls: readonly Call[], leapt: boolean): CallResult[] {
 type Wanting = { principal: { tenantNo: number; mode: string }; recipients: { key: string; domain: string }[] };
 
 /** The contacts and domains that admissions will ask for. */
-function wanted(calls: readonly Call[]): (readonly [number, string])[] {
-  const keys: (readonly [number, string])[] = [];
+function wanted(calls: readonly Call[]): WantedKey[] {
+  const keys: WantedKey[] = [];
   for (const [name, input] of calls) {
     if (name !== 'admit' && name !== 'admitAll' && name !== 'check') continue;
     for (const { principal, recipients } of name === 'admitAll' ? (input as Wanting[]) : [input as Wanting]) {
       const space = principal.tenantNo * 2 + (principal.mode === 'test' ? 1 : 0);
-      for (const { key, domain } of recipients) keys.push([space, key], [space, `@${domain}`]);
+      for (const { key, domain } of recipients) keys.push({ space, key }, { space, key: domainKey(domain) });
     }
   }
   return keys;
@@ -242,7 +244,7 @@ function serve(calls: Call[]): void {
   const { hasNotices } = state;
   const commit = marks.last;
   const reply: GroupReply = { results, commit, dueIn: nextDue(trouble), eventSpaces, hasNotices, trouble, micros };
-  state.eventSpaces.clear();
+  state.eventSpaces = new Set();
   state.hasNotices = false;
   port.postMessage(reply);
   state.afterCommit();
