@@ -56,6 +56,9 @@ export class RiskStates implements Journaled {
 
   /** The state of a space; one that has none yet begins with what its tenant is known for. */
   get(space: number, tenant: Trusted, now: number): RiskState {
+    const kept = this.kept.get(space);
+    // It is asked for several times a recipient.
+    if (kept !== undefined) return kept.risk;
     return this.keptOf(space, () => begun(tenant, now)).risk;
   }
 

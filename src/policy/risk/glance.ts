@@ -28,6 +28,8 @@ export type RiskSend = {
 /** What is seen of a send; `delta` is what it adds to the counters, in thousandths. Valid until the next glance. */
 export type Glance = {
   delta: Float64Array;
+  /** Hash of the person written to. */
+  key: number;
   target: Target | null;
   /** Unanswered sends to this person with this one, as a target holds them. */
   repeats: number;
@@ -59,9 +61,30 @@ const SHORT_WORDS = 24;
 /** Pages, archives and unknown kinds of attachments. */
 const ODD_ATTACHMENTS = 4 | 8 | 16;
 
+/** What the last glance was of: what is decided on is counted right after, and the state is the same until then. */
+let last: { state: RiskState; send: RiskSend; recipient: RiskRecipient; now: number } | null = null;
+
+/** To be called before a state is changed. */
+export function forgetGlance(): void {
+  last = null;
+}
+
+function isLast(state: RiskState, send: RiskSend, recipient: RiskRecipient, now: number): boolean {
+  if (last === null || last.state !== state || last.now !== now) return false;
+  const { send: seen, recipient: person } = last;
+  return (
+    (seen === send ||
+      (seen.content === send.content && seen.isMarketing === send.isMarketing && seen.isFirst === send.isFirst)) &&
+    person.key === recipient.key &&
+    person.isKnown === recipient.isKnown &&
+    person.hasConsent === recipient.hasConsent &&
+    person.hasReplied === recipient.hasReplied
+  );
+}
+
 /** Reused: a glance is taken and used before the next. */
 const delta = new Float64Array(Object.keys(AT).length);
-const reused: Glance = { delta, target: null, repeats: 0, same: 0, short: 0, own: 0, shape: null };
+const reused: Glance = { delta, key: 0, target: null, repeats: 0, same: 0, short: 0, own: 0, shape: null };
 
 export function glance(
   state: RiskState,
@@ -70,9 +93,11 @@ export function glance(
   recipient: RiskRecipient,
   now: number,
 ): Glance {
+  if (isLast(state, send, recipient, now)) return reused;
+  last = { state, send, recipient, now };
   const { content } = send;
   const key = hashOf(recipient.key);
-  const target = state.targets.find((one) => one.key === key) ?? null;
+  const target = targetOf(state, key);
   const hour = left[TARGET_GROUP]!;
   const before = target === null ? 0 : Math.floor(target.count * hour);
   const shape = nearest(state, content.signature);
@@ -134,6 +159,7 @@ export function glance(
     delta[AT.bulkDay] = praised;
   }
   if (isStranger && (shape === null || minute - shape.first < DAY_MINUTES)) delta[AT.novelHour] = ONE;
+  reused.key = key;
   reused.target = target;
   reused.repeats = before + ONE;
   reused.same = (target === null ? 0 : Math.floor(target.same * hour)) + (isSimilar && isRepeat ? ONE : 0);
@@ -146,10 +172,16 @@ export function glance(
   return reused;
 }
 
+function targetOf(state: RiskState, key: number): Target | null {
+  for (const target of state.targets) if (target.key === key) return target;
+  return null;
+}
+
 /** The remembered shape that a signature is near to, the nearest first; null where none is. */
 function nearest(state: RiskState, signature: string): Shape | null {
   let found: Shape | null = null;
   let best = NEAR_PERCENT - 1;
+  for (const shape of state.shapes) if (shape.signature === signature) return shape;
   for (const shape of state.shapes) {
     const near = likeness(shape.signature, signature);
     if (near > best) {
