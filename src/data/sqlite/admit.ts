@@ -213,8 +213,9 @@ export function seenAdmission(
 }
 
 function recipientVerdict(one: Decided, email: string, id: string | null): RecipientVerdict {
-  const { recipient, verdict, facts } = one;
-  return { id, email, key: recipient.key, ...verdict, limits: facts.limits, standing: one.standing };
+  const { recipient, facts, standing } = one;
+  const { verdict, departAt, reasons, warnings } = one.verdict;
+  return { id, email, key: recipient.key, verdict, departAt, reasons, warnings, limits: facts.limits, standing };
 }
 
 function idempotencyUntil(space: Space, now: number): number {

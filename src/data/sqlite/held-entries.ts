@@ -4,11 +4,12 @@
  */
 import { createHash } from 'node:crypto';
 import type { CounterScope } from '../../policy/document.ts';
-import type { LedgerCache } from './ledger-cache.ts';
+import { HOUR_PREFIX, type LedgerCache } from './ledger-cache.ts';
 import { type Entry, hashKey } from './ledger-entry.ts';
 
 export const TENANT_KEY = '#tenant';
 export const domainKey = (domain: string): string => `@${domain}`;
+const hourKey = (hour: number): string => HOUR_PREFIX + hour;
 const scopeKey = (kind: CounterScope, id: string): string => `#${kind}:${id}`;
 
 /** As many scopes of a space as its sends mostly have between them: apps, installations, identities. */
@@ -24,6 +25,10 @@ export class HeldEntries {
   private isHolding = false;
   private readonly tenantHash: number;
   private tenantEntry: Entry | null = null;
+  /** The hour that was last counted in. */
+  private hourNo = -1;
+  private hourHash = 0;
+  private hourEntry: Entry | null = null;
   private contactKey = '';
   private contactEntry: Entry | null = null;
   private domainName = '';
@@ -43,6 +48,17 @@ export class HeldEntries {
   tenant(): Entry {
     this.tenantEntry ??= this.hold(TENANT_KEY, this.tenantHash);
     return this.tenantEntry;
+  }
+
+  /** The tallies of an hour, counted from the epoch. */
+  hour(hour: number): Entry {
+    if (this.hourEntry === null || this.hourNo !== hour) {
+      const key = hourKey(hour);
+      if (this.hourNo !== hour) this.hourHash = hashKey(this.space, key);
+      this.hourNo = hour;
+      this.hourEntry = this.hold(key, this.hourHash);
+    }
+    return this.hourEntry;
   }
 
   contact(key: string): Entry {
@@ -78,6 +94,7 @@ export class HeldEntries {
   release(): void {
     this.isHolding = false;
     this.tenantEntry = null;
+    this.hourEntry = null;
     this.contactEntry = null;
     this.contactKey = '';
     this.domainEntry = null;

@@ -251,6 +251,11 @@ export class Space implements LedgerView {
     return this.held.tenant();
   }
 
+  /** The tallies of an hour, counted from the epoch. */
+  hourEntry(hour: number): Entry {
+    return this.held.hour(hour);
+  }
+
   scope(kind: CounterScope, id: string): ScopeState {
     if (kind === 'tenant' && !isTextScope(id)) return this.held.tenant();
     return this.held.scope(kind, id);

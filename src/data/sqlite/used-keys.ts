@@ -20,6 +20,9 @@ type Row = {
   until: number;
 };
 
+/** A key under the name and the hash by which it is found. */
+type Named = { space: number; kind: number; installation: string; key: string; scope: string; hash: number };
+
 export class UsedKeys {
   readonly index: KeyIndex;
   private readonly insert: BulkInsert;
@@ -28,6 +31,7 @@ export class UsedKeys {
   /** Of this group, not inserted yet. */
   private pending = new Map<number, Row>();
   private nextId = 0;
+  private last: Named = { space: -1, kind: 0, installation: '', key: '', scope: '', hash: 0 };
 
   constructor(db: DatabaseSync, bounds?: Partial<KeyIndexBounds>) {
     this.index = new KeyIndex(db, bounds);
@@ -66,8 +70,7 @@ export class UsedKeys {
 
   find(space: Space, now: number, kind: number, installation: string, key: string | null): UsedKey | null {
     if (key === null) return null;
-    const scope = `${installation}\0${key}`;
-    const hash = hashKey(space.no * 2 + kind, scope);
+    const { scope, hash } = this.named(space, kind, installation, key);
     const ids = this.index.find(hash);
     for (let i = ids.length - 1; i >= 0; i -= 1) {
       const id = ids[i]!;
@@ -88,8 +91,7 @@ export class UsedKeys {
     now: number,
     until: number,
   ): void {
-    const scope = `${installation}\0${key.key}`;
-    const hash = hashKey(space.no * 2 + kind, scope);
+    const { scope, hash } = this.named(space, kind, installation, key.key);
     const id = this.nextId;
     this.nextId += 1;
     this.insert.add(id, hash, space.no, kind, scope, key.fingerprint, message, now, until);
@@ -103,6 +105,17 @@ export class UsedKeys {
       until,
     });
     this.index.add(hash, id);
+  }
+
+  /** A key that was looked for is mostly the next to be added. */
+  private named(space: Space, kind: number, installation: string, key: string): Named {
+    const { last } = this;
+    if (last.key === key && last.kind === kind && last.space === space.no && last.installation === installation)
+      return last;
+    const scope = `${installation}\0${key}`;
+    const hash = hashKey(space.no * 2 + kind, scope);
+    this.last = { space: space.no, kind, installation, key, scope, hash };
+    return this.last;
   }
 
   flush(): void {

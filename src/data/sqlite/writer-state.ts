@@ -14,7 +14,7 @@ import { BulkInsert } from './database.ts';
 import { FreshRows } from './fresh-rows.ts';
 import { HealthRows } from './health-rows.ts';
 import type { KeyIndexBounds } from './key-index.ts';
-import { HOUR_PREFIX, type LedgerBounds, LedgerCache } from './ledger-cache.ts';
+import { type LedgerBounds, LedgerCache } from './ledger-cache.ts';
 import { readPlatformPause } from './platform-pause.ts';
 import { RiskStates } from './risk-states.ts';
 import { Routing } from './routing.ts';
@@ -214,7 +214,7 @@ export class WriterState {
   }
 
   tallyHour(space: Space, hour: number, code: string, n: number): void {
-    this.ledger.addGauge(this.ledger.entry(space.no, HOUR_PREFIX + hour), code, n);
+    this.ledger.addGauge(space.hourEntry(hour), code, n);
   }
 
   useBlob(sha256: string, message: number): void {

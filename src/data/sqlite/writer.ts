@@ -92,28 +92,26 @@ function transaction<T>(work: () => T): T {
   }
 }
 
-/** Calls that read rows run before those whose rows are only gathered. */
-function order(calls: readonly Call[]): number[] {
-  const numbers = calls.map((_, i) => i);
-  const isAdmission = (i: number) => calls[i]![0] === 'admit' || calls[i]![0] === 'admitAll';
-  return [...numbers.filter((i) => !isAdmission(i)), ...numbers.filter(isAdmission)];
+function isAdmission([name]: Call): boolean {
+  return name === 'admit' || name === 'admitAll';
 }
 
+/** Calls that read rows run before those whose rows are only gathered. */
 function runCalls(calls: readonly Call[], leapt: boolean): CallResult[] {
   const results: CallResult[] = new Array(calls.length);
   state.ledger.prefetch(wanted(calls));
-  for (const i of order(calls)) {
-    const [name, input] = calls[i]!;
-    if (leapt && DECIDING_CALLS.has(name)) results[i] = { fault: LEAPT };
-    else if (state.platformPause !== null && SENDING_CALLS.has(name)) results[i] = { fault: PAUSED };
-    else if (isFull && !RECORDING_CALLS.has(name)) results[i] = { fault: FULL };
-    else {
-      const call = WRITER_CALLS[name as keyof typeof WRITER_CALLS] as (state: WriterState, input: unknown) => unknown;
-      const output = call(state, input);
-      results[i] = { ok: name === 'admit' ? flattenAnswer(output as AdmitAnswer | StaleCanaries) : output };
-    }
-  }
+  for (let i = 0; i < calls.length; i += 1) if (!isAdmission(calls[i]!)) results[i] = runCall(calls[i]!, leapt);
+  for (let i = 0; i < calls.length; i += 1) if (isAdmission(calls[i]!)) results[i] = runCall(calls[i]!, leapt);
   return results;
+}
+
+function runCall([name, input]: Call, leapt: boolean): CallResult {
+  if (leapt && DECIDING_CALLS.has(name)) return { fault: LEAPT };
+  if (state.platformPause !== null && SENDING_CALLS.has(name)) return { fault: PAUSED };
+  if (isFull && !RECORDING_CALLS.has(name)) return { fault: FULL };
+  const call = WRITER_CALLS[name as keyof typeof WRITER_CALLS] as (state: WriterState, input: unknown) => unknown;
+  const output = call(state, input);
+  return { ok: name === 'admit' ? flattenAnswer(output as AdmitAnswer | StaleCanaries) : output };
 }
 
 type Wanting = { principal: { tenantNo: number; mode: string }; recipients: { key: string; domain: string }[] };
