@@ -105,8 +105,6 @@ export function glance(
   // The first recipient of a message has entered its shape already: for the others an earlier message makes it similar.
   const isSimilar = shape !== null && (send.isFirst ? minute - shape.last <= RECENT_MINUTES : shape.count > 1);
   const isFamiliar = recipient.hasConsent || recipient.hasReplied || content.isReply;
-  // Mail to oneself, from a form or a machine, harasses nobody.
-  const isOwnDomain = content.sender !== 0 && hostHash(domainOf(recipient.key)) === content.sender;
   const isStranger = !isFamiliar && !recipient.isKnown;
   const isForeign = !isFamiliar && leadsAway(state, content, now);
   const phrases = isFamiliar ? 0 : !send.isMarketing && leadsHome(content) ? content.phrases >> 1 : content.phrases;
@@ -167,9 +165,14 @@ export function glance(
     (target === null ? 0 : Math.floor(target.short * hour)) + (content.words < SHORT_WORDS && isRepeat ? ONE : 0);
   reused.own =
     (target === null ? 0 : Math.floor(target.own * left[OWN_GROUP]!)) +
-    ((isSimilar && !isPersonal) || isFamiliar || isOwnDomain ? 0 : ONE);
+    ((isSimilar && !isPersonal) || isFamiliar || isOwnDomain(content, recipient) ? 0 : ONE);
   reused.shape = shape;
   return reused;
+}
+
+/** Mail to oneself, from a form or a machine, harasses nobody. */
+function isOwnDomain(content: ContentFeatures, recipient: RiskRecipient): boolean {
+  return content.sender !== 0 && hostHash(domainOf(recipient.key)) === content.sender;
 }
 
 function targetOf(state: RiskState, key: number): Target | null {
@@ -182,8 +185,9 @@ function nearest(state: RiskState, signature: string): Shape | null {
   let found: Shape | null = null;
   let best = NEAR_PERCENT - 1;
   for (const shape of state.shapes) if (shape.signature === signature) return shape;
+  for (let i = 0; i < SIGNATURE_SLOTS; i += 1) slots[i] = signature.charCodeAt(i);
   for (const shape of state.shapes) {
-    const near = likeness(shape.signature, signature);
+    const near = likenessToSlots(shape.signature);
     if (near > best) {
       best = near;
       found = shape;
@@ -194,11 +198,19 @@ function nearest(state: RiskState, signature: string): Shape | null {
 
 /** Share of the slots used by either signature that are equal in both, in percent. Two empty ones are alike. */
 export function likeness(one: string, other: string): number {
+  for (let i = 0; i < SIGNATURE_SLOTS; i += 1) slots[i] = other.charCodeAt(i);
+  return likenessToSlots(one);
+}
+
+/** Reused: a signature that others are compared with, one after another. */
+const slots = new Float64Array(SIGNATURE_SLOTS);
+
+function likenessToSlots(signature: string): number {
   let used = 0;
   let same = 0;
   for (let i = 0; i < SIGNATURE_SLOTS; i += 1) {
-    const a = one.charCodeAt(i);
-    const b = other.charCodeAt(i);
+    const a = signature.charCodeAt(i);
+    const b = slots[i]!;
     if (a === 0 && b === 0) continue;
     used += 1;
     if (a === b) same += 1;
