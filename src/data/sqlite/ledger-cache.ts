@@ -37,11 +37,12 @@ export type LedgerBounds = {
   cycleDirty: number;
   /** or so many octets of journal: a few busy entries must not make it endless. */
   cycleOctets: number;
-  /** Rows a group rewrites at least while a cycle runs. */
+  /** Rows that are rewritten for each group at least while a cycle runs, those of a few groups at once. */
   slice: number;
 };
 
 const TRIM_SLICE = 32;
+const GROUPS_A_SLICE = 3;
 const IDLE_SLICE = 256;
 
 /** Packed entries of that number take 25 MB, their table included. */
@@ -120,6 +121,9 @@ export class LedgerCache {
   private readonly beside: Journaled | null;
   /** A cycle has begun, and the rows beside the ledger's are not written yet. */
   private isBesideDue = false;
+  /** Rows that groups have left to a later one, and how many groups. */
+  private owed = 0;
+  private owing = 0;
 
   constructor(db: DatabaseSync, bounds: Partial<LedgerBounds> = {}, beside: Journaled | null = null) {
     this.db = db;
@@ -213,7 +217,7 @@ export class LedgerCache {
 
   /** What stands under a hash, as an object from now on. */
   private inMemory(hash: number, space: number, key: string): Entry | undefined {
-    const known = this.object(hash);
+    const known = isScope(key) ? this.entries.get(hash) : this.object(hash);
     if (known !== undefined) return known;
     const entry = this.packed.take(hash, space, key);
     return entry === null ? undefined : this.add(entry);
@@ -329,7 +333,7 @@ export class LedgerCache {
   endGroup(): void {
     this.writeJournal();
     const { slice, cycleDirty, cycleOctets } = this.bounds;
-    if (this.inCycle > 0) this.flushSlice(Math.max(slice, this.dirtied + (slice >> 1)));
+    if (this.inCycle > 0) this.flushOwed(Math.max(slice, this.dirtied + (slice >> 1)));
     else if (this.dirtyCount >= cycleDirty || this.journalOctets >= cycleOctets) this.startCycle();
     this.dirtied = 0;
     this.trim();
@@ -378,6 +382,19 @@ export class LedgerCache {
     this.cycle = all.sort();
     this.cycleDone = 0;
     this.dirtyHashes = [];
+  }
+
+  /**
+   * Several groups' slices at once: they are sorted by hash, so a slice touches a page of each space in the index over spaces, however
+   * few rows it has.
+   */
+  private flushOwed(more: number): void {
+    this.owed += more;
+    this.owing += 1;
+    if (this.owing < GROUPS_A_SLICE && this.owed < this.inCycle) return;
+    this.flushSlice(this.owed);
+    this.owed = 0;
+    this.owing = 0;
   }
 
   private flushSlice(most: number): void {
