@@ -24,6 +24,49 @@ import { UsedKeys } from './used-keys.ts';
 
 export const HOUR_MS = 3_600_000;
 
+/** The columns of a row that is added, in order. */
+const MESSAGE_COLUMNS = [
+  'id',
+  'nonce',
+  'space',
+  'created_at',
+  'installation',
+  'identity',
+  'policy',
+  'flags',
+  'send_at',
+  'expires_at',
+  'agent',
+  'from_email',
+  'from_name',
+  'subject',
+  'meta',
+  'request_id',
+  'seq',
+  'content_hash',
+  'size',
+  'body_form',
+  'body',
+];
+const RECIPIENT_COLUMNS = [
+  'id',
+  'message',
+  'space',
+  'kind',
+  'email',
+  'key',
+  'name',
+  'state',
+  'due',
+  'depart_at',
+  'closed_at',
+  'facts',
+  'verdict',
+  'mailbox',
+  'provider',
+];
+const EVENT_COLUMNS = ['id', 'space', 'seq', 'type', 'at', 'recipient', 'data', 'back', 'leap'];
+
 export type WriterOptions = {
   directory: string;
   /** The gateway's own domain: default senders live there. */
@@ -98,57 +141,15 @@ export class WriterState {
     this.keys = new UsedKeys(db, options.keys);
     this.fresh = new FreshRows(options.mostFresh);
     this.platformPause = readPlatformPause(db);
-    this.messages = new BulkInsert(db, 'message', [
-      'id',
-      'nonce',
-      'space',
-      'created_at',
-      'installation',
-      'identity',
-      'policy',
-      'flags',
-      'send_at',
-      'expires_at',
-      'agent',
-      'from_email',
-      'from_name',
-      'subject',
-      'meta',
-      'request_id',
-      'seq',
-      'content_hash',
-      'size',
-      'body_form',
-      'body',
-    ]);
-    this.recipients = new BulkInsert(db, 'recipient', [
-      'id',
-      'message',
-      'space',
-      'kind',
-      'email',
+    this.messages = new BulkInsert(db, 'message', MESSAGE_COLUMNS, '', ['send_at', 'agent', 'content_hash']);
+    this.recipients = new BulkInsert(db, 'recipient', RECIPIENT_COLUMNS, '', [
       'key',
-      'name',
-      'state',
-      'due',
-      'depart_at',
       'closed_at',
-      'facts',
       'verdict',
       'mailbox',
       'provider',
     ]);
-    this.events = new BulkInsert(db, 'event', [
-      'id',
-      'space',
-      'seq',
-      'type',
-      'at',
-      'recipient',
-      'data',
-      'back',
-      'leap',
-    ]);
+    this.events = new BulkInsert(db, 'event', EVENT_COLUMNS, '', ['data']);
     this.heads = new BulkInsert(
       db,
       'event_head',
@@ -263,6 +264,7 @@ export class WriterState {
 
   startGroup(realNow: number): void {
     this.realNow = realNow;
+    if (this.eventSpaces.size === 0) this.eventSpaces = new Set();
     this.risks.startGroup(realNow);
     if (this.refusals.size > 10_000) this.refusals.clear();
   }
