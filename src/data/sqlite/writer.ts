@@ -19,8 +19,6 @@ import { openAfterLeap } from './closed-routes.ts';
 import { CommitMarks } from './commit-marks.ts';
 import { migrate, openWriter } from './database.ts';
 import { dueIn, releaseDeadClaims } from './dispatch.ts';
-import { domainKey } from './held-entries.ts';
-import type { WantedKey } from './ledger-cache.ts';
 import { RESERVE_BYTES, Reserve } from './reserve.ts';
 import type { Call, CallResult, GroupReply, GroupRequest } from './thread-protocol.ts';
 import { DECIDING_CALLS, RECORDING_CALLS, SENDING_CALLS, WRITER_CALLS } from './writer-calls.ts';
@@ -54,6 +52,8 @@ if (!migrated.ok) {
   port.postMessage({ failed: migrated.message });
   process.exit(0);
 }
+const beginning = db.prepare('BEGIN IMMEDIATE');
+const commitment = db.prepare('COMMIT');
 const state = new WriterState(db, options);
 const checkpoints = new Checkpoints(db);
 const micros: Record<string, number> = {};
@@ -72,7 +72,7 @@ function spend(part: string, since: number): number {
 }
 
 function transaction<T>(work: () => T): T {
-  db.exec('BEGIN IMMEDIATE');
+  beginning.run();
   try {
     state.begin();
     const result = work();
@@ -80,7 +80,7 @@ function transaction<T>(work: () => T): T {
     state.endGroup();
     since = spend('write', since);
     if (failpoint.armed !== null && isTelling) passFailpoint('before-commit');
-    db.exec('COMMIT');
+    commitment.run();
     marks.commit();
     spend('commit', since);
     if (failpoint.armed !== null && isTelling) passFailpoint('after-commit');
@@ -92,38 +92,40 @@ function transaction<T>(work: () => T): T {
   }
 }
 
-function isAdmission([name]: Call): boolean {
-  return name === 'admit' || name === 'admitAll';
+/** Calls that read rows run before those whose rows are only gathered. */
+function order(calls: readonly Call[]): number[] {
+  const numbers = calls.map((_, i) => i);
+  const isAdmission = (i: number) => calls[i]![0] === 'admit' || calls[i]![0] === 'admitAll';
+  return [...numbers.filter((i) => !isAdmission(i)), ...numbers.filter(isAdmission)];
 }
 
-/** Calls that read rows run before those whose rows are only gathered. */
 function runCalls(calls: readonly Call[], leapt: boolean): CallResult[] {
   const results: CallResult[] = new Array(calls.length);
   state.ledger.prefetch(wanted(calls));
-  for (let i = 0; i < calls.length; i += 1) if (!isAdmission(calls[i]!)) results[i] = runCall(calls[i]!, leapt);
-  for (let i = 0; i < calls.length; i += 1) if (isAdmission(calls[i]!)) results[i] = runCall(calls[i]!, leapt);
+  for (const i of order(calls)) {
+    const [name, input] = calls[i]!;
+    if (leapt && DECIDING_CALLS.has(name)) results[i] = { fault: LEAPT };
+    else if (state.platformPause !== null && SENDING_CALLS.has(name)) results[i] = { fault: PAUSED };
+    else if (isFull && !RECORDING_CALLS.has(name)) results[i] = { fault: FULL };
+    else {
+      const call = WRITER_CALLS[name as keyof typeof WRITER_CALLS] as (state: WriterState, input: unknown) => unknown;
+      const output = call(state, input);
+      results[i] = { ok: name === 'admit' ? flattenAnswer(output as AdmitAnswer | StaleCanaries) : output };
+    }
+  }
   return results;
-}
-
-function runCall([name, input]: Call, leapt: boolean): CallResult {
-  if (leapt && DECIDING_CALLS.has(name)) return { fault: LEAPT };
-  if (state.platformPause !== null && SENDING_CALLS.has(name)) return { fault: PAUSED };
-  if (isFull && !RECORDING_CALLS.has(name)) return { fault: FULL };
-  const call = WRITER_CALLS[name as keyof typeof WRITER_CALLS] as (state: WriterState, input: unknown) => unknown;
-  const output = call(state, input);
-  return { ok: name === 'admit' ? flattenAnswer(output as AdmitAnswer | StaleCanaries) : output };
 }
 
 type Wanting = { principal: { tenantNo: number; mode: string }; recipients: { key: string; domain: string }[] };
 
 /** The contacts and domains that admissions will ask for. */
-function wanted(calls: readonly Call[]): WantedKey[] {
-  const keys: WantedKey[] = [];
+function wanted(calls: readonly Call[]): { space: number; key: string }[] {
+  const keys: { space: number; key: string }[] = [];
   for (const [name, input] of calls) {
     if (name !== 'admit' && name !== 'admitAll' && name !== 'check') continue;
     for (const { principal, recipients } of name === 'admitAll' ? (input as Wanting[]) : [input as Wanting]) {
       const space = principal.tenantNo * 2 + (principal.mode === 'test' ? 1 : 0);
-      for (const { key, domain } of recipients) keys.push({ space, key }, { space, key: domainKey(domain) });
+      for (const { key, domain } of recipients) keys.push({ space, key }, { space, key: `@${domain}` });
     }
   }
   return keys;
@@ -242,7 +244,7 @@ function serve(calls: Call[]): void {
   const { hasNotices } = state;
   const commit = marks.last;
   const reply: GroupReply = { results, commit, dueIn: nextDue(trouble), eventSpaces, hasNotices, trouble, micros };
-  state.eventSpaces = new Set();
+  state.eventSpaces.clear();
   state.hasNotices = false;
   port.postMessage(reply);
   state.afterCommit();
