@@ -6,20 +6,32 @@
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
+/** The buffer that parts are given out of: a buffer of its own for each costs more than filling it. */
+const PARTS_OCTETS = 32_768;
+
+/** 2^28: four groups of seven bits. */
+const FOUR_GROUPS = 0x1000_0000;
+
 export class PackWriter {
   private buffer = new Uint8Array(1024);
+  /** Where what is being written begins: before it lie the parts that were given out. */
+  private start = 0;
   private length = 0;
 
   restart(): this {
-    this.length = 0;
+    this.length = this.start;
     return this;
   }
 
   private room(more: number): void {
     if (this.length + more <= this.buffer.length) return;
-    const grown = new Uint8Array(Math.max(this.buffer.length * 2, this.length + more));
-    grown.set(this.buffer.subarray(0, this.length));
-    this.buffer = grown;
+    const written = this.buffer.subarray(this.start, this.length);
+    // What was given out keeps its buffer.
+    const size = this.start > 0 ? Math.max(PARTS_OCTETS, written.length + more) : this.buffer.length * 2;
+    this.buffer = new Uint8Array(Math.max(size, written.length + more));
+    this.buffer.set(written);
+    this.start = 0;
+    this.length = written.length;
   }
 
   byte(value: number): void {
@@ -30,11 +42,24 @@ export class PackWriter {
   /** A safe non-negative integer. */
   uint(value: number): void {
     this.room(8);
-    while (value >= 128) {
-      this.buffer[this.length++] = (value % 128) | 128;
-      value = Math.floor(value / 128);
+    const { buffer } = this;
+    let at = this.length;
+    let rest = value;
+    if (value >= FOUR_GROUPS) {
+      // In two halves, so that each is a matter of 32-bit integers.
+      rest = Math.floor(value / FOUR_GROUPS);
+      const low = value - rest * FOUR_GROUPS;
+      buffer[at++] = low | 128;
+      buffer[at++] = (low >>> 7) | 128;
+      buffer[at++] = (low >>> 14) | 128;
+      buffer[at++] = (low >>> 21) | 128;
     }
-    this.buffer[this.length++] = value;
+    while (rest >= 128) {
+      buffer[at++] = rest | 128;
+      rest >>>= 7;
+    }
+    buffer[at++] = rest;
+    this.length = at;
   }
 
   int(value: number): void {
@@ -82,51 +107,70 @@ export class PackWriter {
   }
 
   get size(): number {
-    return this.length;
+    return this.length - this.start;
   }
 
   copyTo(target: Uint8Array, at: number): void {
-    target.set(this.buffer.subarray(0, this.length), at);
+    target.set(this.view(), at);
+  }
+
+  /** What was written, true until the next writing. */
+  view(): Uint8Array {
+    return this.buffer.subarray(this.start, this.length);
+  }
+
+  /** What was written, which is not written over; many parts share a buffer, so none should be kept for long. */
+  part(): Uint8Array {
+    const part = this.view();
+    this.start = this.length;
+    return part;
   }
 
   /** A copy of what was written. */
   bytes(): Uint8Array {
-    return this.buffer.slice(0, this.length);
+    return this.buffer.slice(this.start, this.length);
   }
 }
 
 export class PackReader {
-  private offset = 0;
+  private offset: number;
+  private readonly end: number;
   private readonly buffer: Uint8Array;
 
-  constructor(buffer: Uint8Array) {
+  /** Reads from `start` up to `end`, else all of it. */
+  constructor(buffer: Uint8Array, start = 0, end = buffer.length) {
     this.buffer = buffer;
+    this.offset = start;
+    this.end = end;
   }
 
-  /** Octets read. */
+  /** Where the next octet stands. */
   get position(): number {
     return this.offset;
   }
 
   get done(): boolean {
-    return this.offset >= this.buffer.length;
+    return this.offset >= this.end;
   }
 
   byte(): number {
-    const value = this.buffer[this.offset];
-    if (value === undefined) throw new Error('packed bytes end too early');
+    if (this.offset >= this.end) throw new Error('packed bytes end too early');
+    const value = this.buffer[this.offset]!;
     this.offset += 1;
     return value;
   }
 
   uint(): number {
     let value = 0;
-    let scale = 1;
-    for (;;) {
+    for (let shift = 0; shift < 28; shift += 7) {
+      const byte = this.byte();
+      value |= (byte & 127) << shift;
+      if (byte < 128) return value;
+    }
+    for (let scale = FOUR_GROUPS; ; scale *= 128) {
       const byte = this.byte();
       value += (byte & 127) * scale;
       if (byte < 128) return value;
-      scale *= 128;
     }
   }
 
@@ -149,7 +193,7 @@ export class PackReader {
   /** Whether this ASCII text comes next, which is then past: to read a text only to compare it costs more. */
   skipsText(text: string): boolean {
     const { buffer, offset } = this;
-    if (text.length > 127 || buffer[offset] !== text.length) return false;
+    if (text.length > 127 || offset + text.length >= this.end || buffer[offset] !== text.length) return false;
     for (let i = 0; i < text.length; i += 1) if (buffer[offset + 1 + i] !== text.charCodeAt(i)) return false;
     this.offset = offset + 1 + text.length;
     return true;
@@ -160,7 +204,7 @@ export class PackReader {
   }
 
   private take(length: number): Uint8Array {
-    if (this.offset + length > this.buffer.length) throw new Error('packed bytes end too early');
+    if (this.offset + length > this.end) throw new Error('packed bytes end too early');
     const part = this.buffer.subarray(this.offset, this.offset + length);
     this.offset += length;
     return part;

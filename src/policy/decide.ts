@@ -11,6 +11,7 @@ import type { DecidedReason, DecidedWarning, Evidence, Finding, Verdict } from '
 
 const NO_REASONS: readonly DecidedReason[] = [];
 const NO_WARNINGS: readonly DecidedWarning[] = [];
+const IN_ORDER = RULES.map(([, rule]) => rule);
 
 export function decide(send: Send, recipient: SendRecipient, facts: Facts, base: Policy): Verdict {
   if (facts.simulated !== null) return simulatedVerdict(facts.simulated as ReasonCode, send, recipient, facts);
@@ -18,8 +19,10 @@ export function decide(send: Send, recipient: SendRecipient, facts: Facts, base:
   let blocks: DecidedReason[] | null = null;
   let holds: DecidedReason[] | null = null;
   let warnings: DecidedWarning[] | null = null;
-  for (const [, rule] of RULES) {
-    for (const finding of rule(send, recipient, facts, policy)) {
+  for (const rule of IN_ORDER) {
+    const findings = rule(send, recipient, facts, policy);
+    if (findings.length === 0) continue;
+    for (const finding of findings) {
       if (finding.outcome === 'warn') {
         warnings ??= [];
         warnings.push({ code: finding.code, scope: finding.scope, evidence: finding.evidence });

@@ -24,9 +24,10 @@ export function lookRisk(
   isFirst: boolean,
   now: number,
 ): RiskFacts | null {
-  if (view.risk === null) return null;
+  const state = view.risk;
+  if (state === null) return null;
   return riskFacts({
-    state: view.risk,
+    state,
     send: riskSend(send, isFirst),
     recipient: riskRecipient(recipient, contact),
     repliesVisible: view.areRepliesVisible,

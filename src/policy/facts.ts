@@ -78,6 +78,7 @@ export type Facts = {
 
 const LAYOUT = 1;
 
+/** The facts as a part of what the writer gives out. */
 export function packFacts(facts: Facts, writer: PackWriter): Uint8Array {
   const w = writer.restart();
   w.byte(LAYOUT);
@@ -132,7 +133,7 @@ export function packFacts(facts: Facts, writer: PackWriter): Uint8Array {
   packTemplate(w, facts.template);
   packPool(w, facts.pool);
   packSender(w, facts.sender);
-  return w.bytes();
+  return w.part();
 }
 
 /** Reads packed facts; throws on a layout this engine does not know (a fault: rows outlived their readers). */

@@ -64,13 +64,15 @@ it('gives back each entry as it was put, whatever came and went beside it', () =
           plain.delete(step.hash);
         } else if (step.kind === 'flush') {
           let written: Entry | null = null;
-          const isWritten = packed.flush(step.hash, 9, (space, key, state) => {
-            written = emptyEntry(step.hash, space, key);
-            unpackState(written, new PackReader(state));
+          const isWritten = packed.flush(step.hash, 9, {
+            add(hash, space, key, lsn, state) {
+              written = { ...emptyEntry(hash, space, key), lsn };
+              unpackState(written, new PackReader(state));
+            },
           });
           assert.equal(isWritten, known?.dirty === true);
           if (known === undefined || !isWritten) continue;
-          assert.deepEqual(written, { ...known, lsn: 0, dirty: false, stored: false });
+          assert.deepEqual(written, { ...known, lsn: 9, dirty: false, stored: false });
           Object.assign(known, { lsn: 9, dirty: false, stored: true });
         } else if (step.kind === 'drop') {
           const isDropped = known !== undefined && known.lsn < step.lsn;

@@ -9,11 +9,12 @@ import type { Account, Actor, ManagementWrites, TenantChange } from '../port/man
 import type { TenantRow } from '../store.ts';
 import { audit, by } from './audit.ts';
 import type { WriteCalls } from './calls.ts';
+import { TENANT_KEY } from './held-entries.ts';
 import { below, pageOf } from './paging.ts';
 import { renewPolicies } from './policies.ts';
 import { walkAnew } from './retention.ts';
 import { type Row, tenantOf } from './rows.ts';
-import { CREDITS, spaceOf, TENANT_KEY } from './spaces.ts';
+import { CREDITS, spaceOf } from './spaces.ts';
 import { setCredits } from './tenants.ts';
 import type { WriterState } from './writer-state.ts';
 

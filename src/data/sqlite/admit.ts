@@ -44,39 +44,23 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer | 
   const deduped = usedDedupe(state, space, request, now);
   const duplicate = deduped === null ? null : duplicateFact(state, deduped);
   if (request.wholeOnly === true && !isWholeAlone(request)) {
-    const unstored = askedOfSend(space, { ...request, isStored: false }, now);
+    const unstored = askedOfSend(space, aboutApproval(request, false), now);
     const seen = decideAll(state, space, send, request, now, duplicate, unstored, null);
     const isWhole = seen.every(({ verdict }) => verdict.verdict !== 'block');
     if (!isWhole) return { outcome: 'refused', ...seenAdmission(space, send, request, seen, now) };
   }
-  const asked = askedOfSend(space, { ...request, isStored: true }, now);
+  const asked = askedOfSend(space, aboutApproval(request, true), now);
   const risen: RiskStep = { elevated: false, quarantine: false };
   const decided = decideAll(state, space, send, request, now, duplicate, asked, risen);
   const accepted = decided.filter(({ verdict }) => verdict.verdict !== 'block').length;
   if (accepted === 0 && isWholeAlone(request)) {
     return { outcome: 'refused', ...seenAdmission(space, send, request, decided, now) };
   }
-  const scopes = send.scopes;
-  const admission = (row: number, nonce: number): Admission => ({
-    messageId: publicId('msg', row, nonce),
-    createdAt: now,
-    requestId: request.requestId,
-    policyVersion: space.policy.version,
-    engine: ENGINE,
-    scopes,
-    identityCap: decided[0]?.facts.identityCap ?? null,
-    probation: probationIn(decided[0]?.facts.quarantine ?? null),
-    warmup: decided[0]?.facts.warmup ?? null,
-    risk: riskShown(space, decided, now),
-    recipients: decided.map((one, i) =>
-      recipientVerdict(one, request.recipients[i]!.email, publicId('rcp', row + i, nonce)),
-    ),
-  });
   if (accepted === 0) {
     const folded = foldRefusal(state, space, request, now);
     if (folded !== null) {
       noteShadow(state, space, request, decided, folded, now);
-      return { outcome: 'refused', ...admission(folded.row, folded.nonce) };
+      return { outcome: 'refused', ...storedAdmission(space, send, request, decided, folded, now) };
     }
   }
   const isHeld = decided.some(({ verdict }) => verdict.verdict === 'hold');
@@ -91,7 +75,7 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer | 
   if (isHeld && asked !== null) hold(state, space, request, sender, decided, asked, { row, nonce, now });
   if (accepted === 0) {
     state.refusals.set(refusalKey(request), { row, nonce, at: now });
-    return { outcome: 'refused', ...admission(row, nonce) };
+    return { outcome: 'refused', ...storedAdmission(space, send, request, decided, { row, nonce }, now) };
   }
   if (request.idempotency !== null) {
     state.keys.add(
@@ -115,7 +99,7 @@ export function admit(state: WriterState, request: AdmitRequest): AdmitAnswer | 
       now + DEDUPE_RETENTION_MS,
     );
   }
-  const answer: AdmitAnswer = { outcome: 'admitted', ...admission(row, nonce) };
+  const answer = admitted(storedAdmission(space, send, request, decided, { row, nonce }, now));
   if (risen.elevated || risen.quarantine) raise(state, space, decided, risen, now);
   return answer;
 }
@@ -183,10 +167,28 @@ export function lookAt(
   const blocks =
     deduped !== null && (request.dedupe?.block === true || deduped.fingerprint !== request.dedupe?.fingerprint);
   const send = sendOf(state, space, request, sender);
-  const asked = askedOfSend(space, { ...request, isStored: false }, now);
+  const asked = askedOfSend(space, aboutApproval(request, false), now);
   const known = blocks ? duplicateFact(state, deduped) : null;
   const decided = decideAll(state, space, send, request, now, known, asked, null, ahead);
   return { send, from: sender.from.email, decided };
+}
+
+/** What was decided and is stored. */
+function storedAdmission(
+  space: Space,
+  send: Send,
+  request: AdmitRequest,
+  decided: readonly Decided[],
+  { row, nonce }: { row: number; nonce: number },
+  now: number,
+): Admission {
+  const messageId = publicId('msg', row, nonce);
+  const risk = riskShown(space, decided, now);
+  const recipients: RecipientVerdict[] = [];
+  for (let i = 0; i < decided.length; i += 1) {
+    recipients.push(recipientVerdict(decided[i]!, request.recipients[i]!.email, publicId('rcp', row + i, nonce)));
+  }
+  return admissionOf(space, send, request, decided[0]?.facts, now, { messageId, risk, recipients });
 }
 
 /** What was decided and not stored. */
@@ -197,24 +199,64 @@ export function seenAdmission(
   decided: readonly Decided[],
   now: number,
 ): Admission {
+  const risk = riskStanding(space, now);
+  const recipients = decided.map((one, i) => recipientVerdict(one, request.recipients[i]!.email, null));
+  return admissionOf(space, send, request, decided[0]?.facts, now, { messageId: '', risk, recipients });
+}
+
+/** `facts`: those of the first recipient. */
+function admissionOf(
+  space: Space,
+  send: Send,
+  request: AdmitRequest,
+  facts: Facts | undefined,
+  now: number,
+  { messageId, risk, recipients }: Pick<Admission, 'messageId' | 'risk' | 'recipients'>,
+): Admission {
   return {
-    messageId: '',
+    messageId,
     createdAt: now,
     requestId: request.requestId,
     policyVersion: space.policy.version,
     engine: ENGINE,
     scopes: send.scopes,
-    identityCap: decided[0]?.facts.identityCap ?? null,
-    probation: probationIn(decided[0]?.facts.quarantine ?? null),
-    warmup: decided[0]?.facts.warmup ?? null,
-    risk: riskStanding(space, now),
-    recipients: decided.map((one, i) => recipientVerdict(one, request.recipients[i]!.email, null)),
+    identityCap: facts?.identityCap ?? null,
+    probation: probationIn(facts?.quarantine ?? null),
+    warmup: facts?.warmup ?? null,
+    risk,
+    recipients,
   };
 }
 
+/** By hand: every accept comes by here, and to copy an object into another takes longer than to name what is in it. */
+function admitted(admission: Admission): AdmitAnswer {
+  const { messageId, createdAt, requestId, policyVersion, engine, scopes } = admission;
+  const { identityCap, probation, warmup, risk, recipients } = admission;
+  return {
+    outcome: 'admitted',
+    messageId,
+    createdAt,
+    requestId,
+    policyVersion,
+    engine,
+    scopes,
+    identityCap,
+    probation,
+    warmup,
+    risk,
+    recipients,
+  };
+}
+
+/** What of a request an approval depends on. */
+function aboutApproval({ agent, expiresAt }: AdmitRequest, isStored: boolean) {
+  return { agent, expiresAt, isStored };
+}
+
 function recipientVerdict(one: Decided, email: string, id: string | null): RecipientVerdict {
-  const { recipient, verdict, facts } = one;
-  return { id, email, key: recipient.key, ...verdict, limits: facts.limits, standing: one.standing };
+  const { recipient, facts, standing } = one;
+  const { verdict, departAt, reasons, warnings } = one.verdict;
+  return { id, email, key: recipient.key, verdict, departAt, reasons, warnings, limits: facts.limits, standing };
 }
 
 function idempotencyUntil(space: Space, now: number): number {

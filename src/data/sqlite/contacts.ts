@@ -5,10 +5,11 @@ import type { Actor, Refused } from '../port/management.ts';
 import type { Space as SpaceName } from '../store.ts';
 import { audit, by } from './audit.ts';
 import type { WriteCalls } from './calls.ts';
+import { domainKey } from './held-entries.ts';
 import type { Entry } from './ledger-entry.ts';
 import { refuseLoosening } from './policies.ts';
 import { suppressionOf } from './rows.ts';
-import { domainKey, type Space, spaceOf } from './spaces.ts';
+import { type Space, spaceOf } from './spaces.ts';
 import { addSuppression, removeSuppression } from './suppressions.ts';
 import type { WriterState } from './writer-state.ts';
 

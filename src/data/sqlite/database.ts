@@ -130,41 +130,94 @@ export function prepared(db: DatabaseSync, sql: string): StatementSync {
 
 /**
  * Rows of one table, gathered and then inserted in at most nine statements whatever their number: 256 rows at a time,
- * the rest in powers of two.
+ * the rest in powers of two. Columns that are seldom given are left out where no row has a value for them.
  */
 export class BulkInsert {
+  private readonly whole: Inserts;
+  private readonly brief: Inserts;
+  /** Places of the columns that are seldom given, and of the others. */
+  private readonly seldom: readonly number[];
+  private readonly usual: readonly number[];
+  /** Kept from group to group; those in use are the first. */
+  private readonly values: SQLInputValue[] = [];
+  private used = 0;
+  private isBrief = true;
+
+  /** `tail`: what follows the values, such as what to do where a row is there already. `seldom`: columns that are null without a value. */
+  constructor(db: DatabaseSync, table: string, columns: readonly string[], tail = '', seldom: readonly string[] = []) {
+    const places = columns.map((_, i) => i);
+    this.seldom = places.filter((i) => seldom.includes(columns[i]!));
+    this.usual = places.filter((i) => !seldom.includes(columns[i]!));
+    this.whole = new Inserts(db, table, columns, tail);
+    this.brief = new Inserts(
+      db,
+      table,
+      this.usual.map((i) => columns[i]!),
+      tail,
+    );
+  }
+
+  add(...row: SQLInputValue[]): void {
+    const { values } = this;
+    let at = this.used;
+    for (let i = 0; i < row.length; i += 1) values[at++] = row[i]!;
+    this.used = at;
+    if (!this.isBrief) return;
+    for (const i of this.seldom) if (row[i] !== null) this.isBrief = false;
+  }
+
+  get count(): number {
+    return this.used / this.whole.width;
+  }
+
+  clear(): void {
+    this.values.fill(null, 0, this.used);
+    this.used = 0;
+    this.isBrief = true;
+  }
+
+  flush(): void {
+    const { count } = this;
+    if (count === 0) return;
+    if (this.isBrief && this.seldom.length > 0) {
+      this.leaveOut(count);
+      this.brief.run(this.values, count);
+    } else this.whole.run(this.values, count);
+    this.clear();
+  }
+
+  /** Moves the values of the usual columns together. */
+  private leaveOut(count: number): void {
+    const { values, usual } = this;
+    const { width } = this.whole;
+    let to = 0;
+    for (let row = 0; row < count; row += 1) for (const i of usual) values[to++] = values[row * width + i]!;
+  }
+}
+
+/**
+ * Inserts into some columns of a table, prepared as they are needed.
+ *
+ * With OR FAIL: by default SQLite copies each page before a statement of many rows changes it, to be able to undo that statement
+ * alone. Here a failure undoes the whole group.
+ */
+class Inserts {
+  readonly width: number;
   private readonly statements: (StatementSync | undefined)[] = [];
-  private values: SQLInputValue[] = [];
-  private readonly width: number;
   private readonly db: DatabaseSync;
   private readonly head: string;
   private readonly tail: string;
 
-  /** `tail`: what follows the values, such as what to do where a row is there already. */
-  constructor(db: DatabaseSync, table: string, columns: readonly string[], tail = '') {
+  constructor(db: DatabaseSync, table: string, columns: readonly string[], tail: string) {
     this.db = db;
     this.width = columns.length;
-    this.head = `INSERT INTO ${table} (${columns.join(', ')}) VALUES `;
+    this.head = `INSERT OR FAIL INTO ${table} (${columns.join(', ')}) VALUES `;
     this.tail = tail;
   }
 
-  add(...row: SQLInputValue[]): void {
-    for (const value of row) this.values.push(value);
-  }
-
-  get count(): number {
-    return this.values.length / this.width;
-  }
-
-  clear(): void {
-    this.values = [];
-  }
-
-  flush(): void {
-    let rest = this.count;
-    if (rest === 0) return;
-    const values = this.values;
-    this.values = [];
+  /** The first `count` rows of `values`. */
+  run(values: SQLInputValue[], count: number): void {
+    let rest = count;
     let offset = 0;
     for (let power = 8; rest > 0; ) {
       const rows = 1 << power;

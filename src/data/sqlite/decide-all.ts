@@ -21,7 +21,7 @@ import type { AdmitRequest, LimitStanding } from '../store.ts';
 import { askedOfSend } from './approval-rows.ts';
 import { Assumed } from './assumed.ts';
 import { standingLimits } from './headroom.ts';
-import { announceLimit, announceWay } from './limit-events.ts';
+import { announceLimit, announceWay, crossesLine } from './limit-events.ts';
 import { enterByScore } from './quarantine.ts';
 import { riskIn, riskStanding, shownSignal } from './risk-shown.ts';
 import { chosenIn, onItsWay, spendOn } from './routes.ts';
@@ -66,8 +66,8 @@ export function decideAll(
     // The content is stored once, whatever the number of recipients.
     const sized = stored ? { ...send, contentSize: 0 } : send;
     const isFirst = !stored;
-    const looked = { view: space, policy, send: sized, recipient, now, counted, duplicate, isFirst };
-    const facts = look({ ...looked, approval });
+    const looked = { view: space, policy, send: sized, recipient, now, counted, duplicate, approval, isFirst };
+    const facts = look(looked);
     const verdict = decide(send, recipient, facts, policy);
     // Nothing of it is to be stored, and nothing has been counted: several are looked at before they get here.
     if (risen !== null && isWholeAlone(request) && verdict.verdict === 'block') {
@@ -188,7 +188,8 @@ function count(
   changes: readonly Change[],
   size: number,
 ): void {
-  for (const change of changes) state.ledger.apply(change, Math.floor(facts.now / 1000));
+  const second = Math.floor(facts.now / 1000);
+  for (const change of changes) state.ledger.apply(change, second);
   if (facts.account.credits !== null) state.ledger.addGauge(space.tenantEntry(), CREDITS, -1);
   state.ledger.addGauge(space.tenantEntry(), STORAGE, size);
   if (changes.length === 0) return;
@@ -196,7 +197,7 @@ function count(
   for (let i = 0; i < facts.limits.length; i += 1) {
     const limit = i < split ? policy.messageLimits[i]! : policy.recipientLimits[i - split]!;
     const fact = facts.limits[i]!;
-    if (fact.units > 0 && limit.window.kind !== 'rate')
+    if (fact.units > 0 && limit.window.kind !== 'rate' && crossesLine(fact.used + 1, limit.max))
       announce(state, space, limit, policy, send, recipient, facts, fact.used);
   }
 }

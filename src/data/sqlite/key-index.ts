@@ -30,7 +30,7 @@ class Generation {
   find(hash: number, found: number[]): void {
     const { slots } = this;
     const mask = slots.length / 2 - 1;
-    for (let i = hash % (mask + 1); slots[i * 2] !== 0; i = (i + 1) & mask) {
+    for (let i = hash & mask; slots[i * 2] !== 0; i = (i + 1) & mask) {
       if (slots[i * 2] === hash + 1) found.push(slots[i * 2 + 1]!);
     }
   }
@@ -50,7 +50,7 @@ class Generation {
   private place(stored: number, id: number): void {
     const { slots } = this;
     const mask = slots.length / 2 - 1;
-    let i = (stored - 1) % (mask + 1);
+    let i = (stored - 1) & mask;
     while (slots[i * 2] !== 0) i = (i + 1) & mask;
     slots[i * 2] = stored;
     slots[i * 2 + 1] = id;
@@ -161,7 +161,7 @@ export class KeyIndex {
     this.spill?.generation.find(hash, found);
     this.spilled?.generation.find(hash, found);
     for (const generation of this.generations) generation.find(hash, found);
-    return found.sort((a, b) => a - b);
+    return found.length > 1 ? found.sort((a, b) => a - b) : found;
   }
 
   add(hash: number, id: number): void {

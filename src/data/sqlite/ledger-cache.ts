@@ -13,6 +13,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { PackReader, PackWriter } from '../../core/pack.ts';
 import { applyChange, type Change } from '../../policy/ledger.ts';
+import { BulkInsert } from './database.ts';
 import {
   addTo,
   contactText,
@@ -36,11 +37,12 @@ export type LedgerBounds = {
   cycleDirty: number;
   /** or so many octets of journal: a few busy entries must not make it endless. */
   cycleOctets: number;
-  /** Rows a group rewrites at least while a cycle runs. */
+  /** Rows that are rewritten for each group at least while a cycle runs, those of a few groups at once. */
   slice: number;
 };
 
 const TRIM_SLICE = 32;
+const GROUPS_A_SLICE = 3;
 const IDLE_SLICE = 256;
 
 /** Packed entries of that number take 25 MB, their table included. */
@@ -65,7 +67,12 @@ const FORGET = 6;
 const FORGET_ONE = 7;
 const BESIDE = 8;
 
+/** The keys of scopes begin with '#'. */
+const SCOPE_SIGN = 35;
 export const HOUR_PREFIX = '#hour:';
+
+/** A key that a group will ask for. */
+export type WantedKey = { space: number; key: string };
 
 /** What else is kept in memory and made durable by the journal, with rows that lag behind. */
 export interface Journaled {
@@ -80,18 +87,18 @@ export interface Journaled {
 }
 
 export class LedgerCache {
-  /** An entry is here or among the packed, never in both. */
+  /** An entry is here, among those that visit or among the packed, never in two of them. */
   private readonly entries = new Map<number, Entry>();
   private readonly packed = new PackedEntries();
-  /** Those that became objects since the last group, and may be packed again. */
-  private visiting: Entry[] = [];
+  /** People and domains that became objects since the last group, and are mostly packed again after it. */
+  private visiting = new Map<number, Entry>();
   private readonly db: DatabaseSync;
   private readonly journal = new PackWriter();
   private readonly packer = new PackWriter();
-  private readonly defined = new Set<number>();
+  private defined = new Set<number>();
   private readonly selectOne: StatementSync;
   private readonly selectMany: StatementSync;
-  private readonly replaceRow: StatementSync;
+  private readonly rows: BulkInsert;
   private readonly insertJournal: StatementSync;
   private readonly trimJournal: StatementSync;
   private readonly oldestJournal: StatementSync;
@@ -114,6 +121,9 @@ export class LedgerCache {
   private readonly beside: Journaled | null;
   /** A cycle has begun, and the rows beside the ledger's are not written yet. */
   private isBesideDue = false;
+  /** Rows that groups have left to a later one, and how many groups. */
+  private owed = 0;
+  private owing = 0;
 
   constructor(db: DatabaseSync, bounds: Partial<LedgerBounds> = {}, beside: Journaled | null = null) {
     this.db = db;
@@ -124,10 +134,8 @@ export class LedgerCache {
       'SELECT hash, space, key, lsn, state FROM ledger WHERE hash IN (SELECT value FROM json_each(?))',
     );
     // Not REPLACE: a row that is there stays in the index over spaces untouched.
-    this.replaceRow = db.prepare(
-      `INSERT INTO ledger (hash, space, key, lsn, state) VALUES (?, ?, ?, ?, ?)
-       ON CONFLICT (hash) DO UPDATE SET lsn = excluded.lsn, state = excluded.state`,
-    );
+    const tail = 'ON CONFLICT (hash) DO UPDATE SET lsn = excluded.lsn, state = excluded.state';
+    this.rows = new BulkInsert(db, 'ledger', ['hash', 'space', 'key', 'lsn', 'state'], tail);
     this.insertJournal = db.prepare('INSERT INTO journal (lsn, changes) VALUES (?, ?)');
     this.oldestJournal = db.prepare('SELECT min(lsn) AS lsn FROM journal');
     this.trimJournal = db.prepare('DELETE FROM journal WHERE lsn <= ?');
@@ -141,9 +149,10 @@ export class LedgerCache {
     this.isBesideDue = false;
     this.entries.clear();
     this.packed.clear();
-    this.visiting = [];
+    this.visiting = new Map();
     this.journal.restart();
-    this.defined.clear();
+    this.rows.clear();
+    this.defined = new Set();
     this.dirtyHashes = [];
     this.cycle = new Float64Array(0);
     this.cycleDone = 0;
@@ -166,21 +175,28 @@ export class LedgerCache {
   }
 
   /** Loads what a group will need in one statement. */
-  prefetch(keys: readonly (readonly [space: number, key: string])[]): void {
-    const missing: number[] = [];
-    for (const [space, key] of keys) {
-      const hash = hashKey(space, key);
-      if (this.inMemory(hash, space, key) === undefined) missing.push(hash);
+  prefetch(keys: Iterable<WantedKey>): void {
+    const missing: WantedKey[] = [];
+    const hashes: number[] = [];
+    for (const wanted of keys) {
+      const hash = hashKey(wanted.space, wanted.key);
+      if (this.inMemory(hash, wanted.space, wanted.key) !== undefined) continue;
+      missing.push(wanted);
+      hashes.push(hash);
     }
     if (missing.length === 0) return;
-    for (const row of this.selectMany.all(JSON.stringify(missing)) as unknown as LedgerRow[]) {
+    for (const row of this.selectMany.all(JSON.stringify(hashes)) as unknown as LedgerRow[]) {
       // A hash may be asked for twice.
-      if (!this.entries.has(row.hash)) this.load(row);
+      if (this.object(row.hash) === undefined) this.load(row);
     }
-    for (const [space, key] of keys) {
-      const hash = hashKey(space, key);
-      if (!this.entries.has(hash)) this.addEmpty(hash, space, key);
-    }
+    missing.forEach(({ space, key }, i) => {
+      if (this.object(hashes[i]!) === undefined) this.addEmpty(hashes[i]!, space, key);
+    });
+  }
+
+  /** What stands under a hash, where that is an object at the moment. */
+  private object(hash: number): Entry | undefined {
+    return this.visiting.get(hash) ?? this.entries.get(hash);
   }
 
   private addEmpty(hash: number, space: number, key: string): Entry {
@@ -188,15 +204,20 @@ export class LedgerCache {
   }
 
   private add(entry: Entry): Entry {
-    this.entries.set(entry.hash, entry);
-    this.visiting.push(entry);
+    if (isScope(entry.key)) this.entries.set(entry.hash, entry);
+    else this.visiting.set(entry.hash, entry);
     this.loaded += 1;
     return entry;
   }
 
+  private *objects(): Generator<Entry> {
+    yield* this.entries.values();
+    yield* this.visiting.values();
+  }
+
   /** What stands under a hash, as an object from now on. */
   private inMemory(hash: number, space: number, key: string): Entry | undefined {
-    const known = this.entries.get(hash);
+    const known = isScope(key) ? this.entries.get(hash) : this.object(hash);
     if (known !== undefined) return known;
     const entry = this.packed.take(hash, space, key);
     return entry === null ? undefined : this.add(entry);
@@ -204,7 +225,12 @@ export class LedgerCache {
 
   /** The entry of a key. Two keys of one hash take neighbouring numbers. */
   entry(space: number, key: string): Entry {
-    for (let hash = hashKey(space, key); ; hash += 1) {
+    return this.entryAt(hashKey(space, key), space, key);
+  }
+
+  /** The same where the hash of the key is known. */
+  entryAt(first: number, space: number, key: string): Entry {
+    for (let hash = first; ; hash += 1) {
       let entry = this.inMemory(hash, space, key);
       if (entry === undefined) {
         const row = this.selectOne.get(hash) as unknown as LedgerRow | undefined;
@@ -297,17 +323,17 @@ export class LedgerCache {
     }
     if (this.journal.size === 0) return;
     this.lsn += 1;
-    this.insertJournal.run(this.lsn, this.journal.bytes());
+    this.insertJournal.run(this.lsn, this.journal.view());
     this.journalOctets += this.journal.size;
     this.journal.restart();
-    this.defined.clear();
+    this.defined = new Set();
   }
 
   /** Ends a group inside its transaction: one journal row, and a slice of the rows that lag behind. */
   endGroup(): void {
     this.writeJournal();
     const { slice, cycleDirty, cycleOctets } = this.bounds;
-    if (this.inCycle > 0) this.flushSlice(Math.max(slice, this.dirtied + (slice >> 1)));
+    if (this.inCycle > 0) this.flushOwed(Math.max(slice, this.dirtied + (slice >> 1)));
     else if (this.dirtyCount >= cycleDirty || this.journalOctets >= cycleOctets) this.startCycle();
     this.dirtied = 0;
     this.trim();
@@ -316,10 +342,10 @@ export class LedgerCache {
   /** After a commit: packs what the group was at, and keeps memory bounded. Only entries whose row is current leave. */
   evict(): void {
     const { entries, packed, bounds } = this;
-    for (const entry of this.visiting) {
-      if (isPackable(entry) && entries.get(entry.hash) === entry && packed.put(entry)) entries.delete(entry.hash);
+    for (const entry of this.visiting.values()) {
+      if (!isPackable(entry) || !packed.put(entry)) entries.set(entry.hash, entry);
     }
-    this.visiting = [];
+    if (this.visiting.size > 0) this.visiting = new Map();
     const looks = 4000 + 2 * this.loaded;
     this.loaded = 0;
     if (entries.size > bounds.entries) this.evictObjects(looks);
@@ -358,6 +384,19 @@ export class LedgerCache {
     this.dirtyHashes = [];
   }
 
+  /**
+   * Several groups' slices at once: they are sorted by hash, so a slice touches a page of each space in the index over spaces, however
+   * few rows it has.
+   */
+  private flushOwed(more: number): void {
+    this.owed += more;
+    this.owing += 1;
+    if (this.owing < GROUPS_A_SLICE && this.owed < this.inCycle) return;
+    this.flushSlice(this.owed);
+    this.owed = 0;
+    this.owing = 0;
+  }
+
   private flushSlice(most: number): void {
     if (this.isBesideDue) this.beside?.flushRows(this.lsn);
     this.isBesideDue = false;
@@ -366,6 +405,7 @@ export class LedgerCache {
       this.flushHash(this.cycle[this.cycleDone]!);
       this.cycleDone += 1;
     }
+    this.rows.flush();
     if (this.inCycle === 0) {
       this.trimTo = this.cycleLsn;
       this.saveLsn();
@@ -386,14 +426,12 @@ export class LedgerCache {
   }
 
   private flushHash(hash: number): void {
-    const entry = this.entries.get(hash);
+    const entry = this.object(hash);
     if (entry !== undefined) {
       this.flushEntry(entry);
       return;
     }
-    const { lsn } = this;
-    const write = (space: number, key: string, state: Uint8Array) => this.replaceRow.run(hash, space, key, lsn, state);
-    if (this.packed.flush(hash, lsn, write)) this.dirtyCount -= 1;
+    if (this.packed.flush(hash, this.lsn, this.rows)) this.dirtyCount -= 1;
   }
 
   private flushEntry(entry: Entry): void {
@@ -404,7 +442,7 @@ export class LedgerCache {
     entry.lsn = this.lsn;
     const w = this.packer.restart();
     packState(entry, w);
-    this.replaceRow.run(entry.hash, entry.space, entry.key, entry.lsn, w.bytes());
+    this.rows.add(entry.hash, entry.space, entry.key, entry.lsn, w.part());
     if (entry.gauges !== null && entry.key.startsWith(HOUR_PREFIX)) {
       const hour = Number(entry.key.slice(HOUR_PREFIX.length));
       for (const [code, n] of entry.gauges) this.replaceTally.run(entry.space, hour, code, n);
@@ -424,8 +462,9 @@ export class LedgerCache {
   /** Writes the rows of one space that lag behind, inside the caller's transaction. */
   flushSpace(space: number): void {
     this.writeJournal();
-    for (const entry of this.entries.values()) if (entry.space === space) this.flushEntry(entry);
+    for (const entry of this.objects()) if (entry.space === space) this.flushEntry(entry);
     for (const hash of this.packed.hashesOf(space)) this.flushHash(hash);
+    this.rows.flush();
   }
 
   /** When nothing else is to do: writes a slice of the rows that lag behind; answers with how many still do. */
@@ -455,7 +494,7 @@ export class LedgerCache {
   }
 
   get size(): number {
-    return this.entries.size + this.packed.size;
+    return this.entries.size + this.visiting.size + this.packed.size;
   }
 
   /**
@@ -479,7 +518,7 @@ export class LedgerCache {
   }
 
   private dropOne(hash: number, lsn: number): void {
-    const entry = this.entries.get(hash);
+    const entry = this.object(hash);
     if (entry === undefined) {
       const wasDirty = this.packed.drop(hash, lsn);
       if (wasDirty !== null) this.defined.delete(hash);
@@ -488,6 +527,7 @@ export class LedgerCache {
     }
     if (entry.lsn >= lsn) return;
     this.entries.delete(hash);
+    this.visiting.delete(hash);
     this.defined.delete(hash);
     if (!entry.dirty) return;
     // A running cycle may still come to it.
@@ -497,7 +537,7 @@ export class LedgerCache {
 
   /** Forgets what memory holds of a space from before `lsn`. */
   private drop(space: number, lsn: number): void {
-    for (const [hash, entry] of this.entries) if (entry.space === space) this.dropOne(hash, lsn);
+    for (const { hash, space: of } of this.objects()) if (of === space) this.dropOne(hash, lsn);
     for (const hash of this.packed.hashesOf(space)) this.dropOne(hash, lsn);
   }
 
@@ -563,8 +603,11 @@ function readChange(kind: number, reader: PackReader): (entry: Entry) => void {
   return (entry) => applyChange({ kind: 'units', state: entry, unit, second, units, horizonSeconds: 0 }, 0);
 }
 
-/** What a group is at but for a moment: people and domains. Scopes are counted in by nearly every group, and hours hold tallies. */
-function isPackable({ key, recipient, message }: Entry): boolean {
-  if (key.startsWith('#')) return false;
+/** Scopes are counted in by nearly every group, and hours hold tallies; at people and domains a group is but for a moment. */
+function isScope(key: string): boolean {
+  return key.charCodeAt(0) === SCOPE_SIGN;
+}
+
+function isPackable({ recipient, message }: Entry): boolean {
   return (recipient?.at.length ?? 0) <= LONGEST_PACKED && (message?.at.length ?? 0) <= LONGEST_PACKED;
 }

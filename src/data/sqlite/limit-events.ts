@@ -11,6 +11,11 @@ import type { WriterState } from './writer-state.ts';
 
 type Crossed = { limit: Limit; scope: Scope; used: number; at: number; policyVersion: number };
 
+/** Whether one more, with which `used` are, has brought a limit to a line that is told of. */
+export function crossesLine(used: number, max: number): boolean {
+  return used === max || (isNear(used, max) && !isNear(used - 1, max));
+}
+
 /** After one more counted: `used` with it. Told where it crossed a line alone. */
 export function announceLimit(
   state: WriterState,

@@ -24,6 +24,11 @@ const STORED = 2;
 /** Put here since the hand last came by. */
 const RECENT = 4;
 
+/** Where rows of the ledger are gathered. */
+export interface LedgerRows {
+  add(hash: number, space: number, key: string, lsn: number, state: Uint8Array): void;
+}
+
 type Page = { octets: Uint8Array; numbers: Float64Array };
 
 export class PackedEntries {
@@ -71,7 +76,7 @@ export class PackedEntries {
     const slot = this.find(hash);
     if (slot < 0) return null;
     const { octets, numbers, at } = this.record(slot);
-    const r = new PackReader(this.body(octets, at));
+    const r = new PackReader(octets, at + BODY, at + lengthAt(octets, at));
     const itsSpace = r.uint();
     const entry = emptyEntry(hash, itsSpace, itsSpace === space && r.skipsText(key) ? key : r.text());
     unpackState(entry, r);
@@ -82,17 +87,20 @@ export class PackedEntries {
     return entry;
   }
 
-  /** Gives the row of an entry whose own lags behind to `write`, and counts it as written at `lsn`. Whether there was one. */
-  flush(hash: number, lsn: number, write: (space: number, key: string, state: Uint8Array) => void): boolean {
+  /**
+   * Adds the row of an entry whose own lags behind to `rows`, and counts it as written at `lsn`. Whether there was one. The rows are to be
+   * written before anything else is put here.
+   */
+  flush(hash: number, lsn: number, rows: LedgerRows): boolean {
     const slot = this.find(hash);
     if (slot < 0) return false;
     const { octets, numbers, at } = this.record(slot);
     if ((octets[at + MARKS]! & DIRTY) === 0) return false;
-    const body = this.body(octets, at);
-    const r = new PackReader(body);
+    const end = at + lengthAt(octets, at);
+    const r = new PackReader(octets, at + BODY, end);
     const space = r.uint();
     const key = r.text();
-    write(space, key, body.subarray(r.position));
+    rows.add(hash, space, key, lsn, octets.subarray(r.position, end));
     octets[at + MARKS] = (octets[at + MARKS]! & ~DIRTY) | STORED;
     numbers[at / 8] = lsn;
     return true;
@@ -104,7 +112,7 @@ export class PackedEntries {
     for (let slot = 0; slot < this.hashes.length; slot += 1) {
       if (this.hashes[slot] === 0) continue;
       const { octets, at } = this.record(slot);
-      if (new PackReader(this.body(octets, at)).uint() === space) found.push(this.hashes[slot]! - 1);
+      if (new PackReader(octets, at + BODY).uint() === space) found.push(this.hashes[slot]! - 1);
     }
     return found;
   }
@@ -152,10 +160,6 @@ export class PackedEntries {
     const place = this.places[slot]!;
     const { octets, numbers } = this.pages[pageOf(place)]!;
     return { octets, numbers, at: offsetOf(place) };
-  }
-
-  private body(octets: Uint8Array, at: number): Uint8Array {
-    return octets.subarray(at + BODY, at + lengthAt(octets, at));
   }
 
   private allocate(units: number): number {

@@ -40,9 +40,9 @@ function begun({ trust, createdAt }: Trusted, now: number): RiskState {
 export class RiskStates implements Journaled {
   private readonly kept = new Map<number, Kept>();
   /** Spaces whose rows lag behind. */
-  private readonly dirty = new Set<number>();
+  private dirty = new Set<number>();
   /** Spaces whose whole state goes into the journal with the group. */
-  private readonly whole = new Set<number>();
+  private whole = new Set<number>();
   private readonly log = new PackWriter();
   private readonly rows: BulkInsert;
   private readonly select: StatementSync;
@@ -56,6 +56,9 @@ export class RiskStates implements Journaled {
 
   /** The state of a space; one that has none yet begins with what its tenant is known for. */
   get(space: number, tenant: Trusted, now: number): RiskState {
+    const kept = this.kept.get(space);
+    // It is asked for several times a recipient.
+    if (kept !== undefined) return kept.risk;
     return this.keptOf(space, () => begun(tenant, now)).risk;
   }
 
@@ -151,11 +154,11 @@ export class RiskStates implements Journaled {
       kept.isUnheard = false;
       writeStep(this.log, { kind: 'state', space, packed: packRisk(kept.risk) });
     }
-    this.whole.clear();
+    if (this.whole.size > 0) this.whole = new Set();
     if (this.log.size === 0) return null;
-    const bytes = this.log.bytes();
+    const log = this.log.view();
     this.log.restart();
-    return bytes;
+    return log;
   }
 
   flushRows(lsn: number): void {
@@ -164,15 +167,15 @@ export class RiskStates implements Journaled {
       kept.lsn = lsn;
       this.rows.add(space, this.realNow, lsn, packRisk(kept.risk));
     }
-    this.dirty.clear();
+    this.dirty = new Set();
     this.rows.flush();
   }
 
   /** What is in memory may be ahead of rows and journal: both are read anew. */
   recover(): void {
     this.kept.clear();
-    this.dirty.clear();
-    this.whole.clear();
+    this.dirty = new Set();
+    this.whole = new Set();
     this.log.restart();
     this.rows.clear();
   }

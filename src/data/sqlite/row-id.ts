@@ -21,8 +21,18 @@ export function rowTime(row: number): number {
 
 const bytes = new Uint8Array(16);
 
+/** A message and its first recipient have the same number: what follows the prefix is made once. */
+let last = { row: -1, nonce: -1, rest: '' };
+
 /** The public id of a row. `prefix`: `msg` for a message, `rcp` for a recipient. */
 export function publicId(prefix: 'msg' | 'rcp', row: number, nonce: number): string {
+  if (last.row === row && last.nonce === nonce) return prefix + last.rest;
+  const id = encodeId(prefix, row, nonce);
+  last = { row, nonce, rest: id.slice(prefix.length) };
+  return id;
+}
+
+function encodeId(prefix: string, row: number, nonce: number): string {
   const ms = rowTime(row);
   const counter = row % SLOTS_A_MS;
   const high = Math.floor(ms / 4_294_967_296);

@@ -55,7 +55,7 @@ function onlyActive(space: Space): IdentityRow | null {
 
 export function sendOf(state: WriterState, space: Space, request: AdmitRequest, { identity, from }: Sender): Send {
   space.identity = identity;
-  return {
+  const send: Send = {
     kind: request.kind,
     onLimit: request.onLimit,
     sendAt: request.sendAt,
@@ -72,9 +72,10 @@ export function sendOf(state: WriterState, space: Space, request: AdmitRequest, 
     template: request.template?.found?.slug ?? null,
     templateFacts: templateFacts(state, space, request.template ?? null),
     from: senderOf(from),
-    ...(request.identities === undefined ? {} : { identities: request.identities }),
-    ...(request.content === undefined ? {} : { content: withSender(request.content, from) }),
   };
+  if (request.identities !== undefined) send.identities = request.identities;
+  if (request.content !== undefined) send.content = withSender(request.content, from);
+  return send;
 }
 
 export function contentSize(request: AdmitRequest): number {

@@ -42,6 +42,7 @@ import { CLOCK_STEP_MS } from './clock.ts';
 import { loadDomains, mailLeaves, type WayOut } from './domain-rows.ts';
 import { type ErasedContacts, readErased } from './erased-contacts.ts';
 import { LogTail, logEnds, newestAt } from './event-log.ts';
+import { HeldEntries } from './held-entries.ts';
 import { identitiesWithRoom } from './identities-with-room.ts';
 import { type Leases, loadLeases } from './lease-rows.ts';
 import type { LedgerCache } from './ledger-cache.ts';
@@ -64,7 +65,6 @@ export const STORAGE = 'storage';
 /** Whether a bad sign, and whether a reply, has ever come: gauges of the tenant's entry. */
 export const SIGNS = 'signs';
 export const REPLIES = 'replies';
-export const TENANT_KEY = '#tenant';
 const DAY_MS = 86_400_000;
 const FREEING_KEPT_MS = 60_000;
 const MOST_POLICIES = 64;
@@ -132,14 +132,13 @@ export class Space implements LedgerView {
   private readonly sights = new Map<number, PoolSight>();
   private readonly pacingKept = new PacingKept();
   private assumedRisk: RiskState | null = null;
-  private readonly held = new Map<string, Entry>();
-  private readonly holding: Set<Space>;
+  private readonly held: HeldEntries;
 
   constructor(
     no: number,
     cache: LedgerCache,
     risks: RiskStates,
-    holding: Set<Space>,
+    holding: HeldEntries[],
     parts: {
       tenant: TenantRow;
       policy: Policy;
@@ -160,7 +159,7 @@ export class Space implements LedgerView {
     this.no = no;
     this.cache = cache;
     this.risks = risks;
-    this.holding = holding;
+    this.held = new HeldEntries(no, cache, holding);
     this.tenant = parts.tenant;
     this.policy = parts.policy;
     this.shadow = parts.shadow;
@@ -249,24 +248,27 @@ export class Space implements LedgerView {
   }
 
   tenantEntry(): Entry {
-    return this.cached(TENANT_KEY);
+    return this.held.tenant();
+  }
+
+  /** The tallies of an hour, counted from the epoch. */
+  hourEntry(hour: number): Entry {
+    return this.held.hour(hour);
   }
 
   scope(kind: CounterScope, id: string): ScopeState {
-    if (kind === 'tenant' && !isTextScope(id)) return this.cached(TENANT_KEY);
-    // The address stands in this one, and must be nowhere when its owner is erased.
-    const name = kind === 'recipient_template' ? createHash('sha256').update(id).digest('base64url') : id;
-    return this.cached(scopeKey(kind, name));
+    if (kind === 'tenant' && !isTextScope(id)) return this.held.tenant();
+    return this.held.scope(kind, id);
   }
 
   contact(key: string): ContactState {
-    const entry = this.cached(key);
+    const entry = this.held.contact(key);
     const fact = this.erased?.find(key) ?? null;
     return fact === null ? entry : { ...entry, suppressions: [...entry.suppressions, fact] };
   }
 
   domain(domain: string): ContactState {
-    return this.cached(domainKey(domain));
+    return this.held.domain(domain);
   }
 
   /** Whether any way exists: a signed address in Reply-To, a mailbox that is read, or replies that were told of. */
@@ -280,7 +282,7 @@ export class Space implements LedgerView {
   }
 
   signalEntry(signal: Signal): Entry {
-    return this.cached(`#signal:${signal}`);
+    return this.held.of(`#signal:${signal}`);
   }
 
   lease(contact: string): LeaseState | null {
@@ -343,19 +345,9 @@ export class Space implements LedgerView {
     return identitiesWithRoom(this, second);
   }
 
-  private cached(key: string): Entry {
-    let entry = this.held.get(key);
-    if (entry === undefined) {
-      entry = this.cache.entry(this.no, key);
-      this.held.set(key, entry);
-      this.holding.add(this);
-    }
-    return entry;
-  }
-
-  /** Between groups, and when one is forgotten: entries may be evicted, so none is kept. */
+  /** Lets go of the entries that it was asked for, where they are changed behind its back. */
   release(): void {
-    this.held.clear();
+    this.held.release();
   }
 }
 
@@ -372,15 +364,12 @@ export function smallerCap(a: number | null, b: number | null): number | null {
   return Math.min(a, b);
 }
 
-export const domainKey = (domain: string): string => `@${domain}`;
-const scopeKey = (kind: CounterScope, id: string): string => `#${kind}:${id}`;
-
 export class Spaces {
   private readonly known = new Map<number, Space>();
   /** Kept when a space is read anew: they know events whose rows are gathered yet. */
   private readonly logs = new Map<number, LogTail>();
-  /** Spaces that hold entries of the ledger in the group at hand. */
-  private readonly holding = new Set<Space>();
+  /** What holds entries of the ledger in the group at hand. */
+  private readonly holding: HeldEntries[] = [];
   /** Earlier policies, by number: those places were counted under that are now given back. */
   private readonly policies = new Map<number, Policy>();
   private readonly db: DatabaseSync;
@@ -427,13 +416,13 @@ export class Spaces {
   clear(): void {
     this.known.clear();
     this.logs.clear();
-    this.holding.clear();
+    this.holding.length = 0;
     this.policies.clear();
   }
 
   release(): void {
-    for (const space of this.holding) space.release();
-    this.holding.clear();
+    for (const held of this.holding) held.release();
+    this.holding.length = 0;
   }
 
   private load(no: number): Space {

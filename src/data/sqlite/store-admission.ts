@@ -72,12 +72,7 @@ export function storeMessage(
   keep: boolean,
   holdEnd: number | null,
 ): void {
-  if (keep) {
-    // A message may hold the same octets twice.
-    const used = new Set(request.blobs.map((blob) => blob.sha256));
-    if (request.bodyBlob !== null) used.add(request.bodyBlob.sha256);
-    for (const sha256 of used) state.useBlob(sha256, row);
-  }
+  if (keep) useBlobs(state, request, row);
   const bodyForm = !keep ? BODY_NONE : request.bodyBlob !== null ? BODY_BLOB : BODY_TEXT;
   state.messages.add(
     row,
@@ -107,9 +102,19 @@ export function storeMessage(
   );
 }
 
+function useBlobs(state: WriterState, { blobs, bodyBlob }: AdmitRequest, row: number): void {
+  if (blobs.length === 0 && bodyBlob === null) return;
+  // A message may hold the same octets twice.
+  const used = new Set(blobs.map((blob) => blob.sha256));
+  if (bodyBlob !== null) used.add(bodyBlob.sha256);
+  for (const sha256 of used) state.useBlob(sha256, row);
+}
+
 /** Where nobody set an expiry it follows the last departure, so that no place lies beyond it. */
 function lastDeparture(decided: readonly Decided[], now: number): number {
-  return Math.max(now, ...decided.map(({ verdict }) => verdict.departAt));
+  let last = now;
+  for (const { verdict } of decided) last = Math.max(last, verdict.departAt);
+  return last;
 }
 
 /** Asks for the approval that held recipients wait for, bound to what was just stored. */
@@ -146,7 +151,8 @@ export function storeRecipients(
 ): void {
   const hour = Math.floor(now / HOUR_MS);
   let hasRoutes = false;
-  decided.forEach(({ facts, verdict, standing }, i) => {
+  for (let i = 0; i < decided.length; i += 1) {
+    const { facts, verdict, standing } = decided[i]!;
     const recipient = request.recipients[i]!;
     const blocked = verdict.verdict === 'block';
     const scheduled = verdict.verdict === 'schedule';
@@ -175,7 +181,7 @@ export function storeRecipients(
     const event = blocked ? EVENT_BLOCKED : held ? EVENT_HELD : scheduled ? EVENT_SCHEDULED : EVENT_ACCEPTED;
     state.emitNumber(space, event, now, row + i, null);
     state.tallyHour(space, hour, blocked ? (verdict.reasons[0]?.code ?? 'blocked') : 'accepted', 1);
-  });
+  }
   // After the events of all recipients, which follow one another.
   if (hasRoutes) pinAll(state, space, decided, row, now);
 }

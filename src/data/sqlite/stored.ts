@@ -291,17 +291,21 @@ function traitsOf(contact: Facts['contact']): AddressTraits | null {
   return role === null && !isDisposable && suggestion === null ? null : { role, isDisposable, suggestion };
 }
 
-/** Messages mostly come from one sender for a while: its domain is read once. */
-let lastSender = { email: '', domain: '' };
+/** Messages come from few senders for a while: the domain of each is read once. */
+let domainsOfSenders = new Map<string, string>();
+const MOST_SENDERS = 1024;
 
 /** The sender as decisions see it. */
 export function senderOf({ email, name }: { email: string; name: string | null }): NonNullable<Send['from']> {
-  if (email !== lastSender.email) {
-    const domain = email.slice(email.lastIndexOf('@') + 1);
-    const read = readDomain(domain);
-    lastSender = { email, domain: read.ok ? read.domain : domain.toLowerCase() };
+  let domain = domainsOfSenders.get(email);
+  if (domain === undefined) {
+    const written = email.slice(email.lastIndexOf('@') + 1);
+    const read = readDomain(written);
+    domain = read.ok ? read.domain : written.toLowerCase();
+    if (domainsOfSenders.size >= MOST_SENDERS) domainsOfSenders = new Map();
+    domainsOfSenders.set(email, domain);
   }
-  return { email, domain: lastSender.domain, name };
+  return { email, domain, name };
 }
 
 /** The token of the lease under which a message was sent, or null. */

@@ -2,9 +2,10 @@
 import { newId } from '../../base/ids.ts';
 import type { SuppressionReason } from '../../policy/suppression.ts';
 import type { SuppressionRow } from '../store.ts';
+import { domainKey } from './held-entries.ts';
 import type { Entry } from './ledger-entry.ts';
 import { suppressionOf } from './rows.ts';
-import { domainKey, type Space } from './spaces.ts';
+import type { Space } from './spaces.ts';
 import type { WriterState } from './writer-state.ts';
 
 export type NewSuppression = {

@@ -20,14 +20,18 @@ type Row = {
   until: number;
 };
 
+/** A key under the name and the hash by which it is found. */
+type Named = { space: number; kind: number; installation: string; key: string; scope: string; hash: number };
+
 export class UsedKeys {
   readonly index: KeyIndex;
   private readonly insert: BulkInsert;
   private readonly select: StatementSync;
   private readonly newest: StatementSync;
   /** Of this group, not inserted yet. */
-  private readonly pending = new Map<number, Row>();
+  private pending = new Map<number, Row>();
   private nextId = 0;
+  private last: Named = { space: -1, kind: 0, installation: '', key: '', scope: '', hash: 0 };
 
   constructor(db: DatabaseSync, bounds?: Partial<KeyIndexBounds>) {
     this.index = new KeyIndex(db, bounds);
@@ -49,7 +53,7 @@ export class UsedKeys {
 
   /** After a failed commit. Its numbers are not given again: the index still names them. */
   undo(): void {
-    this.pending.clear();
+    this.pending = new Map();
     this.insert.clear();
     this.index.undo();
   }
@@ -66,8 +70,7 @@ export class UsedKeys {
 
   find(space: Space, now: number, kind: number, installation: string, key: string | null): UsedKey | null {
     if (key === null) return null;
-    const scope = `${installation}\0${key}`;
-    const hash = hashKey(space.no * 2 + kind, scope);
+    const { scope, hash } = this.named(space, kind, installation, key);
     const ids = this.index.find(hash);
     for (let i = ids.length - 1; i >= 0; i -= 1) {
       const id = ids[i]!;
@@ -88,8 +91,7 @@ export class UsedKeys {
     now: number,
     until: number,
   ): void {
-    const scope = `${installation}\0${key.key}`;
-    const hash = hashKey(space.no * 2 + kind, scope);
+    const { scope, hash } = this.named(space, kind, installation, key.key);
     const id = this.nextId;
     this.nextId += 1;
     this.insert.add(id, hash, space.no, kind, scope, key.fingerprint, message, now, until);
@@ -105,9 +107,21 @@ export class UsedKeys {
     this.index.add(hash, id);
   }
 
+  /** A key that was looked for is mostly the next to be added. */
+  private named(space: Space, kind: number, installation: string, key: string): Named {
+    const { last } = this;
+    if (last.key === key && last.kind === kind && last.space === space.no && last.installation === installation)
+      return last;
+    const scope = `${installation}\0${key}`;
+    const hash = hashKey(space.no * 2 + kind, scope);
+    this.last = { space: space.no, kind, installation, key, scope, hash };
+    return this.last;
+  }
+
   flush(): void {
+    if (this.pending.size === 0) return;
     this.insert.flush();
-    this.pending.clear();
+    this.pending = new Map();
   }
 
   endGroup(): void {

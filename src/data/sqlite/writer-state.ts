@@ -1,4 +1,10 @@
-/** What the writer keeps between groups, and the rows a group gathers before they are inserted at its end. */
+/**
+ * What the writer keeps between groups, and the rows a group gathers before they are inserted at its end.
+ *
+ * A set or map that a group fills is made anew for the next one, here and wherever a group gathers something. V8 links the table of
+ * one that was emptied to its next table: once one of them has grown old, every later one survives with all that it held, until
+ * the old space is collected, and so that is collected all the time.
+ */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type EventType, eventNumber } from '../../core/events.ts';
 import { PackWriter } from '../../core/pack.ts';
@@ -8,7 +14,7 @@ import { BulkInsert } from './database.ts';
 import { FreshRows } from './fresh-rows.ts';
 import { HealthRows } from './health-rows.ts';
 import type { KeyIndexBounds } from './key-index.ts';
-import { HOUR_PREFIX, type LedgerBounds, LedgerCache } from './ledger-cache.ts';
+import { type LedgerBounds, LedgerCache } from './ledger-cache.ts';
 import { readPlatformPause } from './platform-pause.ts';
 import { RiskStates } from './risk-states.ts';
 import { Routing } from './routing.ts';
@@ -17,6 +23,49 @@ import { type Space, Spaces } from './spaces.ts';
 import { UsedKeys } from './used-keys.ts';
 
 export const HOUR_MS = 3_600_000;
+
+/** The columns of a row that is added, in order. */
+const MESSAGE_COLUMNS = [
+  'id',
+  'nonce',
+  'space',
+  'created_at',
+  'installation',
+  'identity',
+  'policy',
+  'flags',
+  'send_at',
+  'expires_at',
+  'agent',
+  'from_email',
+  'from_name',
+  'subject',
+  'meta',
+  'request_id',
+  'seq',
+  'content_hash',
+  'size',
+  'body_form',
+  'body',
+];
+const RECIPIENT_COLUMNS = [
+  'id',
+  'message',
+  'space',
+  'kind',
+  'email',
+  'key',
+  'name',
+  'state',
+  'due',
+  'depart_at',
+  'closed_at',
+  'facts',
+  'verdict',
+  'mailbox',
+  'provider',
+];
+const EVENT_COLUMNS = ['id', 'space', 'seq', 'type', 'at', 'recipient', 'data', 'back', 'leap'];
 
 export type WriterOptions = {
   directory: string;
@@ -56,7 +105,7 @@ export class WriterState {
   private readonly events: BulkInsert;
   private readonly heads: BulkInsert;
   /** Spaces whose log has grown since their heads were written. */
-  private readonly grown = new Set<Space>();
+  private grown = new Set<Space>();
   private readonly blobUses: BulkInsert;
   readonly foldRefusal: StatementSync;
   /** Refusals of the last minute, by installation and content. */
@@ -73,7 +122,7 @@ export class WriterState {
   /** The recipient that is tried alone now, since claims on it have died before. */
   suspect: number | null = null;
   /** Spaces in which events were written since the last answer. */
-  readonly eventSpaces = new Set<number>();
+  eventSpaces = new Set<number>();
   /** What the choice of ways out keeps between recipients. */
   readonly routing = new Routing();
   /** Set while the operator has stopped sending for everybody. */
@@ -92,57 +141,15 @@ export class WriterState {
     this.keys = new UsedKeys(db, options.keys);
     this.fresh = new FreshRows(options.mostFresh);
     this.platformPause = readPlatformPause(db);
-    this.messages = new BulkInsert(db, 'message', [
-      'id',
-      'nonce',
-      'space',
-      'created_at',
-      'installation',
-      'identity',
-      'policy',
-      'flags',
-      'send_at',
-      'expires_at',
-      'agent',
-      'from_email',
-      'from_name',
-      'subject',
-      'meta',
-      'request_id',
-      'seq',
-      'content_hash',
-      'size',
-      'body_form',
-      'body',
-    ]);
-    this.recipients = new BulkInsert(db, 'recipient', [
-      'id',
-      'message',
-      'space',
-      'kind',
-      'email',
+    this.messages = new BulkInsert(db, 'message', MESSAGE_COLUMNS, '', ['send_at', 'agent', 'content_hash']);
+    this.recipients = new BulkInsert(db, 'recipient', RECIPIENT_COLUMNS, '', [
       'key',
-      'name',
-      'state',
-      'due',
-      'depart_at',
       'closed_at',
-      'facts',
       'verdict',
       'mailbox',
       'provider',
     ]);
-    this.events = new BulkInsert(db, 'event', [
-      'id',
-      'space',
-      'seq',
-      'type',
-      'at',
-      'recipient',
-      'data',
-      'back',
-      'leap',
-    ]);
+    this.events = new BulkInsert(db, 'event', EVENT_COLUMNS, '', ['data']);
     this.heads = new BulkInsert(
       db,
       'event_head',
@@ -208,7 +215,7 @@ export class WriterState {
   }
 
   tallyHour(space: Space, hour: number, code: string, n: number): void {
-    this.ledger.addGauge(this.ledger.entry(space.no, HOUR_PREFIX + hour), code, n);
+    this.ledger.addGauge(space.hourEntry(hour), code, n);
   }
 
   useBlob(sha256: string, message: number): void {
@@ -249,13 +256,15 @@ export class WriterState {
   }
 
   private flushHeads(): void {
+    if (this.grown.size === 0) return;
     for (const { no, log } of this.grown) this.heads.add(no, log.seq, log.row);
-    this.grown.clear();
+    this.grown = new Set();
     this.heads.flush();
   }
 
   startGroup(realNow: number): void {
     this.realNow = realNow;
+    if (this.eventSpaces.size === 0) this.eventSpaces = new Set();
     this.risks.startGroup(realNow);
     if (this.refusals.size > 10_000) this.refusals.clear();
   }
@@ -276,7 +285,7 @@ export class WriterState {
   /** After a failed commit: what is in memory may be ahead of what is stored, so all of it is read anew. */
   recover(): void {
     for (const rows of [this.messages, this.recipients, this.events, this.heads, this.blobUses]) rows.clear();
-    this.grown.clear();
+    this.grown = new Set();
     this.ledger.recover();
     this.keys.undo();
     this.fresh.clear();

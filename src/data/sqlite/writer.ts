@@ -54,6 +54,8 @@ if (!migrated.ok) {
   port.postMessage({ failed: migrated.message });
   process.exit(0);
 }
+const beginning = db.prepare('BEGIN IMMEDIATE');
+const commitment = db.prepare('COMMIT');
 const state = new WriterState(db, options);
 const checkpoints = new Checkpoints(db);
 const micros: Record<string, number> = {};
@@ -73,7 +75,7 @@ function spend(part: string, since: number): number {
 }
 
 function transaction<T>(work: () => T): T {
-  db.exec('BEGIN IMMEDIATE');
+  beginning.run();
   try {
     state.begin();
     const result = work();
@@ -81,7 +83,7 @@ function transaction<T>(work: () => T): T {
     state.endGroup();
     since = spend('write', since);
     if (failpoint.armed !== null && isTelling) passFailpoint('before-commit');
-    db.exec('COMMIT');
+    commitment.run();
     marks.commit();
     spend('commit', since);
     if (failpoint.armed !== null && isTelling) passFailpoint('after-commit');
@@ -120,13 +122,13 @@ function runCall([name, input]: Call, leapt: boolean): CallResult {
 type Wanting = { principal: { tenantNo: number; mode: string }; recipients: { key: string; domain: string }[] };
 
 /** The contacts and domains that admissions will ask for. */
-function wanted(calls: readonly Call[]): (readonly [number, string])[] {
-  const keys: (readonly [number, string])[] = [];
+function wanted(calls: readonly Call[]): { space: number; key: string }[] {
+  const keys: { space: number; key: string }[] = [];
   for (const [name, input] of calls) {
     if (name !== 'admit' && name !== 'admitAll' && name !== 'check') continue;
     for (const { principal, recipients } of name === 'admitAll' ? (input as Wanting[]) : [input as Wanting]) {
       const space = principal.tenantNo * 2 + (principal.mode === 'test' ? 1 : 0);
-      for (const { key, domain } of recipients) keys.push([space, key], [space, `@${domain}`]);
+      for (const { key, domain } of recipients) keys.push({ space, key }, { space, key: `@${domain}` });
     }
   }
   return keys;

@@ -96,7 +96,21 @@ export function featuresOf(content: Content): ContentFeatures {
 
 /** The features of a message whose sender was not named and is known now. */
 export function withSender(content: ContentFeatures, from: { email: string }): ContentFeatures {
-  return content.sender === 0 ? { ...content, sender: hostHash(domainOf(from.email)) } : content;
+  return content.sender === 0 ? { ...content, sender: senderHash(from.email) } : content;
+}
+
+/** Few senders send most: the domain of each is hashed once. */
+const MOST_SENDERS = 1024;
+let senderHashes = new Map<string, number>();
+
+function senderHash(email: string): number {
+  let hash = senderHashes.get(email);
+  if (hash === undefined) {
+    hash = hostHash(domainOf(email));
+    if (senderHashes.size >= MOST_SENDERS) senderHashes = new Map();
+    senderHashes.set(email, hash);
+  }
+  return hash;
 }
 
 /** Capitals and exclamation marks, as points. */

@@ -28,6 +28,8 @@ export type RiskSend = {
 /** What is seen of a send; `delta` is what it adds to the counters, in thousandths. Valid until the next glance. */
 export type Glance = {
   delta: Float64Array;
+  /** Hash of the person written to. */
+  key: number;
   target: Target | null;
   /** Unanswered sends to this person with this one, as a target holds them. */
   repeats: number;
@@ -59,9 +61,30 @@ const SHORT_WORDS = 24;
 /** Pages, archives and unknown kinds of attachments. */
 const ODD_ATTACHMENTS = 4 | 8 | 16;
 
+/** What the last glance was of: what is decided on is counted right after, and the state is the same until then. */
+let last: { state: RiskState; send: RiskSend; recipient: RiskRecipient; now: number } | null = null;
+
+/** To be called before a state is changed. */
+export function forgetGlance(): void {
+  last = null;
+}
+
+function isLast(state: RiskState, send: RiskSend, recipient: RiskRecipient, now: number): boolean {
+  if (last === null || last.state !== state || last.now !== now) return false;
+  const { send: seen, recipient: person } = last;
+  return (
+    (seen === send ||
+      (seen.content === send.content && seen.isMarketing === send.isMarketing && seen.isFirst === send.isFirst)) &&
+    person.key === recipient.key &&
+    person.isKnown === recipient.isKnown &&
+    person.hasConsent === recipient.hasConsent &&
+    person.hasReplied === recipient.hasReplied
+  );
+}
+
 /** Reused: a glance is taken and used before the next. */
 const delta = new Float64Array(Object.keys(AT).length);
-const reused: Glance = { delta, target: null, repeats: 0, same: 0, short: 0, own: 0, shape: null };
+const reused: Glance = { delta, key: 0, target: null, repeats: 0, same: 0, short: 0, own: 0, shape: null };
 
 export function glance(
   state: RiskState,
@@ -70,9 +93,11 @@ export function glance(
   recipient: RiskRecipient,
   now: number,
 ): Glance {
+  if (isLast(state, send, recipient, now)) return reused;
+  last = { state, send, recipient, now };
   const { content } = send;
   const key = hashOf(recipient.key);
-  const target = state.targets.find((one) => one.key === key) ?? null;
+  const target = targetOf(state, key);
   const hour = left[TARGET_GROUP]!;
   const before = target === null ? 0 : Math.floor(target.count * hour);
   const shape = nearest(state, content.signature);
@@ -80,8 +105,6 @@ export function glance(
   // The first recipient of a message has entered its shape already: for the others an earlier message makes it similar.
   const isSimilar = shape !== null && (send.isFirst ? minute - shape.last <= RECENT_MINUTES : shape.count > 1);
   const isFamiliar = recipient.hasConsent || recipient.hasReplied || content.isReply;
-  // Mail to oneself, from a form or a machine, harasses nobody.
-  const isOwnDomain = content.sender !== 0 && hostHash(domainOf(recipient.key)) === content.sender;
   const isStranger = !isFamiliar && !recipient.isKnown;
   const isForeign = !isFamiliar && leadsAway(state, content, now);
   const phrases = isFamiliar ? 0 : !send.isMarketing && leadsHome(content) ? content.phrases >> 1 : content.phrases;
@@ -134,6 +157,7 @@ export function glance(
     delta[AT.bulkDay] = praised;
   }
   if (isStranger && (shape === null || minute - shape.first < DAY_MINUTES)) delta[AT.novelHour] = ONE;
+  reused.key = key;
   reused.target = target;
   reused.repeats = before + ONE;
   reused.same = (target === null ? 0 : Math.floor(target.same * hour)) + (isSimilar && isRepeat ? ONE : 0);
@@ -141,17 +165,29 @@ export function glance(
     (target === null ? 0 : Math.floor(target.short * hour)) + (content.words < SHORT_WORDS && isRepeat ? ONE : 0);
   reused.own =
     (target === null ? 0 : Math.floor(target.own * left[OWN_GROUP]!)) +
-    ((isSimilar && !isPersonal) || isFamiliar || isOwnDomain ? 0 : ONE);
+    ((isSimilar && !isPersonal) || isFamiliar || isOwnDomain(content, recipient) ? 0 : ONE);
   reused.shape = shape;
   return reused;
+}
+
+/** Mail to oneself, from a form or a machine, harasses nobody. */
+function isOwnDomain(content: ContentFeatures, recipient: RiskRecipient): boolean {
+  return content.sender !== 0 && hostHash(domainOf(recipient.key)) === content.sender;
+}
+
+function targetOf(state: RiskState, key: number): Target | null {
+  for (const target of state.targets) if (target.key === key) return target;
+  return null;
 }
 
 /** The remembered shape that a signature is near to, the nearest first; null where none is. */
 function nearest(state: RiskState, signature: string): Shape | null {
   let found: Shape | null = null;
   let best = NEAR_PERCENT - 1;
+  for (const shape of state.shapes) if (shape.signature === signature) return shape;
+  for (let i = 0; i < SIGNATURE_SLOTS; i += 1) slots[i] = signature.charCodeAt(i);
   for (const shape of state.shapes) {
-    const near = likeness(shape.signature, signature);
+    const near = likenessToSlots(shape.signature);
     if (near > best) {
       best = near;
       found = shape;
@@ -162,11 +198,19 @@ function nearest(state: RiskState, signature: string): Shape | null {
 
 /** Share of the slots used by either signature that are equal in both, in percent. Two empty ones are alike. */
 export function likeness(one: string, other: string): number {
+  for (let i = 0; i < SIGNATURE_SLOTS; i += 1) slots[i] = other.charCodeAt(i);
+  return likenessToSlots(one);
+}
+
+/** Reused: a signature that others are compared with, one after another. */
+const slots = new Float64Array(SIGNATURE_SLOTS);
+
+function likenessToSlots(signature: string): number {
   let used = 0;
   let same = 0;
   for (let i = 0; i < SIGNATURE_SLOTS; i += 1) {
-    const a = one.charCodeAt(i);
-    const b = other.charCodeAt(i);
+    const a = signature.charCodeAt(i);
+    const b = slots[i]!;
     if (a === 0 && b === 0) continue;
     used += 1;
     if (a === b) same += 1;

@@ -1,12 +1,12 @@
 /** What changes an account's risk state: accepted sends, refused attempts, and what comes back. Nothing else does. */
-import { type Glance, glance, type RiskRecipient, type RiskSend } from './glance.ts';
+import { forgetGlance, type Glance, glance, type RiskRecipient, type RiskSend } from './glance.ts';
 import { hashOf } from './hash.ts';
 import type { RiskFacts } from './score.ts';
 import {
   AT,
   type Counter,
   DAY_MS,
-  forget,
+  forget as forgetUpTo,
   HOSTS,
   leftNow,
   ONE,
@@ -44,9 +44,9 @@ export function observeAccepted(
 ): RiskStep {
   const seen = glance(state, leftNow(state, now), send, recipient, now);
   const { shape } = seen;
-  forget(state, now);
+  change(state, now);
   for (let i = 0; i < seen.delta.length; i += 1) state.counters[i]! += seen.delta[i]!;
-  keepTarget(state, seen, hashOf(recipient.key), now);
+  keepTarget(state, seen, now);
   if (send.isFirst) {
     keepShape(state, shape, send.content.signature, now);
     for (const host of send.content.hosts) if (host !== send.content.sender) keepHost(state, host, now);
@@ -56,9 +56,15 @@ export function observeAccepted(
   return facts === null ? NO_STEP : warn(state, facts, send.isFirst);
 }
 
+/** Lets the state forget up to `now`, before anything is counted in it. */
+function change(state: RiskState, now: number): void {
+  forgetGlance();
+  forgetUpTo(state, now);
+}
+
 function warn(state: RiskState, facts: RiskFacts, isFirst: boolean): RiskStep {
-  const { warned, ...step } = stepAfter(state.warned, facts, isFirst);
-  state.warned = warned;
+  const step = stepAfter(state.warned, facts, isFirst);
+  state.warned = step.warned;
   return step;
 }
 
@@ -69,7 +75,7 @@ export function stepAfter(
   isFirst: boolean,
 ): RiskStep & { warned: number } {
   // One rise, one event: it ends well below the level, not when the score trembles around it.
-  if (score < warnAt) return { ...NO_STEP, warned: score * 5 < warnAt * 4 ? 0 : warned };
+  if (score < warnAt) return { elevated: false, quarantine: false, warned: score * 5 < warnAt * 4 ? 0 : warned };
   const elevated = warned === 0;
   const more = warned + (isFirst || elevated ? 1 : 0);
   return { elevated, quarantine: score >= threshold && more >= WARNINGS_BEFORE, warned: more };
@@ -85,7 +91,7 @@ export function observeRefused(state: RiskState, recipient: { key: string }, now
     state.refused = [key, ...state.refused].slice(0, REFUSED);
     return;
   }
-  forget(state, now);
+  change(state, now);
   state.counters[AT.refusedHour]! += ONE;
 }
 
@@ -112,7 +118,7 @@ const BLAMELESS: ReadonlySet<string> = new Set([
 ]);
 
 export function observeReturn(state: RiskState, returned: Return, now: number): void {
-  forget(state, now);
+  change(state, now);
   const { kind } = returned;
   if (kind === 'reply') {
     if (returned.isReported) return;
@@ -133,7 +139,7 @@ export function observeReturn(state: RiskState, returned: Return, now: number): 
 
 /** After a review let the account go: what was recent is forgotten, what was learned in months stays. */
 export function observeReleased(state: RiskState, now: number): void {
-  forget(state, now);
+  change(state, now);
   for (const counter of RECENT) state.counters[AT[counter]] = 0;
   state.targets = [];
   state.warned = 0;
@@ -152,21 +158,29 @@ function add(state: RiskState, counter: Counter): void {
   state.counters[AT[counter]]! += ONE;
 }
 
-function keepTarget(state: RiskState, { target, repeats, same, short, own }: Glance, key: number, now: number): void {
-  const counts = { count: repeats, same, short, own };
-  if (target !== null) {
-    Object.assign(target, counts);
+function keepTarget(state: RiskState, seen: Glance, now: number): void {
+  const { key, repeats: count, same, short, own } = seen;
+  const since = Math.floor(now / DAY_MS);
+  if (seen.target === null && state.targets.length < TARGETS) {
+    state.targets.push({ key, count, same, short, own, since });
     return;
   }
-  const fresh: Target = { key, ...counts, since: Math.floor(now / DAY_MS) };
-  if (state.targets.length < TARGETS) {
-    state.targets.push(fresh);
-    return;
+  const target = seen.target ?? leastWrittenTo(state);
+  if (seen.target === null) {
+    target.key = key;
+    target.since = since;
   }
-  // The one written to least gives its place.
-  let least = 0;
-  for (let i = 1; i < TARGETS; i += 1) if (state.targets[i]!.count < state.targets[least]!.count) least = i;
-  state.targets[least] = fresh;
+  target.count = count;
+  target.same = same;
+  target.short = short;
+  target.own = own;
+}
+
+/** It gives its place. */
+function leastWrittenTo({ targets }: RiskState): Target {
+  let least = targets[0]!;
+  for (const target of targets) if (target.count < least.count) least = target;
+  return least;
 }
 
 function keepShape(state: RiskState, known: RiskState['shapes'][number] | null, signature: string, now: number): void {

@@ -5,7 +5,7 @@
 import type { Policy } from '../document.ts';
 import { type Glance, glance, type RiskRecipient, type RiskSend } from './glance.ts';
 import { SIGNAL_AT, SIGNALS, signalAt } from './signals.ts';
-import { AT, countNow, DAY_MS, leftNow, ONE, OWN_GROUP, type RiskState, TARGET_GROUP } from './state.ts';
+import { AT, countsNow, DAY_MS, leftNow, ONE, OWN_GROUP, type RiskState, TARGET_GROUP } from './state.ts';
 
 export const RISK_LEVELS = ['normal', 'elevated', 'high', 'quarantined'] as const;
 export type RiskLevel = (typeof RISK_LEVELS)[number];
@@ -139,6 +139,8 @@ function tune(policy: Policy): Tuning {
   return tuning;
 }
 
+/** Reused: counters as they are now, with the send that is looked at. */
+const counts = new Float64Array(Object.keys(AT).length);
 /** Reused: values are computed and weighed at once. */
 const values = new Float64Array(SIGNALS.length);
 const contributions = new Float64Array(SIGNALS.length);
@@ -222,13 +224,12 @@ const percent = (part: number, whole: number): number => Math.floor((part * 100 
 
 /** The value of every signal, with the send that is looked at where there is one. */
 function measure(state: RiskState, left: Float64Array, seen: Glance | null, now: number): void {
-  const get = (counter: number): number => countNow(state, left, counter) + (seen === null ? 0 : seen.delta[counter]!);
+  countsNow(state, left, counts);
+  if (seen !== null) for (let i = 0; i < counts.length; i += 1) counts[i]! += seen.delta[i]!;
   const sends = get(AT.sendsDay);
   // Of those who never answered nor consented: good mail to others does not hide what these get.
   const unfamiliar = sends - get(AT.familiarDay);
   const thisHour = get(AT.sendsHour) - get(AT.familiarHour);
-  const share = (day: number, hour: number): number =>
-    Math.max(percent(get(day), unfamiliar + FEW), percent(get(hour), thisHour + FEW));
   const trust = trustOf(get(AT.activeDaysMonth), get(AT.sendsMonth), get(AT.harmMonth));
   measureTargets(state, left, seen, Math.floor(now / DAY_MS));
   values[SIGNAL_AT.gibberish] = get(AT.gibberishHour);
@@ -236,8 +237,8 @@ function measure(state: RiskState, left: Float64Array, seen: Glance | null, now:
   values[SIGNAL_AT.burst] = Math.floor((get(AT.sendsQuarter) * ONE) / Math.max(FREE_QUARTER, 2 * state.peakBefore));
   values[SIGNAL_AT.new_recipients] = percent(get(AT.strangersDay), sends + FEW);
   values[SIGNAL_AT.new_account] = 100 * ONE - trust;
-  values[SIGNAL_AT.foreign_links] = share(AT.foreignLinksDay, AT.foreignLinksHour);
-  values[SIGNAL_AT.suspicious_phrases] = share(AT.phrasesDay, AT.phrasesHour);
+  values[SIGNAL_AT.foreign_links] = share(AT.foreignLinksDay, unfamiliar, AT.foreignLinksHour, thisHour);
+  values[SIGNAL_AT.suspicious_phrases] = share(AT.phrasesDay, unfamiliar, AT.phrasesHour, thisHour);
   // A day's worth tells half as much as an hour's.
   values[SIGNAL_AT.unsolicited_bulk] = Math.max(get(AT.bulkHour), Math.floor(get(AT.bulkDay) / 2));
   // Only an account that is known has a usual content to differ from.
@@ -260,14 +261,23 @@ function measure(state: RiskState, left: Float64Array, seen: Glance | null, now:
   values[SIGNAL_AT.unsubscribes] = unsubscribes < LEAST_HARM ? 0 : percent(unsubscribes, sends + MANY);
   values[SIGNAL_AT.deceptive_links] = percent(get(AT.deceptiveDay), sends + FEW);
   values[SIGNAL_AT.sender_mismatch] = percent(get(AT.mismatchDay), sends + FEW);
-  values[SIGNAL_AT.unusual_attachments] = unusualAttachments(get);
+  values[SIGNAL_AT.unusual_attachments] = unusualAttachments();
   values[SIGNAL_AT.likeness] = now - state.likenessAt < DAY_MS ? state.likeness : 0;
   values[SIGNAL_AT.refused_attempts] = get(AT.refusedHour);
-  values[SIGNAL_AT.changing_links] = share(AT.changingHostsDay, AT.changingHostsHour);
+  values[SIGNAL_AT.changing_links] = share(AT.changingHostsDay, unfamiliar, AT.changingHostsHour, thisHour);
   values[SIGNAL_AT.empty_content] = percent(get(AT.emptyDay), sends + FEW);
   values[SIGNAL_AT.good_history] = trust;
   values[SIGNAL_AT.replies] = percent(get(AT.repliesDay), sends + FEW);
   values[SIGNAL_AT.familiar_recipients] = percent(get(AT.familiarDay), sends + FEW);
+}
+
+function get(counter: number): number {
+  return counts[counter]!;
+}
+
+/** The greater share, of the day's sends and of the hour's. */
+function share(day: number, ofDay: number, hour: number, ofHour: number): number {
+  return Math.max(percent(get(day), ofDay + FEW), percent(get(hour), ofHour + FEW));
 }
 
 /** One that bounces is chance, whenever it comes. */
@@ -314,7 +324,7 @@ function measureTargets(state: RiskState, left: Float64Array, seen: Glance | nul
 }
 
 /** Share of sends with odd attachments, beyond what is the account's habit. */
-function unusualAttachments(get: (counter: number) => number): number {
+function unusualAttachments(): number {
   const today = percent(get(AT.attachmentsDay), get(AT.sendsDay) + FEW);
   const habit = percent(get(AT.attachmentsMonth), get(AT.sendsMonth) + FEW);
   return Math.max(0, today - Math.floor(habit / 2));

@@ -147,15 +147,18 @@ function establish(state: RiskState, now: number): void {
   state.lastDay = Math.floor(now / DAY_MS) - 1;
 }
 
-/** What is left, at `now`, of counters of each half-life. Reading changes nothing. */
+/** Reused: what is left is asked for at every decision. */
+const left = new Float64Array(HALF_LIVES_MS.length);
+
+/** What is left, at `now`, of counters of each half-life; valid until the next call. Reading changes nothing. */
 export function leftNow(state: RiskState, now: number): Float64Array {
-  const left = new Float64Array(HALF_LIVES_MS.length);
   for (let i = 0; i < left.length; i += 1) left[i] = leftAfter(tickOf(now, HALF_LIVES_MS[i]!) - state.ticks[i]!);
   return left;
 }
 
-export function countNow(state: RiskState, left: Float64Array, counter: number): number {
-  return Math.floor(state.counters[counter]! * left[GROUP_OF[counter]!]!);
+/** What is left of each counter, written to `counts`. */
+export function countsNow({ counters }: RiskState, left: Float64Array, counts: Float64Array): void {
+  for (let i = 0; i < counts.length; i += 1) counts[i] = Math.floor(counters[i]! * left[GROUP_OF[i]!]!);
 }
 
 /** Lets counters forget up to `now`. */
