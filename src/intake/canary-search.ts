@@ -24,13 +24,22 @@ export class CanarySearch {
     send: (request: AdmitRequest) => Promise<Answer | Stale>,
     done: (answer: Answer) => Result,
   ): Promise<Result> {
-    const searched = () => this.sendAll([submission], [request], () => send(request)).then(done);
-    if (this.known.size > 0 && this.known.has(spaceOf(request))) return searched();
+    if (this.known.size > 0 && this.known.has(spaceOf(request)))
+      return this.sendSearched(submission, request, send, done);
     return send(request).then((answer) => {
       if (!isStale(answer)) return done(answer);
       this.learn(spaceOf(request), answer.known);
-      return searched();
+      return this.sendSearched(submission, request, send, done);
     });
+  }
+
+  private sendSearched<Answer extends { outcome: string }, Result>(
+    submission: Submission,
+    request: AdmitRequest,
+    send: (request: AdmitRequest) => Promise<Answer | Stale>,
+    done: (answer: Answer) => Result,
+  ): Promise<Result> {
+    return this.sendAll([submission], [request], () => send(request)).then(done);
   }
 
   /** Several at once, all of one tenant and mode; `send` sends them. */

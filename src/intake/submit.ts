@@ -277,8 +277,11 @@ export class Intake {
 
   private admit(input: SubmitInput, reading: ReadSubmission): Promise<Submitted> {
     const { request, files } = admitRequest(input, reading);
-    const send = () => this.canaries.send(reading.submission, request, this.toStore, answered);
-    if (files.length === 0 && request.blobs.length === 0) return send();
+    const { submission } = reading;
+    if (files.length === 0 && request.blobs.length === 0) {
+      return this.canaries.send(submission, request, this.toStore, answered);
+    }
+    const send = () => this.canaries.send(submission, request, this.toStore, answered);
     return this.withFiles(files, [request], send, isStored);
   }
 
