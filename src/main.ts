@@ -125,7 +125,7 @@ export async function startGateway(settings: Settings, outside: Outside = {}): P
   const { server, problems } = gate;
   const reader = new MailReader();
   const door = { intake, policies, problems, store, blobs, secrets };
-  intakeRoutes(server, door);
+  intakeRoutes(server, door, gate.straight);
   faceRoutes(server, door);
   mcpRoutes(server, { ...door, routes: gate.routes, publicUrl: () => publicUrl, log });
   const providers = providerTools({ store, secrets, transportParts, outbound: settings.outbound });

@@ -101,6 +101,11 @@ export function formatTime(ms: number): string {
   return `${prefix}${rest < 10 ? '00' : rest < 100 ? '0' : ''}${rest}Z`;
 }
 
+/** A whole second as "2026-11-22T06:00:00Z", given in seconds since the epoch. Throws as `formatTime` does. */
+export function formatSecond(second: number): string {
+  return `${(prefixes.get(second) ?? prefixOf(second)).slice(0, 19)}Z`;
+}
+
 function prefixOf(second: number): string {
   const text = new Date(second * 1000).toISOString();
   if (text.length !== 24) throw new RangeError('A time must lie in the years 0 to 9999');

@@ -1,7 +1,7 @@
 /** Who makes a change, as the store and the audit log know them, and the refusal of what only a person may do. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Actor, Refused } from '../data/port/management.ts';
-import type { Problems } from './problems.ts';
+import type { Asking, Problems } from './problems.ts';
 
 /** Who makes the change. A key that belongs to an agent is no person's, whatever its scopes: it may tighten, never loosen. */
 export function actorOf(request: FastifyRequest): Actor {
@@ -11,7 +11,7 @@ export function actorOf(request: FastifyRequest): Actor {
 }
 
 /** The agent that a key belongs to, else the one that the request names. */
-export function agentOf(request: FastifyRequest): string | null {
+export function agentOf(request: Pick<Asking, 'headers' | 'caller'>): string | null {
   const given = request.headers['x-agent-id'];
   const named = typeof given === 'string' && given !== '' ? given.slice(0, 255) : null;
   return request.caller?.agent ?? named;

@@ -70,6 +70,20 @@ export class Authenticator {
     return used;
   }
 
+  /**
+   * Whose key a connection sends once more, where that is known and it may come from anywhere; null: `authenticate` tells. No wrong
+   * key is counted here.
+   */
+  remembered(authorization: string | undefined, connection: object, now: number): Caller | null {
+    const sent = this.sent.get(connection);
+    if (sent === undefined || sent.authorization !== authorization) return null;
+    const found = this.known.get(sent.name);
+    if (found === undefined || found.until <= now || isOver(found.key, now) || found.key.allowIps.length > 0)
+      return null;
+    this.used.set(found.key.no, now);
+    return found.caller;
+  }
+
   /** At once where the key is known. */
   authenticate(input: AuthInput): AuthResult | Promise<AuthResult> {
     const sent = this.read(input);
@@ -111,7 +125,7 @@ export class Authenticator {
   }
 
   private judge({ key, caller }: Remembered, sent: Sent, input: AuthInput, now: number): AuthResult {
-    if (key.expiresAt !== null && key.expiresAt <= now) return this.refuse(sent, input, now);
+    if (isOver(key, now)) return this.refuse(sent, input, now);
     const isElsewhere = key.allowIps.length > 0 && !isWithin(input.address, rangesOf(key.allowIps));
     if (isElsewhere) return this.refuse(sent, input, now);
     this.used.set(key.no, now);
@@ -151,6 +165,10 @@ export class Authenticator {
     const installation = await this.store.defaultInstallation({ tenantNo: tenant.no });
     return { tenantNo: tenant.no, tenantId: tenant.id, mode, ...installation, keyNo: 0 };
   }
+}
+
+function isOver({ expiresAt }: KeyRow, now: number): boolean {
+  return expiresAt !== null && expiresAt <= now;
 }
 
 /** Under which names a wrong key counts. */

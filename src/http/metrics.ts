@@ -2,7 +2,6 @@
  * Figures for Prometheus, read when somebody asks: what the store counts anyway, requests by route and status, and the
  * queue. Requests are counted in a plain map, since every accept passes here.
  */
-import type { FastifyInstance } from 'fastify';
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { Store } from '../data/store.ts';
 
@@ -12,20 +11,16 @@ export class Metrics {
   private readonly requests = new Map<string, Map<string, Map<number, number>>>();
   private readonly store: Store;
 
-  /** To be made before any route is. */
-  constructor(server: FastifyInstance, store: Store) {
+  constructor(store: Store) {
     this.store = store;
-    server.addHook('onResponse', (request, reply, done) => {
-      this.count(request.route?.url ?? 'none', request.method, reply.statusCode);
-      done();
-    });
     this.storeFigures();
     this.requestFigures();
     this.queueFigures();
     this.processFigures();
   }
 
-  private count(url: string, method: string, status: number): void {
+  /** A request was answered; `url`: of its route. */
+  count(url: string, method: string, status: number): void {
     const ofRoute = this.requests.get(url) ?? added(this.requests, url, new Map<string, Map<number, number>>());
     const ofMethod = ofRoute.get(method) ?? added(ofRoute, method, new Map<number, number>());
     ofMethod.set(status, (ofMethod.get(status) ?? 0) + 1);

@@ -71,8 +71,8 @@ export function compileRequestLimit(document: LimitDocument<RequestScope>): Requ
 
 export class RequestRates {
   private readonly store: Pick<Store, 'policyState'>;
-  private readonly known = new Map<string, Known>();
-  private readonly reading = new Map<string, Promise<Known>>();
+  private readonly known = new Map<number, Known>();
+  private readonly reading = new Map<number, Promise<Known>>();
   /** Addresses have their own: there may be any number of them, and they must push nobody else's out. */
   private readonly counters = new Counters();
   private readonly ofAddresses = new Counters();
@@ -92,32 +92,38 @@ export class RequestRates {
     this.reading.clear();
   }
 
+  /** Whether an account is known to have no limits: then `take` would count nothing. */
+  hasNone(principal: Principal, now: number): boolean {
+    const known = this.known.get(accountOf(principal));
+    return known !== undefined && known.limits.length === 0 && known.until > now;
+  }
+
   /** Counts a request, or says why it has to wait. Waits itself only where the account's limits are not known. */
   take(asker: Asker, now: number, own: readonly RequestLimit[] = NONE): Counted | Promise<Counted> {
     const { tenantNo, mode } = asker.principal;
-    const name = `${tenantNo} ${mode}`;
-    const known = this.known.get(name);
+    const account = accountOf(asker.principal);
+    const known = this.known.get(account);
     if (known !== undefined && known.until > now) return this.count(known.limits, own, asker, now);
-    const read = this.read(name, tenantNo, mode, now);
+    const read = this.read(account, tenantNo, mode, now);
     // Limits that were known hold until the new ones are there.
     if (known !== undefined) return this.count(known.limits, own, asker, now);
     return read.then(({ limits }) => this.count(limits, own, asker, now));
   }
 
-  private read(name: string, tenantNo: number, mode: Mode, now: number): Promise<Known> {
-    let reading = this.reading.get(name);
+  private read(account: number, tenantNo: number, mode: Mode, now: number): Promise<Known> {
+    let reading = this.reading.get(account);
     if (reading === undefined) {
       reading = this.store.policyState({ owner: 'tenant', tenantNo, mode }).then(({ inForce }) => {
         const known = { limits: inForce.document.request_rate.map(compileRequestLimit), until: now + KEPT_MS };
-        if (this.reading.get(name) !== reading) return known;
-        this.reading.delete(name);
+        if (this.reading.get(account) !== reading) return known;
+        this.reading.delete(account);
         if (this.known.size >= MOST_ACCOUNTS) this.known.clear();
-        this.known.set(name, known);
+        this.known.set(account, known);
         return known;
       });
-      this.reading.set(name, reading);
+      this.reading.set(account, reading);
       // Whoever waits for it hears of a fault; the next request asks again.
-      reading.catch(() => this.reading.delete(name));
+      reading.catch(() => this.reading.delete(account));
     }
     return reading;
   }
@@ -147,6 +153,11 @@ export class RequestRates {
       found.push({ limit, scope, counter });
     }
   }
+}
+
+/** A tenant in one mode. */
+function accountOf({ tenantNo, mode }: Principal): number {
+  return 2 * tenantNo + (mode === 'test' ? 1 : 0);
 }
 
 class Counters {

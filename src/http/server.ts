@@ -7,7 +7,8 @@
  */
 
 import { readFileSync } from 'node:fs';
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
+import { Readable } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import { Server as TlsServer } from 'node:tls';
 import fastifySwagger from '@fastify/swagger';
@@ -31,6 +32,7 @@ import { linksOf, Problems } from './problems.ts';
 import { RequestRates } from './request-rates.ts';
 import { RouteTable } from './route-table.ts';
 import { schemaErrors } from './schema-errors.ts';
+import { StraightRoad } from './straight-road.ts';
 import { answerAll, answerBroken, expectBody, flawOf } from './strict-requests.ts';
 import { unserved } from './unserved.ts';
 
@@ -46,6 +48,8 @@ export type Gate = {
   problems: Problems;
   authenticator: Authenticator;
   rates: RequestRates;
+  /** For routes that are asked for often. */
+  straight: StraightRoad;
   /** Every route with its schema. */
   routes: RouteTable;
   /** For handshakes from now on, where it speaks TLS at all. */
@@ -86,7 +90,7 @@ export async function buildServer(input: {
   const server = fastify({
     ...tls,
     logger: false,
-    genReqId: requestId,
+    genReqId: (raw) => straight.carriedBy(raw)?.asked?.id ?? requestId(raw),
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: BODY_WITHIN_MS,
     connectionTimeout: 0,
@@ -136,7 +140,16 @@ export async function buildServer(input: {
   const connections = new Connections(settings.trustProxy);
   connections.watch(server.server as Server, settings.tlsCert !== null);
   const routes = new RouteTable(server);
-  const metrics = new Metrics(server, store);
+  const metrics = new Metrics(store);
+  const answered = (raw: IncomingMessage, route: string, status: number): void => {
+    metrics.count(route, raw.method!, status);
+    connections.end(raw.socket);
+    if (!raw.complete) endUnread(raw);
+    // Kept alive it would hold the stop up for as long as it may idle.
+    if (straight.isClosed) raw.socket.end();
+  };
+  const straight = new StraightRoad({ authenticator, rates, connections, idOf: requestId, answered });
+  straight.lead(server.server as Server);
   // Schemas of answers document them; an answer may hold more, and plain JSON is as fast.
   server.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   await server.register(fastifySwagger, OPENAPI);
@@ -149,7 +162,12 @@ export async function buildServer(input: {
   answerAll(server.server as Server, problems);
   server.addHook('onRequest', (request, reply, done) => {
     request.route = request.routeOptions;
-    reply.header('X-Request-Id', request.id);
+    const asked = straight.carriedBy(request.raw)?.asked ?? null;
+    if (asked !== null) {
+      request.caller = asked.caller;
+      done();
+      return;
+    }
     const isOuter = !isInner(request);
     if (isOuter && !connections.begin(request.raw.socket)) {
       reply.hijack();
@@ -176,27 +194,34 @@ export async function buildServer(input: {
     if (typeof passes === 'boolean') goOn(passes);
     else passes.then(goOn, done);
   });
+  server.addHook('preParsing', (request, _reply, payload, done) => {
+    const carried = straight.carriedBy(request.raw);
+    done(null, carried === undefined ? payload : Readable.from([carried.bytes]));
+  });
   server.addHook('onSend', (request, reply, payload, done) => {
+    reply.header('X-Request-Id', request.id);
     // Before the answer, since the next request may follow it at once.
     if (request.method !== 'GET' && CHANGES_RATES.test(request.url)) rates.forget();
     if (request.caller?.principal == null || request.headroomSet) done(null, payload);
     else addHeadroom(request, reply, store).then(() => done(null, payload));
   });
-  server.addHook('onResponse', (request, _reply, done) => {
-    if (!isInner(request)) {
-      connections.end(request.raw.socket);
-      if (!request.raw.complete) endUnread(request);
-    }
+  server.addHook('onResponse', (request, reply, done) => {
+    const route = request.route?.url ?? 'none';
+    if (isInner(request)) metrics.count(route, request.method, reply.statusCode);
+    else answered(request.raw, route, reply.statusCode);
+    done();
+  });
+  server.addHook('preClose', (done) => {
+    straight.isClosed = true;
     done();
   });
   new BodyGuard(problems).mount(server);
-  endConnectionsOnStop(server);
   server.setErrorHandler((error: FastifyError, request, reply) => answerFault(error, request, reply, problems, log));
   server.setNotFoundHandler((request, reply) => answerNowhere(routes, request, reply, problems));
   const renewCertificate = ({ certificate, key }: Certificate): void => {
     if (server.server instanceof TlsServer) server.server.setSecureContext({ cert: certificate, key });
   };
-  return { server, problems, authenticator, metrics, rates, routes, renewCertificate };
+  return { server, problems, authenticator, metrics, rates, routes, straight, renewCertificate };
 }
 
 /** Whether the body is as it is read here; where it is not the request is answered. */
@@ -211,21 +236,8 @@ function isPlain(request: FastifyRequest, reply: FastifyReply, problems: Problem
   return false;
 }
 
-/** Once it stops, a connection ends with its answer: kept alive it would hold the stop up for as long as it may idle. */
-function endConnectionsOnStop(server: FastifyInstance): void {
-  let isStopping = false;
-  server.addHook('preClose', (done) => {
-    isStopping = true;
-    done();
-  });
-  server.addHook('onResponse', (request, _reply, done) => {
-    if (isStopping && !isInner(request)) request.raw.socket.end();
-    done();
-  });
-}
-
 /** A body that goes on behind its answer is read by nobody, and must not hold the connection open. */
-function endUnread({ raw }: FastifyRequest): void {
+function endUnread(raw: IncomingMessage): void {
   const end = () => {
     if (!raw.complete) raw.socket.destroy();
   };
@@ -245,8 +257,8 @@ function pathOf({ url = '/' }: { url?: string }): string {
   return path.startsWith('/') ? path : `/${path}`;
 }
 
-function requestId(request: { headers: Record<string, string | string[] | undefined> }): string {
-  const given = request.headers['x-request-id'];
+function requestId({ headers }: Pick<IncomingMessage, 'headers'>): string {
+  const given = headers['x-request-id'];
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : newId('req');
 }
 
@@ -261,7 +273,7 @@ function readBodies(server: FastifyInstance): void {
         done(null, undefined);
         return;
       }
-      const read = parseJson(body as Buffer, { maxDepth: 32 });
+      const read = parseJson(body as Buffer);
       if (!read.ok) {
         const error = new Error(read.message) as FastifyError;
         error.code = 'POSTERN_MALFORMED';

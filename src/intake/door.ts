@@ -5,11 +5,13 @@ import type { Secrets } from '../base/secrets.ts';
 import type { ReasonCode } from '../core/reasons.ts';
 import { simulatedReason } from '../core/simulator.ts';
 import type { Blobs } from '../data/blobs.ts';
-import type { Store } from '../data/store.ts';
+import type { Admission, Store } from '../data/store.ts';
 import { agentOf } from '../http/actor.ts';
-import { type Problems, refusal } from '../http/problems.ts';
+import { type Asking, type Problems, refusal } from '../http/problems.ts';
+import { answerWhole, type WholeAnswer } from '../http/whole-answer.ts';
 import type { Policy } from '../policy/document.ts';
-import { decidedOutcome, type Outcome, problemOutcome } from './outcome.ts';
+import { acceptedAnswer } from './accepted-answer.ts';
+import { answerWith, decidedOutcome, type Outcome, problemOutcome } from './outcome.ts';
 import type { Policies } from './policies.ts';
 import type { Intake, Submitted } from './submit.ts';
 import type { SubmitInput } from './submit-input.ts';
@@ -49,7 +51,7 @@ export function isIdempotencyKey(text: string): boolean {
 }
 
 /** The key, null where there is none, false where it cannot be one. */
-export function idempotencyKeyOf(request: FastifyRequest): string | null | false {
+export function idempotencyKeyOf(request: Pick<Asking, 'headers'>): string | null | false {
   const given = request.headers['idempotency-key'];
   if (given === undefined) return null;
   return typeof given === 'string' && KEY.test(given) ? given : false;
@@ -63,7 +65,7 @@ export function refuseKey(
   return problems.refuse(request, reply, 'idempotency_key_invalid', { param: 'Idempotency-Key' });
 }
 
-export function submitInput(request: FastifyRequest, body: unknown, idempotencyKey: string | null): SubmitInput {
+export function submitInput(request: Asking, body: unknown, idempotencyKey: string | null): SubmitInput {
   const caller = request.caller!;
   return {
     principal: caller.principal!,
@@ -95,6 +97,45 @@ export function outcomeOf(
   const decided = (policy: Policy) => decidedOutcome(request, problems, answer, policy, answer.outcome === 'replayed');
   const policy = policies.get(answer.policyVersion);
   return policy instanceof Promise ? policy.then(decided) : decided(policy);
+}
+
+/** Answers a submission in Postern's own format. */
+export function answerSubmitted(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  door: Pick<IntakeDoor, 'problems' | 'policies'>,
+  submitted: Submitted,
+): FastifyReply | Promise<FastifyReply> {
+  const accepted = wholeAnswer(request, door, submitted, request.requestLimits);
+  if (accepted !== null) {
+    request.headroomSet = true;
+    return answerWhole(request, reply, accepted);
+  }
+  const outcome = outcomeOf(request, door, submitted);
+  return outcome instanceof Promise
+    ? outcome.then((known) => answerWith(request, reply, known))
+    : answerWith(request, reply, outcome);
+}
+
+/** The answer to a send that was accepted, where the policy that decided is known; null: `outcomeOf` tells what to answer. */
+export function wholeAnswer(
+  request: Asking,
+  { problems, policies }: Pick<IntakeDoor, 'problems' | 'policies'>,
+  submitted: Submitted,
+  requestLimits: FastifyRequest['requestLimits'],
+): WholeAnswer | null {
+  if (submitted.outcome !== 'answer') return null;
+  const { answer } = submitted;
+  if (answer.outcome === 'invalid' || answer.outcome === 'key_reused' || !isAccepted(answer)) return null;
+  const policy = policies.at(answer.policyVersion);
+  if (policy === undefined) return null;
+  const texts = () => problems.texts(request);
+  return acceptedAnswer(answer, { policy, requestLimits, isReplayed: answer.outcome === 'replayed', texts });
+}
+
+function isAccepted({ recipients }: Pick<Admission, 'recipients'>): boolean {
+  for (const { verdict } of recipients) if (verdict !== 'block') return true;
+  return false;
 }
 
 /** What is answered to a submission that no decision was made on. */

@@ -23,7 +23,6 @@ import type { Limit, Policy } from '../policy/document.ts';
 import { limitState, standingAfter } from '../policy/headroom.ts';
 import { adapted } from '../policy/probation.ts';
 import type { DecidedWarning } from '../policy/verdict.ts';
-import { acceptedText } from './accepted-text.ts';
 
 /** The limits of the whole message after it, and those of each recipient. */
 export type Headroom = { message: LimitState[]; recipients: LimitState[][] };
@@ -34,20 +33,12 @@ export type Headroom = { message: LimitState[]; recipients: LimitState[][] };
  */
 export function headroomOf(admission: Admission, base: Policy, consumed: boolean): Headroom {
   const policy = adapted(base, admission);
-  const { recipients } = admission;
-  const seenBy = (one: RecipientVerdict | undefined, limit: Limit, i: number): LimitStanding | null => {
-    const fact = one?.limits[i];
-    if (one === undefined || fact === undefined) return null;
-    const known = one.standing?.[i];
-    // What is held takes its places when it is released.
-    const units = consumed && one.verdict !== 'block' && one.verdict !== 'hold' ? fact.units : 0;
-    return known ?? standingAfter(limit, fact, units, admission.createdAt);
-  };
+  const { recipients, createdAt } = admission;
   const teller = consumed ? recipients.at(-1) : recipients[0];
   const message: LimitState[] = [];
   policy.messageLimits.forEach((limit, i) => {
     const id = scopeIdOf(limit, admission);
-    const standing = seenBy(teller, limit, i);
+    const standing = standingIn(teller, limit, i, consumed, createdAt);
     if (id !== null && standing !== null) message.push(limitState(limit, { kind: limit.scope, id }, standing));
   });
   const ofDomain = recipients.length === 1 ? null : tellersByDomain(recipients, consumed);
@@ -57,7 +48,7 @@ export function headroomOf(admission: Admission, base: Policy, consumed: boolean
     policy.recipientLimits.forEach((limit, i) => {
       const ofAddress = limit.scope === 'recipient';
       const seen = ofAddress || ofDomain === null ? one : ofDomain.get(domain);
-      const standing = seenBy(seen, limit, policy.messageLimits.length + i);
+      const standing = standingIn(seen, limit, policy.messageLimits.length + i, consumed, createdAt);
       const scope = { kind: limit.scope, id: ofAddress ? one.key : domain };
       if (standing !== null) states.push(limitState(limit, scope, standing));
     });
@@ -66,19 +57,39 @@ export function headroomOf(admission: Admission, base: Policy, consumed: boolean
   return { message, recipients: own };
 }
 
-function scopeIdOf(limit: Limit, { scopes }: Admission): string | null {
+/** How the limit at a place stands by what a recipient's facts have seen; null where they have not looked. */
+export function standingIn(
+  one: RecipientVerdict | undefined,
+  limit: Limit,
+  i: number,
+  consumed: boolean,
+  createdAt: number,
+): LimitStanding | null {
+  const fact = one?.limits[i];
+  if (one === undefined || fact === undefined) return null;
+  const known = one.standing?.[i];
+  if (known !== undefined) return known;
+  // What is held takes its places when it is released.
+  const units = consumed && one.verdict !== 'block' && one.verdict !== 'hold' ? fact.units : 0;
+  return standingAfter(limit, fact, units, createdAt);
+}
+
+export function scopeIdOf(limit: Limit, { scopes }: Admission): string | null {
   if (limit.scope === 'tenant') return scopes.tenant;
   if (limit.scope === 'app') return scopes.app;
   if (limit.scope === 'installation') return scopes.installation;
   return limit.scope === 'identity' ? scopes.identity : scopes.agent;
 }
 
-function domainOf(one: RecipientVerdict): string {
+export function domainOf(one: RecipientVerdict): string {
   return one.key.slice(one.key.lastIndexOf('@') + 1);
 }
 
 /** Of the recipients at one domain, the last one's facts have seen all the others, the first one's none of them. */
-function tellersByDomain(recipients: readonly RecipientVerdict[], consumed: boolean): Map<string, RecipientVerdict> {
+export function tellersByDomain(
+  recipients: readonly RecipientVerdict[],
+  consumed: boolean,
+): Map<string, RecipientVerdict> {
   const tellers = new Map<string, RecipientVerdict>();
   for (const one of recipients) {
     const domain = domainOf(one);
@@ -160,38 +171,6 @@ export function acceptedBody(admission: Admission, headroom: Headroom, texts: Te
   };
 }
 
-/** The body of a 202: an object in a larger answer, or a text of its own. */
-export class Accepted {
-  private readonly admission: Admission;
-  private readonly headroom: Headroom;
-  private readonly texts: Texts;
-
-  constructor(admission: Admission, headroom: Headroom, texts: Texts) {
-    this.admission = admission;
-    this.headroom = headroom;
-    this.texts = texts;
-  }
-
-  toJSON(): Record<string, unknown> {
-    return acceptedBody(this.admission, this.headroom, this.texts);
-  }
-
-  text(): string {
-    const { admission, headroom, texts } = this;
-    return acceptedText(admission, {
-      limits: headroom.message,
-      recipients: admission.recipients.map((one, i) => ({
-        status: STATE_OF[one.verdict],
-        limits: headroom.recipients[i] ?? [],
-        reasons: one.reasons.map((reason) => explainReason(reason as DecidedReason, texts)),
-        warnings: one.warnings.map((warning) => explainWarning(warning as DecidedWarning, texts)),
-      })),
-      warnings: messageWarnings(admission, texts),
-      retryAt: retryAtOf(admission.recipients),
-    });
-  }
-}
-
 /** What is answered to one send, as a value: a door of its own, or an element of a batch. */
 export type Outcome = {
   status: number;
@@ -214,7 +193,7 @@ export function decidedOutcome(
   const texts = problems.texts(request);
   const headers: Outcome['headers'] = replayed ? { 'Idempotent-Replayed': 'true' } : {};
   const shown = { limits: headroom.message, now: admission.createdAt, risk: admission.risk };
-  if (accepted) return { status: 202, body: new Accepted(admission, headroom, texts), headers, headroom: shown };
+  if (accepted) return { status: 202, body: acceptedBody(admission, headroom, texts), headers, headroom: shown };
   return problemOutcome(request, problems, refused(admission, headroom, texts), {
     now: admission.createdAt,
     headroom: shown,
@@ -253,9 +232,5 @@ export function answerWith(request: FastifyRequest, reply: FastifyReply, outcome
     setHeadroom(reply, limits, now, risk);
   }
   const type = outcome.status < 400 ? 'application/json; charset=utf-8' : PROBLEM_TYPE;
-  const { body } = outcome;
-  return reply
-    .code(outcome.status)
-    .type(type)
-    .send(body instanceof Accepted ? body.text() : body);
+  return reply.code(outcome.status).type(type).send(outcome.body);
 }

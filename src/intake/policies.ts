@@ -12,6 +12,11 @@ export class Policies {
     this.store = store;
   }
 
+  /** One that was read already. */
+  at(version: number): Policy | undefined {
+    return this.known.get(version);
+  }
+
   /** Versions never change, so one that was read is kept. */
   get(version: number): Policy | Promise<Policy> {
     return this.known.get(version) ?? this.read(version);
