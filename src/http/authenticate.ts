@@ -27,8 +27,6 @@ export type AuthInput = {
   address: string;
   /** Whose wrong keys are counted together; null: it does not guess. */
   network: string | null;
-  /** What the request came over, where more may come: a token that it has sent before is not hashed again. */
-  connection?: object;
 };
 
 export type AuthResult =
@@ -37,13 +35,17 @@ export type AuthResult =
   /** Too many wrong keys; `until`: when the next is answered, in milliseconds. */
   | { ok: false; cause: 'guesses'; until: number };
 
+/** A token, and its hash as text. */
 type Sent = { token: string; name: string };
 
 export class Authenticator {
   private readonly known = new Map<string, Remembered>();
   private readonly used = new Map<number, number>();
-  /** What a connection last sent. It is compared with its own words alone, so the time taken tells nobody of another's key. */
-  private readonly sent = new WeakMap<object, Sent & { authorization: string }>();
+  /**
+   * Headers whose key was right, so that it is not hashed each time. What is looked up is compared with one of them only where 30
+   * bits of a hash agree whose seed is this process's own secret: no guess comes nearer to a key by the time that it takes.
+   */
+  private readonly heard = new Map<string, Sent>();
   /** Counts what `forget` was called for: what was read before it is not remembered after it. */
   private changes = 0;
   /** Hashes of keys that were right when they were last looked up. */
@@ -70,13 +72,10 @@ export class Authenticator {
     return used;
   }
 
-  /**
-   * Whose key a connection sends once more, where that is known and it may come from anywhere; null: `authenticate` tells. No wrong
-   * key is counted here.
-   */
-  remembered(authorization: string | undefined, connection: object, now: number): Caller | null {
-    const sent = this.sent.get(connection);
-    if (sent === undefined || sent.authorization !== authorization) return null;
+  /** Whose key it is, where that is known and it may come from anywhere; null: `authenticate` tells. No wrong key is counted here. */
+  remembered(authorization: string | undefined, now: number): Caller | null {
+    const sent = authorization === undefined ? undefined : this.heard.get(authorization);
+    if (sent === undefined) return null;
     const found = this.known.get(sent.name);
     if (found === undefined || found.until <= now || isOver(found.key, now) || found.key.allowIps.length > 0)
       return null;
@@ -99,16 +98,14 @@ export class Authenticator {
     return this.ask(sent, input, now);
   }
 
-  private read({ authorization: header, connection }: AuthInput): Sent | null {
+  private read({ authorization: header }: AuthInput): Sent | null {
     if (header === undefined) return null;
-    const before = connection === undefined ? undefined : this.sent.get(connection);
-    if (before?.authorization === header) return before;
+    const heard = this.heard.get(header);
+    if (heard !== undefined) return heard;
     if (header.length > 300 || !/^bearer /i.test(header)) return null;
     const token = header.slice(7).trim();
     // Only hashes are compared and looked up: what the time taken tells of them tells nothing of a key.
-    const sent = { authorization: header, token, name: hashText(token) };
-    if (connection !== undefined) this.sent.set(connection, sent);
-    return sent;
+    return { token, name: hashText(token) };
   }
 
   private async ask(sent: Sent, input: AuthInput, now: number): Promise<AuthResult> {
@@ -119,6 +116,8 @@ export class Authenticator {
     if (found === undefined) return this.refuse(sent, input, now);
     if (this.known.size >= MOST_REMEMBERED) this.known.clear();
     if (changes === this.changes) this.known.set(name, found);
+    if (this.heard.size >= MOST_REMEMBERED) this.heard.clear();
+    this.heard.set(input.authorization!, sent);
     if (this.proven.size >= MOST_PROVEN) this.proven.clear();
     this.proven.add(name);
     return this.judge(found, sent, input, now);

@@ -29,7 +29,6 @@ export function checkKey(request: FastifyRequest, reply: FastifyReply, checks: C
     mode: single(request.headers['x-mode']),
     address,
     network,
-    connection: request.raw.socket,
   });
   const judge = (known: AuthResult) => checkScopes(known, network, request, reply, checks);
   return result instanceof Promise ? result.then(judge) : judge(result);

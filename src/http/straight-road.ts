@@ -1,6 +1,6 @@
 /**
- * A straight road past Fastify for the usual request: a POST to one of a few paths that came whole, in JSON, over a connection whose
- * key is known by now, of an account without limits on requests. All others go Fastify's way, and so do those that turn out to need
+ * A straight road past Fastify for the usual request: a POST to one of a few paths that came whole, in JSON, with a key that is
+ * known by now, of an account without limits on requests. All others go Fastify's way, and so do those that turn out to need
  * other words than the usual ones: they take along what is known, so that nothing is read, counted or done twice.
  *
  * What holds: both roads answer alike (a test sends the same requests down both), and a request that is handed over with nothing
@@ -136,13 +136,13 @@ export class StraightRoad {
 
   /** Whose request it is, where by its head this road serves it; null: nothing was done yet. */
   #callerOf(route: StraightRoute<unknown>, request: IncomingMessage): Caller | null {
-    const { headers, socket } = request;
+    const { headers } = request;
     if (headers['content-length'] === undefined || !JSON_TYPES.has(headers['content-type'])) return null;
     if (headers['content-encoding'] !== undefined || headers.expect !== undefined || flawOf(request) !== null)
       return null;
     const { authenticator, rates } = this.#parts;
     const now = Date.now();
-    const caller = authenticator.remembered(headers.authorization, socket, now);
+    const caller = authenticator.remembered(headers.authorization, now);
     if (caller === null || caller.principal === null || !caller.scopes.has(route.scope)) return null;
     return rates.hasNone(caller.principal, now) ? caller : null;
   }

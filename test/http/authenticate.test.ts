@@ -71,3 +71,26 @@ test('keys used since the last call are told once, with the time of their last u
   assert.ok(at <= Date.now() && more.length === 0);
   assert.deepEqual(authenticator.takeUsed(), []);
 });
+
+test('a key is remembered as it was sent, until something changes', async () => {
+  const made = makeKey('test');
+  const { store, letGo, waiting } = slowStore(made.prefix, made.hash);
+  const authenticator = new Authenticator(store, OPERATOR);
+  const authorization = `Bearer ${made.key}`;
+  const remembered = (header: string | undefined) => authenticator.remembered(header, Date.now());
+  assert.equal(remembered(authorization), null);
+  const first = authenticator.authenticate({ ...nobody, authorization });
+  while (waiting.length === 0) await Promise.resolve();
+  letGo();
+  const result = await first;
+  assert.ok(result.ok);
+  assert.equal(remembered(authorization), result.caller);
+  authenticator.takeUsed();
+  remembered(authorization);
+  assert.equal(authenticator.takeUsed().length, 1, 'its use is told');
+  for (const other of [undefined, '', `Bearer ${makeKey('test').key}`, `Bearer ${OPERATOR}`, `${authorization}x`])
+    assert.equal(remembered(other), null, other);
+  assert.equal(authenticator.remembered(authorization, Date.now() + 5000), null, 'for a few seconds');
+  authenticator.forget();
+  assert.equal(remembered(authorization), null);
+});

@@ -137,7 +137,7 @@ describe('the two roads of a send', () => {
       .replaceAll(/(msg|rcp|req)_[0-9a-z]{26}/g, '$1')
       .replaceAll(/\d+(\.\d+)?/g, 'N');
 
-  it('is the straight one for a request that came whole over a connection whose key is known', async () => {
+  it('is the straight one for a request that came whole and whose key is known', async () => {
     const before = checks();
     const { head } = await straight({ body: text(mail('bob@one.example')) });
     assert.match(head, /^HTTP\/1\.1 202 Accepted\r\n/);
