@@ -33,6 +33,8 @@ const ROLES: ReadonlySet<string> = new Set([
   'ftp',
 ]);
 
+const LONGEST_ROLE = Math.max(...[...ROLES].map((role) => role.length));
+
 /** Providers that many people have addresses at, long enough that a slip is likelier than another domain. */
 const WELL_KNOWN: readonly string[] = [
   'gmail.com',
@@ -142,19 +144,25 @@ function domainTraits(domain: string): DomainTraits {
   return traits;
 }
 
-/** The role of a local part, whatever stands behind a `+`; `-request` is that of a mailing list (RFC 2142 §6). */
-function roleOf(local: string): string | null {
-  const plus = local.indexOf('+');
-  const name = plus === -1 ? local : local.slice(0, plus);
-  if (ROLES.has(name)) return name;
-  return name.endsWith('-request') ? 'list' : null;
+/**
+ * The role of the local part that the first `length` units of a key are, whatever stands behind a `+`; `-request` is that of a
+ * mailing list (RFC 2142 §6).
+ */
+function roleOf(key: string, length: number): string | null {
+  const plus = key.indexOf('+');
+  const end = plus === -1 ? length : Math.min(plus, length);
+  if (end <= LONGEST_ROLE) {
+    const name = key.slice(0, end);
+    if (ROLES.has(name)) return name;
+  }
+  return key.endsWith('-request', end) ? 'list' : null;
 }
 
 /** What the key of an address tells; null where that is nothing, as for most. */
 export function addressTraits(key: string, domain: string): AddressTraits | null {
-  const local = key.slice(0, key.length - domain.length - 1);
-  const role = roleOf(local);
+  const length = key.length - domain.length - 1;
+  const role = roleOf(key, length);
   const { isDisposable, meant } = domainTraits(domain);
   if (role === null && !isDisposable && meant === null) return null;
-  return { role, isDisposable, suggestion: meant === null ? null : `${local}@${meant}` };
+  return { role, isDisposable, suggestion: meant === null ? null : `${key.slice(0, length)}@${meant}` };
 }

@@ -49,6 +49,7 @@ export function readAddress(value: string): AddressReading {
   if (value.charCodeAt(0) === 0x22) return readQuoted(value);
   let at = 0;
   let isAscii = true;
+  let hasCapitals = false;
   for (let last = 0x2e; ; at++) {
     const unit = value.charCodeAt(at);
     if (unit === 0x40 || unit === 0x2e) {
@@ -58,12 +59,19 @@ export function readAddress(value: string): AddressReading {
       isAscii = false;
     } else if (!(unit < 0x80 && atext[unit] === 1)) {
       return refused(localTrouble(value, at));
+    } else if (unit >= 0x41 && unit <= 0x5a) {
+      hasCapitals = true;
     }
     last = unit;
   }
-  const reading = readDomain(value.slice(at + 1));
-  if (!reading.ok) return refused(domainTrouble(value.slice(at + 1), reading.message));
+  const domain = value.slice(at + 1);
+  const reading = readDomain(domain);
+  if (!reading.ok) return refused(domainTrouble(domain, reading.message));
   if (isAscii && at <= maxLocalOctets) {
+    // Most are their own key: nothing is put together anew.
+    if (!hasCapitals && reading.domain === domain && !reading.isMixedScript) {
+      return { ok: true, address: { email: value, name: null, key: value, domain } };
+    }
     return accepted(value, value.slice(0, at).toLowerCase(), reading.domain, reading.isMixedScript);
   }
   const local = value.slice(0, at);

@@ -35,6 +35,8 @@ export function readDomain(text: string): DomainReading {
   if (text.length > maxOctets) return refused('The domain is longer than 253 octets.');
   switch (classify(text)) {
     case 'plain':
+      return { ok: true, domain: text, isMixedScript: false };
+    case 'with capitals':
       return { ok: true, domain: text.toLowerCase(), isMixedScript: false };
     case 'international':
       return cached(text);
@@ -49,13 +51,14 @@ export function readDomain(text: string): DomainReading {
   }
 }
 
-type Kind = 'plain' | 'international' | 'single label' | 'number' | 'not a name';
+type Kind = 'plain' | 'with capitals' | 'international' | 'single label' | 'number' | 'not a name';
 
 /** One pass over the units. What is not ASCII is left to the slower reading, whatever else is wrong. */
 function classify(text: string): Kind {
   let labelStart = 0;
   let labels = 1;
   let isInternational = false;
+  let hasCapitals = false;
   for (let i = 0; i <= text.length; i++) {
     const unit = i === text.length ? 0x2e : text.charCodeAt(i);
     if (unit === 0x2e) {
@@ -70,11 +73,14 @@ function classify(text: string): Kind {
       isInternational = true;
     } else if (!isLetterDigitHyphen(unit)) {
       return 'not a name';
+    } else if (unit >= 0x41 && unit <= 0x5a) {
+      hasCapitals = true;
     }
   }
   if (labels === 1) return 'single label';
   if (isInternational) return 'international';
-  return isNumber(text, labelStart) ? 'number' : 'plain';
+  if (isNumber(text, labelStart)) return 'number';
+  return hasCapitals ? 'with capitals' : 'plain';
 }
 
 function isLetterDigitHyphen(unit: number): boolean {

@@ -6,12 +6,6 @@ import { randomFillSync } from 'node:crypto';
 
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
 
-/** Two characters at a time: 1,024 pairs for ten bits each. */
-const pairs: readonly string[] = Array.from(
-  { length: 1024 },
-  (_, bits) => alphabet.charAt(bits >> 5) + alphabet.charAt(bits & 31),
-);
-
 /** The five bits of an ASCII character, or 255. */
 const bitsOf = new Uint8Array(128).fill(255);
 for (let bits = 0; bits < 32; bits++) bitsOf[alphabet.charCodeAt(bits)] = bits;
@@ -19,22 +13,34 @@ for (let bits = 0; bits < 32; bits++) bitsOf[alphabet.charCodeAt(bits)] = bits;
 const uuidBytes = 16;
 const textLength = 26;
 
+/** Code units of the alphabet, by five bits. */
+const unitOf = new Uint8Array(32);
+for (let bits = 0; bits < 32; bits++) unitOf[bits] = alphabet.charCodeAt(bits);
+
+/** Reused: an id is made whole from its units, for pairs of characters put together leave a dozen strings behind. */
+const units: number[] = new Array(textLength).fill(0);
+
 /** Writes sixteen bytes as a TypeID. */
 export function encodeTypeId(prefix: string, bytes: Uint8Array): string {
   if (bytes.length !== uuidBytes) throw new RangeError('A TypeID holds sixteen bytes');
-  return `${prefix}_${pairs[bytes[0]!]}${fiveBytes(bytes, 1)}${fiveBytes(bytes, 6)}${fiveBytes(bytes, 11)}`;
+  units[0] = unitOf[bytes[0]! >> 5]!;
+  units[1] = unitOf[bytes[0]! & 31]!;
+  for (let from = 1, at = 2; from < uuidBytes; from += 5, at += 8) fiveBytes(bytes, from, at);
+  return `${prefix}_${String.fromCharCode(...units)}`;
 }
 
-function fiveBytes(bytes: Uint8Array, at: number): string {
-  const second = bytes[at + 1]!;
-  const third = bytes[at + 2]!;
-  const fourth = bytes[at + 3]!;
-  return (
-    pairs[(bytes[at]! << 2) | (second >> 6)]! +
-    pairs[((second & 63) << 4) | (third >> 4)]! +
-    pairs[((third & 15) << 6) | (fourth >> 2)]! +
-    pairs[((fourth & 3) << 8) | bytes[at + 4]!]!
-  );
+/** Forty bits are eight characters. */
+function fiveBytes(bytes: Uint8Array, from: number, at: number): void {
+  const high = (bytes[from]! << 12) | (bytes[from + 1]! << 4) | (bytes[from + 2]! >> 4);
+  const low = ((bytes[from + 2]! & 15) << 16) | (bytes[from + 3]! << 8) | bytes[from + 4]!;
+  units[at] = unitOf[high >> 15]!;
+  units[at + 1] = unitOf[(high >> 10) & 31]!;
+  units[at + 2] = unitOf[(high >> 5) & 31]!;
+  units[at + 3] = unitOf[high & 31]!;
+  units[at + 4] = unitOf[low >> 15]!;
+  units[at + 5] = unitOf[(low >> 10) & 31]!;
+  units[at + 6] = unitOf[(low >> 5) & 31]!;
+  units[at + 7] = unitOf[low & 31]!;
 }
 
 /** The sixteen bytes of a TypeID with this prefix, or null for anything else (another prefix, upper case, more than 128 bits). */
@@ -71,6 +77,10 @@ let sequence = 0;
  * (RFC 9562 §6.2, method 1); a clock that steps back, or a full count, goes on from the last id.
  */
 export function newUuid(): Uint8Array {
+  return fillUuid(new Uint8Array(uuidBytes));
+}
+
+function fillUuid(bytes: Uint8Array): Uint8Array {
   if (poolAt + 10 > pool.length) {
     randomFillSync(pool);
     poolAt = 0;
@@ -84,7 +94,6 @@ export function newUuid(): Uint8Array {
     sequence = 0;
   }
   const high = Math.floor(lastMs / 0x10000);
-  const bytes = new Uint8Array(uuidBytes);
   bytes[0] = high >>> 24;
   bytes[1] = high >>> 16;
   bytes[2] = high >>> 8;
@@ -99,7 +108,9 @@ export function newUuid(): Uint8Array {
   return bytes;
 }
 
+const newest = new Uint8Array(uuidBytes);
+
 /** A new id, for example "msg_01kaf2s0m8e7vrx0n3j5t9q4zc". */
 export function newId(prefix: string): string {
-  return encodeTypeId(prefix, newUuid());
+  return encodeTypeId(prefix, fillUuid(newest));
 }

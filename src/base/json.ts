@@ -48,13 +48,14 @@ const maxShownKey = 64;
 export function parseJson(bytes: Uint8Array, limits: JsonLimits = {}): JsonReading {
   const maxDepth = limits.maxDepth ?? defaultMaxDepth;
   const maxParts = limits.maxParts ?? defaultMaxParts;
-  if (!isUtf8(bytes)) return malformed('The body is not valid UTF-8.');
+  const isPlain = isAscii(bytes);
+  if (!isPlain && !isUtf8(bytes)) return malformed('The body is not valid UTF-8.');
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
     return malformed('The body begins with a byte order mark; leave it out.', 0);
   }
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const text = buffer.toString(isAscii(bytes) ? 'latin1' : 'utf8');
-  const { members, tooDeepAt, tooManyAt } = measure(text, maxDepth, maxParts);
+  const buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const text = buffer.toString(isPlain ? 'latin1' : 'utf8');
+  const { members, objects, hasNumbers, tooDeepAt, tooManyAt } = measure(text, maxDepth, maxParts);
   if (tooDeepAt !== -1) return malformed(`The body nests deeper than ${maxDepth} levels.`, tooDeepAt);
   if (tooManyAt !== -1) return malformed(`The body has more than ${maxParts} members, objects and lists.`, tooManyAt);
   let value: unknown;
@@ -64,7 +65,9 @@ export function parseJson(bytes: Uint8Array, limits: JsonLimits = {}): JsonReadi
     return notJson(fault);
   }
   const census: Census = { keys: 0, hasInexactNumber: false };
-  take(value, census);
+  // In one object without a number there is nothing but its keys to look at.
+  if (objects === 1 && !hasNumbers && isObject(value)) census.keys = countKeys(value);
+  else take(value, census);
   if (census.keys !== members) return malformed(duplicateMessage(text));
   const isFlawed = census.hasInexactNumber || mayHoldBadText(text);
   return { ok: true, value, flaws: isFlawed ? findFlaws(value) : noFlaws };
@@ -101,15 +104,16 @@ function notJson(fault: unknown): JsonReading {
   return malformed(`The body is not valid JSON: it goes wrong at character ${position}.`, Number(position));
 }
 
-type Measure = { members: number; tooDeepAt: number; tooManyAt: number };
+type Measure = { members: number; objects: number; hasNumbers: boolean; tooDeepAt: number; tooManyAt: number };
 
 /** Counts object members (colons outside strings) and brackets, in a text that may yet turn out to be no JSON. */
 function measure(text: string, maxDepth: number, maxParts: number): Measure {
-  const found: Measure = { members: 0, tooDeepAt: -1, tooManyAt: -1 };
+  const found: Measure = { members: 0, objects: 0, hasNumbers: false, tooDeepAt: -1, tooManyAt: -1 };
   let depth = 0;
   let parts = 0;
   for (let i = 0; i < text.length; i++) {
-    switch (text.charCodeAt(i)) {
+    const unit = text.charCodeAt(i);
+    switch (unit) {
       case 0x22:
         i = endOfString(text, i);
         continue;
@@ -118,6 +122,7 @@ function measure(text: string, maxDepth: number, maxParts: number): Measure {
         break;
       case 0x5b:
       case 0x7b:
+        if (unit === 0x7b) found.objects++;
         if (++depth <= maxDepth) break;
         found.tooDeepAt = i;
         return found;
@@ -126,6 +131,7 @@ function measure(text: string, maxDepth: number, maxParts: number): Measure {
         depth--;
         continue;
       default:
+        if (unit >= 0x30 && unit <= 0x39) found.hasNumbers = true;
         continue;
     }
     if (++parts <= maxParts) continue;
@@ -149,6 +155,16 @@ function endOfString(text: string, start: number): number {
 }
 
 type Census = { keys: number; hasInexactNumber: boolean };
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function countKeys(value: object): number {
+  let keys = 0;
+  for (const _ in value) keys++;
+  return keys;
+}
 
 /** Duplicate keys melt into one in the parsed value, so fewer keys than members means that one stands twice. */
 function take(value: unknown, census: Census): void {

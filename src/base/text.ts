@@ -37,3 +37,11 @@ export function isWithinCharacters(text: string, max: number): boolean {
   }
   return count <= max;
 }
+
+const encoder = new TextEncoder();
+const scratch = new Uint8Array(16_384);
+
+/** Octets in UTF-8. Writing a text of a few kilobytes takes half the time of counting. */
+export function octetsIn(text: string): number {
+  return text.length * 3 > scratch.length ? Buffer.byteLength(text) : encoder.encodeInto(text, scratch).written;
+}

@@ -1,12 +1,13 @@
 /**
  * Guards on request bodies: none may trickle in for ever or in crumbs, and large ones share a fixed room.
  *
- * A body must arrive at 32 kB/s or more after its first ten seconds; else 408. Bodies over 256 kB hold at most 48 MB together,
- * one tenant half of that; a body that finds no room is answered 503 with `Retry-After: 1`. One that says how long it is has its
- * room from the start, so that of many at once some come through. Small requests never wait for it.
+ * A body must arrive at 32 kB/s or more after its first ten seconds, which begin when it is first looked at, as all are once a
+ * second; else 408. Bodies over 256 kB hold at most 48 MB together, one tenant half of that; a body that finds no room is answered
+ * 503 with `Retry-After: 1`. One that says how long it is has its room from the start, so that of many at once some come through.
+ * Small requests never wait for it.
  */
 import { Transform } from 'node:stream';
-import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isInner } from './inner.ts';
 import type { Problems } from './problems.ts';
 
@@ -25,10 +26,11 @@ declare module 'fastify' {
   }
 }
 
-type Reading = { request: FastifyRequest; reply: import('fastify').FastifyReply; since: number; bytesBefore: number };
+/** `since`: when it was first looked at, with so many octets of its connection read before; 0 where it was not yet. */
+type Reading = { reply: FastifyReply; since: number; bytesBefore: number };
 
 export class BodyGuard {
-  private readonly reading = new Map<string, Reading>();
+  private readonly reading = new Map<FastifyRequest, Reading>();
   private readonly heldBy = new Map<number, number>();
   private held = 0;
   private readonly problems: Problems;
@@ -53,49 +55,49 @@ export class BodyGuard {
         done(null, payload);
         return;
       }
-      const bytesBefore = request.raw.socket.bytesRead;
-      this.reading.set(request.id, { request, reply, since: Date.now(), bytesBefore });
+      // Nearly all are read before anybody looks at them, so neither clock nor connection is asked here.
+      this.reading.set(request, { reply, since: 0, bytesBefore: 0 });
       // What is written to the disk as it comes holds no room.
       const takesRoom = request.route?.config.streamsBody?.(request) !== true;
       if (takesRoom && coding !== undefined) done(null, payload.pipe(this.counted(request)));
       // What is larger than any body may be is refused as that.
       else if (!takesRoom || Number(length) <= LARGE_BYTES || Number(length) > request.routeOptions.bodyLimit)
         done(null, payload);
-      else if (this.hold(request.id, tenantOf(request), Number(length))) done(null, payload);
+      else if (this.hold(request, Number(length))) done(null, payload);
       else done(fault('POSTERN_BUSY'));
     });
     server.addHook('preValidation', (request, _reply, done) => {
-      this.reading.delete(request.id);
+      this.reading.delete(request);
       done();
     });
     server.addHook('onResponse', (request, _reply, done) => {
-      if (!isInner(request)) {
-        this.reading.delete(request.id);
-        this.release(request);
-      }
+      this.end(request);
       done();
     });
     server.addHook('onRequestAbort', (request, done) => {
-      this.reading.delete(request.id);
-      this.release(request);
+      this.end(request);
       done();
     });
   }
 
-  private readonly holds = new Map<string, { tenant: number; bytes: number }>();
+  private end(request: FastifyRequest): void {
+    if (this.reading.size > 0) this.reading.delete(request);
+    if (this.holds.size > 0) this.release(request);
+  }
+
+  private readonly holds = new Map<FastifyRequest, { tenant: number; bytes: number }>();
 
   /** Counts a body of unknown length as it arrives; past the bound for small ones it needs room. */
   private counted(request: FastifyRequest): Transform & { receivedEncodedLength: number } {
-    const tenant = tenantOf(request);
     let pieces = 0;
     const stream = new Transform({
       transform: (chunk: Buffer, _encoding, done) => {
         pieces += 1;
         stream.receivedEncodedLength += chunk.length;
         const bytes = stream.receivedEncodedLength;
-        const more = bytes - (this.holds.get(request.id)?.bytes ?? 0);
+        const more = bytes - (this.holds.get(request)?.bytes ?? 0);
         if (pieces > MOST_SMALL_PIECES && bytes < pieces * LEAST_PIECE_BYTES) done(fault('POSTERN_CRUMBS'));
-        else if (bytes > LARGE_BYTES && !this.hold(request.id, tenant, more)) done(fault('POSTERN_BUSY'));
+        else if (bytes > LARGE_BYTES && !this.hold(request, more)) done(fault('POSTERN_BUSY'));
         else done(null, chunk);
       },
     }) as Transform & { receivedEncodedLength: number };
@@ -103,22 +105,23 @@ export class BodyGuard {
     return stream;
   }
 
-  private hold(id: string, tenant: number, bytes: number): boolean {
+  private hold(request: FastifyRequest, bytes: number): boolean {
+    const tenant = tenantOf(request);
     const ofTenant = this.heldBy.get(tenant) ?? 0;
-    const known = this.holds.get(id);
+    const known = this.holds.get(request);
     // The largest body is larger than half the room: alone it may pass.
     const alone = ofTenant === (known?.bytes ?? 0);
     if (this.held + bytes > ROOM_BYTES || (!alone && ofTenant + bytes > ROOM_BYTES / 2)) return false;
     this.held += bytes;
     this.heldBy.set(tenant, ofTenant + bytes);
-    this.holds.set(id, { tenant, bytes: (known?.bytes ?? 0) + bytes });
+    this.holds.set(request, { tenant, bytes: (known?.bytes ?? 0) + bytes });
     return true;
   }
 
   private release(request: FastifyRequest): void {
-    const hold = this.holds.get(request.id);
+    const hold = this.holds.get(request);
     if (hold === undefined) return;
-    this.holds.delete(request.id);
+    this.holds.delete(request);
     this.held -= hold.bytes;
     const left = (this.heldBy.get(hold.tenant) ?? 0) - hold.bytes;
     if (left > 0) this.heldBy.set(hold.tenant, left);
@@ -126,12 +129,17 @@ export class BodyGuard {
   }
 
   private endSlow(now: number): void {
-    for (const [id, { request, reply, since, bytesBefore }] of this.reading) {
+    for (const [request, reading] of this.reading) {
+      const { socket } = request.raw;
+      if (reading.since === 0) {
+        reading.since = now;
+        reading.bytesBefore = socket.bytesRead;
+      }
+      const { reply, since, bytesBefore } = reading;
       const elapsed = now - since;
       if (elapsed <= FREE_MS) continue;
-      const { socket } = request.raw;
       if (((socket.bytesRead - bytesBefore) / elapsed) * 1000 >= LEAST_BYTES_A_SECOND) continue;
-      this.reading.delete(id);
+      this.reading.delete(request);
       reply.header('Connection', 'close');
       request.headroomSet = true;
       this.problems.refuse(request, reply, 'request_timeout', { retryAfterSeconds: 1 });

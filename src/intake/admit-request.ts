@@ -2,12 +2,13 @@
 import { createHash } from 'node:crypto';
 import { addressTraits } from '../base/address-traits.ts';
 import { readDomain } from '../base/domain.ts';
-import { type Channel, channelOf } from '../core/channel.ts';
+import { octetsIn } from '../base/text.ts';
+import { channelOf } from '../core/channel.ts';
 import { contentText } from '../core/content-text.ts';
-import type { Submission } from '../core/message.ts';
+import type { Address, Submission } from '../core/message.ts';
 import { parseSimulatorAddress, SIMULATOR_DOMAIN } from '../core/simulator.ts';
 import type { TemplateUse } from '../data/port/templates.ts';
-import type { AdmitRecipient, AdmitRequest, Principal } from '../data/store.ts';
+import type { AdmitRecipient, AdmitRequest } from '../data/store.ts';
 import { scanContent } from '../policy/content/scan.ts';
 import { featuresOf } from '../policy/risk/features.ts';
 import type { AttachedFile } from './attachments.ts';
@@ -42,11 +43,12 @@ export function admitRequest(
   input: SubmitInput,
   { sent, submission, template, files }: ReadSubmission,
 ): { request: AdmitRequest; files: readonly AttachedFile[] } {
+  const { idempotencyKey, identities } = input;
+  const { from, subject, text, html, dedupeKey, attachments } = submission;
   const body = contentText(submission);
-  const bodyBytes = Buffer.byteLength(body);
-  const bytes = bodyBytes > INLINE_BYTES ? Buffer.from(body) : null;
-  const large = bytes === null ? null : { sha256: sha256(bytes), bytes };
-  const keyed = input.idempotencyKey !== null || submission.dedupeKey !== null;
+  const bodyBytes = octetsIn(body);
+  const large = bodyBytes > INLINE_BYTES ? blobOf(body) : null;
+  const keyed = idempotencyKey !== null || dedupeKey !== null;
   const print = keyed ? fingerprint(sent, sent === submission ? body : undefined) : '';
   const request: AdmitRequest = {
     principal: input.principal,
@@ -57,77 +59,88 @@ export function admitRequest(
     expiresAt: submission.expiresAt,
     agent: submission.agent,
     identity: submission.identity,
-    from: submission.from === null ? null : { email: submission.from.email, name: submission.from.name },
-    subject: submission.subject,
+    from: from === null ? null : { email: from.email, name: from.name },
+    subject,
     meta: metaOf(submission, template),
     recipients: recipientsOf(submission, input),
     body: large === null ? body : '',
     bodyBytes,
     bodyBlob: large === null ? null : { sha256: large.sha256, size: bodyBytes },
-    blobs: submission.attachments.map(({ sha256: name, size }) => ({ sha256: name, size })),
-    idempotency: input.idempotencyKey === null ? null : { key: input.idempotencyKey, fingerprint: print },
+    blobs: attachments.length === 0 ? [] : attachments.map(({ sha256: name, size }) => ({ sha256: name, size })),
+    idempotency: idempotencyKey === null ? null : { key: idempotencyKey, fingerprint: print },
     dedupe:
-      submission.dedupeKey === null
-        ? null
-        : { key: submission.dedupeKey, fingerprint: print, block: submission.onDuplicate === 'block' },
+      dedupeKey === null ? null : { key: dedupeKey, fingerprint: print, block: submission.onDuplicate === 'block' },
     contentHash: null,
     leaseToken: submission.leaseToken,
     template,
-    ...(input.identities.length === 0 ? {} : { identities: input.identities }),
-    ...(input.wholeOnly === true ? { wholeOnly: true } : {}),
-    ...(input.untraced === true ? { untraced: true } : {}),
+    identities: identities.length === 0 ? undefined : identities,
+    wholeOnly: input.wholeOnly,
+    untraced: input.untraced,
     content: featuresOf(submission),
     findings: scanContent({
-      subject: submission.subject,
-      text: submission.text,
-      html: submission.html,
-      senderDomain: submission.from?.domain ?? null,
+      subject,
+      text,
+      html,
+      senderDomain: from?.domain ?? null,
       isAscii: bodyBytes === body.length,
     }),
+    canaries: null,
   };
   return { request, files: large === null ? files : [...files, large] };
 }
 
-function recipientsOf(submission: Submission, { principal, channel }: SubmitInput): AdmitRecipient[] {
+function blobOf(body: string): AttachedFile {
+  const bytes = Buffer.from(body);
+  return { sha256: sha256(bytes), bytes };
+}
+
+function recipientsOf({ to, cc, bcc }: Submission, input: SubmitInput): AdmitRecipient[] {
   const recipients: AdmitRecipient[] = [];
-  for (const kind of ['to', 'cc', 'bcc'] as const) {
-    for (const { email, name, key, domain } of submission[kind]) {
-      const traits = addressTraits(key, domain);
-      recipients.push({ kind, email, name, key, domain, ...judged(key, domain, principal.mode, channel), traits });
-    }
-  }
+  for (const address of to) recipients.push(recipientOf('to', address, input));
+  for (const address of cc) recipients.push(recipientOf('cc', address, input));
+  for (const address of bcc) recipients.push(recipientOf('bcc', address, input));
   return recipients;
 }
 
-function judged(
-  key: string,
-  domain: string,
-  mode: Principal['mode'],
-  channel: Channel = 'email',
-): { undeliverable: string | null; simulated: string | null } {
-  if (channelOf(domain) !== channel) return { undeliverable: 'no_mail_domain', simulated: null };
-  if (domain !== SIMULATOR_DOMAIN) {
-    const read = readDomain(domain);
-    return { undeliverable: read.ok && read.isMixedScript ? 'mixed_scripts' : null, simulated: null };
-  }
-  if (mode === 'live') return { undeliverable: 'simulator', simulated: null };
-  const meaning = parseSimulatorAddress(key.slice(0, key.lastIndexOf('@')));
-  if (meaning === null) return { undeliverable: 'unknown_simulator_address', simulated: null };
-  return { undeliverable: null, simulated: meaning.kind === 'blocked' ? meaning.code : null };
+function recipientOf(
+  kind: AdmitRecipient['kind'],
+  { email, name, key, domain }: Address,
+  { principal, channel }: SubmitInput,
+): AdmitRecipient {
+  let undeliverable: string | null = null;
+  let simulated: string | null = null;
+  if (channelOf(domain) !== (channel ?? 'email')) undeliverable = 'no_mail_domain';
+  else if (domain === SIMULATOR_DOMAIN) {
+    if (principal.mode === 'live') undeliverable = 'simulator';
+    else {
+      const meaning = parseSimulatorAddress(key.slice(0, key.lastIndexOf('@')));
+      if (meaning === null) undeliverable = 'unknown_simulator_address';
+      else if (meaning.kind === 'blocked') simulated = meaning.code;
+    }
+  } else if (isMixedScript(domain)) undeliverable = 'mixed_scripts';
+  return { kind, email, name, key, domain, undeliverable, simulated, traits: addressTraits(key, domain) };
+}
+
+/** A domain in A-labels that has none but plain ones mixes nothing. */
+function isMixedScript(domain: string): boolean {
+  if (!domain.includes('xn--')) return false;
+  const read = readDomain(domain);
+  return read.ok && read.isMixedScript;
 }
 
 function metaOf(submission: Submission, template: TemplateUse | null): string | null {
   const { tags, metadata, threadId, purpose, dedupeKey, leaseToken } = submission;
-  const found = template?.found ?? null;
-  const labels = [threadId, purpose, dedupeKey, leaseToken, found];
-  if (tags.length === 0 && metadata.length === 0 && labels.every((label) => label === null)) return null;
+  const found = template?.found ?? undefined;
+  const isPlain = threadId === null && purpose === null && dedupeKey === null && leaseToken === null;
+  if (isPlain && found === undefined && tags.length === 0 && metadata.length === 0) return null;
+  // JSON leaves out what is undefined.
   return JSON.stringify({
     tags,
     metadata,
     thread_id: threadId,
     purpose,
     dedupe_key: dedupeKey,
-    ...(leaseToken === null ? {} : { lease_token: leaseToken }),
-    ...(found === null ? {} : { template: found }),
+    lease_token: leaseToken ?? undefined,
+    template: found,
   });
 }

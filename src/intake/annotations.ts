@@ -2,7 +2,7 @@
 
 import { isStorable, isWithinCharacters } from '../base/text.ts';
 import { type FieldErrors, isFields, within } from './field-errors.ts';
-import { readText } from './fields.ts';
+import { isPlainText, readText } from './fields.ts';
 
 const maxTags = 20;
 const maxTagCharacters = 128;
@@ -18,10 +18,16 @@ export function readTags(value: unknown, errors: FieldErrors): string[] {
     return tags;
   }
   for (let index = 0; index < value.length; index++) {
+    const tag: unknown = value[index];
+    if (isPlainText(tag, maxTagCharacters)) {
+      tags.push(tag);
+      continue;
+    }
+    // The place is only spelt out where there may be something to say about it.
     const param = `tags[${index}]`;
-    const tag = readText(value[index], maxTagCharacters, param, errors);
-    if (tag !== null) tags.push(tag);
-    else if (value[index] === null) errors.invalid(param, 'It must be a string.');
+    const read = readText(tag, maxTagCharacters, param, errors);
+    if (read !== null) tags.push(read);
+    else if (tag === null) errors.invalid(param, 'It must be a string.');
   }
   return tags;
 }

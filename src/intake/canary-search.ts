@@ -17,13 +17,29 @@ type Stale = { outcome: 'canaries'; known: KnownCanaries | null };
 export class CanarySearch {
   private readonly known = new Map<string, { version: string; matcher: CanaryMatcher }>();
 
-  /** Sends a request searched with the canaries that the store has. */
-  send<Answer extends { outcome: string }>(
+  /** Sends a request searched with the canaries that the store has; `done` makes of its answer what is wanted. */
+  send<Answer extends { outcome: string }, Result>(
     submission: Submission,
     request: AdmitRequest,
     send: (request: AdmitRequest) => Promise<Answer | Stale>,
-  ): Promise<Answer> {
-    return this.sendAll([submission], [request], () => send(request));
+    done: (answer: Answer) => Result,
+  ): Promise<Result> {
+    if (this.known.size > 0 && this.known.has(spaceOf(request)))
+      return this.sendSearched(submission, request, send, done);
+    return send(request).then((answer) => {
+      if (!isStale(answer)) return done(answer);
+      this.learn(spaceOf(request), answer.known);
+      return this.sendSearched(submission, request, send, done);
+    });
+  }
+
+  private sendSearched<Answer extends { outcome: string }, Result>(
+    submission: Submission,
+    request: AdmitRequest,
+    send: (request: AdmitRequest) => Promise<Answer | Stale>,
+    done: (answer: Answer) => Result,
+  ): Promise<Result> {
+    return this.sendAll([submission], [request], () => send(request)).then(done);
   }
 
   /** Several at once, all of one tenant and mode; `send` sends them. */
@@ -32,8 +48,7 @@ export class CanarySearch {
     requests: readonly AdmitRequest[],
     send: () => Promise<Answer | Stale>,
   ): Promise<Answer> {
-    const { tenantNo, mode } = requests[0]!.principal;
-    const space = `${tenantNo}.${mode}`;
+    const space = spaceOf(requests[0]!);
     const plain = requests.map(({ findings }) => findings ?? null);
     const tried = (tries: number): Promise<Answer> => {
       const known = this.known.get(space);
@@ -59,6 +74,10 @@ export class CanarySearch {
     if (known === null) this.known.delete(space);
     else this.known.set(space, { version: known.version, matcher: new CanaryMatcher(known.canaries) });
   }
+}
+
+function spaceOf({ principal: { tenantNo, mode } }: AdmitRequest): string {
+  return `${tenantNo}.${mode}`;
 }
 
 function isStale(answer: { outcome: string }): answer is Stale {

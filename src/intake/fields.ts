@@ -16,6 +16,11 @@ export function readBody(value: unknown, param: string, errors: FieldErrors): st
   return null;
 }
 
+/** Whether `readText` would take it as it stands; it takes some longer ones too. */
+export function isPlainText(value: unknown, max: number): value is string {
+  return typeof value === 'string' && value.length <= max && isStorable(value);
+}
+
 /** Text of at most `max` characters, any but U+0000 and lone surrogates: tags, metadata. */
 export function readText(value: unknown, max: number, param: string, errors: FieldErrors): string | null {
   const text = readBody(value, param, errors);

@@ -12,9 +12,14 @@ const RENEWED = 'x-original-message-id';
 
 /** SHA-256 of the canonical submission, 64 lower-case hex digits. `text`: its stored text, where that is known. */
 export function fingerprint(submission: Submission, text?: string): string {
-  const headers = submission.headers.filter(([name]) => name.toLowerCase() !== RENEWED);
-  if (headers.length < submission.headers.length) return fingerprint({ ...submission, headers });
+  if (submission.headers.some(isRenewed)) {
+    return fingerprint({ ...submission, headers: submission.headers.filter((header) => !isRenewed(header)) });
+  }
   return hash('sha256', isCanonical(submission) ? (text ?? contentText(submission)) : canonical(submission), 'hex');
+}
+
+function isRenewed([name]: readonly [name: string, value: string]): boolean {
+  return name.toLowerCase() === RENEWED;
 }
 
 /** Whether nothing in it could stand in another order and mean the same. */

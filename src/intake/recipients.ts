@@ -66,7 +66,7 @@ export function readReplyTo(value: unknown, errors: FieldErrors): Address[] {
 
 /** An address of the caller's own. */
 function readOwn(entry: unknown, place: string, errors: FieldErrors): Address | null {
-  const address = readEntry(entry, () => place, errors);
+  const address = readEntry(entry, place, ALONE, errors);
   if (address?.isMixedScript !== true) return address;
   errors.invalid(`${place}.email`, 'The domain mixes scripts (UTS 39).');
   return null;
@@ -91,7 +91,7 @@ function readEntries(
 ): Address[] {
   const addresses: Address[] = [];
   for (let index = 0; index < entries.length; index++) {
-    const address = readEntry(entries[index], () => `${param}[${index}]`, errors);
+    const address = readEntry(entries[index], param, index, errors);
     if (address === null || seen?.has(address.key)) continue;
     seen?.add(address.key);
     addresses.push(address);
@@ -99,13 +99,19 @@ function readEntries(
   return addresses;
 }
 
-/** The place is only spelt out where there is something to say about it. */
-function readEntry(entry: unknown, placeOf: () => string, errors: FieldErrors): Address | null {
-  const reading = typeof entry === 'string' ? readMailbox(entry) : readObject(entry, placeOf(), errors);
+const ALONE = -1;
+
+/** The place, of a list's element unless it stands alone, is only spelt out where there is something to say about it. */
+function readEntry(entry: unknown, list: string, index: number, errors: FieldErrors): Address | null {
+  const reading = typeof entry === 'string' ? readMailbox(entry) : readObject(entry, placeOf(list, index), errors);
   if (reading === null) return null;
   if (reading.ok) return reading.address;
-  errors.invalid(`${placeOf()}.${reading.field}`, reading.message);
+  errors.invalid(`${placeOf(list, index)}.${reading.field}`, reading.message);
   return null;
+}
+
+function placeOf(list: string, index: number): string {
+  return index === ALONE ? list : `${list}[${index}]`;
 }
 
 function readObject(entry: unknown, place: string, errors: FieldErrors): MailboxReading | null {

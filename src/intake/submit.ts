@@ -70,7 +70,8 @@ type Reading = ({ ok: true } & ReadSubmission) | { ok: false; result: Exclude<Su
 /** One of several: what the store is asked, and what is searched for canaries. */
 type Asked = ReturnType<typeof admitRequest> & { submission: Submission };
 
-type Uploads = NonNullable<AttachmentOptions['uploads']>;
+const IN_PROGRESS = { outcome: 'in_progress' } as const;
+const WITHOUT_UPLOADS: AttachmentOptions = { sha256 };
 
 export class Intake {
   private readonly store: Store;
@@ -79,8 +80,8 @@ export class Intake {
   private readonly threads: Threads;
   private readonly ids: MessageIds | null;
   private readonly canaries = new CanarySearch();
-  /** Keys whose first request is still running. */
-  private readonly running = new Map<string, Promise<void>>();
+  /** What is still running under a key. */
+  private readonly running = new Map<string, Promise<unknown>>();
 
   constructor(store: Store, blobs: Blobs, ids: MessageIds | null = null) {
     this.store = store;
@@ -90,11 +91,15 @@ export class Intake {
     this.ids = ids;
   }
 
-  async submit(input: SubmitInput): Promise<Submitted> {
-    const read = this.read(input);
-    const reading = read instanceof Promise ? await read : read;
-    if (!reading.ok) return reading.result;
-    return this.inTurn(input, () => this.admit(input, reading).then(answered));
+  /** Not an async function, nor are those below it on the way to the store: each would put promises of its own between. */
+  submit(input: SubmitInput): Promise<Submitted> {
+    const reading = this.read(input);
+    return reading instanceof Promise ? reading.then((read) => this.sent(input, read)) : this.sent(input, reading);
+  }
+
+  private sent(input: SubmitInput, reading: Reading): Promise<Submitted> {
+    if (!reading.ok) return Promise.resolve(reading.result);
+    return this.inTurn(input, () => this.admit(input, reading));
   }
 
   /** All of them or none: where one cannot be read or would be refused, nothing is sent. All of one caller. */
@@ -117,25 +122,25 @@ export class Intake {
   }
 
   /** One after another under one key: while the first is running, for a while. */
-  private async inTurn<T>(
-    { principal, idempotencyKey, waitsForFirst }: SubmitInput,
-    send: () => Promise<T>,
-  ): Promise<T | { outcome: 'in_progress' }> {
+  private inTurn<T>(input: SubmitInput, send: () => Promise<T>): Promise<T | { outcome: 'in_progress' }> {
+    const { principal, idempotencyKey, waitsForFirst } = input;
     if (idempotencyKey === null) return send();
     const name = `${principal.installationNo}.${principal.mode}.${idempotencyKey}`;
     const first = this.running.get(name);
-    if (first !== undefined) {
-      const isOver = waitsForFirst !== false && (await within(first, WAIT_FOR_FIRST_MS));
-      if (!isOver) return { outcome: 'in_progress' };
-    }
+    if (first === undefined) return this.run(name, send);
+    if (waitsForFirst === false) return Promise.resolve(IN_PROGRESS);
+    const waited = within(first, WAIT_FOR_FIRST_MS);
+    return waited.then<T | typeof IN_PROGRESS>((isOver) => (isOver ? this.run(name, send) : IN_PROGRESS));
+  }
+
+  private run<T>(name: string, send: () => Promise<T>): Promise<T> {
     const mine = send();
-    const done = mine.then(nothing, nothing);
-    this.running.set(name, done);
-    try {
-      return await mine;
-    } finally {
-      if (this.running.get(name) === done) this.running.delete(name);
-    }
+    this.running.set(name, mine);
+    const end = () => {
+      if (this.running.get(name) === mine) this.running.delete(name);
+    };
+    mine.then(end, end);
+    return mine;
   }
 
   /** The submission as its sender means it; null where it cannot be read, which `submit` says in full. */
@@ -149,7 +154,8 @@ export class Intake {
     if (!reading.ok) return reading.result as Checked;
     const { request } = admitRequest(input, reading);
     const check = (searched: AdmitRequest) => this.store.check(searched);
-    return { outcome: 'answer', answer: await this.canaries.send<CheckAnswer>(reading.submission, request, check) };
+    const answer = await this.canaries.send(reading.submission, request, check, whole<CheckAnswer>);
+    return { outcome: 'answer', answer };
   }
 
   /**
@@ -174,9 +180,9 @@ export class Intake {
     let answer: ReplaceAnswer;
     try {
       await Promise.all(files.map(({ sha256: blob, bytes }) => this.blobs.put(blob, bytes)));
-      answer = await this.canaries.send<ReplaceAnswer>(submission, request, (searched) =>
-        this.store.replaceHeld({ ...name, request: searched, approval: held.approval }),
-      );
+      const replace = (searched: AdmitRequest) =>
+        this.store.replaceHeld({ ...name, request: searched, approval: held.approval });
+      answer = await this.canaries.send(submission, request, replace, whole<ReplaceAnswer>);
     } finally {
       release();
     }
@@ -212,12 +218,13 @@ export class Intake {
   /** At once, unless an upload, a template or a conversation has to be asked for. */
   private read(input: SubmitInput): Reading | Promise<Reading> {
     const ids = attachmentIds(input.body);
-    if (ids.length === 0) return this.readWith(input, new Map());
-    return this.store.attachments({ ...input.principal, ids }).then((uploads) => this.readWith(input, uploads));
+    if (ids.length === 0) return this.readWith(input, WITHOUT_UPLOADS);
+    const found = this.store.attachments({ ...input.principal, ids });
+    return found.then((uploads) => this.readWith(input, { sha256, uploads }));
   }
 
-  private readWith(input: SubmitInput, uploads: Uploads): Reading | Promise<Reading> {
-    const reading = readSubmission(input.body, { sha256, uploads });
+  private readWith(input: SubmitInput, options: AttachmentOptions): Reading | Promise<Reading> {
+    const reading = readSubmission(input.body, options);
     if (!reading.ok)
       return { ok: false, result: { outcome: 'malformed', reason: reading.reason, errors: reading.errors } };
     const { submission, files } = reading;
@@ -268,11 +275,17 @@ export class Intake {
     return { submission: filled, template: use };
   }
 
-  private admit(input: SubmitInput, reading: ReadSubmission): Promise<AdmitAnswer> {
+  private admit(input: SubmitInput, reading: ReadSubmission): Promise<Submitted> {
     const { request, files } = admitRequest(input, reading);
-    const send = () => this.canaries.send(reading.submission, request, (searched) => this.store.admit(searched));
-    return this.withFiles(files, [request], send, ({ outcome }) => outcome !== 'refused' && outcome !== 'invalid');
+    const { submission } = reading;
+    if (files.length === 0 && request.blobs.length === 0) {
+      return this.canaries.send(submission, request, this.toStore, answered);
+    }
+    const send = () => this.canaries.send(submission, request, this.toStore, answered);
+    return this.withFiles(files, [request], send, isStored);
   }
+
+  private readonly toStore = (request: AdmitRequest) => this.store.admit(request);
 
   private async admitAll(asked: readonly Asked[]): Promise<AllSubmitted> {
     const requests = asked.map(({ request }) => request);
@@ -319,20 +332,28 @@ function unknownThread(): Exclude<Submitted, { outcome: 'answer' }> {
   };
 }
 
-function nothing(): void {}
-
-function answered(answer: AdmitAnswer): Submitted {
+function answered(answer: AdmitAnswer): Submitted & { outcome: 'answer' } {
   return { outcome: 'answer', answer };
 }
 
+function isStored({ answer }: Submitted & { outcome: 'answer' }): boolean {
+  return answer.outcome !== 'refused' && answer.outcome !== 'invalid';
+}
+
+/** An answer as it is. */
+function whole<Answer>(answer: Answer): Answer {
+  return answer;
+}
+
 /** Whether a promise settles in time; the timer never outlives it. */
-function within(promise: Promise<void>, waitMs: number): Promise<boolean> {
+function within(promise: Promise<unknown>, waitMs: number): Promise<boolean> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => resolve(false), waitMs);
-    promise.then(() => {
+    const end = () => {
       clearTimeout(timer);
       resolve(true);
-    });
+    };
+    promise.then(end, end);
   });
 }
 

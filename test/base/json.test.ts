@@ -76,6 +76,9 @@ describe('parseJson', () => {
     assert.match(refusal('{"a":1,"\\u0061":2}'), /"a" stands twice/);
     assert.match(refusal('{"__proto__":1,"__proto__":2}'), /"__proto__" stands twice/);
     assert.match(refusal('{"1":1,"1":2}'), /"1" stands twice/);
+    assert.match(refusal('{"a":["x"],"b":"y","a":[]}'), /"a" stands twice/);
+    assert.match(refusal('{"a":{"b":"x"},"a":"y"}'), /"a" stands twice/);
+    assert.match(refusal('[{"a":"x","a":"y"}]'), /"a" stands twice/);
     assert.match(refusal('{"q\\"":1,"q\\u0022":2}'), /stands twice/);
   });
 

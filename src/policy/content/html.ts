@@ -16,6 +16,7 @@ export type HtmlVisitor = {
 /** What stands in these is no text of the document. */
 const RAW: ReadonlySet<string> = new Set(['script', 'style', 'textarea', 'title', 'xmp', 'noscript', 'template']);
 const MOST_ATTRIBUTES = 100;
+const NO_ATTRIBUTES: ReadonlyMap<string, string> = new Map();
 
 export function walkHtml(html: string, visitor: HtmlVisitor): void {
   let at = 0;
@@ -51,6 +52,10 @@ function markup(html: string, start: number, visitor: HtmlVisitor): number {
   }
   const end = nameEnd(html, start + 1);
   const name = html.slice(start + 1, end).toLowerCase();
+  if (html.charCodeAt(end) === 0x3e && !RAW.has(name)) {
+    visitor.open(name, NO_ATTRIBUTES);
+    return end + 1;
+  }
   const attributes = new Map<string, string>();
   const behind = readAttributes(html, end, attributes);
   visitor.open(name, attributes);

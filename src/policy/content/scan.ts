@@ -69,31 +69,36 @@ const MANY_TAGS = 3;
 const MANY_MIXED_WORDS = 2;
 
 /** What is found in a message; null where that is nothing. */
-export function scanContent(content: ScannedContent): ContentFacts {
-  const found = new Map<string, ContentFinding>();
-  const site = content.senderDomain === null ? null : siteOf(content.senderDomain);
-  const links: Links = { site, seen: new Set(), left: MOST_LINKS };
+export function scanContent({ subject, text, html, senderDomain, isAscii }: ScannedContent): ContentFacts {
+  const site = senderDomain === null ? null : siteOf(senderDomain);
+  const links: Links = { site, seen: null, left: MOST_LINKS };
+  // Most messages have nothing to be found.
+  let found = null as Map<string, ContentFinding> | null;
   const find: Find = (name, where) => {
+    found ??= new Map();
     if (!found.has(name)) found.set(name, { name, where, weight: WEIGHTS[name]! });
   };
-  for (const where of ['subject', 'text', 'html'] as const) {
-    if (content[where]?.includes(SPAM_TEST) === true) find('spam_test', where);
+  if (subject.includes(SPAM_TEST)) find('spam_test', 'subject');
+  if (text?.includes(SPAM_TEST) === true) find('spam_test', 'text');
+  if (html?.includes(SPAM_TEST) === true) find('spam_test', 'html');
+  const isPlain = isAscii === true;
+  if (!isPlain) scanLetters(subject, 'subject', find);
+  if (text !== null) {
+    if (!isPlain) scanLetters(text, 'text', find);
+    scanLinksInText(text, 'text', links, find);
   }
-  const isPlain = content.isAscii === true;
-  if (!isPlain) scanLetters(content.subject, 'subject', find);
-  if (content.text !== null) {
-    if (!isPlain) scanLetters(content.text, 'text', find);
-    scanLinksInText(content.text, 'text', links, find);
-  }
-  if (content.html !== null) scanHtml(content.html, isPlain, links, find);
-  if (found.size === 0) return null;
+  if (html !== null) scanHtml(html, isPlain, links, find);
+  return found === null ? null : factsOf(found);
+}
+
+function factsOf(found: Map<string, ContentFinding>): ContentFacts {
   const findings = [...found.values()].sort((a, b) => b.weight - a.weight);
   return { score: findings.reduce((sum, { weight }) => sum + weight, 0), findings, canary: null };
 }
 
 type Find = (name: string, where: string) => void;
 /** The sender's own site, and the hosts that were looked at. */
-type Links = { site: string | null; seen: Set<string>; left: number };
+type Links = { site: string | null; seen: Set<string> | null; left: number };
 
 /** Links written out in text. */
 function scanLinksInText(text: string, where: string, links: Links, find: Find): void {
@@ -114,6 +119,7 @@ function scanLink(url: string, where: string, links: Links, find: Find): boolean
     find('many_links', where);
     return false;
   }
+  links.seen ??= new Set();
   for (const name of linkFindings(url, links.site, links.seen)) find(name, where);
   return true;
 }
@@ -204,7 +210,7 @@ class HtmlScan implements HtmlVisitor {
   /** The element whose content nobody sees, and how many of its name are open in it. */
   private hidden: { name: string; depth: number } | null = null;
   private hiddenLength = 0;
-  /** Whether all text is known to be ASCII. */
+  /** Whether all text is known to be ASCII, without character references. */
   private readonly isPlain: boolean;
 
   constructor(links: Links, find: Find, isPlain: boolean) {
@@ -215,7 +221,7 @@ class HtmlScan implements HtmlVisitor {
 
   open(name: string, attributes: ReadonlyMap<string, string>): void {
     this.element(name, attributes);
-    for (const [attribute, value] of attributes) this.attribute(name, attribute, value);
+    if (attributes.size > 0) for (const [attribute, value] of attributes) this.attribute(name, attribute, value);
     if (name === 'a') {
       this.endLink();
       this.link = { url: plainUrl(decodeEntities(attributes.get('href') ?? '')), text: '' };
@@ -234,7 +240,7 @@ class HtmlScan implements HtmlVisitor {
   }
 
   text(piece: string): void {
-    const text = decodeEntities(piece);
+    const text = this.isPlain ? piece : decodeEntities(piece);
     this.shown.push(text);
     if (this.hidden !== null) this.hiddenLength += visibleLength(text);
     if (this.link !== null && this.link.text.length < MOST_LINK_TEXT) {
@@ -245,7 +251,7 @@ class HtmlScan implements HtmlVisitor {
   end(): void {
     this.endLink();
     if (this.hiddenLength > HIDDEN_TEXT) this.find('hidden_text', 'html');
-    const text = this.shown.join('');
+    const text = this.shown.length === 1 ? this.shown[0]! : this.shown.join('');
     if (!this.isPlain) scanLetters(text, 'html', this.find);
     scanLinksInText(text, 'html', this.links, this.find);
   }
@@ -294,6 +300,7 @@ function visibleLength(text: string): number {
 }
 
 function isHidden(attributes: ReadonlyMap<string, string>): boolean {
+  if (attributes.size === 0) return false;
   if (attributes.has('hidden')) return true;
   const style = attributes.get('style');
   if (style === undefined) return false;

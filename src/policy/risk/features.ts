@@ -8,10 +8,10 @@
  */
 import { domainOf, hostHash } from './hash.ts';
 import { readLinks } from './links.ts';
-import { readWords, type Tally } from './words.ts';
+import { readWords, SIGNATURE_SLOTS, type Tally, takeSignature } from './words.ts';
 
-/** Values of one slot are 1 to 255; 0 is an empty slot. */
-export const SIGNATURE_SLOTS = 32;
+export { SIGNATURE_SLOTS };
+
 /** UTF-16 units read of a body. */
 const MOST_UNITS = 8192;
 /** Different link hosts kept. */
@@ -67,19 +67,15 @@ export const NO_FEATURES: ContentFeatures = {
   attached: 0,
 };
 
-/** Reused: one message is read at a time. */
-const slots = new Uint8Array(SIGNATURE_SLOTS);
-
 export function featuresOf(content: Content): ContentFeatures {
   const { from, subject, text, html } = content;
   const tally: Tally = { words: 0, numbers: 0, letters: 0, garbled: 0, points: 0, bangs: 0, capitals: 0 };
-  slots.fill(0);
-  readWords(subject, false, slots, tally);
-  readWords(text ?? html ?? '', text === null, slots, tally);
+  readWords(subject, false, tally);
+  readWords(text ?? html ?? '', text === null, tally);
   const links = readLinks(text, html, MOST_UNITS, MOST_HOSTS);
   const sender = from === null ? 0 : hostHash(domainOf(from.email));
   return {
-    signature: String.fromCharCode(...slots),
+    signature: takeSignature(),
     words: tally.words,
     numbers: tally.numbers,
     gibberish: tally.letters === 0 ? 0 : Math.floor((tally.garbled * 1000) / tally.letters),

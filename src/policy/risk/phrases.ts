@@ -57,23 +57,22 @@ function wordHash(word: string): number {
   return hash;
 }
 
-const FILTER_BITS = 8191;
 const points = new Map<number, number>();
-/** Which low bits occur: most pairs of words are no phrase, and need no look into the map. */
-const filter = new Uint8Array(FILTER_BITS + 1);
+/** Which low 16 bits occur, one bit for each: most pairs of words are no phrase, and need not be asked for. */
+export const FILTER = new Uint8Array(0x10000 / 8);
 
 function add(lists: readonly string[], value: number): void {
   for (const phrase of lists.flatMap((list) => list.split(', '))) {
     const [first, second] = phrase.split(' ');
     const pair = pairOf(wordHash(first!), wordHash(second!));
     points.set(pair, value);
-    filter[pair & FILTER_BITS] = 1;
+    FILTER[(pair & 0xffff) >> 3]! |= 1 << (pair & 7);
   }
 }
 add(STRONG, 300);
 add(WEAK, 120);
 
-/** Points of two words side by side. */
+/** Points of two words side by side, for those that the filter lets through. */
 export function pointsOf(pair: number): number {
-  return filter[pair & FILTER_BITS] === 1 ? (points.get(pair) ?? 0) : 0;
+  return points.get(pair) ?? 0;
 }

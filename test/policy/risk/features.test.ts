@@ -144,6 +144,17 @@ test('the same content gives the same features, whatever was read before', () =>
   assert.deepEqual(contentOf(text), before);
 });
 
+test('a text has the signature that those stored before were compared by', () => {
+  const text =
+    'Dear friend, click here to claim your prize at https://prize.example/x before xqzvk tomorrow. Größe, Σίσυφος, wndrflk.';
+  const more = { from: null, replyTo: [], html: null, inReplyTo: null, attachments: [] };
+  const { signature, ...features } = featuresOf({ ...more, subject: 'Ihr Gewinn: 3 days ONLY!!!', text });
+  const stored = '00631c00005300e28d006e205d00cb007b000000aa007d3f6c46720081004172';
+  assert.equal(Buffer.from(signature, 'latin1').toString('hex'), stored);
+  const { words, numbers, gibberish, phrases } = features;
+  assert.deepEqual([words, numbers, gibberish, phrases], [19, 1, 118, 1000]);
+});
+
 test('megabytes of hostile content are read in no time', () => {
   for (const piece of [
     '<',
