@@ -21,7 +21,13 @@ export function checkKey(request: FastifyRequest, reply: FastifyReply, checks: C
   const authorization =
     checks.problems.wordings.of(request.url)?.authorization?.(request.headers) ?? request.headers.authorization;
   if (isKeyOptional === true && authorization === undefined) return true;
-  const address = request.ip;
+  // A connection that was reset has no other end any more: nobody is left to answer, and where the key came from is not known.
+  const address = request.ip as string | undefined;
+  if (address === undefined) {
+    reply.hijack();
+    request.raw.socket.destroy();
+    return false;
+  }
   const network = countedNetwork(address);
   const result = checks.authenticator.authenticate({
     authorization,
