@@ -36,6 +36,8 @@ export class Connections {
   /** By the other end, until TLS has told which is which. */
   readonly #handshaking = new Map<string, Stranger>();
   readonly #unanswered = new WeakMap<Socket, number>();
+  /** What is to be written behind all answers that are still to come. */
+  readonly #behind = new WeakMap<Socket, { write: () => void; left: number }>();
   #isStopping = false;
   /** While the server stops: those that have had their last request. */
   readonly #over = new WeakSet<Socket>();
@@ -88,15 +90,27 @@ export class Connections {
 
   /** Whether the answer that is about to be written is the last one of its connection, and has to say so. */
   isLastAnswer(socket: Socket): boolean {
-    if (!this.#isStopping || this.#unanswered.get(socket) !== 1) return false;
+    if (!this.#isStopping || this.#unanswered.get(socket) !== 1 || this.#behind.has(socket)) return false;
     this.#over.add(socket);
     return true;
+  }
+
+  /** Has something written once no more than `left` requests of a connection stand unanswered; only the first such counts. */
+  writeBehind(socket: Socket, left: number, write: () => void): void {
+    if (!socket.writable || (this.#unanswered.get(socket) ?? 0) <= left) write();
+    else if (!this.#behind.has(socket)) this.#behind.set(socket, { write, left });
   }
 
   /** A request was answered. */
   end(socket: Socket): void {
     const left = (this.#unanswered.get(socket) ?? 1) - 1;
     this.#unanswered.set(socket, left);
+    const behind = this.#behind.get(socket);
+    if (behind !== undefined && left <= behind.left) {
+      this.#behind.delete(socket);
+      behind.write();
+      return;
+    }
     // Kept alive it would hold the stop up for as long as it may idle.
     if (this.#isStopping && left === 0) this.#finish(socket);
     const stranger = this.#strangers.get(socket);

@@ -122,13 +122,7 @@ export async function buildServer(input: {
       problems.refuse(request, reply.header('X-Request-Id', request.id), 'malformed_request', { detail });
     },
     clientErrorHandler(error, socket) {
-      try {
-        answerBroken(error, socket, problems);
-      } catch (fault) {
-        // Beyond the reach of the handler of errors: here it would end the process.
-        log.error({ error: (fault as Error).stack ?? String(fault) }, 'a broken request could not be answered');
-        socket.destroy();
-      }
+      answerBroken(error, socket, { problems, connections, log });
     },
   }) as unknown as FastifyInstance;
   const problems = new Problems({

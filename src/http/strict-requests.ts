@@ -6,6 +6,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { newId } from '../base/ids.ts';
+import type { Connections } from './connections.ts';
 import { type Problems, type Refusal, refusal } from './problems.ts';
 
 /** What makes a request ambiguous, in words; null: nothing. */
@@ -47,7 +48,38 @@ export function expectBody(request: FastifyRequest, reply: FastifyReply): void {
   if (length !== undefined || coding !== undefined) answers.set(request.raw.socket, reply);
 }
 
-export function answerBroken(error: Error & { code?: string }, socket: Socket, problems: Problems): void {
+type Parts = {
+  problems: Problems;
+  connections: Pick<Connections, 'writeBehind'>;
+  log: { error(fields: object, message: string): void };
+};
+
+/** Answers what is broken behind all that was sent ahead of it on its connection. */
+export function answerBroken(
+  error: Error & { code?: string },
+  socket: Socket,
+  { problems, connections, log }: Parts,
+): void {
+  const answer = (): void => {
+    try {
+      answerNow(error, socket, problems);
+    } catch (fault) {
+      // Beyond the reach of the handler of errors: here it would end the process.
+      log.error({ error: (fault as Error).stack ?? String(fault) }, 'a broken request could not be answered');
+      socket.destroy();
+    }
+  };
+  // Once all that came at once is begun.
+  process.nextTick(() => connections.writeBehind(socket, breaksBody(socket) ? 1 : 0, answer));
+}
+
+/** Whether what is broken is the body of a request that is not answered yet. */
+function breaksBody(socket: Socket): boolean {
+  const last = answers.get(socket);
+  return last !== undefined && !last.sent && !last.request.raw.complete;
+}
+
+function answerNow(error: Error & { code?: string }, socket: Socket, problems: Problems): void {
   const earlier = answers.get(socket);
   if (earlier?.sent === true && !earlier.request.raw.complete) socket.end();
   else answerBare(socket, problems, brokenOf(error));

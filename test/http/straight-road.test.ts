@@ -232,6 +232,18 @@ describe('the two roads of a send', () => {
     assert.equal(checks(), before);
   });
 
+  it('answer a send before what came broken behind it', async () => {
+    // What says how it is coded is not for the straight road.
+    for (const headers of [{}, { 'Content-Encoding': 'identity' }] as Record<string, string>[]) {
+      const good = { body: text(mail('a@two.example')), headers: { ...headers, 'X-Request-Id': 'good' } };
+      client.send(Buffer.concat([whole(good), Buffer.from('BROKEN\r\n\r\n')]));
+      const first = await client.next();
+      assert.match(first!.head, /^HTTP\/1\.1 202 .*x-request-id: good\r/s);
+      assert.match((await client.next())!.head, /^HTTP\/1\.1 400 /);
+      await reconnect();
+    }
+  });
+
   it('bear no more requests ahead than elsewhere', async () => {
     client.send(Buffer.concat(Array.from({ length: 1000 }, () => whole({ body: text(mail('many@two.example')) }))));
     let answers = 0;
