@@ -5,6 +5,9 @@
  * What holds: each address has a cap, of IPv6 each /64, and the whole has one; where there is no more room, the stranger who has let
  * us wait longest makes some, and where nobody has for long, up to a hard cap, one more is let in: many honest clients may come at
  * once. Connections over which a right key came count nowhere, and neither do those of trusted proxies, which carry everybody's.
+ *
+ * While the server stops, the last answer of a connection says so (RFC 9112 §9.6), and what comes over it behind that is not looked
+ * at: nothing is done that nobody would be told of.
  */
 import type { Server } from 'node:http';
 import type { BlockList, Socket } from 'node:net';
@@ -17,6 +20,8 @@ const LIMITS: ConnectionLimits = { perNetwork: 250, inAll: 4000, idleMs: 2000 };
 const HARD = 4;
 /** Node reads on however many requests are sent ahead (RFC 9112 §9.3.2); no client that means well sends this many. */
 const MOST_AHEAD = 200;
+/** A connection that was ended stays so long for its other end to read what was answered. */
+const ENDED_WITHIN_MS = 2000;
 
 type Stranger = { socket: Socket; network: string; since: number };
 
@@ -31,6 +36,9 @@ export class Connections {
   /** By the other end, until TLS has told which is which. */
   readonly #handshaking = new Map<string, Stranger>();
   readonly #unanswered = new WeakMap<Socket, number>();
+  #isStopping = false;
+  /** While the server stops: those that have had their last request. */
+  readonly #over = new WeakSet<Socket>();
 
   constructor(trustedProxies: readonly string[], limits: Partial<ConnectionLimits> = {}) {
     this.#limits = { ...LIMITS, ...limits };
@@ -66,14 +74,42 @@ export class Connections {
     return before < MOST_AHEAD;
   }
 
+  /** The server stops: each connection has at most one more request, whose answer says that it is the last. */
+  stop(): void {
+    this.#isStopping = true;
+  }
+
+  /** Whether a request that comes while the server stops is looked at. */
+  takes(socket: Socket): boolean {
+    if (this.#over.has(socket)) return false;
+    this.#over.add(socket);
+    return true;
+  }
+
+  /** Whether the answer that is about to be written is the last one of its connection, and has to say so. */
+  isLastAnswer(socket: Socket): boolean {
+    if (!this.#isStopping || this.#unanswered.get(socket) !== 1) return false;
+    this.#over.add(socket);
+    return true;
+  }
+
   /** A request was answered. */
   end(socket: Socket): void {
-    this.#unanswered.set(socket, (this.#unanswered.get(socket) ?? 1) - 1);
+    const left = (this.#unanswered.get(socket) ?? 1) - 1;
+    this.#unanswered.set(socket, left);
+    // Kept alive it would hold the stop up for as long as it may idle.
+    if (this.#isStopping && left === 0) this.#finish(socket);
     const stranger = this.#strangers.get(socket);
     if (stranger === undefined || !this.#all.has(stranger)) return;
     this.#drop(stranger);
     stranger.since = performance.now();
     this.#add(stranger);
+  }
+
+  #finish(socket: Socket): void {
+    this.#over.add(socket);
+    socket.end();
+    setTimeout(() => socket.destroy(), ENDED_WITHIN_MS).unref();
   }
 
   #admit(socket: Socket, isTls: boolean): void {

@@ -145,14 +145,13 @@ export async function buildServer(input: {
     metrics.count(route, raw.method!, status);
     connections.end(raw.socket);
     if (!raw.complete) endUnread(raw);
-    // Kept alive it would hold the stop up for as long as it may idle.
-    if (straight.isClosed) raw.socket.end();
   };
   const straight = new StraightRoad({ authenticator, rates, connections, idOf: requestId, answered });
   straight.lead(server.server as Server);
   // Schemas of answers document them; an answer may hold more, and plain JSON is as fast.
   server.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   await server.register(fastifySwagger, OPENAPI);
+  server.decorate('connections', connections);
   server.decorateRequest('caller', null);
   server.decorateRequest('headroomSet', false);
   server.decorateRequest('requestLimits', null);
@@ -200,6 +199,7 @@ export async function buildServer(input: {
   });
   server.addHook('onSend', (request, reply, payload, done) => {
     reply.header('X-Request-Id', request.id);
+    if (connections.isLastAnswer(request.raw.socket)) reply.header('Connection', 'close');
     // Before the answer, since the next request may follow it at once.
     if (request.method !== 'GET' && CHANGES_RATES.test(request.url)) rates.forget();
     if (request.caller?.principal == null || request.headroomSet) done(null, payload);
@@ -213,6 +213,7 @@ export async function buildServer(input: {
   });
   server.addHook('preClose', (done) => {
     straight.isClosed = true;
+    connections.stop();
     done();
   });
   new BodyGuard(problems).mount(server);

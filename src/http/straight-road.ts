@@ -45,7 +45,7 @@ export type Carried = {
 type Parts = {
   authenticator: Pick<Authenticator, 'remembered'>;
   rates: Pick<RequestRates, 'hasNone'>;
-  connections: Pick<Connections, 'begin' | 'know'>;
+  connections: Pick<Connections, 'begin' | 'know' | 'takes' | 'isLastAnswer'>;
   idOf: (request: IncomingMessage) => string;
   /** What follows an answer. */
   answered: (request: IncomingMessage, route: string, status: number) => void;
@@ -89,6 +89,10 @@ export class StraightRoad {
     this.#fastify = fastify;
     server.removeListener('request', fastify);
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+      if (this.isClosed && !this.#parts.connections.takes(request.socket)) {
+        request.resume();
+        return;
+      }
       const route = request.method === 'POST' && !this.isClosed ? this.#routes.get(request.url!) : undefined;
       const caller = route === undefined ? null : this.#callerOf(route, request);
       if (route === undefined || caller === null) fastify(request, response);
@@ -166,7 +170,7 @@ export class StraightRoad {
       const answer = route.answer(asked, value);
       if (answer !== null) {
         response.on('finish', this.#finished);
-        writeWhole(response, asked.id, answer);
+        writeWhole(response, asked.id, answer, this.#parts.connections);
         return;
       }
     } catch (fault) {

@@ -6,7 +6,14 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Connections } from './connections.ts';
 import { isInner } from './inner.ts';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    connections: Pick<Connections, 'isLastAnswer'>;
+  }
+}
 
 export type WholeAnswer = {
   status: number;
@@ -20,13 +27,20 @@ export type WholeAnswer = {
 export function answerWhole(request: FastifyRequest, reply: FastifyReply, answer: WholeAnswer): FastifyReply {
   // Whoever asks from within reads a reply's headers.
   if (isInner(request)) return answerInner(reply, answer);
-  writeWhole(reply.raw, request.id, answer, reply);
+  writeWhole(reply.raw, request.id, answer, request.server.connections, reply);
   return reply;
 }
 
 /** `reply`: what Fastify has made for it, where it is on Fastify's road. */
-export function writeWhole(raw: ServerResponse, id: string, answer: WholeAnswer, reply?: FastifyReply): void {
-  const { status, head, text, isAscii } = answer;
+export function writeWhole(
+  raw: ServerResponse,
+  id: string,
+  { status, head, text, isAscii }: WholeAnswer,
+  connections: Pick<Connections, 'isLastAnswer'>,
+  reply?: FastifyReply,
+): void {
+  // Node says it in the head then, and ends the connection behind the answer.
+  if (connections.isLastAnswer(raw.req.socket)) raw.shouldKeepAlive = false;
   const length = isAscii ? text.length : Buffer.byteLength(text);
   head.push('x-request-id', id, 'content-length', String(length));
   // Before it is given out of hand: a header that cannot be written is answered as a fault.

@@ -283,7 +283,7 @@ describe('a straight road', () => {
     const road = new StraightRoad({
       authenticator: { remembered: () => (parts.caller === undefined ? caller : parts.caller) },
       rates: { hasNone: () => parts.hasNone ?? true },
-      connections: { know: () => undefined, begin: () => true },
+      connections: { know: () => undefined, begin: () => true, takes: () => true, isLastAnswer: () => false },
       idOf: () => 'req_1',
       answered: () => undefined,
     });
