@@ -12,7 +12,7 @@
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { PackReader, PackWriter } from '../../core/pack.ts';
-import { applyChange, type Change } from '../../policy/ledger.ts';
+import { applyChange, type Change, changesNothing } from '../../policy/ledger.ts';
 import { BulkInsert } from './database.ts';
 import {
   addTo,
@@ -259,6 +259,7 @@ export class LedgerCache {
 
   /** Applies and logs one change of a counter. */
   apply(change: Change, nowSecond: number): void {
+    if (changesNothing(change)) return;
     const entry = change.state as Entry;
     this.touch(entry);
     const journal = this.journal;
