@@ -217,7 +217,7 @@ export class LedgerCache {
 
   /** What stands under a hash, as an object from now on. */
   private inMemory(hash: number, space: number, key: string): Entry | undefined {
-    const known = isScope(key) ? this.entries.get(hash) : this.object(hash);
+    const known = isScope(key) ? (this.entries.get(hash) ?? this.visiting.get(hash)) : this.object(hash);
     if (known !== undefined) return known;
     const entry = this.packed.take(hash, space, key);
     return entry === null ? undefined : this.add(entry);
