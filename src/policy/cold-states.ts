@@ -1,24 +1,20 @@
 /**
  * Counters of people and domains that nothing was asked of for a while, packed: about a fifth of what the objects take, so
  * that a million of them fit beside the code. A state that cannot be packed, or whose hash another one has, is not taken.
- *
- * Records lie in pages, in pieces of whole units, and the place of one that was taken out is used again.
  */
 import { PackReader, PackWriter } from '../core/pack.ts';
+import { offsetOf, Pages } from '../core/pages.ts';
 import { type ContactState, emptyContact } from './ledger.ts';
 import { seriesOf } from './series.ts';
 
-const UNIT = 16;
-const PAGE_UNITS = 65_536;
 const MOST_ENTRIES = 64;
+/** A record begins with its length, in so many octets. */
+const BODY = 2;
 
 export class ColdStates {
-  /** Where the record of a hash begins, in units. */
+  /** The place of a hash's record. */
   private readonly places = new Map<number, number>();
-  private readonly pages: Uint8Array[] = [];
-  /** Places that are free, by their length in units. */
-  private readonly free = new Map<number, number[]>();
-  private next = 0;
+  private readonly pages = new Pages();
   /** How many states those who keep theirs here hold unpacked. */
   warm = 0;
   private readonly packer = new PackWriter();
@@ -34,14 +30,13 @@ export class ColdStates {
     const rest = restOf(state);
     if (rest === null) return false;
     const bytes = this.pack(key, state, rest);
-    const units = Math.ceil((bytes.length + 2) / UNIT);
-    if (units > PAGE_UNITS || bytes.length > 0xffff) return false;
-    const place = this.free.get(units)?.pop() ?? this.allocate(units);
-    const page = this.pages[Math.floor(place / PAGE_UNITS)]!;
-    const at = (place % PAGE_UNITS) * UNIT;
-    page[at] = bytes.length >>> 8;
-    page[at + 1] = bytes.length;
-    page.set(bytes, at + 2);
+    if (bytes.length > 0xffff) return false;
+    const place = this.pages.take(BODY + bytes.length);
+    const { octets } = this.pages.pageOf(place);
+    const at = offsetOf(place);
+    octets[at] = bytes.length >>> 8;
+    octets[at + 1] = bytes.length;
+    octets.set(bytes, at + BODY);
     this.places.set(hash, place);
     return true;
   }
@@ -51,28 +46,14 @@ export class ColdStates {
     const hash = hashOf(key);
     const place = this.places.get(hash);
     if (place === undefined) return null;
-    const page = this.pages[Math.floor(place / PAGE_UNITS)]!;
-    const at = (place % PAGE_UNITS) * UNIT;
-    const length = page[at]! * 256 + page[at + 1]!;
-    const r = new PackReader(page.subarray(at + 2, at + 2 + length));
+    const { octets } = this.pages.pageOf(place);
+    const at = offsetOf(place);
+    const length = octets[at]! * 256 + octets[at + 1]!;
+    const r = new PackReader(octets, at + BODY, at + BODY + length);
     if (r.text() !== key) return null;
     this.places.delete(hash);
-    const units = Math.ceil((length + 2) / UNIT);
-    const free = this.free.get(units);
-    if (free === undefined) this.free.set(units, [place]);
-    else free.push(place);
+    this.pages.giveBack(place, BODY + length);
     return unpack(r);
-  }
-
-  private allocate(units: number): number {
-    const left = PAGE_UNITS - (this.next % PAGE_UNITS);
-    if (this.pages.length === 0 || units > left || left === PAGE_UNITS) {
-      this.next = this.pages.length * PAGE_UNITS;
-      this.pages.push(new Uint8Array(PAGE_UNITS * UNIT));
-    }
-    const place = this.next;
-    this.next += units;
-    return place;
   }
 
   private pack(key: string, state: ContactState, rest: string): Uint8Array {

@@ -144,9 +144,15 @@ export type Change =
   | { kind: 'units'; state: ScopeState; unit: LimitUnit; second: number; units: number; horizonSeconds: number }
   | { kind: 'tat'; state: ScopeState; name: string; tat: number };
 
+/** Whether it gives back where nothing is counted any more: what is known of a person who was erased is gone, and stays gone. */
+export function changesNothing(change: Change): boolean {
+  return change.kind === 'units' && change.units < 0 && (change.state[change.unit]?.at.length ?? 0) === 0;
+}
+
 /** Applies a change: the only way counters move. */
 export function applyChange(change: Change, nowSecond: number): void {
   const { state } = change;
+  if (changesNothing(change)) return;
   if (change.kind === 'tat') {
     state.tats ??= new Map();
     state.tats.set(change.name, change.tat);

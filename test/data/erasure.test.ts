@@ -124,6 +124,20 @@ describe('an erasure', () => {
     assert.deepEqual(writer.rows('SELECT key FROM ledger WHERE key = ?', BOB.key), []);
   });
 
+  it('lets nothing that is given back afterwards bring the contact back', async () => {
+    const given = { to: ['bob@example.com', 'eve@example.com'], sendAt: writer.now + 3600_000 };
+    const { messageId: id } = decided(await writer.store.admit(submission(principal, given)));
+    writer.group((state) => state.ledger.flushAll());
+    await erase();
+    const erased = await writer.store.eraseMessages({ ...principal, key: BOB.key, ids: [id] });
+    assert.equal(erased.stripped, 1);
+    writer.restart();
+    await writer.store.cancelMessage({ ...principal, id });
+    writer.group((state) => state.ledger.flushAll());
+    assert.deepEqual(writer.rows('SELECT key FROM ledger WHERE key = ?', BOB.key), []);
+    assert.equal(writer.state.ledger.dirtyEntries, 0);
+  });
+
   it('begins again what is learnt of the same address later', async () => {
     await send(['bob@example.com']);
     const begun = await erase();

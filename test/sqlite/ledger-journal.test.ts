@@ -175,6 +175,32 @@ it('finds after a start at any point what was committed, and nothing else', () =
   db.close();
 });
 
+it('keeps two keys of one hash apart, whichever of them is a scope', () => {
+  const db = openWriter(directory);
+  db.exec('PRAGMA synchronous = OFF');
+  migrate(db, directory, 0);
+  const orders = [
+    ['a@example.com', '#tenant'],
+    ['#tenant', 'a@example.com'],
+  ];
+  for (const keys of orders) {
+    const ledger = emptied(db);
+    for (let group = 0; group < 3; group += 1) {
+      db.exec('BEGIN');
+      for (const [i, key] of keys.entries()) ledger.addGauge(ledger.entryAt(77, 2, key), 'n', i + 1);
+      if (group === 1) ledger.flushAll();
+      ledger.endGroup();
+      db.exec('COMMIT');
+      if (group < 2) ledger.evict();
+      for (const one of [ledger, new LedgerCache(db, BOUNDS)]) {
+        const counts = keys.map((key) => one.entryAt(77, 2, key).gauges?.get('n'));
+        assert.deepEqual(counts, [group + 1, 2 * (group + 1)], `${keys}`);
+      }
+    }
+  }
+  db.close();
+});
+
 it('keeps the journal short however few entries are busy', () => {
   const db = openWriter(directory);
   db.exec('PRAGMA synchronous = OFF');

@@ -12,7 +12,7 @@
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { PackReader, PackWriter } from '../../core/pack.ts';
-import { applyChange, type Change } from '../../policy/ledger.ts';
+import { applyChange, type Change, changesNothing } from '../../policy/ledger.ts';
 import { BulkInsert } from './database.ts';
 import {
   addTo,
@@ -217,7 +217,7 @@ export class LedgerCache {
 
   /** What stands under a hash, as an object from now on. */
   private inMemory(hash: number, space: number, key: string): Entry | undefined {
-    const known = isScope(key) ? this.entries.get(hash) : this.object(hash);
+    const known = isScope(key) ? (this.entries.get(hash) ?? this.visiting.get(hash)) : this.object(hash);
     if (known !== undefined) return known;
     const entry = this.packed.take(hash, space, key);
     return entry === null ? undefined : this.add(entry);
@@ -259,6 +259,7 @@ export class LedgerCache {
 
   /** Applies and logs one change of a counter. */
   apply(change: Change, nowSecond: number): void {
+    if (changesNothing(change)) return;
     const entry = change.state as Entry;
     this.touch(entry);
     const journal = this.journal;

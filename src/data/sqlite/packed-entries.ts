@@ -2,14 +2,12 @@
  * Entries of the ledger that no group is at, packed into pages of octets: a fifth of what they take as objects, and nothing that
  * the garbage collector looks through. Their state is packed as their row has it, so a row is written without unpacking it.
  *
- * A table of open addressing finds a record by its hash. Records lie in pieces of whole units; the place of one that was taken
- * out is used again. What leaves when there are too many has not been asked for since the hand last came by, and its row is current.
+ * A table of open addressing finds a record by its hash. What leaves when there are too many has not been asked for since the hand last came by, and its row is current.
  */
 import { PackReader, PackWriter } from '../../core/pack.ts';
+import { offsetOf, Pages } from '../../core/pages.ts';
 import { type Entry, emptyEntry, packState, unpackState } from './ledger-entry.ts';
 
-const UNIT = 16;
-const PAGE_UNITS = 65_536;
 /** Larger ones stay objects: to pack them each time would cost more than it saves. */
 const MOST_BYTES = 512;
 const FIRST_SLOTS = 1024;
@@ -29,17 +27,12 @@ export interface LedgerRows {
   add(hash: number, space: number, key: string, lsn: number, state: Uint8Array): void;
 }
 
-type Page = { octets: Uint8Array; numbers: Float64Array };
-
 export class PackedEntries {
   /** Hash + 1; 0 is empty. */
   private hashes = new Float64Array(FIRST_SLOTS);
-  /** Where the record begins, in units. */
+  /** The place of the record. */
   private places = new Uint32Array(FIRST_SLOTS);
-  private pages: Page[] = [];
-  /** Places that are free, by their length in units. */
-  private free: number[][] = [];
-  private next = 0;
+  private pages = new Pages();
   private hand = 0;
   private count = 0;
   private readonly packer = new PackWriter();
@@ -56,9 +49,8 @@ export class PackedEntries {
     packState(entry, w);
     const length = BODY + w.size;
     if (length > MOST_BYTES) return false;
-    const units = unitsOf(length);
-    const place = this.free[units]?.pop() ?? this.allocate(units);
-    const { octets, numbers } = this.pages[pageOf(place)]!;
+    const place = this.pages.take(length);
+    const { octets, numbers } = this.pages.pageOf(place);
     const at = offsetOf(place);
     numbers[at / 8] = entry.lsn;
     octets[at + LENGTH] = length & 255;
@@ -149,29 +141,15 @@ export class PackedEntries {
   clear(): void {
     this.hashes = new Float64Array(FIRST_SLOTS);
     this.places = new Uint32Array(FIRST_SLOTS);
-    this.pages = [];
-    this.free = [];
-    this.next = 0;
+    this.pages = new Pages();
     this.hand = 0;
     this.count = 0;
   }
 
   private record(slot: number): { octets: Uint8Array; numbers: Float64Array; at: number } {
     const place = this.places[slot]!;
-    const { octets, numbers } = this.pages[pageOf(place)]!;
+    const { octets, numbers } = this.pages.pageOf(place);
     return { octets, numbers, at: offsetOf(place) };
-  }
-
-  private allocate(units: number): number {
-    const left = PAGE_UNITS - (this.next % PAGE_UNITS);
-    if (this.pages.length === 0 || units > left || left === PAGE_UNITS) {
-      this.next = this.pages.length * PAGE_UNITS;
-      const buffer = new ArrayBuffer(PAGE_UNITS * UNIT);
-      this.pages.push({ octets: new Uint8Array(buffer), numbers: new Float64Array(buffer) });
-    }
-    const place = this.next;
-    this.next += units;
-    return place;
   }
 
   private find(hash: number): number {
@@ -196,10 +174,7 @@ export class PackedEntries {
   private remove(slot: number): void {
     const { hashes, places } = this;
     const { octets, at } = this.record(slot);
-    const units = unitsOf(lengthAt(octets, at));
-    const free = this.free[units] ?? [];
-    this.free[units] = free;
-    free.push(places[slot]!);
+    this.pages.giveBack(places[slot]!, lengthAt(octets, at));
     this.count -= 1;
     const mask = hashes.length - 1;
     let gap = slot;
@@ -226,18 +201,6 @@ function home(stored: number, mask: number): number {
   return (stored >>> 0) & mask;
 }
 
-function pageOf(place: number): number {
-  return Math.floor(place / PAGE_UNITS);
-}
-
-function offsetOf(place: number): number {
-  return (place % PAGE_UNITS) * UNIT;
-}
-
 function lengthAt(octets: Uint8Array, at: number): number {
   return octets[at + LENGTH]! | (octets[at + LENGTH + 1]! << 8);
-}
-
-function unitsOf(length: number): number {
-  return Math.ceil(length / UNIT);
 }
