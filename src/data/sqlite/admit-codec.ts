@@ -1,7 +1,7 @@
 /**
  * Submissions and their answers on the way between the two threads, as flat arrays (see flat.ts). Structured cloning of the nested
  * objects cost as much as deciding. A principal travels once for all that its key sends, and an answer does not repeat its request.
- * Octets in shared memory, written and read in JavaScript, were measured and cost no less than strings that V8 copies.
+ * What V8 takes to copy them was measured; octets in shared memory, written and read in JavaScript, were only reckoned, and promised no less.
  */
 import type { LimitFact } from '../../policy/facts.ts';
 import type { ContentFeatures } from '../../policy/risk/features.ts';

@@ -17,7 +17,14 @@ export class Assumed {
         if (before === undefined) state.tats?.delete(change.name);
         else state.tats?.set(change.name, before);
       });
-    } else this.undo.push(() => applyChange({ ...change, units: -change.units }, nowSecond));
+    } else {
+      const { firstAt } = state;
+      this.undo.push(() => {
+        applyChange({ ...change, units: -change.units }, nowSecond);
+        // An earlier departure that was only assumed never was the first.
+        state.firstAt = firstAt;
+      });
+    }
     applyChange(change, nowSecond);
   }
 

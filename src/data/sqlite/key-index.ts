@@ -217,6 +217,8 @@ export class KeyIndex {
    * otherwise. What was written of a run is written again.
    */
   undo(): void {
+    // Of several transactions before a commit is told, one may have ended a run and the next begun another: that one begins again.
+    if (this.spilled !== null && this.spill !== null) this.generations.unshift(this.spill.generation);
     this.spill = this.spilled ?? this.spill;
     this.spilled = null;
     if (this.spill !== null) this.spill.part = this.spill.committed;
