@@ -81,7 +81,7 @@ export class Intake {
   private readonly ids: MessageIds | null;
   private readonly canaries = new CanarySearch();
   /** What is still running under a key. */
-  private readonly running = new Map<string, Promise<unknown>>();
+  private readonly running = new Map<string, Promise<void>>();
 
   constructor(store: Store, blobs: Blobs, ids: MessageIds | null = null) {
     this.store = store;
@@ -135,11 +135,12 @@ export class Intake {
 
   private run<T>(name: string, send: () => Promise<T>): Promise<T> {
     const mine = send();
-    this.running.set(name, mine);
     const end = () => {
-      if (this.running.get(name) === mine) this.running.delete(name);
+      if (this.running.get(name) === done) this.running.delete(name);
     };
-    mine.then(end, end);
+    // Not `mine`: tables that a Map has outgrown stay reachable for a while, and would keep every answer.
+    const done = mine.then(end, end);
+    this.running.set(name, done);
     return mine;
   }
 
